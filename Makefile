@@ -1,0 +1,90 @@
+# The menu: `make help` lists every verb with one line.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+STORE ?= .store
+MODEL ?= magika
+PORT ?= 8080
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Coldpress needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
+	@echo "installing what running needs into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/run.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/python.stamp
+	@echo "installing what tests and checks need into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@ $(VENV)/run.stamp
+
+.PHONY: install
+install: $(VENV)/run.stamp ## Make .venv with what running needs
+
+.PHONY: demo
+demo: install ## Publish a real model, call it, swap it while it is being called
+	@$(BIN)/python docs/demo.py --store $(STORE)
+
+.PHONY: sync-model
+sync-model: install ## Publish models/MODEL into STORE (MODEL=magika STORE=.store)
+	@$(BIN)/python -m model_sync publish models/$(MODEL) --store $(STORE)
+
+.PHONY: models
+models: install ## What is published in STORE, as a table
+	@$(BIN)/python -m model_sync list --store $(STORE)
+
+.PHONY: serve
+serve: install ## Serve STORE on this machine (PORT=8080; Ctrl-C ends it)
+	@exec $(BIN)/python -m inference serve --store $(STORE) --port $(PORT) --model $(MODEL)
+
+.PHONY: predict
+predict: install ## One prediction without a server (MODEL=magika FILE=README.md)
+	@test -n "$(FILE)" || { echo "name the input: make predict MODEL=$(MODEL) FILE=README.md" >&2; exit 2; }
+	@$(BIN)/python -m inference predict $(MODEL) $(FILE) --store $(STORE)
+
+.PHONY: test
+test: $(VENV)/dev.stamp ## Install what tests need and run them all
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy model_store model_sync inference bench tests docs/demo.py
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
+	@$(BIN)/python -m bench.overhead
+	@$(BIN)/python -m bench.first_answer
+
+UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+
+.PHONY: requirements
+requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
+	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
+	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
+	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
+
+.PHONY: clean
+clean: ## Remove what was made here, but for the store
+	rm -rf $(VENV) .cache models/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

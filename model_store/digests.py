@@ -1,0 +1,45 @@
+"""Digests that carry their algorithm's name: `sha256:<64 hex digits>`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from model_store.errors import DamagedError
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+ALGORITHM: Final = "sha256"
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """A digest of bytes. `parse(str(digest)) == digest`."""
+
+    algorithm: str
+    hex: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `sha256:<hex>`; raise DamagedError for anything else."""
+        algorithm, _, digits = text.partition(":")
+        if algorithm != ALGORITHM or not _HEX.fullmatch(digits):
+            raise DamagedError(f"{text[:80]!r} is no digest: expected {ALGORITHM}:<64 hex digits>")
+        return cls(algorithm, digits)
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Self:
+        """Digest bytes that are in memory."""
+        return cls(ALGORITHM, hashlib.sha256(data).hexdigest())
+
+    @classmethod
+    def of_stream(cls, stream: BufferedReader) -> Self:
+        """Digest an open binary file from its position to its end, in small blocks."""
+        return cls(ALGORITHM, hashlib.file_digest(stream, ALGORITHM).hexdigest())

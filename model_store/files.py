@@ -1,0 +1,102 @@
+"""What a manifest says of the files in its folder, and the check that they are still so."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from model_store.digests import Digest
+from model_store.documents import Fields
+from model_store.errors import DamagedError, InvalidNameError
+from model_store.names import check_relative_path
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileEntry:
+    """One file: its path inside the folder (with `/`), its size, its digest."""
+
+    path: str
+    size_bytes: int
+    digest: Digest
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {"path": self.path, "size_bytes": self.size_bytes, "digest": str(self.digest)}
+
+    @classmethod
+    def from_json(cls, value: object, where: str) -> Self:
+        """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder."""
+        fields = Fields(value, where)
+        try:
+            path = check_relative_path(fields.text("path"))
+        except InvalidNameError as error:
+            raise DamagedError(f"{where}: {error}") from error
+        entry = cls(
+            path, fields.integer("size_bytes", minimum=0), Digest.parse(fields.text("digest"))
+        )
+        fields.done()
+        return entry
+
+
+def parse_files(values: list[object], where: str) -> tuple[FileEntry, ...]:
+    """Read a manifest's list of files: sorted by path, each path once; raises DamagedError."""
+    entries = tuple(FileEntry.from_json(value, where) for value in values)
+    paths = [entry.path for entry in entries]
+    if paths != sorted(set(paths)):
+        raise DamagedError(f"{where} is not sorted by path, or names a path twice")
+    return entries
+
+
+def open_beneath(folder: Path, path: str) -> BufferedReader:
+    """Open a file below `folder` for reading, following no link on the way.
+
+    `folder` itself may be reached through links: a mount may be one. Raises OSError (ELOOP or
+    ENOTDIR where a link stands in the path), InvalidNameError for a path that leaves the folder.
+    """
+    *parents, name = check_relative_path(path).split("/")
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for parent in parents:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(parent, flags, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        file_fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    finally:
+        os.close(fd)
+    return os.fdopen(file_fd, "rb")
+
+
+def check_file(folder: Path, entry: FileEntry) -> None:
+    """Read a whole file and compare it with what its manifest says; raises DamagedError."""
+    try:
+        with open_beneath(folder, entry.path) as stream:
+            digest = Digest.of_stream(stream)
+            size = stream.tell()
+    except OSError as error:
+        raise DamagedError(f"{folder / entry.path} cannot be read: {error.strerror}") from error
+    _compare(folder, entry, size, digest)
+
+
+def read_checked(folder: Path, entry: FileEntry) -> bytes:
+    """Return a file's bytes if they are what its manifest says; raises DamagedError."""
+    try:
+        with open_beneath(folder, entry.path) as stream:
+            data = stream.read(entry.size_bytes + 1)
+    except OSError as error:
+        raise DamagedError(f"{folder / entry.path} cannot be read: {error.strerror}") from error
+    _compare(folder, entry, len(data), Digest.of_bytes(data))
+    return data
+
+
+def _compare(folder: Path, entry: FileEntry, size: int, digest: Digest) -> None:
+    if (size, digest) != (entry.size_bytes, entry.digest):
+        raise DamagedError(
+            f"{folder / entry.path} is damaged: {size} bytes with digest {digest}, "
+            f"published as {entry.size_bytes} bytes with digest {entry.digest}"
+        )

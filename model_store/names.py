@@ -1,0 +1,83 @@
+"""What names may be. Every name is checked here before it becomes part of a path.
+
+A model and a label are `[a-z0-9][a-z0-9_-]{0,63}`; an id is UTC time and 12 random hex digits
+(`20261123T210935Z-0f3c9a51be77`), so it is unique, sorts by age and needs no lock to make; a
+file's path inside a folder is relative, with `/`, and never leaves that folder.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Final
+
+from model_store.errors import InvalidNameError
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
+_RUNTIME_KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+_MAX_COMPONENT_BYTES: Final = 255
+_MAX_PATH_BYTES: Final = 3500
+"""Of Linux's 4,096, with room for the mount and the version's folder."""
+
+
+def check_model(name: str) -> str:
+    """Return `name` if it may name a model; raise InvalidNameError if not."""
+    return _check(_NAME, name, "model name", "lower-case letters, digits, - and _, at most 64")
+
+
+def check_label(name: str) -> str:
+    """Return `name` if it may be a label; raise InvalidNameError if not."""
+    return _check(_NAME, name, "label", "lower-case letters, digits, - and _, at most 64")
+
+
+def check_id(text: str) -> str:
+    """Return `text` if it is an id as `new_id` makes them; raise InvalidNameError if not."""
+    return _check(_ID, text, "id", "UTC time and 12 hex digits")
+
+
+def check_runtime_key(text: str) -> str:
+    """Return `text` if it may name a runtime; raise InvalidNameError if not."""
+    return _check(_RUNTIME_KEY, text, "runtime key", "lower-case letters, digits, '.', - and _")
+
+
+def check_relative_path(path: str) -> str:
+    """Return `path` if it stays inside the folder it is relative to; raise InvalidNameError if not.
+
+    Refused: absolute, empty, `.` and `..` components, doubled or trailing slashes, backslashes,
+    control characters, text that has no UTF-8 form, and what is longer than file systems take.
+    """
+    reason = _path_fault(path)
+    if reason:
+        raise InvalidNameError(f"file path {path!r} is refused: {reason}")
+    return path
+
+
+def new_id() -> str:
+    """Make an id that was never used: the time in UTC, to the second, and 48 random bits."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(6)}"
+
+
+def _check(pattern: re.Pattern[str], text: str, what: str, rule: str) -> str:
+    if not pattern.fullmatch(text):
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        raise InvalidNameError(f"{what} {shown!r} is refused: it must be {rule}")
+    return text
+
+
+def _path_fault(path: str) -> str | None:
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        return "it has no UTF-8 form"
+    if len(encoded) > _MAX_PATH_BYTES:
+        return f"it is longer than {_MAX_PATH_BYTES} bytes"
+    if "\\" in path or any(ord(c) < 32 or ord(c) == 127 for c in path):
+        return "it holds a backslash or a control character"
+    for component in path.split("/"):
+        if component in {"", ".", ".."}:
+            return "it is absolute, empty, or holds a '.', '..' or empty component"
+        if len(component.encode()) > _MAX_COMPONENT_BYTES:
+            return f"a component is longer than {_MAX_COMPONENT_BYTES} bytes"
+    return None

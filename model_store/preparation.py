@@ -1,0 +1,164 @@
+"""A preparation's manifest: what was derived from a version for one runtime.
+
+A runtime key names what a preparation was made for: the ONNX Runtime's version, the instruction
+set, and the number of the way of preparing. A preparation can be made again for another runtime
+without a new version. Each of its variants is one form in which the model can be loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from model_store import documents
+from model_store.digests import Digest
+from model_store.documents import FORMAT, Fields
+from model_store.errors import DamagedError
+from model_store.names import check_id, check_model, check_relative_path, check_runtime_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREPARATION_FORMAT: Final = 1
+"""The number of the way of preparing; part of the runtime key."""
+
+PLAIN: Final = "plain"
+"""The variant that is the version's own graph, as it was given."""
+
+
+def runtime_key(onnxruntime_version: str, machine: str) -> str:
+    """Name a runtime: `ort-1.32.0-x86_64-p1`."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
+    return check_runtime_key(f"ort-{onnxruntime_version}-{machine}-p{PREPARATION_FORMAT}")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What loading a variant took when it was prepared, in a fresh process.
+
+    `load_ms`: opening the session, files in the page cache; `first_ms`: the first golden case or,
+    without one, nothing (0). Memory is what the process grew by, in bytes: at its highest
+    (`peak_bytes`) and after the golden cases (`resident_bytes`).
+    """
+
+    load_ms: float
+    first_ms: float
+    peak_bytes: int
+    resident_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {
+            "load_ms": self.load_ms,
+            "first_ms": self.first_ms,
+            "peak_bytes": self.peak_bytes,
+            "resident_bytes": self.resident_bytes,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        measurement = cls(
+            load_ms=fields.number("load_ms"),
+            first_ms=fields.number("first_ms"),
+            peak_bytes=fields.integer("peak_bytes", minimum=0),
+            resident_bytes=fields.integer("resident_bytes", minimum=0),
+        )
+        fields.done()
+        return measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form of a model: a graph file, the session options to open it with, what it needs.
+
+    `graph` is a path in the version's folder; `config` are ONNX Runtime session configuration
+    entries by their own names.
+    """
+
+    name: str
+    graph: str
+    config: Mapping[str, str]
+    measurement: Measurement
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {
+            "name": self.name,
+            "graph": self.graph,
+            "config": dict(self.config),
+            "measurement": self.measurement.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: object, where: str) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        fields = Fields(value, where)
+        config = fields.mapping("config")
+        if not all(isinstance(entry, str) for entry in config.values()):
+            raise DamagedError(f"{where}: 'config' holds something else than strings")
+        variant = cls(
+            name=fields.text("name"),
+            graph=check_relative_path(fields.text("graph")),
+            config={key: str(entry) for key, entry in config.items()},
+            measurement=Measurement.from_fields(fields.fields("measurement")),
+        )
+        fields.done()
+        return variant
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationManifest:
+    """`preparations/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
+
+    model: str
+    id: str
+    version_id: str
+    version_digest: Digest
+    runtime: str
+    created_at: str
+    chosen: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that was chosen."""
+        return next(variant for variant in self.variants if variant.name == self.chosen)
+
+    def render(self) -> bytes:
+        """The manifest's bytes."""
+        return documents.render(
+            {
+                "format": FORMAT,
+                "model": self.model,
+                "id": self.id,
+                "version_id": self.version_id,
+                "version_digest": str(self.version_digest),
+                "runtime": self.runtime,
+                "created_at": self.created_at,
+                "chosen": self.chosen,
+                "variants": [variant.to_json() for variant in self.variants],
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> Self:
+        """Read a manifest; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        fields = documents.open_document(data, where)
+        manifest = cls(
+            model=check_model(fields.text("model")),
+            id=check_id(fields.text("id")),
+            version_id=check_id(fields.text("version_id")),
+            version_digest=Digest.parse(fields.text("version_digest")),
+            runtime=check_runtime_key(fields.text("runtime")),
+            created_at=fields.time("created_at"),
+            chosen=fields.text("chosen"),
+            variants=tuple(
+                Variant.from_json(item, f"{where}: variants") for item in fields.items("variants")
+            ),
+        )
+        fields.done()
+        names = [variant.name for variant in manifest.variants]
+        if names.count(manifest.chosen) != 1 or len(set(names)) != len(names):
+            raise DamagedError(f"{where}: 'chosen' does not name exactly one of its variants")
+        return manifest

@@ -1,0 +1,181 @@
+"""Opening what a store holds, by the rules that make it safe on NFS.
+
+1. A reader opens; it does not stat and, on a predict call's path, does not list. Opening is what
+   NFS's close-to-open consistency makes fresh; cached attributes can be a minute old.
+2. A missing STORE.json means that the store cannot be reached, never that it is empty.
+3. `refs.json` may be older than the newest generation (a writer ended between its link and its
+   rename). Whoever starts cold reads upward from it until a generation is missing.
+4. A reader never goes back: a generation lower than one that it has seen is ignored, unless the
+   model is another model (its id differs).
+
+Every function does its file operations when called; none keeps state, and all are thread-safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_store.documents import open_document
+from model_store.errors import (
+    DamagedError,
+    InvalidNameError,
+    NotFoundError,
+    StoreUnreachableError,
+)
+from model_store.layout import MANIFEST, StoreLayout
+from model_store.preparation import PreparationManifest
+from model_store.refs import Refs, VersionEntry
+from model_store.version import VersionManifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.layout import ModelLayout
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One model's refs as a reader saw them, and the id of the store that it saw them in."""
+
+    store_id: str
+    refs: Refs
+
+
+def read_store_id(layout: StoreLayout) -> str:
+    """Return the store's id; raises StoreUnreachableError, DamagedError or FormatTooNewError."""
+    path = layout.store_json
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise StoreUnreachableError(
+            f"there is no store at {layout.root}: {path.name} is missing "
+            "(is the file system mounted, and the path right?)"
+        ) from None
+    except OSError as error:
+        raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error
+    fields = open_document(data, str(path))
+    store_id = fields.text("id")
+    fields.done()
+    return store_id
+
+
+def read_model_id(layout: ModelLayout) -> str:
+    """Return the id in MODEL.json; raises NotFoundError where there is none, or DamagedError."""
+    fields = open_document(_read(layout.model_json), str(layout.model_json))
+    model_id = fields.text("id")
+    fields.done()
+    return model_id
+
+
+def read_upward(layout: ModelLayout) -> Refs | None:
+    """Return the newest generation there is: `refs.json`, then upward until one is missing.
+
+    None: nothing was ever committed. Writers, and readers that start cold, read this way.
+    """
+    newest = _read_refs(layout, layout.refs_json)
+    while True:
+        number = newest.generation + 1 if newest else 1
+        following = _read_refs(layout, layout.generation(number))
+        if following is None:
+            return newest
+        if following.generation != number:
+            raise DamagedError(
+                f"{layout.generation(number)} says generation {following.generation}"
+            )
+        newest = following
+
+
+def refresh(layout: StoreLayout, model: str, seen: Seen | None) -> Seen:
+    """Read a model's refs anew: cold (upward) when `seen` is None, else `refs.json` alone.
+
+    What is returned is never older than `seen`, within one store and one model.
+
+    Raises StoreUnreachableError, NotFoundError (no such model here), DamagedError,
+    FormatTooNewError. Two or more opens; the caller gives it a deadline.
+    """
+    model_layout = layout.model(model)
+    store_id = read_store_id(layout)
+    if seen is None or seen.store_id != store_id:
+        refs = read_upward(model_layout)
+    else:
+        refs = _read_refs(model_layout, model_layout.refs_json)
+    if refs is None:
+        raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
+    if seen is not None and seen.store_id == store_id and _is_older(refs, seen.refs):
+        return seen
+    return Seen(store_id, refs)
+
+
+def read_version(layout: StoreLayout, model: str, entry: VersionEntry) -> VersionManifest:
+    """Read a version's manifest and compare it with what refs say of it; raises DamagedError."""
+    path = layout.model(model).version(entry.id) / MANIFEST
+    manifest = VersionManifest.parse(_read(path), str(path))
+    if (manifest.model, manifest.id, manifest.content.digest) != (model, entry.id, entry.digest):
+        raise DamagedError(f"{path} is not the manifest that refs name")
+    return manifest
+
+
+def read_preparation(
+    layout: StoreLayout, model: str, entry: VersionEntry, runtime: str
+) -> PreparationManifest | None:
+    """Read a version's preparation for one runtime; None where refs name none."""
+    preparation_id = entry.preparations.get(runtime)
+    if preparation_id is None:
+        return None
+    path = layout.model(model).preparation(preparation_id) / MANIFEST
+    manifest = PreparationManifest.parse(_read(path), str(path))
+    made_of = (manifest.model, manifest.version_id, manifest.version_digest, manifest.runtime)
+    if made_of != (model, entry.id, entry.digest, runtime):
+        raise DamagedError(f"{path} is not the preparation that refs name")
+    return manifest
+
+
+def list_models(layout: StoreLayout) -> tuple[str, ...]:
+    """List the models by name. This lists a folder: not for a predict call's path.
+
+    Raises StoreUnreachableError; a store in which nothing was published gives ().
+    """
+    read_store_id(layout)
+    try:
+        names = sorted(path.name for path in layout.models.iterdir() if _is_published(path))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreUnreachableError(f"{layout.models} cannot be listed: {error}") from error
+    return tuple(names)
+
+
+def _is_older(refs: Refs, seen: Refs) -> bool:
+    return refs.model_id == seen.model_id and refs.generation < seen.generation
+
+
+def _is_published(folder: Path) -> bool:
+    """Tell whether a folder is a model of which any generation was committed."""
+    try:
+        layout = StoreLayout(folder.parent.parent).model(folder.name)
+    except InvalidNameError:
+        return False
+    return layout.refs_json.exists() or layout.generation(1).exists()
+
+
+def _read_refs(layout: ModelLayout, path: Path) -> Refs | None:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error
+    refs = Refs.parse(data, str(path))
+    if refs.model != layout.folder.name:
+        raise DamagedError(f"{path} is of the model {refs.model!r}")
+    return refs
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} is missing") from None
+    except OSError as error:
+        raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error

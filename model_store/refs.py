@@ -1,0 +1,211 @@
+"""One model's refs: its labels, traffic split, versions and holds, and a generation number.
+
+Refs are the only thing in a store that changes, and they change by a new generation, never in
+place: `refs/<generation>.json` is written once. What a generation says is all true at once.
+Which change to make is the writer's business (model_sync/decisions.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from model_store import documents
+from model_store.digests import Digest
+from model_store.documents import FORMAT, Fields
+from model_store.errors import DamagedError
+from model_store.names import check_id, check_label, check_model, check_runtime_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATEST: Final = "latest"
+"""The label that publishing moves, and that calls without a label use."""
+
+_WHOLE_PERCENT: Final = 100
+
+
+class State(StrEnum):
+    """What may be done with a version: serve it, serve it until swept, nothing."""
+
+    AVAILABLE = "available"
+    RETIRED = "retired"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """What refs say of one version. `preparations` maps a runtime key to a preparation's id."""
+
+    id: str
+    state: State
+    digest: Digest
+    size_bytes: int
+    published_at: str
+    preparations: Mapping[str, str]
+    retired_at: str | None = None
+    sweep_after: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which refs hold it."""
+        return {
+            "id": self.id,
+            "state": str(self.state),
+            "digest": str(self.digest),
+            "size_bytes": self.size_bytes,
+            "published_at": self.published_at,
+            "preparations": dict(self.preparations),
+            "retired_at": self.retired_at,
+            "sweep_after": self.sweep_after,
+        }
+
+    @classmethod
+    def from_json(cls, value: object, where: str) -> Self:
+        """Read what `to_json` gave; raises DamagedError or InvalidNameError."""
+        fields = Fields(value, where)
+        state = fields.text("state")
+        if state not in set(State):
+            raise DamagedError(f"{where}: unknown state {state!r}")
+        preparations = {
+            check_runtime_key(key): check_id(str(preparation_id))
+            for key, preparation_id in fields.mapping("preparations").items()
+        }
+        entry = cls(
+            id=check_id(fields.text("id")),
+            state=State(state),
+            digest=Digest.parse(fields.text("digest")),
+            size_bytes=fields.integer("size_bytes", minimum=0),
+            published_at=fields.time("published_at"),
+            preparations=preparations,
+            retired_at=None if fields.is_null("retired_at") else fields.time("retired_at"),
+            sweep_after=None if fields.is_null("sweep_after") else fields.time("sweep_after"),
+        )
+        fields.done()
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A job's claim on a version until a time: sweeping leaves that version alone."""
+
+    version: int
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who made a generation, when, by which verb, and why."""
+
+    who: str
+    when: str
+    verb: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which refs hold it."""
+        return {"who": self.who, "when": self.when, "verb": self.verb, "reason": self.reason}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        change = cls(
+            fields.text("who"), fields.time("when"), fields.text("verb"), fields.text("reason")
+        )
+        fields.done()
+        return change
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """One generation of one model's refs. `parse(r.render(), ...) == r`, and back.
+
+    Every label, split and hold names a version in `versions`; every version's number is less
+    than `next_version`, which only grows, so that a deleted number is never used again.
+    """
+
+    model: str
+    model_id: str
+    generation: int
+    writer: str
+    next_version: int
+    labels: Mapping[str, int]
+    split: Mapping[str, int]
+    versions: Mapping[int, VersionEntry]
+    holds: Mapping[str, Hold]
+    change: Change
+
+    def render(self) -> bytes:
+        """The document's bytes."""
+        return documents.render(
+            {
+                "format": FORMAT,
+                "model": self.model,
+                "model_id": self.model_id,
+                "generation": self.generation,
+                "writer": self.writer,
+                "next_version": self.next_version,
+                "labels": dict(self.labels),
+                "split": dict(self.split),
+                "versions": {
+                    str(number): entry.to_json() for number, entry in self.versions.items()
+                },
+                "holds": {
+                    job: {"version": hold.version, "until": hold.until}
+                    for job, hold in self.holds.items()
+                },
+                "change": self.change.to_json(),
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> Self:
+        """Read refs; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        fields = documents.open_document(data, where)
+        refs = cls(
+            model=check_model(fields.text("model")),
+            model_id=fields.text("model_id"),
+            generation=fields.integer("generation", minimum=1),
+            writer=fields.text("writer"),
+            next_version=fields.integer("next_version", minimum=1),
+            labels=_numbers(fields.fields("labels"), minimum=1),
+            split=_numbers(fields.fields("split"), minimum=0),
+            versions=_versions(fields.mapping("versions"), where),
+            holds=_holds(fields.mapping("holds"), where),
+            change=Change.from_fields(fields.fields("change")),
+        )
+        fields.done()
+        refs._check(where)
+        return refs
+
+    def _check(self, where: str) -> None:
+        named = {*self.labels.values(), *(hold.version for hold in self.holds.values())}
+        if not named <= set(self.versions):
+            raise DamagedError(f"{where}: a label or hold names a version that it does not list")
+        if any(number >= self.next_version for number in self.versions):
+            raise DamagedError(f"{where}: a version's number is not below next_version")
+        if not set(self.split) <= set(self.labels) or sum(self.split.values()) > _WHOLE_PERCENT:
+            raise DamagedError(f"{where}: split names an unknown label, or exceeds 100 percent")
+
+
+def _numbers(fields: Fields, *, minimum: int) -> dict[str, int]:
+    return {check_label(key): fields.integer(key, minimum=minimum) for key in fields.names()}
+
+
+def _versions(mapping: dict[str, object], where: str) -> dict[int, VersionEntry]:
+    versions = {}
+    for key, value in mapping.items():
+        number = int(key) if key.isascii() and key.isdecimal() else 0
+        if str(number) != key or number < 1:
+            raise DamagedError(f"{where}: {key!r} is no version number")
+        versions[number] = VersionEntry.from_json(value, f"{where}: version {key}")
+    return versions
+
+
+def _holds(mapping: dict[str, object], where: str) -> dict[str, Hold]:
+    holds = {}
+    for job, value in mapping.items():
+        fields = Fields(value, f"{where}: hold {job!r}")
+        holds[job] = Hold(fields.integer("version", minimum=1), fields.time("until"))
+        fields.done()
+    return holds

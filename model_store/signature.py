@@ -1,0 +1,80 @@
+"""A model's signature: its inputs and outputs, as the Open Inference Protocol names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from model_store.documents import Fields
+from model_store.errors import DamagedError
+
+DYNAMIC: Final = -1
+
+DATATYPES: Final = frozenset(
+    {
+        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+        "FP16", "BF16", "FP32", "FP64", "BYTES",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output: its name, datatype and shape (-1 = dynamic, None = of any rank)."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        shape = None if self.shape is None else list(self.shape)
+        return {"name": self.name, "datatype": self.datatype, "shape": shape}
+
+    @classmethod
+    def from_json(cls, value: object, where: str) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        fields = Fields(value, where)
+        name, datatype = fields.text("name"), fields.text("datatype")
+        if datatype not in DATATYPES:
+            raise DamagedError(f"{where}: {name!r} has unknown datatype {datatype!r}")
+        shape = None if fields.is_null("shape") else _shape(fields.items("shape"), where)
+        fields.done()
+        return cls(name, datatype, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives, in the graph's order; names are unique on each side."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {
+            "inputs": [spec.to_json() for spec in self.inputs],
+            "outputs": [spec.to_json() for spec in self.outputs],
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        sides = []
+        for side in ("inputs", "outputs"):
+            where = f"{fields.where}: {side}"
+            specs = tuple(TensorSpec.from_json(item, where) for item in fields.items(side))
+            if len({spec.name for spec in specs}) != len(specs):
+                raise DamagedError(f"{where} name one tensor twice")
+            sides.append(specs)
+        fields.done()
+        return cls(*sides)
+
+
+def _shape(values: list[object], where: str) -> tuple[int, ...]:
+    shape = []
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or value < DYNAMIC:
+            raise DamagedError(f"{where}: {value!r} is no dimension")
+        shape.append(value)
+    return tuple(shape)

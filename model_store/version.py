@@ -1,0 +1,132 @@
+"""A version's manifest: the one file that says what was published.
+
+The version's digest is its identity: the digest of what it holds (its files, and which of them
+are the model, the pipeline and the golden cases), not of when or where it was made. A manifest
+whose digest does not follow from its contents is damaged, so refs, which hold the digest too,
+vouch for every byte of a version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from model_store import documents
+from model_store.digests import Digest
+from model_store.documents import FORMAT, Fields
+from model_store.errors import DamagedError
+from model_store.files import FileEntry, parse_files
+from model_store.names import check_id, check_model
+from model_store.signature import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCases:
+    """The cases that a version must answer as it did when published.
+
+    `cases` are names of folders in golden/; a float may differ by `atol + rtol * |expected|`.
+    """
+
+    cases: tuple[str, ...]
+    rtol: float
+    atol: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {"cases": list(self.cases), "rtol": self.rtol, "atol": self.atol}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        golden = cls(fields.texts("cases"), fields.number("rtol"), fields.number("atol"))
+        fields.done()
+        return golden
+
+
+@dataclass(frozen=True, slots=True)
+class VersionContent:
+    """What a version holds. Equal contents are one version, whoever publishes them and when."""
+
+    files: tuple[FileEntry, ...]
+    """Every file but the manifest, sorted by path."""
+    model_file: str
+    """The graph's path in the version's folder: `source/model.onnx`."""
+    pipeline_file: str | None
+    golden: GoldenCases
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {
+            "files": [entry.to_json() for entry in self.files],
+            "model_file": self.model_file,
+            "pipeline_file": self.pipeline_file,
+            "golden": self.golden.to_json(),
+        }
+
+    @property
+    def digest(self) -> Digest:
+        """The version's identity."""
+        return Digest.of_bytes(documents.render(self.to_json()))
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        return sum(entry.size_bytes for entry in self.files)
+
+    def file(self, path: str) -> FileEntry:
+        """The entry of one path; raises DamagedError if the manifest does not list it."""
+        for entry in self.files:
+            if entry.path == path:
+                return entry
+        raise DamagedError(f"the manifest does not list {path}")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionManifest:
+    """`versions/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
+
+    model: str
+    id: str
+    created_at: str
+    signature: Signature
+    content: VersionContent
+
+    def render(self) -> bytes:
+        """The manifest's bytes."""
+        return documents.render(
+            {
+                "format": FORMAT,
+                "model": self.model,
+                "id": self.id,
+                "digest": str(self.content.digest),
+                "created_at": self.created_at,
+                "signature": self.signature.to_json(),
+                **self.content.to_json(),
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> Self:
+        """Read a manifest; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        fields = documents.open_document(data, where)
+        content = VersionContent(
+            files=parse_files(fields.items("files"), f"{where}: files"),
+            model_file=fields.text("model_file"),
+            pipeline_file=None if fields.is_null("pipeline_file") else fields.text("pipeline_file"),
+            golden=GoldenCases.from_fields(fields.fields("golden")),
+        )
+        manifest = cls(
+            model=check_model(fields.text("model")),
+            id=check_id(fields.text("id")),
+            created_at=fields.time("created_at"),
+            signature=Signature.from_fields(fields.fields("signature")),
+            content=content,
+        )
+        digest = Digest.parse(fields.text("digest"))
+        fields.done()
+        if digest != content.digest:
+            raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
+        content.file(content.model_file)
+        if content.pipeline_file is not None:
+            content.file(content.pipeline_file)
+        return manifest
