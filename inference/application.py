@@ -1,0 +1,100 @@
+"""Answers events: HTTP calls from API Gateway (payload 2.0), and the probe.
+
+An Application is what a Lambda function's handler is made of: it takes an event and gives an
+answer in API Gateway's form, adds the headers that say what answered, and reports the call. Any
+number of threads may call it at once; each gets its own Routes. What it answers is in routes.py.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import onnxruntime
+
+from inference.errors import NotReadyError
+from inference.events import PAYLOAD_LIMIT_BYTES, too_large
+from inference.loader import RUNTIME, load_version
+from inference.manager import Manager
+from inference.routes import Routes, error_answer
+from inference.telemetry import count_call
+from model_store.layout import StoreLayout
+from model_store.release import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.settings import Settings
+
+_ANSWER_OVERHEAD_BYTES: Final = 1024
+"""Room for an answer's status and headers within Lambda's limit."""
+
+
+class Application:
+    """One environment's handler. Construction reads nothing; each call does its own work."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._manager = Manager(
+            StoreLayout(settings.store_path), ref_ttl_s=settings.ref_ttl_s, load=load_version
+        )
+        self._threads = threading.local()
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one event; raises ValueError for one that is neither HTTP nor a probe."""
+        if event.get("coldpress") == "probe":
+            return self.probe()
+        if event.get("version") != "2.0" or "requestContext" not in event:
+            raise ValueError(
+                "this function answers HTTP API events (payload format 2.0) and the probe"
+            )
+        started = time.perf_counter()
+        routes = self._routes()
+        answer = routes.answer(event, context)
+        if len(answer.get("body") or "") + _ANSWER_OVERHEAD_BYTES > PAYLOAD_LIMIT_BYTES:
+            size = len(answer["body"])
+            answer = error_answer(413, too_large(f"the answer's body is {size} bytes"))
+        headers = answer.setdefault("headers", {})
+        headers["Coldpress-Request-Id"] = _request_id(event, context)
+        resolved = routes.resolved
+        model = "none"
+        if resolved:
+            model = headers["Coldpress-Model"] = resolved.loaded.model
+            headers["Coldpress-Version"] = str(resolved.loaded.number)
+            if resolved.label:
+                headers["Coldpress-Label"] = resolved.label
+        count_call(model, answer["statusCode"], (time.perf_counter() - started) * 1e3)
+        return answer
+
+    def probe(self) -> dict[str, Any]:
+        """What this environment is and sees: releases, settings, stores, generations."""
+        seen = self._manager.seen()
+        try:
+            published: Any = list(self._manager.published())
+        except NotReadyError as error:
+            published = {"error": str(error)}
+        return {
+            "coldpress": VERSION,
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+            "runtime": RUNTIME,
+            "settings": self._settings.describe(),
+            "store_ids": sorted({each.store_id for each in seen.values()}),
+            "generations": {name: each.refs.generation for name, each in seen.items()},
+            "published": published,
+        }
+
+    def _routes(self) -> Routes:
+        routes: Routes | None = getattr(self._threads, "routes", None)
+        if routes is None:
+            routes = self._threads.routes = Routes(self._manager, self._settings.default_model)
+        return routes
+
+
+def _request_id(event: Mapping[str, Any], context: Any) -> str:
+    own = getattr(context, "aws_request_id", None)
+    return str(own or event["requestContext"].get("requestId", ""))

@@ -1,0 +1,52 @@
+"""What can go wrong while answering a call. HTTP statuses are decided in application.py alone.
+
+ServingError
+├── BadRequestError     the caller's input does not fit; the message names what was wrong
+├── UnknownError        no such model, version, label or route
+├── RetiredError        the version was taken from service
+├── TooLargeError       the request or its answer passes Lambda's payload limit
+├── NotReadyError       nothing published, the store out of reach, or the version failed to load
+├── LoadError           a version cannot be loaded: what it holds is at fault, not the store
+├── GoldenCaseError     a version does not answer a golden case as it should
+└── PipelineError       a version's own code failed
+
+Messages are one line and safe to show to a caller: no traceback, no code.
+"""
+
+from __future__ import annotations
+
+
+class ServingError(Exception):
+    """A call cannot be answered."""
+
+
+class BadRequestError(ServingError):
+    """The caller's input is at fault."""
+
+
+class UnknownError(ServingError):
+    """What was asked for does not exist."""
+
+
+class RetiredError(ServingError):
+    """What was asked for existed, and was retired."""
+
+
+class TooLargeError(ServingError):
+    """A payload passes a limit that cannot be raised."""
+
+
+class NotReadyError(ServingError):
+    """The call is right, and cannot be answered now."""
+
+
+class LoadError(ServingError):
+    """A version cannot be loaded."""
+
+
+class GoldenCaseError(ServingError):
+    """A version answers a golden case wrongly."""
+
+
+class PipelineError(ServingError):
+    """A version's pipeline raised, or returned what it should not."""

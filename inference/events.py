@@ -1,0 +1,128 @@
+"""API Gateway HTTP API events, payload format 2.0: HTTP requests to events and answers back. Pure.
+
+What API Gateway does to a request on its way to the function is done here, for the local gateway:
+header names in lower case, repeated headers joined by commas, cookies apart, a body that is not
+text as base64. Source: API Gateway's developer guide, "Create AWS Lambda proxy integrations for
+HTTP APIs".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+import urllib.parse
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from inference.errors import BadRequestError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PAYLOAD_LIMIT_BYTES: Final = 6_291_456
+"""Lambda's limit on a synchronous call's event, and on its answer: the whole JSON, base64 too."""
+
+_TEXT_TYPES: Final = ("text/", "application/json", "application/xml", "application/javascript")
+
+
+def build_event(
+    *,
+    method: str,
+    path: str,
+    query: str,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    source_ip: str = "127.0.0.1",
+) -> dict[str, Any]:
+    """Build the event of one HTTP request; raises TooLargeError when Lambda would refuse it.
+
+    `path` is decoded, `query` is as it was sent, without the question mark.
+    """
+    joined: dict[str, str] = {}
+    cookies: list[str] = []
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if name == "cookie":
+            cookies.extend(part.strip() for part in value.split(";"))
+        else:
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+    now = time.time()
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": joined,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "local",
+            "domainName": joined.get("host", "localhost"),
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": source_ip,
+                "userAgent": joined.get("user-agent", ""),
+            },
+            "requestId": str(uuid.uuid4()),
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "timeEpoch": int(now * 1e3),
+        },
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    parameters = urllib.parse.parse_qs(query, keep_blank_values=True)
+    if parameters:
+        event["queryStringParameters"] = {k: ",".join(v) for k, v in parameters.items()}
+    if body:
+        text = _as_text(body, joined.get("content-type", ""))
+        event["isBase64Encoded"] = text is None
+        event["body"] = base64.b64encode(body).decode() if text is None else text
+    _check_size(event, body)
+    return event
+
+
+def body_bytes(event: Mapping[str, Any]) -> bytes:
+    """The bytes that the caller sent; raises BadRequestError for what is not base64."""
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRequestError("the event's body is marked as base64 and is not") from None
+
+
+def answer_body(answer: Mapping[str, Any]) -> bytes:
+    """The bytes that the caller is to get."""
+    body = answer.get("body") or ""
+    return base64.b64decode(body) if answer.get("isBase64Encoded") else str(body).encode()
+
+
+def _as_text(body: bytes, content_type: str) -> str | None:
+    if not content_type.lower().startswith(_TEXT_TYPES):
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _check_size(event: Mapping[str, Any], body: bytes) -> None:
+    # Counting costs as much as writing the event as JSON, so only what may be too large is counted;
+    # JSON takes at most 6 bytes for one of the body's.
+    if len(body) * 6 + 65_536 <= PAYLOAD_LIMIT_BYTES:
+        return
+    size = len(json.dumps(event, separators=(",", ":")).encode())
+    if size > PAYLOAD_LIMIT_BYTES:
+        raise TooLargeError(too_large(f"the request makes an event of {size} bytes"))
+
+
+def too_large(what: str) -> str:
+    """The message for a payload over the limit."""
+    return f"{what}, and Lambda takes at most {PAYLOAD_LIMIT_BYTES}"

@@ -1,0 +1,94 @@
+"""The local gateway: HTTP on this machine to the function's own handler.
+
+A thin ASGI application. It makes of each request the event that API Gateway would make, calls the
+handler in a worker thread, and writes its answer, so that what runs here is what Lambda runs. It
+listens on loopback only: it has no authentication.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from inference.errors import TooLargeError
+from inference.events import PAYLOAD_LIMIT_BYTES, answer_body, build_event, too_large
+from inference.routes import error_answer
+from inference.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalContext:
+    """What of Lambda's context object a handler may read."""
+
+    function_name: str = "coldpress-local"
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class Gateway:
+    """An ASGI application over a Lambda handler, which it calls in `threads` worker threads."""
+
+    def __init__(self, handler: Handler, *, threads: int) -> None:
+        self._handler = handler
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="environment")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        if scope["type"] != "http":
+            raise ValueError(f"{scope['type']} is not served here")
+        try:
+            event = _event(scope, await _read_body(receive))
+        except TooLargeError as error:
+            answer = error_answer(413, str(error))
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._workers, self._call, event)
+        body = answer_body(answer)
+        headers = {**answer.get("headers", {}), "Content-Length": str(len(body))}
+        raw_headers = [
+            (name.lower().encode(), str(value).encode()) for name, value in headers.items()
+        ]
+        status = answer["statusCode"]
+        await send({"type": "http.response.start", "status": status, "headers": raw_headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _call(self, event: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._handler(event, LocalContext())
+        except Exception as error:
+            logger.error("the handler failed", reason=str(error), exc_info=error)
+            return error_answer(500, "an internal error: the log has its cause")
+
+
+def _event(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
+    return build_event(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+        headers=[
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ],
+        body=body,
+        source_ip=scope["client"][0] if scope.get("client") else "127.0.0.1",
+    )
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """Read a request's body; raises TooLargeError, and reads no further, once it cannot fit."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > PAYLOAD_LIMIT_BYTES:
+            raise TooLargeError(too_large(f"the request's body is over {len(body)} bytes"))
+        if not message.get("more_body"):
+            return bytes(body)

@@ -1,0 +1,106 @@
+"""Golden cases: requests whose right answers were published with the version.
+
+A case is a folder, `golden/<case>/`, with one `request.*` and an `expected.json`. Where the
+version has a pipeline, the request's bytes go to it and `expected.json` is its answer; where it
+has none, `request.json` is an Open Inference Protocol request and `expected.json` holds the
+response's `outputs`. Numbers may differ by `atol + rtol * |expected|`; all else must be equal.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from inference.errors import GoldenCaseError, ServingError
+from inference.pipeline import Request
+from inference.protocol import parse_infer_request, render_infer_response
+from model_store.files import read_checked
+from model_store.layout import GOLDEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.loader import LoadedVersion
+    from model_store.version import GoldenCases, VersionContent
+
+
+def run_golden_cases(loaded: LoadedVersion, folder: Path, content: VersionContent) -> None:
+    """Run all cases of a version in `folder`; raises GoldenCaseError for the first that fails."""
+    for case in content.golden.cases:
+        run_golden_case(loaded, folder, content, case)
+
+
+def run_golden_case(
+    loaded: LoadedVersion, folder: Path, content: VersionContent, case: str
+) -> None:
+    """Run one case and compare; raises GoldenCaseError, or DamagedError for a damaged file."""
+    prefix = f"{GOLDEN}/{case}/"
+    request_entry = next(
+        entry for entry in content.files if entry.path.startswith(prefix + "request.")
+    )
+    body = read_checked(folder, request_entry)
+    expected_bytes = read_checked(folder, content.file(prefix + "expected.json"))
+    try:
+        expected = json.loads(expected_bytes)
+    except ValueError as error:
+        raise GoldenCaseError(f"golden case {case!r}: expected.json is not JSON: {error}") from None
+    try:
+        actual = _answer(loaded, body, request_entry.path)
+    except ServingError as error:
+        raise GoldenCaseError(f"golden case {case!r} fails: {error}") from error
+    if loaded.pipeline is None:
+        expected = expected.get("outputs") if isinstance(expected, dict) else expected
+    difference = compare(expected, actual, content.golden)
+    if difference:
+        raise GoldenCaseError(f"golden case {case!r} is answered wrongly: {difference}")
+
+
+def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$") -> str | None:
+    """Describe the first difference between two JSON values; None if there is none.
+
+    `where` is the JSONPath of what is compared.
+    """
+    if _is_number(expected) and _is_number(actual):
+        if abs(actual - expected) <= tolerance.atol + tolerance.rtol * abs(expected):
+            return None
+        return f"{where} is {actual!r}, expected {expected!r}"
+    if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
+        pairs = [(expected[key], actual[key], f"{where}.{key}") for key in expected]
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = [
+            (e, a, f"{where}[{i}]") for i, (e, a) in enumerate(zip(expected, actual, strict=True))
+        ]
+    elif type(expected) is type(actual) and expected == actual:
+        return None
+    else:
+        return f"{where} is {_short(actual)}, expected {_short(expected)}"
+    for inner_expected, inner_actual, inner_where in pairs:
+        difference = compare(inner_expected, inner_actual, tolerance, inner_where)
+        if difference:
+            return difference
+    return None
+
+
+def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
+    if loaded.pipeline is None:
+        request = parse_infer_request(body, loaded.signature)
+        outputs = loaded.run(request.tensors, request.outputs)
+        return render_infer_response(outputs, model=loaded.model, version=loaded.number)["outputs"]
+    content_type = mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
+    response = loaded.predict(Request(body, content_type))
+    if response.content_type.startswith("application/json"):
+        return json.loads(response.body)
+    if isinstance(response.body, bytes):
+        raise GoldenCaseError("the answer is binary, and expected.json can hold JSON or text only")
+    return response.body
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 120 else text[:117] + "..."

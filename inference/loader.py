@@ -1,0 +1,172 @@
+"""Loads one version: checks its bytes, opens its session, runs its pipeline's file.
+
+A LoadedVersion is complete when it is returned and never changes; it may run in several threads
+at once and frees its memory when the last reference to it goes. Digests are checked on the way:
+a file that differs from what was published fails the load before anything is answered. Which
+version to load, and when, is decided elsewhere (policy.py, manager.py).
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import onnxruntime
+
+from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
+from inference.pipeline import Pipeline, load_pipeline
+from inference.protocol import check_tensors
+from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
+from model_store.files import check_file, read_checked
+from model_store.layout import PIPELINE, SOURCE
+from model_store.preparation import runtime_key
+from model_store.reading import read_preparation, read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from inference.pipeline import Request, Response
+    from model_store.layout import StoreLayout
+    from model_store.refs import VersionEntry
+    from model_store.signature import Signature
+    from model_store.version import VersionManifest
+
+RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
+"""The runtime that this process is, as preparations are keyed by it."""
+
+_QUIET: Final = 3
+"""ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """A version in memory, ready to answer."""
+
+    model: str
+    number: int
+    digest: str
+    signature: Signature
+    session: Any
+    pipeline: Pipeline | None
+
+    def run(
+        self, tensors: Mapping[str, NDArray[np.generic]], outputs: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """Run the graph: arrays that fit the signature in, arrays by output name out.
+
+        `outputs` None gives all of them. Raises BadRequestError where the graph refuses the
+        values (dimensions that do not fit each other, an index out of range).
+        """
+        names = list(outputs or (spec.name for spec in self.signature.outputs))
+        try:
+            values = self.session.run(names, dict(tensors))
+        except Exception as error:
+            if not _is_refusal(error):
+                raise
+            reason = str(error).splitlines()[0]
+            raise BadRequestError(f"the model refused the input: {reason}") from error
+        return dict(zip(names, values, strict=True))
+
+    def predict(self, request: Request) -> Response:
+        """Answer a request in the model's own terms, through its pipeline.
+
+        Raises UnknownError where the version has none, BadRequestError, PipelineError.
+        """
+        if self.pipeline is None:
+            raise UnknownError(
+                f"model {self.model!r} has no pipeline: call /v2/models/{self.model}/infer"
+            )
+        tensors = self.pipeline.decode(request)
+        try:
+            check_tensors(tensors, self.signature.inputs)
+        except BadRequestError as error:
+            raise PipelineError(f"decode() does not fit the model: {error}") from error
+        return self.pipeline.encode(self.run(tensors), request)
+
+
+def load_version(
+    layout: StoreLayout, model: str, number: int, entry: VersionEntry
+) -> LoadedVersion:
+    """Load a published version in the form prepared for this runtime, else in the plain form.
+
+    Reads every byte of the graph and the pipeline. Raises LoadError where what was published is
+    at fault, StoreUnreachableError where the store is.
+    """
+    try:
+        manifest = read_version(layout, model, entry)
+        preparation = read_preparation(layout, model, entry, RUNTIME)
+        config = preparation.variant.config if preparation else {}
+        folder = layout.model(model).version(entry.id)
+        return load_folder(folder, manifest, number, config=config)
+    except StoreUnreachableError:
+        raise
+    except NotFoundError as error:
+        raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
+    except StoreError as error:
+        raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
+
+
+def load_folder(
+    folder: Path, manifest: VersionManifest, number: int, *, config: Mapping[str, str]
+) -> LoadedVersion:
+    """Load a version from its folder, which may still be in staging.
+
+    `config` are ONNX Runtime's session configuration entries. Raises LoadError or DamagedError.
+    """
+    content = manifest.content
+    for entry in content.files:
+        if entry.path.startswith((SOURCE + "/", PIPELINE + "/")):
+            check_file(folder, entry)
+    session = _open_session(folder / content.model_file, config)
+    _check_session(session, manifest)
+    pipeline = None
+    if content.pipeline_file is not None:
+        code = read_checked(folder, content.file(content.pipeline_file))
+        name = f"coldpress_pipeline_{manifest.id.replace('-', '_')}"
+        try:
+            pipeline = load_pipeline(code, folder / content.pipeline_file, name)
+        except PipelineError as error:
+            raise LoadError(f"version {number} of {manifest.model!r}: {error}") from error
+    return LoadedVersion(
+        model=manifest.model,
+        number=number,
+        digest=str(content.digest),
+        signature=manifest.signature,
+        session=session,
+        pipeline=pipeline,
+    )
+
+
+def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _QUIET
+    for key, value in config.items():
+        options.add_session_config_entry(key, value)
+    try:
+        return onnxruntime.InferenceSession(
+            str(graph), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        reason = str(error).splitlines()[0].replace(str(graph), graph.name)
+        raise LoadError(f"ONNX Runtime cannot load {graph.name}: {reason}") from error
+
+
+def _check_session(session: Any, manifest: VersionManifest) -> None:
+    signature = manifest.signature
+    for side, specs, nodes in (
+        ("inputs", signature.inputs, session.get_inputs()),
+        ("outputs", signature.outputs, session.get_outputs()),
+    ):
+        if [spec.name for spec in specs] != [node.name for node in nodes]:
+            raise LoadError(f"{manifest.content.model_file}: its {side} are not the signature's")
+
+
+def _is_refusal(error: Exception) -> bool:
+    # ONNX Runtime has no exception of its own for memory that it could not get.
+    from_runtime = type(error).__module__.startswith("onnxruntime.")
+    return from_runtime and "allocate memory" not in str(error)

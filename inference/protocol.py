@@ -1,0 +1,259 @@
+"""The Open Inference Protocol's JSON: requests to tensors, tensors to responses. Pure.
+
+Every request is held against the model's signature before the session sees it, and a refusal
+names the input, what was expected and what came. Source: the protocol's "Inference
+Request/Response JSON Object". What is not here: routes and statuses (application.py); the binary
+tensor extension, which this release does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import numpy as np
+
+from inference.datatypes import DTYPES, datatype_of
+from inference.errors import BadRequestError
+from model_store.signature import DYNAMIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from model_store.signature import Signature, TensorSpec
+
+PLATFORM: Final = "onnx_onnxv1"
+
+_NUMBER_KINDS: Final = {"b": "booleans", "i": "integers", "u": "integers", "f": "floats"}
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """A checked request: arrays of the signature's dtypes and shapes, and the outputs asked for.
+
+    `outputs` None means all of them, in the signature's order.
+    """
+
+    id: str | None
+    tensors: dict[str, NDArray[np.generic]]
+    outputs: tuple[str, ...] | None
+
+
+def parse_infer_request(body: bytes, signature: Signature) -> InferRequest:
+    """Read a JSON inference request; raises BadRequestError, never anything else."""
+    document = _parse_json(body)
+    request_id = document.get("id")
+    if request_id is not None and not isinstance(request_id, str):
+        raise BadRequestError("'id' is not a string")
+    return InferRequest(
+        id=request_id,
+        tensors=_parse_inputs(document.get("inputs"), signature.inputs),
+        outputs=_parse_outputs(document.get("outputs"), signature.outputs),
+    )
+
+
+def render_infer_response(
+    outputs: Mapping[str, NDArray[np.generic]],
+    *,
+    model: str,
+    version: int,
+    request_id: str | None = None,
+) -> dict[str, Any]:
+    """Build the response object; data is flat, row-major. A float JSON has no form for is null."""
+    response: dict[str, Any] = {"model_name": model, "model_version": str(version)}
+    if request_id is not None:
+        response["id"] = request_id
+    response["outputs"] = [_render_output(name, tensor) for name, tensor in outputs.items()]
+    return response
+
+
+def render_metadata(name: str, versions: Iterable[int], signature: Signature) -> dict[str, Any]:
+    """Build the model metadata response; an input or output of any rank has the shape [-1]."""
+    return {
+        "name": name,
+        "versions": [str(number) for number in versions],
+        "platform": PLATFORM,
+        "inputs": [_render_spec(spec) for spec in signature.inputs],
+        "outputs": [_render_spec(spec) for spec in signature.outputs],
+    }
+
+
+def check_tensors(tensors: Mapping[str, NDArray[np.generic]], specs: Iterable[TensorSpec]) -> None:
+    """Hold arrays against a signature's side; raises BadRequestError naming the first misfit."""
+    specs = tuple(specs)
+    _check_names(tensors, specs)
+    for spec in specs:
+        tensor = tensors[spec.name]
+        dtype = DTYPES.get(spec.datatype)
+        if dtype is not None and tensor.dtype != dtype:
+            raise BadRequestError(
+                f"input {spec.name!r} has dtype {tensor.dtype}, expected {dtype} ({spec.datatype})"
+            )
+        _check_shape(spec, tensor.shape)
+
+
+def _parse_json(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        raise BadRequestError("the body is empty, expected an inference request in JSON")
+    try:
+        document = json.loads(body, parse_constant=_no_constants)
+    except RecursionError:
+        raise BadRequestError("the body is not an inference request: it nests too deep") from None
+    except ValueError as error:
+        raise BadRequestError(f"the body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise BadRequestError("the body is not an inference request: expected a JSON object")
+    return document
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _parse_inputs(inputs: object, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[np.generic]]:
+    if not isinstance(inputs, list):
+        raise BadRequestError("'inputs' is missing or not a list")
+    by_name = _by_name(inputs, "inputs")
+    _check_names(by_name, specs)
+    return {spec.name: _parse_input(by_name[spec.name], spec) for spec in specs}
+
+
+def _parse_outputs(outputs: object, specs: tuple[TensorSpec, ...]) -> tuple[str, ...] | None:
+    if outputs is None or outputs == []:
+        return None
+    if not isinstance(outputs, list):
+        raise BadRequestError("'outputs' is not a list")
+    names = tuple(_by_name(outputs, "outputs"))
+    known = [spec.name for spec in specs]
+    for name in names:
+        if name not in known:
+            raise BadRequestError(f"there is no output {name!r}: expected {_listed(known)}")
+    return names
+
+
+def _by_name(items: list[object], what: str) -> dict[str, dict[str, object]]:
+    named: dict[str, dict[str, object]] = {}
+    for item in items:
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or not isinstance(name, str):
+            raise BadRequestError(f"an element of {what!r} is not an object with a 'name'")
+        if name in named:
+            raise BadRequestError(f"{what!r} names {name!r} twice")
+        named[name] = item
+    return named
+
+
+def _check_names(named: Iterable[str], specs: tuple[TensorSpec, ...]) -> None:
+    names, known = list(named), [spec.name for spec in specs]
+    for name in known:
+        if name not in names:
+            raise BadRequestError(f"input {name!r} is missing: expected {_listed(known)}")
+    for name in names:
+        if name not in known:
+            raise BadRequestError(f"there is no input {name!r}: expected {_listed(known)}")
+
+
+def _parse_input(item: dict[str, object], spec: TensorSpec) -> NDArray[np.generic]:
+    datatype = item.get("datatype")
+    if datatype != spec.datatype:
+        raise BadRequestError(
+            f"input {spec.name!r} has datatype {datatype!r}, expected {spec.datatype}"
+        )
+    shape = _parse_shape(item.get("shape"), spec.name)
+    _check_shape(spec, shape)
+    if "data" not in item:
+        raise BadRequestError(f"input {spec.name!r} has no 'data'")
+    dtype = DTYPES.get(spec.datatype)
+    if dtype is None:
+        raise BadRequestError(f"input {spec.name!r}: {spec.datatype} cannot be sent as JSON")
+    return _as_array(item["data"], spec, dtype, shape)
+
+
+def _parse_shape(shape: object, name: str) -> tuple[int, ...]:
+    if not isinstance(shape, list) or not all(
+        isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape
+    ):
+        raise BadRequestError(f"input {name!r} has no 'shape', or one that is not a list of sizes")
+    return tuple(shape)
+
+
+def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
+    if spec.shape is None:
+        return
+    fits = len(shape) == len(spec.shape) and all(
+        expected in {DYNAMIC, size} for expected, size in zip(spec.shape, shape, strict=True)
+    )
+    if not fits:
+        raise BadRequestError(
+            f"input {spec.name!r} has shape {list(shape)}, expected {list(spec.shape)}"
+            + (" (-1 is any size)" if DYNAMIC in spec.shape else "")
+        )
+
+
+def _as_array(
+    data: object, spec: TensorSpec, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> NDArray[np.generic]:
+    try:
+        # Strings as objects: numpy's own string dtype drops trailing NULs.
+        array = np.array(data, dtype=np.object_ if spec.datatype == "BYTES" else None)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise BadRequestError(
+            f"the data of input {spec.name!r} is ragged or not made of {spec.datatype} elements"
+        ) from None
+    if array.size != math.prod(shape):
+        raise BadRequestError(
+            f"input {spec.name!r} has {array.size} elements in 'data', "
+            f"expected {math.prod(shape)} for shape {list(shape)}"
+        )
+    if array.ndim > 1 and array.shape != shape:
+        raise BadRequestError(
+            f"the data of input {spec.name!r} nests as {list(array.shape)}, expected {list(shape)}"
+        )
+    return _cast(array, spec, dtype).reshape(shape)
+
+
+def _cast(array: NDArray[Any], spec: TensorSpec, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if array.size == 0:
+        return np.empty(array.shape, dtype)
+    came, wanted = array.dtype.kind, dtype.kind
+    accepted = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "O": "O"}[wanted]
+    if came not in accepted or (wanted == "O" and not all(type(v) is str for v in array.flat)):
+        raise BadRequestError(
+            f"the data of input {spec.name!r} holds {_NUMBER_KINDS.get(came, 'something else')}, "
+            f"expected {spec.datatype} elements"
+        )
+    if wanted in "iu":
+        limits = np.iinfo(dtype)
+        if int(array.min()) < limits.min or int(array.max()) > limits.max:
+            raise BadRequestError(
+                f"a value of input {spec.name!r} is out of {spec.datatype}'s range"
+            )
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype, copy=False)
+    except FloatingPointError:
+        raise BadRequestError(
+            f"a value of input {spec.name!r} is out of {spec.datatype}'s range"
+        ) from None
+
+
+def _render_output(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:
+    data = tensor.reshape(-1)
+    values = data.tolist()
+    if tensor.dtype.kind == "f" and not np.isfinite(data).all():
+        values = [value if math.isfinite(value) else None for value in values]
+    datatype = datatype_of(tensor)
+    return {"name": name, "datatype": datatype, "shape": list(tensor.shape), "data": values}
+
+
+def _render_spec(spec: TensorSpec) -> dict[str, Any]:
+    shape = [DYNAMIC] if spec.shape is None else list(spec.shape)
+    return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"

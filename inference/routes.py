@@ -1,0 +1,193 @@
+"""The HTTP surface: routes, statuses and bodies. The one place that knows about them.
+
+Routes are thin: protocol.py and the version's pipeline turn bodies into tensors and back,
+manager.py says which version answers. Every error is `{"error": "<text>"}`, its text one line;
+what is not the caller's fault is also logged, with the request's id. The Open Inference Protocol
+addresses are its own ("REST API"); /predict is for people.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+
+from inference import errors
+from inference.events import body_bytes
+from inference.pipeline import Request
+from inference.protocol import parse_infer_request, render_infer_response, render_metadata
+from inference.resolver import OneThreadResolver
+from inference.telemetry import logger
+from model_store.refs import State
+from model_store.release import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.manager import Manager, Resolved
+
+JSON: Final = "application/json"
+
+_STATUSES: Final[dict[type[errors.ServingError], int]] = {
+    errors.BadRequestError: 400,
+    errors.UnknownError: 404,
+    errors.RetiredError: 410,
+    errors.TooLargeError: 413,
+    errors.NotReadyError: 503,
+}
+"""The others are 500."""
+
+_PLACES: Final = ("/v2/models/<model>", "/v2/models/<model>/versions/<version>")
+
+
+class Routes:
+    """The surface as one thread uses it: a resolver, and what the call under way resolved to."""
+
+    resolved: Resolved | None = None
+
+    def __init__(self, manager: Manager, default_model: str | None) -> None:
+        self._manager = manager
+        self._default_model = default_model
+        self._resolver = OneThreadResolver()
+        self._register()
+
+    def answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one HTTP API event; whatever fails is an answer too."""
+        self.resolved = None
+        return self._resolver.resolve(event, context)
+
+    def _register(self) -> None:
+        resolver = self._resolver
+        resolver.get("/v2")(self._server)
+        resolver.get("/v2/health/live")(self._live)
+        resolver.get("/v2/health/ready")(self._ready)
+        for place in _PLACES:
+            resolver.get(place)(self._model)
+            resolver.get(f"{place}/ready")(self._model_ready)
+            resolver.post(f"{place}/infer")(self._infer)
+        resolver.post("/predict")(self._predict_default)
+        resolver.post("/models/<model>/predict")(self._predict)
+        resolver.not_found(self._no_route)
+        resolver.exception_handler(Exception)(self._failed)
+
+    def _server(self) -> Response[str]:
+        return _json({"name": "coldpress", "version": VERSION, "extensions": []})
+
+    def _live(self) -> Response[str]:
+        # Clients want both keys. Liveness reads nothing, so this is what is known already.
+        return _json({"live": True, "ready": bool(self._manager.seen())})
+
+    def _ready(self) -> Response[str]:
+        try:
+            self._check_ready()
+        except errors.NotReadyError as error:
+            return _json({"live": True, "ready": False, "error": str(error)}, 503)
+        return _json({"live": True, "ready": True})
+
+    def _check_ready(self) -> None:
+        published = self._manager.published()
+        if not published:
+            raise _nothing_published()
+        if self._default_model and self._default_model not in published:
+            raise errors.NotReadyError(
+                f"the default model {self._default_model!r} is not published"
+            )
+
+    def _model(self, model: str, version: str | None = None) -> Response[str]:
+        try:
+            refs, _, signature = self._manager.describe(model, _number(version))
+        except errors.UnknownError:
+            self._check_not_empty()
+            raise
+        versions = [n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE]
+        return _json(render_metadata(model, sorted(versions), signature))
+
+    def _model_ready(self, model: str, version: str | None = None) -> Response[str]:
+        resolved = self._resolve(model, version)
+        return _json({"name": resolved.loaded.model, "ready": True})
+
+    def _infer(self, model: str, version: str | None = None) -> Response[str]:
+        loaded = self._resolve(model, version).loaded
+        request = parse_infer_request(self._body(), loaded.signature)
+        outputs = loaded.run(request.tensors, request.outputs)
+        return _json(
+            render_infer_response(
+                outputs, model=loaded.model, version=loaded.number, request_id=request.id
+            )
+        )
+
+    def _predict_default(self) -> Response[bytes | str]:
+        if self._default_model is None:
+            self._check_not_empty()
+            raise errors.BadRequestError(
+                "there is no default model: call /models/NAME/predict, or set DEFAULT_MODEL"
+            )
+        return self._predict(self._default_model)
+
+    def _predict(self, model: str) -> Response[bytes | str]:
+        loaded = self._resolve(model, None).loaded
+        event = self._resolver.current_event
+        request = Request(
+            body=self._body(),
+            content_type=event.headers.get("content-type", "application/octet-stream"),
+            parameters=event.query_string_parameters,
+        )
+        response = loaded.predict(request)
+        return Response(200, response.content_type, response.body)
+
+    def _resolve(self, model: str, version: str | None) -> Resolved:
+        try:
+            self.resolved = self._manager.resolve(model, _number(version))
+        except errors.UnknownError:
+            self._check_not_empty()
+            raise
+        return self.resolved
+
+    def _check_not_empty(self) -> None:
+        if not self._manager.published():
+            raise _nothing_published()
+
+    def _body(self) -> bytes:
+        return body_bytes(self._resolver.current_event.raw_event)
+
+    def _no_route(self, _: Exception) -> Response[str]:
+        event = self._resolver.current_event
+        return _error(404, f"there is no {event.http_method} {event.path}")
+
+    def _failed(self, error: Exception) -> Response[str]:
+        status = _STATUSES.get(type(error), 500)  # type: ignore[arg-type]
+        if status >= 500:
+            logger.error("a call failed", status=status, reason=str(error), exc_info=error)
+        known = isinstance(error, errors.ServingError)
+        return _error(status, str(error) if known else "an internal error: the log has its cause")
+
+
+def error_answer(status: int, text: str) -> dict[str, Any]:
+    """An error as API Gateway takes it, for what fails outside the routes."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": JSON},
+        "body": json.dumps({"error": text}),
+        "isBase64Encoded": False,
+    }
+
+
+def _number(version: str | None) -> int | None:
+    if version is None:
+        return None
+    if not (version.isascii() and version.isdecimal() and len(version) <= 18):
+        raise errors.UnknownError(f"{version[:40]!r} is no version: versions are numbers")
+    return int(version)
+
+
+def _nothing_published() -> errors.NotReadyError:
+    return errors.NotReadyError("nothing is published in the store: publish a model first")
+
+
+def _json(value: object, status: int = 200) -> Response[str]:
+    return Response(status, JSON, json.dumps(value))
+
+
+def _error(status: int, text: str) -> Response[str]:
+    return _json({"error": text}, status)

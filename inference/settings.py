@@ -1,0 +1,74 @@
+"""The function's settings: read from the environment once, at start, and never again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from model_store.errors import InvalidNameError
+from model_store.names import check_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingError(ValueError):
+    """An environment variable is missing or wrong; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a serving environment was told.
+
+    `STORE_PATH`: the store's root (on Lambda, below /mnt). `DEFAULT_MODEL`: the model of calls to
+    /predict, None if not set. `REF_TTL_S`: how long refs are believed before they are read again.
+    """
+
+    store_path: Path
+    default_model: str | None = None
+    ref_ttl_s: float = 2.0
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises SettingError naming the first variable that is wrong."""
+        store = environ.get("STORE_PATH", "")
+        if not store:
+            raise SettingError("STORE_PATH is not set: give it the path where the store is mounted")
+        return cls(
+            store_path=Path(store),
+            default_model=_model(environ, "DEFAULT_MODEL"),
+            ref_ttl_s=_seconds(environ, "REF_TTL_S", default=2.0),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as JSON, for the probe; none of them is a secret."""
+        return {
+            "store_path": str(self.store_path),
+            "default_model": self.default_model,
+            "ref_ttl_s": self.ref_ttl_s,
+        }
+
+
+def _model(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name, "")
+    if not value:
+        return None
+    try:
+        return check_model(value)
+    except InvalidNameError as error:
+        raise SettingError(f"{name}: {error}") from None
+
+
+def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SettingError(f"{name} is {text!r}: expected a number of seconds, 0 or more")
+    return value

@@ -1,0 +1,87 @@
+"""Making a generation of refs the newest: one link commits, then `settle` heals `refs.json`.
+
+1. The new refs are a complete, fsynced file in staging.
+2. It is linked to `refs/<generation>.json`. Whoever links first has won; who has lost reads that
+   generation and decides again. After an answer that leaves doubt (NFS may repeat a link that
+   succeeded, and report that the name exists) the writer's id inside the file says who won.
+3. `settle` installs the newest generation as `refs.json`, by linking it to a temporary name and
+   renaming that, then looks again until nothing newer exists.
+
+No lock is taken: two writers at once are two links, of which one fails.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from model_store.documents import FORMAT, render
+from model_store.errors import NotFoundError
+from model_store.names import new_id
+from model_store.reading import read_model_id, read_upward
+from model_store.refs import Refs
+from model_sync import durable
+
+if TYPE_CHECKING:
+    from model_store.layout import ModelLayout
+    from model_sync.staging import Staging
+
+
+def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
+    """Link refs as their generation; False if another writer was first. Durable when True.
+
+    `refs.writer` must be of this attempt alone: it settles who won when the file system's own
+    answer leaves doubt.
+    """
+    durable.make_folder(layout.refs_folder)
+    staged = staging.path(f"refs-{refs.writer}.json")
+    durable.write_file(staged, refs.render())
+    target = layout.generation(refs.generation)
+    try:
+        if durable.link_new(staged, target):
+            return True
+    except OSError:
+        if not target.exists():
+            raise
+    won = Refs.parse(target.read_bytes(), str(target)).writer == refs.writer
+    if won:
+        durable.sync_folder(target.parent)
+    return won
+
+
+def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
+    """Make `refs.json` the newest generation, and return that; None if there is none.
+
+    Every writing verb begins and ends with it, so that what a crash left between link and rename
+    heals at the next.
+    """
+    while True:
+        newest = read_upward(layout)
+        if newest is None or _installed(layout) == newest.generation:
+            return newest
+        temporary = staging.path(f"refs-{new_id()}.json")
+        os.link(layout.generation(newest.generation), temporary, follow_symlinks=False)
+        durable.rename(temporary, layout.refs_json)
+        # Renaming one of two names of the same file to the other does nothing (POSIX rename).
+        temporary.unlink(missing_ok=True)
+
+
+def ensure_model(layout: ModelLayout, staging: Staging) -> str:
+    """Give a model its MODEL.json if it has none, and return the model's id."""
+    try:
+        return read_model_id(layout)
+    except NotFoundError:
+        pass
+    durable.make_folder(layout.folder)
+    staged = staging.path(f"model-{new_id()}.json")
+    durable.write_file(staged, render({"format": FORMAT, "id": new_id()}))
+    durable.link_new(staged, layout.model_json)
+    return read_model_id(layout)
+
+
+def _installed(layout: ModelLayout) -> int | None:
+    try:
+        data = layout.refs_json.read_bytes()
+    except FileNotFoundError:
+        return None
+    return Refs.parse(data, str(layout.refs_json)).generation

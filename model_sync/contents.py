@@ -1,0 +1,125 @@
+"""Stages a version's files: takes them from the source by its recipe, and says what they are.
+
+The graph and its external data go to `source/`, as they lie beside each other; the pipeline and
+its data to `pipeline/`, as they lie in the model's folder; golden cases to `golden/<case>/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from model_store.layout import GOLDEN, PIPELINE, SOURCE
+from model_store.version import GoldenCases, VersionContent
+from model_sync.errors import RecipeError, SourceError
+from model_sync.inspection import external_files
+from model_sync.recipe import RECIPE
+from model_sync.staging import copy_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.files import FileEntry
+    from model_sync.progress import Progress
+    from model_sync.recipe import Recipe
+    from model_sync.source import FolderSource
+
+
+@dataclass(slots=True)
+class _Copier:
+    source: FolderSource
+    folder: Path
+    progress: Progress
+    entries: list[FileEntry] = field(default_factory=list)
+
+    def copy(self, what: str, targets: dict[str, str]) -> None:
+        """Copy files, given as {path in the source: path in the version}."""
+        if targets:
+            total = sum(self.source.size_bytes(path) for path in targets)
+            self.progress.step(f"copying {what}", total)
+        for path, target in targets.items():
+            with self.source.open(path) as stream:
+                self.entries.append(copy_in(stream, self.folder, target, self.progress.advance))
+
+
+def stage_contents(
+    recipe: Recipe, source: FolderSource, folder: Path, progress: Progress
+) -> VersionContent:
+    """Copy everything that a version holds into `folder`, and return what it is.
+
+    Raises RecipeError, SourceError or InspectionError; `folder` then holds a part of it.
+    """
+    copier = _Copier(source, folder, progress)
+    model_file = recipe.model_file or _only_model(source)
+    graph = PurePosixPath(model_file)
+    staged_graph = f"{SOURCE}/{graph.name}"
+    copier.copy(model_file, {model_file: staged_graph})
+    external = {
+        str(graph.parent / path): f"{SOURCE}/{path}"
+        for path in external_files(folder / staged_graph, model_file)
+    }
+    copier.copy("external data", external)
+    if recipe.model_file is None:
+        _refuse_strangers(source, {model_file, *external})
+    pipeline_file = None
+    if recipe.pipeline:
+        pipeline_file = f"{PIPELINE}/{recipe.pipeline.file}"
+        paths = (recipe.pipeline.file, *recipe.pipeline.data)
+        copier.copy("the pipeline", {path: f"{PIPELINE}/{path}" for path in paths})
+    cases = _cases(recipe, source)
+    copier.copy(
+        f"{len(cases)} golden cases",
+        {
+            path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
+            for case, paths in cases.items()
+            for path in paths
+        },
+    )
+    return VersionContent(
+        files=tuple(sorted(copier.entries)),
+        model_file=staged_graph,
+        pipeline_file=pipeline_file,
+        golden=GoldenCases(tuple(cases), recipe.golden.rtol, recipe.golden.atol),
+    )
+
+
+def _only_model(source: FolderSource) -> str:
+    models = [path for path in source.files() if path.endswith(".onnx")]
+    if len(models) != 1:
+        found = f"{len(models)} .onnx files" if models else "no .onnx file"
+        raise RecipeError(
+            f"{source.folder} holds {found}: name the model in {RECIPE}, under [model] file"
+        )
+    return models[0]
+
+
+def _refuse_strangers(source: FolderSource, taken: set[str]) -> None:
+    """What nobody said a purpose of would be left out without a word: rather say so."""
+    strangers = sorted(set(source.files()) - taken - {RECIPE})
+    if strangers and not (source.folder / RECIPE).exists():
+        raise RecipeError(
+            f"{source.folder} holds {strangers[0]!r} beside its model: "
+            f"say what it is for in {RECIPE}, or move it away"
+        )
+
+
+def _cases(recipe: Recipe, source: FolderSource) -> dict[str, list[str]]:
+    """The golden cases by name, each with its request and its expected answer."""
+    if recipe.golden.folder is None:
+        return {}
+    cases: dict[str, list[str]] = {}
+    root = PurePosixPath(recipe.golden.folder)
+    for path in source.files(recipe.golden.folder):
+        parts = PurePosixPath(path).relative_to(root).parts
+        if len(parts) != 2:
+            raise SourceError(f"{source.folder / path} is not in a golden case's own folder")
+        cases.setdefault(parts[0], []).append(path)
+    for case, paths in cases.items():
+        names = sorted(PurePosixPath(path).name for path in paths)
+        if len(names) != 2 or names[0] != "expected.json" or not names[1].startswith("request."):
+            raise SourceError(
+                f"golden case {case!r} in {source.folder / root} holds {', '.join(names)}: "
+                "expected one request.* and expected.json"
+            )
+    return dict(sorted(cases.items()))

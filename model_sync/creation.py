@@ -1,0 +1,60 @@
+"""Opens a store for writing, and makes one where there is none yet.
+
+A store is made only in a folder that is missing or empty: a folder that holds other things is a
+wrong path, and a mount point whose file system is away must not be taken for an empty store.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+from model_store.documents import FORMAT, render
+from model_store.errors import StoreUnreachableError
+from model_store.layout import StoreLayout
+from model_store.names import new_id
+from model_store.reading import read_store_id
+from model_sync import durable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def open_store(root: Path) -> StoreLayout:
+    """Return the layout of an existing store, or of a new one where `root` is missing or empty.
+
+    Raises StoreUnreachableError where `root` is something else, or cannot be written.
+    """
+    layout = StoreLayout(root)
+    try:
+        if layout.store_json.exists():
+            read_store_id(layout)
+        else:
+            _create(layout)
+    except OSError as error:
+        raise StoreUnreachableError(f"no store can be made at {root}: {error}") from error
+    return layout
+
+
+def _create(layout: StoreLayout) -> None:
+    root = layout.root
+    if os.path.ismount(root):
+        raise StoreUnreachableError(
+            f"{root} is the root of a file system without a STORE.json: "
+            "name a folder in it to make a store there"
+        )
+    durable.make_folder(root)
+    strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
+    if strangers:
+        raise StoreUnreachableError(
+            f"{root} is no store: it has no STORE.json, and holds {min(strangers)!r}"
+        )
+    staged = root / f"STORE.json.{new_id()}"
+    durable.write_file(staged, render({"format": FORMAT, "id": str(uuid.uuid4())}))
+    try:
+        # Of two who make it at once, one makes it; both then use that one.
+        durable.link_new(staged, layout.store_json)
+    finally:
+        staged.unlink()
+    durable.sync_folder(root)

@@ -1,0 +1,109 @@
+"""What a publication changes in refs. Pure functions of values; the table is in the tests.
+
+Identity is content: publishing what is published already makes no new version. It moves the label
+if that points elsewhere, and adds a preparation if this runtime has none; else it changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from model_store.refs import Change, Refs, State, VersionEntry
+
+if TYPE_CHECKING:
+    from model_store.digests import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPlan:
+    """What publishing has to do. `existing` None: a new version."""
+
+    existing: int | None
+    prepare: bool
+    move_label: bool
+
+    @property
+    def is_noop(self) -> bool:
+        """Nothing is to be written."""
+        return self.existing is not None and not self.prepare and not self.move_label
+
+
+def plan_publish(refs: Refs | None, *, digest: Digest, runtime: str, label: str) -> PublishPlan:
+    """Decide what publishing contents with this digest has to do."""
+    number = find_available(refs, digest)
+    if refs is None or number is None:
+        return PublishPlan(existing=None, prepare=True, move_label=True)
+    return PublishPlan(
+        existing=number,
+        prepare=runtime not in refs.versions[number].preparations,
+        move_label=refs.labels.get(label) != number,
+    )
+
+
+def find_available(refs: Refs | None, digest: Digest) -> int | None:
+    """The newest available version with these contents."""
+    if refs is None:
+        return None
+    return max(
+        (
+            number
+            for number, entry in refs.versions.items()
+            if entry.digest == digest and entry.state is State.AVAILABLE
+        ),
+        default=None,
+    )
+
+
+def first_refs(model: str, model_id: str, *, writer: str, change: Change) -> Refs:
+    """Refs before the first generation: nothing in them yet."""
+    return Refs(
+        model=model,
+        model_id=model_id,
+        generation=0,
+        writer=writer,
+        next_version=1,
+        labels={},
+        split={},
+        versions={},
+        holds={},
+        change=change,
+    )
+
+
+def with_version(
+    refs: Refs, entry: VersionEntry, *, label: str, writer: str, change: Change
+) -> Refs:
+    """The next generation, with a new version under the next number and the label on it."""
+    number = refs.next_version
+    return replace(
+        refs,
+        generation=refs.generation + 1,
+        writer=writer,
+        change=change,
+        next_version=number + 1,
+        versions={**refs.versions, number: entry},
+        labels={**refs.labels, label: number},
+    )
+
+
+def with_existing(
+    refs: Refs,
+    number: int,
+    *,
+    preparations: dict[str, str],
+    label: str,
+    writer: str,
+    change: Change,
+) -> Refs:
+    """The next generation, with the label on an existing version and preparations added to it."""
+    entry = refs.versions[number]
+    entry = replace(entry, preparations={**entry.preparations, **preparations})
+    return replace(
+        refs,
+        generation=refs.generation + 1,
+        writer=writer,
+        change=change,
+        versions={**refs.versions, number: entry},
+        labels={**refs.labels, label: number},
+    )

@@ -1,0 +1,70 @@
+"""File operations that survive a crash: what they made is on the disk when they return.
+
+A rename or link makes a name durable only when the folder that holds it is fsynced too. Modes are
+set explicitly, whatever the umask: the reader is another user. Source: rename(2), fsync(2).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER_MODE: Final = 0o755
+FILE_MODE: Final = 0o644
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, each durable; an existing one is left."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(FOLDER_MODE)
+    sync_folder(folder.parent)
+
+
+def create_file(path: Path) -> int:
+    """Create a file that must not exist, open for writing, and return its descriptor."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    os.fchmod(fd, FILE_MODE)
+    return fd
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Create a file with these bytes, durable but for its name; it must not exist."""
+    with os.fdopen(create_file(path), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def link_new(existing: Path, new: Path) -> bool:
+    """Link a file to a name that must not exist; False if it does. Durable when True."""
+    try:
+        os.link(existing, new, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    sync_folder(new.parent)
+    return True
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename within a file system, durable in both folders."""
+    source.rename(target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)

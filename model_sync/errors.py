@@ -1,0 +1,51 @@
+"""Why a publication was refused, or failed. Nothing visible has changed when one is raised.
+
+SyncError
+├── RecipeError       model.toml, or the folder, does not say what to publish
+├── BuildError        the model's build script failed
+├── SourceError       a file to publish is missing, or may not be read
+├── InspectionError   the model file is no ONNX model that can be served
+└── TrialError        the version does not load, or answers a golden case wrongly
+
+Each message is one line that says what happened, to what, and what to do where something can be.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SyncError(Exception):
+    """A publication was refused, or failed."""
+
+    code: ClassVar[str] = "failed"
+
+
+class RecipeError(SyncError):
+    """What to publish is not said, or said wrongly."""
+
+    code = "recipe"
+
+
+class BuildError(SyncError):
+    """A build script failed, or left out an output."""
+
+    code = "build"
+
+
+class SourceError(SyncError):
+    """A file cannot be taken up."""
+
+    code = "source"
+
+
+class InspectionError(SyncError):
+    """The model cannot be served as it is."""
+
+    code = "inspection"
+
+
+class TrialError(SyncError):
+    """The version failed where it was tried."""
+
+    code = "trial"

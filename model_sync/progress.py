@@ -1,0 +1,113 @@
+"""Tells a person how far long work is: a bar on a terminal, plain lines in a log, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Progress(Protocol):
+    """What long work tells. Calls cost little; work never waits for them."""
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        """Begin a step; `total_bytes` 0: it has no known size."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Say that so many more bytes of the step are done."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        """Say nothing."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Say nothing."""
+
+
+class Lines:
+    """A line a step, and one more every ten seconds of a long one."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._what, self._total, self._done, self._told_at = "", 0, 0, 0.0
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        """Print what begins, and its size if it has one."""
+        self._what, self._total, self._done = what, total_bytes, 0
+        self._told_at = time.monotonic()
+        size = f" ({readable_bytes(total_bytes)})" if total_bytes else ""
+        self._out.write(f"{what}{size}\n")
+        self._out.flush()
+
+    def advance(self, n_bytes: int) -> None:
+        """Print how far it is, if it was long since the last line."""
+        self._done += n_bytes
+        if time.monotonic() - self._told_at >= 10:
+            self._told_at = time.monotonic()
+            done, total = readable_bytes(self._done), readable_bytes(self._total)
+            self._out.write(f"{self._what}: {done} of {total}\n")
+            self._out.flush()
+
+
+class Bar:
+    """A bar on a terminal, by rich. A context manager: it leaves the terminal as it was."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        self._rich = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._rich.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._rich.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._rich.stop()
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        """Begin a new bar; without a size it only moves."""
+        self._rich.reset(self._task, description=what, total=total_bytes or None)
+
+    def advance(self, n_bytes: int) -> None:
+        """Move the bar."""
+        self._rich.advance(self._task, n_bytes)
+
+
+def lines_on_stderr() -> Lines:
+    """Plain lines, for a log."""
+    return Lines(sys.stderr)
+
+
+def readable_bytes(count: float) -> str:
+    """Write a size as a person reads it: `3.2 MB` (decimal units)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError

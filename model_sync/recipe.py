@@ -1,0 +1,143 @@
+"""What to publish: `model.toml` as a frozen value, or what a bare folder implies.
+
+    name = "magika"                      # default: the folder's name
+    [model]
+    file = "build/model.onnx"            # default: the only .onnx file
+    [build]
+    script = "build.py"                  # run when an output is missing
+    outputs = ["build/model.onnx"]
+    [pipeline]
+    file = "pipeline.py"
+    data = ["build/config.json"]         # stays where it is, as seen from the pipeline
+    [golden]
+    folder = "golden"                    # golden/<case>/request.* and expected.json
+    rtol = 1e-5
+    atol = 1e-6
+
+Every table is optional; a key that is not listed here is refused. A folder without model.toml
+must hold one .onnx file. Reading happens when called; nothing is run or copied here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from model_store.documents import Fields
+from model_store.errors import DamagedError, InvalidNameError
+from model_store.names import check_model, check_relative_path
+from model_sync.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+RECIPE: Final = "model.toml"
+_RTOL: Final = 1e-5
+_ATOL: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A script that makes outputs, run in the model's folder; paths are relative to it."""
+
+    script: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFiles:
+    """A pipeline's file and its data; paths are relative to the model's folder."""
+
+    file: str
+    data: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Where golden cases lie, and how far a float may be off."""
+
+    folder: str | None = None
+    rtol: float = _RTOL
+    atol: float = _ATOL
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to publish. `model_file` None: the only .onnx file in the folder."""
+
+    name: str
+    model_file: str | None = None
+    build: Build | None = None
+    pipeline: PipelineFiles | None = None
+    golden: Golden = Golden()
+
+
+def read_recipe(folder: Path, name: str | None = None) -> Recipe:
+    """Read a model's folder; `name` wins over the recipe's and the folder's.
+
+    Raises RecipeError naming the file and the key.
+    """
+    if not folder.is_dir():
+        raise RecipeError(f"{folder} is no folder: name the folder of a model")
+    path = folder / RECIPE
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        table = {}
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path} cannot be read: {error}") from error
+    try:
+        return _recipe(Fields(table, str(path)), name or folder.resolve().name, given=bool(name))
+    except (DamagedError, InvalidNameError) as error:
+        raise RecipeError(str(error)) from error
+
+
+def _recipe(fields: Fields, name: str, *, given: bool) -> Recipe:
+    stated = fields.text("name") if "name" in fields.names() else name
+    recipe = Recipe(
+        name=check_model(name if given else stated),
+        model_file=_optional(fields, "model", lambda table: _path(table, "file")),
+        build=_optional(fields, "build", _build),
+        pipeline=_optional(fields, "pipeline", _pipeline),
+        golden=_optional(fields, "golden", _golden) or Golden(),
+    )
+    fields.done()
+    return recipe
+
+
+def _optional(fields: Fields, key: str, read: Callable[[Fields], T]) -> T | None:
+    if key not in fields.names():
+        return None
+    table = fields.fields(key)
+    value = read(table)
+    table.done()
+    return value
+
+
+def _build(table: Fields) -> Build:
+    return Build(_path(table, "script"), _paths(table, "outputs"))
+
+
+def _pipeline(table: Fields) -> PipelineFiles:
+    data = _paths(table, "data") if "data" in table.names() else ()
+    return PipelineFiles(_path(table, "file"), data)
+
+
+def _golden(table: Fields) -> Golden:
+    return Golden(
+        folder=_path(table, "folder") if "folder" in table.names() else None,
+        rtol=table.number("rtol") if "rtol" in table.names() else _RTOL,
+        atol=table.number("atol") if "atol" in table.names() else _ATOL,
+    )
+
+
+def _path(table: Fields, key: str) -> str:
+    return check_relative_path(table.text(key))
+
+
+def _paths(table: Fields, key: str) -> tuple[str, ...]:
+    return tuple(check_relative_path(path) for path in table.texts(key))

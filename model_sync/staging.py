@@ -1,0 +1,93 @@
+"""Where things are made complete before they appear: a folder of its own under `staging/`.
+
+Files are copied in and hashed on the way, each fsynced; `publish` seals a staged folder and
+renames it to where it belongs, in one step. Whatever is still staged at the end is removed; what
+a crash leaves behind is invisible to readers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
+
+from model_store.digests import ALGORITHM, Digest
+from model_store.files import FileEntry
+from model_store.names import check_relative_path, new_id
+from model_sync import durable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from model_store.layout import StoreLayout
+
+BLOCK_BYTES: Final = 1 << 20
+
+
+class Staging:
+    """One writer's staging folder, as a context manager; leaving it removes what is in it."""
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self.id: Final = new_id()
+        self.folder: Final = layout.staging(self.id)
+
+    def __enter__(self) -> Self:
+        durable.make_folder(self.folder)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            durable.sync_folder(self.folder.parent)
+
+    def path(self, name: str) -> Path:
+        """A name in the staging folder."""
+        return self.folder / check_relative_path(name)
+
+    def publish(self, name: str, target: Path) -> None:
+        """Seal a staged folder and rename it to `target`, which must not exist."""
+        folder = self.path(name)
+        _seal(folder)
+        durable.make_folder(target.parent)
+        durable.rename(folder, target)
+
+    def take_back(self, target: Path) -> None:
+        """Take a folder that no refs name out of readers' sight; it goes with the staging."""
+        durable.rename(target, self.folder / f"unused-{target.name}")
+
+
+def copy_in(stream: BinaryIO, folder: Path, path: str, advance: Callable[[int], None]) -> FileEntry:
+    """Copy a stream to `path` in a staged folder and hash it on the way, in bounded memory.
+
+    The file is durable, its name is so once the folder is sealed. `advance` is told each block's
+    bytes. Returns what the manifest will say of the file.
+    """
+    target = folder / check_relative_path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, size = hashlib.new(ALGORITHM), 0
+    with os.fdopen(durable.create_file(target), "wb", buffering=0) as out:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+            view = memoryview(block)
+            while view:
+                view = view[out.write(view) :]
+            size += len(block)
+            advance(len(block))
+        os.fsync(out.fileno())
+    return FileEntry(path, size, Digest(ALGORITHM, digest.hexdigest()))
+
+
+def _seal(folder: Path) -> None:
+    """Give all folders their mode and make all names durable, the deepest first."""
+    for parent, _, _ in os.walk(folder, topdown=False):
+        Path(parent).chmod(durable.FOLDER_MODE)
+        durable.sync_folder(Path(parent))

@@ -1,0 +1,116 @@
+"""Tries a version in a fresh process: loads it, runs its golden cases, measures both.
+
+`try_version` starts this module as a process of its own, so that a model that crashes, or takes
+all memory, ends that process and not the publisher, and so that nothing warm flatters the
+measurement. The process loads the version with the code that will serve it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from model_store.layout import MANIFEST
+from model_store.preparation import Measurement
+from model_store.version import VersionManifest
+from model_sync.errors import TrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_STATUS: Final = Path("/proc/self/status")
+
+
+def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measurement:
+    """Load a version's folder in a fresh process and run its golden cases.
+
+    `result` is where the process writes what it found. Raises TrialError with the reason.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "model_sync.trial", folder, result, json.dumps(dict(config))],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise TrialError(f"loading the model ended its process with {name}")
+    try:
+        found = json.loads(result.read_text("utf-8"))
+    except (OSError, ValueError):
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise TrialError(f"the trial of the model ended early: {lines[-1]}") from None
+    if "error" in found:
+        raise TrialError(found["error"])
+    return Measurement(**found)
+
+
+def main(arguments: list[str]) -> None:
+    """Run in the process of its own: try the version, write the result as JSON."""
+    folder, result, config = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
+    try:
+        found = _try(folder, config)
+    except Exception as error:
+        found = {"error": str(error) or type(error).__name__}
+    result.write_text(json.dumps(found), "utf-8")
+
+
+def _try(folder: Path, config: dict[str, str]) -> dict[str, Any]:
+    # Imported before measuring: what they take is every version's, not this one's.
+    from inference.golden import run_golden_case  # noqa: PLC0415
+    from inference.loader import load_folder  # noqa: PLC0415
+
+    path = folder / MANIFEST
+    manifest = VersionManifest.parse(path.read_bytes(), str(path))
+    _forget_peak()
+    before = _memory_bytes()
+    started = time.perf_counter()
+    loaded = load_folder(folder, manifest, 0, config=config)
+    load_ms = (time.perf_counter() - started) * 1e3
+    first_ms = 0.0
+    for number, case in enumerate(manifest.content.golden.cases):
+        started = time.perf_counter()
+        run_golden_case(loaded, folder, manifest.content, case)
+        if number == 0:
+            first_ms = (time.perf_counter() - started) * 1e3
+    after = _memory_bytes()
+    return {
+        "load_ms": round(load_ms, 3),
+        "first_ms": round(first_ms, 3),
+        "peak_bytes": max(after["peak"] - before["resident"], 0),
+        "resident_bytes": max(after["resident"] - before["resident"], 0),
+    }
+
+
+def _forget_peak() -> None:
+    """Let the peak be counted from here on, where the kernel can (Linux, proc(5) clear_refs)."""
+    clear_refs = Path("/proc/self/clear_refs")
+    if clear_refs.exists():
+        clear_refs.write_text("5", "ascii")
+
+
+def _memory_bytes() -> dict[str, int]:
+    """This process's resident memory, now and at its peak. Off Linux, the peak stands for both."""
+    if not _STATUS.exists():
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return {"resident": peak, "peak": peak}
+    fields = dict(line.split(":", 1) for line in _STATUS.read_text("ascii", "replace").splitlines())
+    return {
+        "resident": int(fields["VmRSS"].split()[0]) * 1024,
+        "peak": int(fields["VmHWM"].split()[0]) * 1024,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
