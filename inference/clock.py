@@ -7,12 +7,10 @@ what has elapsed is the larger of what the wall clock and the monotonic clock sa
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in time on both clocks, in seconds."""
 
     wall_s: float

@@ -9,8 +9,7 @@ version to load, and when, is decided elsewhere (policy.py, manager.py).
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import onnxruntime
 
@@ -43,8 +42,7 @@ _QUIET: Final = 3
 """ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedVersion:
+class LoadedVersion(NamedTuple):
     """A version in memory, ready to answer."""
 
     model: str

@@ -18,8 +18,7 @@ hung mount nor a long load keeps the process from ending.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from inference import policy
 from inference.bounded import BoundedCalls, in_thread
@@ -59,34 +58,32 @@ RETRY_UNREACHABLE_S: Final = 2.0
 """How long it is left alone if it was the store that failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """What answers a call: a warm version, and the label by which it was found, if by one."""
 
     loaded: LoadedVersion
     label: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     at: Moment
     retry_after_s: float
     reason: str
 
 
-@dataclass(slots=True)
 class _Model:
     """One model's state. Its lock guards every field."""
 
-    name: str
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    seen: Seen | None = None
-    checked_at: Moment | None = None
-    warm: dict[int, LoadedVersion] = field(default_factory=dict)
-    loads: dict[int, Future[LoadedVersion]] = field(default_factory=dict)
-    failures: dict[int, _Failure] = field(default_factory=dict)
-    answering: dict[str, int] = field(default_factory=dict)
-    asked_by_number: int | None = None
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lock = threading.Lock()
+        self.seen: Seen | None = None
+        self.checked_at: Moment | None = None
+        self.warm: dict[int, LoadedVersion] = {}
+        self.loads: dict[int, Future[LoadedVersion]] = {}
+        self.failures: dict[int, _Failure] = {}
+        self.answering: dict[str, int] = {}
+        self.asked_by_number: int | None = None
 
 
 class Manager:
@@ -283,6 +280,8 @@ def _wanted(refs: Refs, version: int | None) -> int:
 
 def _refused(model: _Model) -> frozenset[int]:
     """The versions that failed to load too short a time ago to try again."""
+    if not model.failures:
+        return frozenset()
     now = Moment.now()
     return frozenset(
         number
@@ -298,12 +297,13 @@ def _answer(model: _Model, number: int, label: str | None) -> Resolved:
         model.asked_by_number = number
     else:
         model.answering[label] = number
-    for gone in policy.to_free(
-        warm=model.warm,
-        answering=model.answering.values(),
-        asked_by_number=model.asked_by_number,
-    ):
-        del model.warm[gone]
+    if len(model.warm) > 1:
+        for gone in policy.to_free(
+            warm=model.warm,
+            answering=model.answering.values(),
+            asked_by_number=model.asked_by_number,
+        ):
+            del model.warm[gone]
     return Resolved(loaded, label)
 
 

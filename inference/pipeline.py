@@ -21,8 +21,7 @@ from __future__ import annotations
 import json
 import sys
 import types
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy
 
@@ -38,18 +37,16 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[np.generic]]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a caller sent: the body's bytes (any content encoding already undone)."""
 
     body: bytes
     content_type: str = "application/octet-stream"
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = types.MappingProxyType({})
     """The query string's parameters; of a repeated one, the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer whose content type the pipeline chooses: text or bytes."""
 
     body: bytes | str
@@ -134,13 +131,17 @@ def as_response(answer: object) -> Response:
         case str():
             return Response(answer, "text/plain; charset=utf-8")
         case _:
-            return Response(json.dumps(answer, default=_plain, allow_nan=False), "application/json")
+            return Response(_ENCODER.encode(answer), "application/json")
 
 
 def _plain(value: object) -> Any:
     if isinstance(value, numpy.ndarray | numpy.generic):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+# Made once: json.dumps with options makes an encoder each time.
+_ENCODER = json.JSONEncoder(default=_plain, allow_nan=False)
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,30 +10,26 @@ What is not here: loading, threads, clocks and the store (manager.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Answer with a warm version; load another beside it, where one is named."""
 
     version: int
     load_beside: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Nothing warm may answer: load this version, or join its loading, and wait."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(NamedTuple):
     """This version failed to load lately, and nothing else may answer."""
 
     version: int

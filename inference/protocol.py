@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -31,8 +30,7 @@ PLATFORM: Final = "onnx_onnxv1"
 _NUMBER_KINDS: Final = {"b": "booleans", "i": "integers", "u": "integers", "f": "floats"}
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """A checked request: arrays of the signature's dtypes and shapes, and the outputs asked for.
 
     `outputs` None means all of them, in the signature's order.
@@ -100,7 +98,7 @@ def _parse_json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         raise BadRequestError("the body is empty, expected an inference request in JSON")
     try:
-        document = json.loads(body, parse_constant=_no_constants)
+        document = _DECODER.decode(body.decode())
     except RecursionError:
         raise BadRequestError("the body is not an inference request: it nests too deep") from None
     except ValueError as error:
@@ -112,6 +110,9 @@ def _parse_json(body: bytes) -> dict[str, Any]:
 
 def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
 
 
 def _parse_inputs(inputs: object, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[np.generic]]:

@@ -127,11 +127,12 @@ class Routes:
 
     def _predict(self, model: str) -> Response[bytes | str]:
         loaded = self._resolve(model, None).loaded
-        event = self._resolver.current_event
+        # HTTP API events name headers in lower case; Powertools would copy them all to say so.
+        event = self._resolver.current_event.raw_event
         request = Request(
-            body=self._body(),
-            content_type=event.headers.get("content-type", "application/octet-stream"),
-            parameters=event.query_string_parameters,
+            body=body_bytes(event),
+            content_type=event.get("headers", {}).get("content-type", "application/octet-stream"),
+            parameters=event.get("queryStringParameters") or {},
         )
         response = loaded.predict(request)
         return Response(200, response.content_type, response.body)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
@@ -18,8 +17,7 @@ class SettingError(ValueError):
     """An environment variable is missing or wrong; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What a serving environment was told.
 
     `STORE_PATH`: the store's root (on Lambda, below /mnt). `DEFAULT_MODEL`: the model of calls to

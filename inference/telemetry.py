@@ -7,6 +7,7 @@ each further one multiplies what CloudWatch bills. `POWERTOOLS_LOG_LEVEL` and
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 
 from aws_lambda_powertools import Logger
@@ -16,6 +17,8 @@ NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"
 
 logger: Final = Logger(service=SERVICE)
+
+_threads: Final = threading.local()
 
 
 def count_call(model: str, status: int, duration_ms: float) -> None:
@@ -35,8 +38,10 @@ def count_load(model: str, duration_ms: float, *, failed: bool) -> None:
 
 
 def _metrics(model: str) -> EphemeralMetrics:
-    # Powertools' Metrics keeps its values in the class; this one keeps them to itself, so that
-    # calls in several threads do not report each other's.
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    # Powertools' Metrics keeps its values in the class; this one keeps them to itself, and each
+    # thread has its own, so that calls in several threads do not report each other's.
+    metrics: EphemeralMetrics | None = getattr(_threads, "metrics", None)
+    if metrics is None:
+        metrics = _threads.metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     metrics.add_dimension("model", model)
     return metrics

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from model_store.errors import DamagedError
 
@@ -16,8 +15,7 @@ ALGORITHM: Final = "sha256"
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(NamedTuple):
     """A digest of bytes. `parse(str(digest)) == digest`."""
 
     algorithm: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from model_store.digests import Digest
 from model_store.documents import Fields
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One file: its path inside the folder (with `/`), its size, its digest."""
 
     path: str

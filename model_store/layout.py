@@ -11,8 +11,7 @@ Names are checked here, so a path made by this module never leaves the store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from model_store.names import check_id, check_model
 
@@ -25,8 +24,7 @@ PIPELINE: Final = "pipeline"
 GOLDEN: Final = "golden"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLayout:
+class ModelLayout(NamedTuple):
     """Where one model's things lie."""
 
     folder: Path
@@ -69,8 +67,7 @@ class ModelLayout:
         return self.preparations / check_id(preparation_id)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreLayout:
+class StoreLayout(NamedTuple):
     """Where a store's things lie."""
 
     root: Path

@@ -7,8 +7,7 @@ without a new version. Each of its variants is one form in which the model can b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store import documents
 from model_store.digests import Digest
@@ -32,8 +31,7 @@ def runtime_key(onnxruntime_version: str, machine: str) -> str:
     return check_runtime_key(f"ort-{onnxruntime_version}-{machine}-p{PREPARATION_FORMAT}")
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """What loading a variant took when it was prepared, in a fresh process.
 
     `load_ms`: opening the session, files in the page cache; `first_ms`: the first golden case or,
@@ -68,8 +66,7 @@ class Measurement:
         return measurement
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """One form of a model: a graph file, the session options to open it with, what it needs.
 
     `graph` is a path in the version's folder; `config` are ONNX Runtime session configuration
@@ -107,8 +104,7 @@ class Variant:
         return variant
 
 
-@dataclass(frozen=True, slots=True)
-class PreparationManifest:
+class PreparationManifest(NamedTuple):
     """`preparations/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
 
     model: str

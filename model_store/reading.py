@@ -13,8 +13,7 @@ Every function does its file operations when called; none keeps state, and all a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.documents import open_document
 from model_store.errors import (
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
     from model_store.layout import ModelLayout
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One model's refs as a reader saw them, and the id of the store that it saw them in."""
 
     store_id: str

@@ -7,9 +7,8 @@ Which change to make is the writer's business (model_sync/decisions.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store import documents
 from model_store.digests import Digest
@@ -34,8 +33,7 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class VersionEntry:
+class VersionEntry(NamedTuple):
     """What refs say of one version. `preparations` maps a runtime key to a preparation's id."""
 
     id: str
@@ -85,16 +83,14 @@ class VersionEntry:
         return entry
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """A job's claim on a version until a time: sweeping leaves that version alone."""
 
     version: int
     until: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Who made a generation, when, by which verb, and why."""
 
     who: str
@@ -116,8 +112,7 @@ class Change:
         return change
 
 
-@dataclass(frozen=True, slots=True)
-class Refs:
+class Refs(NamedTuple):
     """One generation of one model's refs. `parse(r.render(), ...) == r`, and back.
 
     Every label, split and hold names a version in `versions`; every version's number is less

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from model_store.documents import Fields
 from model_store.errors import DamagedError
@@ -18,8 +17,7 @@ DATATYPES: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """One input or output: its name, datatype and shape (-1 = dynamic, None = of any rank)."""
 
     name: str
@@ -43,8 +41,7 @@ class TensorSpec:
         return cls(name, datatype, shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What a model takes and gives, in the graph's order; names are unique on each side."""
 
     inputs: tuple[TensorSpec, ...]

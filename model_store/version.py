@@ -8,8 +8,7 @@ vouch for every byte of a version.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from model_store import documents
 from model_store.digests import Digest
@@ -20,8 +19,7 @@ from model_store.names import check_id, check_model
 from model_store.signature import Signature
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenCases:
+class GoldenCases(NamedTuple):
     """The cases that a version must answer as it did when published.
 
     `cases` are names of folders in golden/; a float may differ by `atol + rtol * |expected|`.
@@ -43,8 +41,7 @@ class GoldenCases:
         return golden
 
 
-@dataclass(frozen=True, slots=True)
-class VersionContent:
+class VersionContent(NamedTuple):
     """What a version holds. Equal contents are one version, whoever publishes them and when."""
 
     files: tuple[FileEntry, ...]
@@ -81,8 +78,7 @@ class VersionContent:
         raise DamagedError(f"the manifest does not list {path}")
 
 
-@dataclass(frozen=True, slots=True)
-class VersionManifest:
+class VersionManifest(NamedTuple):
     """`versions/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
 
     model: str

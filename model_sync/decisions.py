@@ -6,7 +6,7 @@ if that points elsewhere, and adds a preparation if this runtime has none; else 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_store.refs import Change, Refs, State, VersionEntry
@@ -76,8 +76,7 @@ def with_version(
 ) -> Refs:
     """The next generation, with a new version under the next number and the label on it."""
     number = refs.next_version
-    return replace(
-        refs,
+    return refs._replace(
         generation=refs.generation + 1,
         writer=writer,
         change=change,
@@ -98,9 +97,8 @@ def with_existing(
 ) -> Refs:
     """The next generation, with the label on an existing version and preparations added to it."""
     entry = refs.versions[number]
-    entry = replace(entry, preparations={**entry.preparations, **preparations})
-    return replace(
-        refs,
+    entry = entry._replace(preparations={**entry.preparations, **preparations})
+    return refs._replace(
         generation=refs.generation + 1,
         writer=writer,
         change=change,

@@ -19,7 +19,7 @@ import contextlib
 import getpass
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from inference.loader import RUNTIME
@@ -175,7 +175,7 @@ class _Publication:
             published_at=now(),
             preparations={},
         )
-        entry = replace(entry, preparations={RUNTIME: self._prepare(entry)})
+        entry = entry._replace(preparations={RUNTIME: self._prepare(entry)})
         self._place(_VERSION, self._model.version(entry.id))
         if refs is None:
             model_id = ensure_model(self._model, self._staging)
