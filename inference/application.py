@@ -59,14 +59,15 @@ class Application:
             answer = error_answer(413, too_large(f"the answer's body is {size} bytes"))
         headers = answer.setdefault("headers", {})
         headers["Coldpress-Request-Id"] = _request_id(event, context)
-        resolved = routes.resolved
-        model = "none"
-        if resolved:
-            model = headers["Coldpress-Model"] = resolved.loaded.model
-            headers["Coldpress-Version"] = str(resolved.loaded.number)
-            if resolved.label:
-                headers["Coldpress-Label"] = resolved.label
-        count_call(model, answer["statusCode"], (time.perf_counter() - started) * 1e3)
+        by = routes.answered_by
+        if by:
+            headers["Coldpress-Model"] = by.model
+            headers["Coldpress-Version"] = str(by.version)
+            if by.label:
+                headers["Coldpress-Label"] = by.label
+        count_call(
+            by.model if by else "none", answer["statusCode"], (time.perf_counter() - started) * 1e3
+        )
         return answer
 
     def probe(self) -> dict[str, Any]:

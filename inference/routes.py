@@ -9,7 +9,7 @@ addresses are its own ("REST API"); /predict is for people.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -19,7 +19,7 @@ from inference.pipeline import Request
 from inference.protocol import parse_infer_request, render_infer_response, render_metadata
 from inference.resolver import OneThreadResolver
 from inference.telemetry import logger
-from model_store.refs import State
+from model_store.refs import LATEST, State
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
@@ -41,10 +41,18 @@ _STATUSES: Final[dict[type[errors.ServingError], int]] = {
 _PLACES: Final = ("/v2/models/<model>", "/v2/models/<model>/versions/<version>")
 
 
-class Routes:
-    """The surface as one thread uses it: a resolver, and what the call under way resolved to."""
+class AnsweredBy(NamedTuple):
+    """What a call was answered by, or about: a version, and the label it was found by, if by one."""
 
-    resolved: Resolved | None = None
+    model: str
+    version: int
+    label: str | None
+
+
+class Routes:
+    """The surface as one thread uses it: a resolver, and what answers the call under way."""
+
+    answered_by: AnsweredBy | None = None
 
     def __init__(self, manager: Manager, default_model: str | None) -> None:
         self._manager = manager
@@ -54,7 +62,7 @@ class Routes:
 
     def answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one HTTP API event; whatever fails is an answer too."""
-        self.resolved = None
+        self.answered_by = None
         return self._resolver.resolve(event, context)
 
     def _register(self) -> None:
@@ -96,10 +104,11 @@ class Routes:
 
     def _model(self, model: str, version: str | None = None) -> Response[str]:
         try:
-            refs, _, signature = self._manager.describe(model, _number(version))
+            refs, number, signature = self._manager.describe(model, _number(version))
         except errors.UnknownError:
             self._check_not_empty()
             raise
+        self.answered_by = AnsweredBy(model, number, None if version else LATEST)
         versions = [n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE]
         return _json(render_metadata(model, sorted(versions), signature))
 
@@ -139,11 +148,12 @@ class Routes:
 
     def _resolve(self, model: str, version: str | None) -> Resolved:
         try:
-            self.resolved = self._manager.resolve(model, _number(version))
+            resolved = self._manager.resolve(model, _number(version))
         except errors.UnknownError:
             self._check_not_empty()
             raise
-        return self.resolved
+        self.answered_by = AnsweredBy(model, resolved.loaded.number, resolved.label)
+        return resolved
 
     def _check_not_empty(self) -> None:
         if not self._manager.published():

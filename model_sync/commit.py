@@ -60,7 +60,7 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
         if newest is None or _installed(layout) == newest.generation:
             return newest
         temporary = staging.path(f"refs-{new_id()}.json")
-        os.link(layout.generation(newest.generation), temporary, follow_symlinks=False)
+        os.link(layout.generation(newest.generation), temporary)
         durable.rename(temporary, layout.refs_json)
         # Renaming one of two names of the same file to the other does nothing (POSIX rename).
         temporary.unlink(missing_ok=True)

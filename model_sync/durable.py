@@ -56,7 +56,7 @@ def write_file(path: Path, data: bytes) -> None:
 def link_new(existing: Path, new: Path) -> bool:
     """Link a file to a name that must not exist; False if it does. Durable when True."""
     try:
-        os.link(existing, new, follow_symlinks=False)
+        os.link(existing, new)
     except FileExistsError:
         return False
     sync_folder(new.parent)

@@ -1,0 +1,165 @@
+"""Every command in the README, run as a reader would, in a copy of the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.tiny_models import write_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git",
+    ".venv",
+    ".store",
+    ".cache",
+    ".*_cache",
+    ".hypothesis",
+    "__pycache__",
+    "build",
+    "results",
+)
+DEADLINE_S = 120
+
+
+def readme_commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme") / "coldpress"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    (folder / ".venv").symlink_to(sys.prefix)
+    write_adder(folder / "path" / "to" / "my-model", 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environ() -> dict[str, str]:
+    # What an outer make or shell says must not reach the commands.
+    unwanted = ("MAKE", "MFLAGS", "PYTHON", "STORE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+@pytest.fixture(scope="module")
+def published(copy: Path, environ: dict[str, str]) -> Path:
+    run("make sync-model MODEL=magika", copy, environ)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def served(published: Path, environ: dict[str, str]) -> Iterator[str]:
+    assert "make serve PORT=8080" in readme_commands()
+    process = subprocess.Popen(
+        ["make", "--silent", "serve", "PORT=0"],
+        cwd=published,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    try:
+        ready = process.stdout.readline()
+        assert ready.startswith("coldpress ready http://127.0.0.1:")
+        yield ready.split()[-1]
+    finally:
+        # As Ctrl-C in a terminal does: the whole foreground group.
+        os.killpg(process.pid, signal.SIGINT)
+        process.stdout.close()
+        process.wait(DEADLINE_S)
+
+
+def run(command: str, folder: Path, environ: dict[str, str]) -> str:
+    done = subprocess.run(
+        shlex.split(command),
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def fetch(command: str, url: str, folder: Path) -> httpx.Response:
+    """Do what a curl command says; curl itself may not be there."""
+    words = [word for word in shlex.split(command)[1:] if word != "-s"]
+    address = words.pop().replace("http://127.0.0.1:8080", url)
+    if not words:
+        return httpx.get(address, timeout=DEADLINE_S)
+    flag, value = words
+    assert flag == "--data-binary"
+    return httpx.post(address, content=(folder / value[1:]).read_bytes(), timeout=DEADLINE_S)
+
+
+def test_every_command_in_the_readme_is_run_here() -> None:
+    others = [
+        command for command in readme_commands() if not command.startswith(("make serve", "curl "))
+    ]
+    assert others == [
+        "make demo",
+        "make test",  # what runs this
+        "make sync-model MODEL=magika",
+        "make models",
+        "make predict MODEL=magika FILE=README.md",
+        ".venv/bin/python -m model_sync publish path/to/my-model --store .store",
+    ]
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_demo_runs_twice_on_one_store(copy: Path, environ: dict[str, str]) -> None:
+    for _ in range(2):
+        out = run("make demo", copy, environ)
+        assert "0 failed" in out
+        assert "Traceback" not in out
+        assert re.search(r"'let x = 1;' +txt .* javascript ", out)
+
+
+def test_the_tour_publishes_lists_and_predicts(published: Path, environ: dict[str, str]) -> None:
+    assert re.search(r"magika +\d+ +latest +available", run("make models", published, environ))
+    out = run("make predict MODEL=magika FILE=README.md", published, environ)
+    assert '"label": "markdown"' in out
+
+
+def test_a_folder_with_one_model_publishes(published: Path, environ: dict[str, str]) -> None:
+    command = ".venv/bin/python -m model_sync publish path/to/my-model --store .store"
+    assert run(command, published, environ) == "published my-model version 1 (latest)\n"
+
+
+def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published: Path) -> None:
+    commands = [command for command in readme_commands() if command.startswith("curl ")]
+    assert len(commands) == 3
+    for command in commands:
+        assert fetch(command, served, published).status_code == 200, command
+    predicted = fetch(commands[0], served, published)
+    shown = re.search(r"```json\n(.*?)\n```", (ROOT / "README.md").read_text("utf-8"))
+    assert shown
+    answer, example = predicted.json(), httpx.Response(200, text=shown[1]).json()
+    assert answer.pop("score") == pytest.approx(example.pop("score"), abs=1e-5)
+    assert answer == example
+    assert int(predicted.headers["Coldpress-Version"]) >= 1
+
+
+def test_make_help_lists_every_verb(copy: Path, environ: dict[str, str]) -> None:
+    listed = set(re.findall(r"^  make (\S+)", run("make help", copy, environ), re.MULTILINE))
+    declared = set(re.findall(r"^\.PHONY: (\S+)", (copy / "Makefile").read_text(), re.MULTILINE))
+    assert listed == declared
