@@ -42,7 +42,7 @@ _PLACES: Final = ("/v2/models/<model>", "/v2/models/<model>/versions/<version>")
 
 
 class AnsweredBy(NamedTuple):
-    """What a call was answered by, or about: a version, and the label it was found by, if by one."""
+    """The version that answers a call, or that it is about, and the label that found it, if any."""
 
     model: str
     version: int

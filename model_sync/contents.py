@@ -85,7 +85,7 @@ def stage_contents(
 
 
 def _only_model(source: FolderSource) -> str:
-    models = [path for path in source.files() if path.endswith(".onnx")]
+    models = [path for path in source.files() if path.endswith(".onnx") and "/" not in path]
     if len(models) != 1:
         found = f"{len(models)} .onnx files" if models else "no .onnx file"
         raise RecipeError(
