@@ -105,7 +105,7 @@ class Manager:
         model = self._refreshed(name)
         label = LATEST if version is None else None
         with model.lock:
-            refs = _refs(model)
+            refs, identity = _refs(model), _identity(model)
             wanted = _wanted(refs, version)
             decision = policy.decide(
                 wanted=wanted,
@@ -120,16 +120,15 @@ class Manager:
                         self._start_load(model, load_beside, refs.versions[load_beside])
                     return _answer(model, number, label)
                 case policy.Refuse(number):
-                    reason = model.failures[number].reason
-                    raise NotReadyError(f"version {number} of {name!r} does not load: {reason}")
+                    raise NotReadyError(model.failures[number].reason)
                 case policy.Wait(number):
                     loading = self._start_load(model, number, refs.versions[number])
         try:
             loaded = loading.result()
         except Exception as error:
-            raise NotReadyError(f"version {wanted} of {name!r} does not load: {error}") from error
+            raise NotReadyError(_reason(error, name, wanted)) from error
         with model.lock:
-            if _wanted(_refs(model), version) == wanted:
+            if _identity(model) == identity and _wanted(_refs(model), version) == wanted:
                 # It may have been let go since it was loaded: this call still has it.
                 model.warm.setdefault(wanted, loaded)
                 return _answer(model, wanted, label)
@@ -164,10 +163,12 @@ class Manager:
 
     def _refreshed(self, name: str) -> _Model:
         """A model whose refs are no older than `ref_ttl_s`, or could not be read again."""
-        try:
-            model = self._models.setdefault(check_model(name), _Model(name))
-        except InvalidNameError as error:
-            raise UnknownError(str(error)) from None
+        model = self._models.get(name)
+        if model is None:
+            try:
+                model = self._models.setdefault(check_model(name), _Model(name))
+            except InvalidNameError as error:
+                raise UnknownError(str(error)) from None
         with model.lock:
             seen = model.seen
             if seen and not self._is_due(model):
@@ -178,7 +179,7 @@ class Manager:
         deadline_s = CHECK_DEADLINE_S if seen else COLD_CHECK_DEADLINE_S
         try:
             self._calls.run(key, lambda: self._check(model), deadline_s)
-        except (NotFoundError, InvalidNameError) as error:
+        except NotFoundError as error:
             # Names that callers make up must leave nothing behind.
             self._models.pop(name, None)
             raise UnknownError(str(error)) from error
@@ -234,7 +235,8 @@ class Manager:
         except Exception as error:
             broken = isinstance(error, LoadError)
             retry_after_s = RETRY_BROKEN_VERSION_S if broken else RETRY_UNREACHABLE_S
-            failure = _Failure(Moment.now(), retry_after_s, str(error))
+            reason = _reason(error, model.name, number)
+            failure = _Failure(Moment.now(), retry_after_s, reason)
             with model.lock:
                 if _identity(model) == identity:
                     del model.loads[number]
@@ -305,6 +307,12 @@ def _answer(model: _Model, number: int, label: str | None) -> Resolved:
         ):
             del model.warm[gone]
     return Resolved(loaded, label)
+
+
+def _reason(error: Exception, name: str, number: int) -> str:
+    if isinstance(error, LoadError | StoreError):
+        return str(error)
+    return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
 
 
 def _report_load(name: str, number: int, started: Moment, failure: _Failure | None) -> None:
