@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
-    from model_sync.source import FolderSource
+    from model_sync.source import Source
 
 
 @dataclass(slots=True)
 class _Copier:
-    source: FolderSource
+    source: Source
     folder: Path
     progress: Progress
     entries: list[FileEntry] = field(default_factory=list)
@@ -39,12 +39,12 @@ class _Copier:
             total = sum(self.source.size_bytes(path) for path in targets)
             self.progress.step(f"copying {what}", total)
         for path, target in targets.items():
-            with self.source.open(path) as stream:
-                self.entries.append(copy_in(stream, self.folder, target, self.progress.advance))
+            advance = self.progress.advance
+            self.entries.append(copy_in(self.source, path, self.folder, target, advance))
 
 
 def stage_contents(
-    recipe: Recipe, source: FolderSource, folder: Path, progress: Progress
+    recipe: Recipe, source: Source, folder: Path, progress: Progress
 ) -> VersionContent:
     """Copy everything that a version holds into `folder`, and return what it is.
 
@@ -84,27 +84,28 @@ def stage_contents(
     )
 
 
-def _only_model(source: FolderSource) -> str:
+def _only_model(source: Source) -> str:
     models = [path for path in source.files() if path.endswith(".onnx") and "/" not in path]
     if len(models) != 1:
         found = f"{len(models)} .onnx files" if models else "no .onnx file"
         raise RecipeError(
-            f"{source.folder} holds {found}: name the model in {RECIPE}, under [model] file"
+            f"{source.name} holds {found}: name the model in {RECIPE}, under [model] file"
         )
     return models[0]
 
 
-def _refuse_strangers(source: FolderSource, taken: set[str]) -> None:
+def _refuse_strangers(source: Source, taken: set[str]) -> None:
     """What nobody said a purpose of would be left out without a word: rather say so."""
-    strangers = sorted(set(source.files()) - taken - {RECIPE})
-    if strangers and not (source.folder / RECIPE).exists():
+    files = set(source.files())
+    strangers = sorted(files - taken)
+    if strangers and RECIPE not in files:
         raise RecipeError(
-            f"{source.folder} holds {strangers[0]!r} beside its model: "
+            f"{source.name} holds {strangers[0]!r} beside its model: "
             f"say what it is for in {RECIPE}, or move it away"
         )
 
 
-def _cases(recipe: Recipe, source: FolderSource) -> dict[str, list[str]]:
+def _cases(recipe: Recipe, source: Source) -> dict[str, list[str]]:
     """The golden cases by name, each with its request and its expected answer."""
     if recipe.golden.folder is None:
         return {}
@@ -113,13 +114,13 @@ def _cases(recipe: Recipe, source: FolderSource) -> dict[str, list[str]]:
     for path in source.files(recipe.golden.folder):
         parts = PurePosixPath(path).relative_to(root).parts
         if len(parts) != 2:
-            raise SourceError(f"{source.folder / path} is not in a golden case's own folder")
+            raise SourceError(f"{source.name}/{path} is not in a golden case's own folder")
         cases.setdefault(parts[0], []).append(path)
     for case, paths in cases.items():
         names = sorted(PurePosixPath(path).name for path in paths)
         if len(names) != 2 or names[0] != "expected.json" or not names[1].startswith("request."):
             raise SourceError(
-                f"golden case {case!r} in {source.folder / root} holds {', '.join(names)}: "
+                f"golden case {case!r} in {source.name}/{root} holds {', '.join(names)}: "
                 "expected one request.* and expected.json"
             )
     return dict(sorted(cases.items()))

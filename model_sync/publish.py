@@ -36,6 +36,7 @@ from model_sync.builder import missing_outputs, run_build
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
 from model_sync.creation import open_store
+from model_sync.errors import RecipeError
 from model_sync.inspection import inspect
 from model_sync.recipe import read_recipe
 from model_sync.source import FolderSource
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
+    from model_sync.source import Source
 
 _VERSION: Final = "version"
 
@@ -80,12 +82,31 @@ def publish(
 
     Raises SyncError or StoreError; nothing visible has changed then.
     """
-    recipe = read_recipe(folder, name)
+    if not folder.is_dir():
+        raise RecipeError(f"{folder} is no folder: name the folder of a model")
+    source = FolderSource(folder)
+    recipe = read_recipe(source, name=name, implied_name=folder.resolve().name)
     _build(recipe, folder, progress)
     layout = open_store(store)
+    return publish_source(source, recipe, layout, progress=progress, label=label, reason=reason)
+
+
+def publish_source(
+    source: Source,
+    recipe: Recipe,
+    layout: StoreLayout,
+    *,
+    progress: Progress,
+    label: str = LATEST,
+    reason: str = "",
+) -> Published:
+    """Publish a source whose build outputs are there, into a store that is there.
+
+    Raises SyncError or StoreError; nothing visible has changed then.
+    """
     with Staging(layout) as staging:
         publication = _Publication(layout, recipe.name, staging, progress)
-        publication.stage(recipe, FolderSource(folder))
+        publication.stage(recipe, source)
         return publication.commit(check_label(label), reason)
 
 
@@ -109,7 +130,7 @@ class _Publication:
         self._placed: dict[str, Path] = {}
         self._preparations: dict[str, str] = {}
 
-    def stage(self, recipe: Recipe, source: FolderSource) -> None:
+    def stage(self, recipe: Recipe, source: Source) -> None:
         """Copy the contents into staging, inspect them and write their manifest."""
         folder = self._staging.path(_VERSION)
         folder.mkdir()

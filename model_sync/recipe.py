@@ -31,11 +31,13 @@ from model_sync.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from model_sync.source import Source
 
 T = TypeVar("T")
 
 RECIPE: Final = "model.toml"
+_MOST_BYTES: Final = 1 << 20
 _RTOL: Final = 1e-5
 _ATOL: Final = 1e-6
 
@@ -76,24 +78,28 @@ class Recipe:
     golden: Golden = Golden()
 
 
-def read_recipe(folder: Path, name: str | None = None) -> Recipe:
-    """Read a model's folder; `name` wins over the recipe's and the folder's.
+def read_recipe(source: Source, *, name: str | None = None, implied_name: str = "") -> Recipe:
+    """Read what a source says of itself. `name` wins over the recipe's, that over `implied_name`.
 
-    Raises RecipeError naming the file and the key.
+    Raises RecipeError naming the file and the key, or SourceError.
     """
-    if not folder.is_dir():
-        raise RecipeError(f"{folder} is no folder: name the folder of a model")
-    path = folder / RECIPE
+    where = f"{source.name}/{RECIPE}"
+    table = _read_table(source, where) if source.has(RECIPE) else {}
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        table = {}
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} cannot be read: {error}") from error
-    try:
-        return _recipe(Fields(table, str(path)), name or folder.resolve().name, given=bool(name))
+        return _recipe(Fields(table, where), name or implied_name, given=bool(name))
     except (DamagedError, InvalidNameError) as error:
         raise RecipeError(str(error)) from error
+
+
+def _read_table(source: Source, where: str) -> dict[str, object]:
+    if source.size_bytes(RECIPE) > _MOST_BYTES:
+        raise RecipeError(f"{where} is larger than {_MOST_BYTES} bytes")
+    blocks: list[bytes] = []
+    source.copy(RECIPE, blocks.append)
+    try:
+        return tomllib.loads(b"".join(blocks).decode())
+    except ValueError as error:
+        raise RecipeError(f"{where} cannot be read: {error}") from error
 
 
 def _recipe(fields: Fields, name: str, *, given: bool) -> Recipe:

@@ -1,4 +1,4 @@
-"""Where bytes come from: a folder on this machine.
+"""Where bytes come from. A Source is a model's files by path; this one is a folder here.
 
 Only files inside the folder are taken. A symbolic link is followed and stored as what it points
 at, if that is inside too; one that leads out, a device, a pipe or a socket is refused.
@@ -8,61 +8,104 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_sync.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from io import BufferedReader
-    from pathlib import Path
+
+    Write = Callable[[bytes], None]
+
+BLOCK_BYTES: Final = 1 << 20
+_DEEPEST: Final = 40
+
+
+class Source(Protocol):
+    """A model's files, by paths with `/`. Each call reads anew; SourceError names what is wrong."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def files(self, below: str = ".") -> tuple[str, ...]:
+        """The paths of all files below a folder, sorted, hidden ones left out."""
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+
+    def size_bytes(self, path: str) -> int:
+        """The size of one file."""
+
+    def copy(self, path: str, write: Write) -> None:
+        """Give all bytes of one file to `write`, in order and in bounded memory."""
 
 
 class FolderSource:
-    """A model's folder. Reading happens when called."""
+    """A model's folder on this machine."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
         self._real = folder.resolve()
 
-    def open(self, path: str) -> BufferedReader:
-        """Open one file for reading; raises SourceError naming it."""
-        try:
-            real = (self.folder / check_relative_path(path)).resolve(strict=True)
-            if not real.is_relative_to(self._real):
-                raise SourceError(f"{self.folder / path} leads out of the model's folder")
-            # Opening a pipe would wait for a writer; what it is is asked of what was opened.
-            fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise SourceError(f"{self.folder / path} is missing") from None
-        except InvalidNameError as error:
-            raise SourceError(f"{self.folder}: {error}") from error
-        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
-            raise SourceError(f"{self.folder / path} cannot be read: {error}") from error
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise SourceError(f"{self.folder / path} is not a regular file")
-        return os.fdopen(fd, "rb")
-
-    def size_bytes(self, path: str) -> int:
-        """The size of one file; raises SourceError."""
-        with self.open(path) as stream:
-            return os.fstat(stream.fileno()).st_size
+    @property
+    def name(self) -> str:
+        """The folder's path."""
+        return str(self._folder)
 
     def files(self, below: str = ".") -> tuple[str, ...]:
         """The paths of all files below a folder, sorted, hidden ones left out."""
         found: list[str] = []
-        root = self.folder / below
+        root = self._folder / below
         if not root.is_dir():
             raise SourceError(f"{root} is no folder")
         for parent, folders, names in os.walk(root, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            if not os.path.realpath(parent).startswith(str(self._real)):
+            real = os.path.realpath(parent)
+            if not Path(real).is_relative_to(self._real):
                 raise SourceError(f"{parent} leads out of the model's folder")
+            if os.path.relpath(parent, self._folder).count(os.sep) > _DEEPEST:
+                raise SourceError(f"{parent} nests too deep, or links to a folder above it")
             found.extend(
-                os.path.relpath(os.path.join(parent, name), self.folder)  # noqa: PTH118 - of strings
+                os.path.relpath(os.path.join(parent, name), self._folder)  # noqa: PTH118 - of strings
                 for name in names
                 if not name.startswith(".")
             )
         return tuple(sorted(found))
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+        return (self._folder / path).is_file()
+
+    def size_bytes(self, path: str) -> int:
+        """The size of one file."""
+        with self._open(path) as stream:
+            return os.fstat(stream.fileno()).st_size
+
+    def copy(self, path: str, write: Write) -> None:
+        """Give all bytes of one file to `write`, in blocks of a mebibyte."""
+        with self._open(path) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                write(block)
+
+    def _open(self, path: str) -> BufferedReader:
+        try:
+            real = (self._folder / check_relative_path(path)).resolve(strict=True)
+            if not real.is_relative_to(self._real):
+                raise SourceError(f"{self._folder / path} leads out of the model's folder")
+            # Opening a pipe would wait for a writer; what it is is asked of what was opened.
+            fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise SourceError(f"{self._folder / path} is missing") from None
+        except InvalidNameError as error:
+            raise SourceError(f"{self._folder}: {error}") from error
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
+            raise SourceError(f"{self._folder / path} cannot be read: {error}") from error
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise SourceError(f"{self._folder / path} is not a regular file")
+        return os.fdopen(fd, "rb")

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from model_store.digests import ALGORITHM, Digest
 from model_store.files import FileEntry
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model_store.layout import StoreLayout
-
-BLOCK_BYTES: Final = 1 << 20
+    from model_sync.source import Source
 
 
 class Staging:
@@ -65,25 +64,31 @@ class Staging:
         durable.rename(target, self.folder / f"unused-{target.name}")
 
 
-def copy_in(stream: BinaryIO, folder: Path, path: str, advance: Callable[[int], None]) -> FileEntry:
-    """Copy a stream to `path` in a staged folder and hash it on the way, in bounded memory.
+def copy_in(
+    source: Source, path: str, folder: Path, target: str, advance: Callable[[int], None]
+) -> FileEntry:
+    """Copy a source's file to `target` in a staged folder and hash it on the way.
 
     The file is durable, its name is so once the folder is sealed. `advance` is told each block's
-    bytes. Returns what the manifest will say of the file.
+    bytes. Returns what the manifest will say of the file; raises SourceError.
     """
-    target = folder / check_relative_path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    place = folder / check_relative_path(target)
+    place.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.new(ALGORITHM), 0
-    with os.fdopen(durable.create_file(target), "wb", buffering=0) as out:
-        while block := stream.read(BLOCK_BYTES):
+    with os.fdopen(durable.create_file(place), "wb", buffering=0) as out:
+
+        def write(block: bytes) -> None:
+            nonlocal size
             digest.update(block)
             view = memoryview(block)
             while view:
                 view = view[out.write(view) :]
             size += len(block)
             advance(len(block))
+
+        source.copy(path, write)
         os.fsync(out.fileno())
-    return FileEntry(path, size, Digest(ALGORITHM, digest.hexdigest()))
+    return FileEntry(target, size, Digest(ALGORITHM, digest.hexdigest()))
 
 
 def _seal(folder: Path) -> None:
