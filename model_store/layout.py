@@ -4,6 +4,7 @@
     <root>/models/<name>/MODEL.json  refs.json  refs/<generation>.json
     <root>/models/<name>/versions/<id>/manifest.json  source/  pipeline/  golden/
     <root>/models/<name>/preparations/<id>/manifest.json
+    <root>/packages/<digest>/manifest.json  files.json  site-packages/
     <root>/staging/<id>/                          invisible to readers
 
 Names are checked here, so a path made by this module never leaves the store.
@@ -17,6 +18,8 @@ from model_store.names import check_id, check_model
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_store.digests import Digest
 
 MANIFEST: Final = "manifest.json"
 SOURCE: Final = "source"
@@ -85,6 +88,15 @@ class StoreLayout(NamedTuple):
     def model(self, name: str) -> ModelLayout:
         """One model's layout; raises InvalidNameError for what is no model name."""
         return ModelLayout(self.models / check_model(name))
+
+    @property
+    def packages(self) -> Path:
+        """The folder of the package sets' folders."""
+        return self.root / "packages"
+
+    def package_set(self, digest: Digest) -> Path:
+        """One package set's folder."""
+        return self.packages / digest.hex
 
     def staging(self, staging_id: str) -> Path:
         """A folder in which a writer makes things complete before they appear."""

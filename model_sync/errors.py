@@ -5,7 +5,8 @@ SyncError
 ├── BuildError        the model's build script failed
 ├── SourceError       a file to publish is missing, or may not be read
 ├── InspectionError   the model file is no ONNX model that can be served
-└── TrialError        the version does not load, or answers a golden case wrongly
+├── TrialError        the version does not load, or answers a golden case wrongly
+└── PackagesError     a package set cannot be made of what its requirements name
 
 Each message is one line that says what happened, to what, and what to do where something can be.
 """
@@ -43,6 +44,12 @@ class InspectionError(SyncError):
     """The model cannot be served as it is."""
 
     code = "inspection"
+
+
+class PackagesError(SyncError):
+    """A package set cannot be made."""
+
+    code = "packages"
 
 
 class TrialError(SyncError):

@@ -1,0 +1,122 @@
+"""A package set: an immutable tree of Python packages, named by its digest.
+
+    packages/<digest's hex>/manifest.json  files.json  site-packages/
+
+Its digest is that of what it was made of: the wheels (by name, version and digest), the target
+they are for, and the number of the way of making sets. The manifest is small, for readers;
+`files.json` says what every file was, for whoever verifies the set.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, Self
+
+from model_store import documents
+from model_store.digests import Digest
+from model_store.documents import FORMAT, Fields
+from model_store.errors import DamagedError
+
+BUILDER: Final = 1
+"""The number of the way of making sets; part of a set's identity."""
+
+SITE_PACKAGES: Final = "site-packages"
+FILES: Final = "files.json"
+
+
+class Wheel(NamedTuple):
+    """One wheel in a set."""
+
+    name: str
+    version: str
+    digest: Digest
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {"name": self.name, "version": self.version, "digest": str(self.digest)}
+
+    @classmethod
+    def from_json(cls, value: object, where: str) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        fields = Fields(value, where)
+        wheel = cls(
+            fields.text("name"), fields.text("version"), Digest.parse(fields.text("digest"))
+        )
+        fields.done()
+        return wheel
+
+
+class Target(NamedTuple):
+    """What a set runs on: Python's minor version and a platform, as `uv` names it."""
+
+    python: str
+    platform: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests hold it."""
+        return {"python": self.python, "platform": self.platform}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `to_json` gave; raises DamagedError."""
+        target = cls(fields.text("python"), fields.text("platform"))
+        fields.done()
+        return target
+
+
+class PackageSetManifest(NamedTuple):
+    """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
+
+    target: Target
+    wheels: tuple[Wheel, ...]
+    """Sorted by name, each name once."""
+    size_bytes: int
+    files: int
+    files_digest: Digest
+    created_at: str
+
+    @property
+    def digest(self) -> Digest:
+        """The set's identity."""
+        made_of = {
+            "builder": BUILDER,
+            "target": self.target.to_json(),
+            "wheels": [wheel.to_json() for wheel in self.wheels],
+        }
+        return Digest.of_bytes(documents.render(made_of))
+
+    def render(self) -> bytes:
+        """The manifest's bytes."""
+        return documents.render(
+            {
+                "format": FORMAT,
+                "digest": str(self.digest),
+                "target": self.target.to_json(),
+                "wheels": [wheel.to_json() for wheel in self.wheels],
+                "size_bytes": self.size_bytes,
+                "files": self.files,
+                "files_digest": str(self.files_digest),
+                "created_at": self.created_at,
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> Self:
+        """Read a manifest; raises DamagedError or FormatTooNewError."""
+        fields = documents.open_document(data, where)
+        wheels = tuple(Wheel.from_json(item, f"{where}: wheels") for item in fields.items("wheels"))
+        manifest = cls(
+            target=Target.from_fields(fields.fields("target")),
+            wheels=wheels,
+            size_bytes=fields.integer("size_bytes", minimum=0),
+            files=fields.integer("files", minimum=0),
+            files_digest=Digest.parse(fields.text("files_digest")),
+            created_at=fields.time("created_at"),
+        )
+        digest = Digest.parse(fields.text("digest"))
+        fields.done()
+        names = [wheel.name for wheel in wheels]
+        if names != sorted(set(names)):
+            raise DamagedError(f"{where}: wheels are not sorted by name, or name one twice")
+        if digest != manifest.digest:
+            raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
+        return manifest

@@ -1,0 +1,166 @@
+"""Publishes package sets: wheels unpacked into an immutable tree, named by its digest.
+
+1. Get the wheels that the requirements pin, for the target (wheels.py).
+2. What they are is the set's digest: if the store has that set, nothing is written.
+3. Unpack them into staging by `installer`, without bytecode and without scripts; note every
+   file's size and digest; give all the store's modes; fsync.
+4. Rename the complete folder into place. Two who publish the same set at once make one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from installer import install
+from installer.destinations import SchemeDictionaryDestination
+from installer.exceptions import InstallerError
+from installer.sources import WheelFile
+from installer.utils import parse_wheel_filename
+
+from model_store.digests import Digest
+from model_store.documents import FORMAT, now, render
+from model_store.errors import InvalidNameError
+from model_store.files import FileEntry
+from model_store.layout import MANIFEST
+from model_store.names import check_relative_path
+from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
+from model_sync import durable
+from model_sync.errors import PackagesError
+from model_sync.staging import Staging
+from model_sync.wheels import download_wheels
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+    from model_sync.progress import Progress
+
+_SET: Final = "package-set"
+
+
+def running_target() -> Target:
+    """What this process itself is: sets for it run here."""
+    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Target(version, f"{machine}-manylinux_2_28")
+
+
+def publish_packages(
+    requirements: Path, layout: StoreLayout, target: Target, progress: Progress
+) -> tuple[PackageSetManifest, bool]:
+    """Publish the set that a requirements file pins; tell whether it is new.
+
+    Raises PackagesError or StoreError; nothing visible has changed then.
+    """
+    with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
+        progress.step(f"getting the wheels of {requirements}")
+        wheels = download_wheels(requirements, target, Path(temporary))
+        return publish_wheels(wheels, layout, target, progress)
+
+
+def publish_wheels(
+    wheels: tuple[Path, ...], layout: StoreLayout, target: Target, progress: Progress
+) -> tuple[PackageSetManifest, bool]:
+    """Publish a set made of these wheels; tell whether it is new."""
+    described = _describe(wheels)
+    empty = PackageSetManifest(target, described, 0, 0, Digest.of_bytes(b""), now())
+    folder = layout.package_set(empty.digest)
+    if (folder / MANIFEST).exists():
+        path = folder / MANIFEST
+        return PackageSetManifest.parse(path.read_bytes(), str(path)), False
+    with Staging(layout) as staging:
+        staged = staging.path(_SET)
+        progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
+        for wheel in wheels:
+            _unpack(wheel, staged, scratch=staging.path("scratch"))
+            progress.advance(wheel.stat().st_size)
+        entries = _seal_files(staged / SITE_PACKAGES, progress)
+        files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
+        manifest = empty._replace(
+            size_bytes=sum(entry.size_bytes for entry in entries),
+            files=len(entries),
+            files_digest=Digest.of_bytes(files),
+        )
+        durable.write_file(staged / FILES, files)
+        durable.write_file(staged / MANIFEST, manifest.render())
+        try:
+            staging.publish(_SET, folder)
+        except OSError as error:
+            # Another publisher of the same set was first: its set is this set.
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            return manifest, False
+    return manifest, True
+
+
+def list_packages(layout: StoreLayout) -> list[dict[str, Any]]:
+    """Describe the sets in a store, by digest."""
+    if not layout.packages.is_dir():
+        return []
+    paths = sorted(layout.packages.glob(f"*/{MANIFEST}"))
+    manifests = [PackageSetManifest.parse(path.read_bytes(), str(path)) for path in paths]
+    return [describe_packages(manifest) for manifest in manifests]
+
+
+def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
+    """A set as `--json` prints it."""
+    return {
+        "digest": str(manifest.digest),
+        "target": manifest.target.to_json(),
+        "size_bytes": manifest.size_bytes,
+        "files": manifest.files,
+        "packages": {wheel.name: wheel.version for wheel in manifest.wheels},
+        "created_at": manifest.created_at,
+    }
+
+
+def _describe(wheels: tuple[Path, ...]) -> tuple[Wheel, ...]:
+    described = []
+    for path in wheels:
+        name = parse_wheel_filename(path.name)
+        with path.open("rb") as stream:
+            digest = Digest.of_stream(stream)
+        described.append(Wheel(name.distribution.lower().replace("_", "-"), name.version, digest))
+    return tuple(sorted(described))
+
+
+def _unpack(wheel: Path, folder: Path, scratch: Path) -> None:
+    """Unpack a wheel as installers do; its scripts, headers and data go to `scratch`."""
+    site = str(folder / SITE_PACKAGES)
+    schemes = {"purelib": site, "platlib": site}
+    schemes |= {name: str(scratch / name) for name in ("scripts", "headers", "data")}
+    destination = SchemeDictionaryDestination(
+        schemes,
+        interpreter="/usr/bin/python3",
+        script_kind="posix",
+        bytecode_optimization_levels=(),
+    )
+    try:
+        with WheelFile.open(wheel) as source:
+            for (path, _, _), _, _ in source.get_contents():
+                check_relative_path(path)
+            install(source, destination, additional_metadata={"INSTALLER": b"coldpress\n"})
+    except InvalidNameError as error:
+        raise PackagesError(f"{wheel.name} writes outside its folder: {error}") from error
+    except (InstallerError, ValueError, OSError) as error:
+        raise PackagesError(f"{wheel.name} cannot be unpacked: {error}") from error
+
+
+def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:
+    """Give every file its mode, make it durable and note what it is; sorted by path."""
+    paths = sorted(path for path in site.rglob("*") if path.is_file())
+    progress.step(f"noting {len(paths)} files", sum(path.stat().st_size for path in paths))
+    entries = []
+    for path in paths:
+        with path.open("rb") as stream:
+            digest = Digest.of_stream(stream)
+            size = stream.tell()
+            os.fchmod(stream.fileno(), durable.FILE_MODE)
+            os.fsync(stream.fileno())
+        entries.append(FileEntry(path.relative_to(site).as_posix(), size, digest))
+        progress.advance(size)
+    return sorted(entries)

@@ -1,0 +1,72 @@
+"""Gets the wheels that a requirements file pins, for a target that need not be this machine.
+
+Always on the caller's side: what runs next to the store has no way to a package registry. `pip`
+chooses and checks them: every requirement must be pinned with hashes, nothing is built.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from model_sync.errors import PackagesError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.package_set import Target
+
+_GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
+_OLDEST_GLIBC_MINOR: Final = 17
+
+
+def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:
+    """Download the wheels for a target into `folder`; raises PackagesError with pip's reason."""
+    if not requirements.is_file():
+        raise PackagesError(f"{requirements} is missing: name a requirements file")
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir"),
+        *("--implementation", "cp", "--python-version", target.python),
+        *(word for tag in _platform_tags(target.platform) for word in ("--platform", tag)),
+        *("--abi", f"cp{target.python.replace('.', '')}", "--abi", "abi3", "--abi", "none"),
+        *("--dest", str(folder), "-r", str(requirements)),
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise PackagesError(f"{requirements}: {_reason(done.stderr)} ({_described(target)})")
+    return tuple(sorted(folder.glob("*.whl")))
+
+
+def _platform_tags(platform: str) -> list[str]:
+    """The wheel tags that run on a platform named as `uv` does: `x86_64-manylinux_2_28`.
+
+    pip takes each tag to the letter: a machine with glibc 2.28 also runs wheels for all before.
+    """
+    match = _GLIBC.fullmatch(platform)
+    if not match:
+        raise PackagesError(f"{platform!r} is no platform: expected one like x86_64-manylinux_2_28")
+    machine, minor = match[1], int(match[2])
+    tags = [f"manylinux_2_{m}_{machine}" for m in range(minor, _OLDEST_GLIBC_MINOR - 1, -1)]
+    return [*tags, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"linux_{machine}"]
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    mismatch = next((line for line in lines if "DO NOT MATCH THE HASHES" in line), None)
+    if mismatch:
+        package = next((line for line in lines if "(from -r" in line), "a wheel")
+        return f"a wheel does not match its hash: {package.split(' from ')[0]}"
+    unpinned = next((line for line in lines if "Hashes are required" in line), None)
+    if unpinned:
+        return "every requirement needs a pinned version and its hashes (uv pip compile makes them)"
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")
+
+
+def _described(target: Target) -> str:
+    return f"for Python {target.python} on {target.platform}"
