@@ -10,7 +10,7 @@ unlike Lambda
 - enforces no memory limit, and answers every call under the ARN of one made-up function;
 - never freezes: `frozen_between_calls` does that, as strictly as Lambda.
 
-Linux only. The emulator's own life and end: emulator.py.
+Linux only. Where the emulator comes from: emulator.py; how all of it ends: keeper.py.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from bench import emulator
+from bench import keeper as keeping
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
 _MOST_REQUEST_BYTES = 6 * 1024 * 1024
@@ -129,7 +130,7 @@ class LambdaEnvironment:
     def _launch(self, executable: Path, port: int, runtime_api_port: int) -> bool:
         self._stopping = False
         self._log_file = tempfile.TemporaryFile()  # noqa: SIM115 - stop closes it
-        keeper = [sys.executable, "-I", "-S", emulator.__file__]
+        keeper = [sys.executable, "-I", "-S", keeping.__file__]
         options = ["--log-level", "warn"]  # a flag, or it would obey the function's LOG_LEVEL
         options += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
         options += ["--runtime-api-address", f"127.0.0.1:{runtime_api_port}"]
@@ -145,7 +146,7 @@ class LambdaEnvironment:
             )
             deadline = time.monotonic() + _START_S
             while self._keeper.poll() is None and time.monotonic() < deadline:
-                if any(emulator.listens(pid, {port, runtime_api_port}) for pid in self.pids()):
+                if any(keeping.listens(pid, {port, runtime_api_port}) for pid in self.pids()):
                     self._connection = http.client.HTTPConnection(
                         "127.0.0.1", port, timeout=self._timeout_s + _OVERDUE_S
                     )
@@ -222,9 +223,9 @@ class LambdaEnvironment:
         with self._call:
             # Look again when all known ones are still: one may have forked before it stopped.
             while fresh := [pid for pid in self.pids() if pid not in self._frozen]:
-                emulator.signal_all(fresh, signal.SIGSTOP)
+                keeping.signal_all(fresh, signal.SIGSTOP)
                 self._frozen += fresh
-                while any(map(emulator.runs, self._frozen)):
+                while any(map(keeping.runs, self._frozen)):
                     if time.monotonic() > deadline:
                         raise LambdaEnvironmentError(f"did not freeze in {_FREEZE_S:g} s")
                     time.sleep(_POLL_S / 10)
@@ -232,7 +233,7 @@ class LambdaEnvironment:
     def thaw(self) -> None:
         """Let every process run that `freeze` stopped; what runs already is left alone."""
         with self._call:
-            emulator.signal_all(self._frozen, signal.SIGCONT)
+            keeping.signal_all(self._frozen, signal.SIGCONT)
             self._frozen = []
 
     def pids(self) -> tuple[int, ...]:
@@ -241,7 +242,7 @@ class LambdaEnvironment:
         Parents come before children. Before the first call there is only the emulator.
         """
         keeper = self._keeper
-        return () if keeper is None else tuple(emulator.processes(keeper.pid))
+        return () if keeper is None else tuple(keeping.processes(keeper.pid))
 
     def logs(self) -> str:
         """Return what the environment has printed so far: the function's lines and Lambda's.
@@ -288,7 +289,7 @@ class LambdaEnvironment:
             while left := [*self.pids(), *([keeper.pid] if keeper.poll() is None else [])]:
                 if time.monotonic() > deadline:
                     raise LambdaEnvironmentError(f"processes that cannot be ended: {left}")
-                emulator.signal_all(left, signal.SIGKILL)
+                keeping.signal_all(left, signal.SIGKILL)
                 time.sleep(_POLL_S)
             self._keeper = None
 
