@@ -1,0 +1,198 @@
+"""One publication under way: from staged contents to a committed generation of refs.
+
+What is in place and not yet named is known here, so that a lost race or a failure takes it back.
+The order of the steps, and why it is safe, is in publish.py and docs/store-format.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inference.loader import RUNTIME
+from model_store.documents import now
+from model_store.errors import StoreError
+from model_store.layout import MANIFEST
+from model_store.names import new_id
+from model_store.preparation import PLAIN, PreparationManifest, Variant
+from model_store.reading import read_preparation, read_upward, read_version
+from model_store.refs import Change, Refs, State, VersionEntry
+from model_store.version import VersionManifest
+from model_sync import decisions, durable
+from model_sync.commit import ensure_model, settle, try_commit
+from model_sync.contents import stage_contents
+from model_sync.inspection import inspect
+from model_sync.trial import try_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.layout import StoreLayout
+    from model_sync.decisions import PublishPlan
+    from model_sync.progress import Progress
+    from model_sync.recipe import Recipe
+    from model_sync.source import Source
+    from model_sync.staging import Staging
+
+_VERSION: Final = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publication came to. `created`: a new version was made; else it was there already."""
+
+    model: str
+    version: int
+    digest: str
+    created: bool
+    changed: bool
+    labels: tuple[str, ...]
+    generation: int
+    variant: str
+
+
+class Publication:
+    """One publication under way: what is staged, and what of it is in place but not yet named."""
+
+    def __init__(
+        self, layout: StoreLayout, name: str, staging: Staging, progress: Progress
+    ) -> None:
+        self._layout = layout
+        self._name = name
+        self._model = layout.model(name)
+        self._staging = staging
+        self._progress = progress
+        self._placed: dict[str, Path] = {}
+        self._preparations: dict[str, str] = {}
+
+    def stage(self, recipe: Recipe, source: Source) -> None:
+        """Copy the contents into staging, inspect them and write their manifest."""
+        folder = self._staging.path(_VERSION)
+        folder.mkdir()
+        content = stage_contents(recipe, source, folder, self._progress)
+        self._progress.step("inspecting the model")
+        signature = inspect(folder / content.model_file, content.model_file.split("/", 1)[1])
+        self._manifest = VersionManifest(self._name, new_id(), now(), signature, content)
+        durable.write_file(folder / MANIFEST, self._manifest.render())
+
+    def commit(self, label: str, reason: str) -> Published:
+        """Make what was staged the version that `label` names; does nothing if it is already."""
+        digest = self._manifest.content.digest
+        try:
+            before = settle(self._model, self._staging)
+            refs = before
+            while True:
+                plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
+                if refs and plan.is_noop:
+                    break
+                following = self._following(refs, plan, label, reason)
+                if try_commit(self._model, self._staging, following):
+                    refs = following
+                    break
+                refs = read_upward(self._model)
+            settle(self._model, self._staging)
+        finally:
+            self._take_back_unnamed()
+        number = decisions.find_available(refs, digest)
+        if number is None:
+            raise AssertionError("the generation just committed does not hold its version")
+        preparation = read_preparation(self._layout, self._name, refs.versions[number], RUNTIME)
+        return Published(
+            model=self._name,
+            version=number,
+            digest=str(digest),
+            created=plan.existing is None,
+            changed=not plan.is_noop,
+            labels=tuple(sorted(name for name, n in refs.labels.items() if n == number)),
+            generation=refs.generation,
+            variant=preparation.chosen if preparation else PLAIN,
+        )
+
+    def _following(self, refs: Refs | None, plan: PublishPlan, label: str, reason: str) -> Refs:
+        """The generation to commit, with everything that it names in place."""
+        change = Change(who=_who(), when=now(), verb="publish", reason=reason)
+        writer = new_id()
+        if plan.existing is not None and refs:
+            entry = refs.versions[plan.existing]
+            preparations = {RUNTIME: self._prepare(entry)} if plan.prepare else {}
+            return decisions.with_existing(
+                refs,
+                plan.existing,
+                preparations=preparations,
+                label=label,
+                writer=writer,
+                change=change,
+            )
+        entry = VersionEntry(
+            id=self._manifest.id,
+            state=State.AVAILABLE,
+            digest=self._manifest.content.digest,
+            size_bytes=self._manifest.content.size_bytes,
+            published_at=now(),
+            preparations={},
+        )
+        entry = entry._replace(preparations={RUNTIME: self._prepare(entry)})
+        self._place(_VERSION, self._model.version(entry.id))
+        if refs is None:
+            model_id = ensure_model(self._model, self._staging)
+            refs = decisions.first_refs(self._name, model_id, writer=writer, change=change)
+        return decisions.with_version(refs, entry, label=label, writer=writer, change=change)
+
+    def _prepare(self, entry: VersionEntry) -> str:
+        """Try a version here, put its preparation in place and return that one's id."""
+        if entry.id in self._preparations:
+            return self._preparations[entry.id]
+        staged = entry.id == self._manifest.id
+        manifest = self._manifest
+        folder = self._model.version(entry.id)
+        if not staged:
+            manifest = read_version(self._layout, self._name, entry)
+        elif entry.id not in self._placed:
+            folder = self._staging.path(_VERSION)
+        cases = len(manifest.content.golden.cases)
+        self._progress.step(f"trying it: loading, and {cases} golden cases")
+        measurement = try_version(folder, self._staging.path(f"trial-{new_id()}.json"), config={})
+        preparation = PreparationManifest(
+            model=self._name,
+            id=new_id(),
+            version_id=entry.id,
+            version_digest=entry.digest,
+            runtime=RUNTIME,
+            created_at=now(),
+            chosen=PLAIN,
+            variants=(Variant(PLAIN, manifest.content.model_file, {}, measurement),),
+        )
+        staged_folder = self._staging.path(preparation.id)
+        staged_folder.mkdir()
+        durable.write_file(staged_folder / MANIFEST, preparation.render())
+        self._place(preparation.id, self._model.preparation(preparation.id))
+        self._preparations[entry.id] = preparation.id
+        return preparation.id
+
+    def _place(self, staged: str, target: Path) -> None:
+        if target.name not in self._placed:
+            self._staging.publish(staged, target)
+            self._placed[target.name] = target
+
+    def _take_back_unnamed(self) -> None:
+        """Remove what is in place and is named by no generation, as after a lost race."""
+        with contextlib.suppress(OSError, StoreError):
+            refs = read_upward(self._model)
+            named = set()
+            for entry in refs.versions.values() if refs else ():
+                named |= {entry.id, *entry.preparations.values()}
+            for name, target in self._placed.items():
+                if name not in named:
+                    self._staging.take_back(target)
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in Lambda
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
