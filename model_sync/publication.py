@@ -83,8 +83,7 @@ class Publication:
         """Make what was staged the version that `label` names; does nothing if it is already."""
         digest = self._manifest.content.digest
         try:
-            before = settle(self._model, self._staging)
-            refs = before
+            refs = read_upward(self._model)
             while True:
                 plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
                 if refs and plan.is_noop:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from model_store.names import check_label
 from model_store.refs import LATEST
 from model_sync.builder import missing_outputs, run_build
+from model_sync.commit import settle
 from model_sync.creation import open_store
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
@@ -72,6 +73,7 @@ def publish_source(
     Raises SyncError or StoreError; nothing visible has changed then.
     """
     with Staging(layout) as staging:
+        settle(layout.model(recipe.name), staging)
         publication = Publication(layout, recipe.name, staging, progress)
         publication.stage(recipe, source)
         return publication.commit(check_label(label), reason)
