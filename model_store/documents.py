@@ -12,14 +12,21 @@ import json
 import math
 import re
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from model_store.errors import DamagedError, FormatTooNewError
+from model_store.digests import Digest
+from model_store.errors import DamagedError, FormatTooNewError, InvalidNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORMAT: Final = 1
 """The newest store format that this release reads, and the one that it writes."""
 
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TIME: Final = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
 
 
 def now() -> str:
@@ -64,9 +71,28 @@ class Fields:
     def text(self, key: str) -> str:
         """Take a string."""
         value = self._take(key)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _has_utf8_form(value):
             raise self._wrong(key, "a string")
         return value
+
+    def digest(self, key: str) -> Digest:
+        """Take a digest."""
+        text = self.text(key)
+        try:
+            return Digest.parse(text)
+        except DamagedError as error:
+            raise DamagedError(f"{self.where}: {key!r}: {error}") from error
+
+    def name(self, key: str, check: Callable[[str], str]) -> str:
+        """Take a string that one of names.py's checks accepts."""
+        return self.checked(self.text(key), check)
+
+    def checked(self, text: str, check: Callable[[str], str]) -> str:
+        """Hold a string from this object against one of names.py's checks."""
+        try:
+            return check(text)
+        except InvalidNameError as error:
+            raise DamagedError(f"{self.where}: {error}") from error
 
     def integer(self, key: str, *, minimum: int) -> int:
         """Take an integer of at least `minimum`; true and 1.0 are no integers."""
@@ -78,13 +104,15 @@ class Fields:
     def number(self, key: str) -> float:
         """Take a finite number of at least zero."""
         value = self._take(key)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not 0 <= value < math.inf
-        ):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(key, "a finite number of at least 0")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of more digits than a float has
+            number = math.inf
+        if not 0 <= number < math.inf:
+            raise self._wrong(key, "a finite number of at least 0")
+        return number
 
     def time(self, key: str) -> str:
         """Take a time in UTC, to the second: `2026-11-23T21:09:35Z`."""
@@ -103,9 +131,10 @@ class Fields:
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of strings."""
         values = self.items(key)
-        if not all(isinstance(value, str) for value in values):
+        texts = tuple(value for value in values if isinstance(value, str) and _has_utf8_form(value))
+        if len(texts) != len(values):
             raise self._wrong(key, "a list of strings")
-        return tuple(str(value) for value in values)
+        return texts
 
     def mapping(self, key: str) -> dict[str, object]:
         """Take an object whose keys are data, not names of fields."""
@@ -130,7 +159,8 @@ class Fields:
     def done(self) -> None:
         """Refuse keys that nobody took: within one format they mean damage."""
         if self._left:
-            raise DamagedError(f"{self.where} holds unknown keys: {', '.join(sorted(self._left))}")
+            unknown = ", ".join(ascii(key) for key in sorted(self._left))
+            raise DamagedError(f"{self.where} holds unknown keys: {unknown}")
 
     def _take(self, key: str) -> object:
         try:
@@ -140,6 +170,15 @@ class Fields:
 
     def _wrong(self, key: str, expected: str) -> DamagedError:
         return DamagedError(f"{self.where}: {key!r} is not {expected}")
+
+
+def _has_utf8_form(text: str) -> bool:
+    """JSON can spell half a surrogate pair, which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from model_store.digests import Digest
 from model_store.documents import Fields
-from model_store.errors import DamagedError, InvalidNameError
+from model_store.errors import DamagedError
 from model_store.names import check_relative_path
 
 if TYPE_CHECKING:
@@ -30,13 +32,8 @@ class FileEntry(NamedTuple):
     def from_json(cls, value: object, where: str) -> Self:
         """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder."""
         fields = Fields(value, where)
-        try:
-            path = check_relative_path(fields.text("path"))
-        except InvalidNameError as error:
-            raise DamagedError(f"{where}: {error}") from error
-        entry = cls(
-            path, fields.integer("size_bytes", minimum=0), Digest.parse(fields.text("digest"))
-        )
+        path = fields.name("path", check_relative_path)
+        entry = cls(path, fields.integer("size_bytes", minimum=0), fields.digest("digest"))
         fields.done()
         return entry
 
@@ -51,10 +48,11 @@ def parse_files(values: list[object], where: str) -> tuple[FileEntry, ...]:
 
 
 def open_beneath(folder: Path, path: str) -> BufferedReader:
-    """Open a file below `folder` for reading, following no link on the way.
+    """Open a regular file below `folder` for reading, following no link on the way.
 
     `folder` itself may be reached through links: a mount may be one. Raises OSError (ELOOP or
-    ENOTDIR where a link stands in the path), InvalidNameError for a path that leaves the folder.
+    ENOTDIR where a link stands in the path, EINVAL for a folder, pipe or device),
+    InvalidNameError for a path that leaves the folder.
     """
     *parents, name = check_relative_path(path).split("/")
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -64,9 +62,14 @@ def open_beneath(folder: Path, path: str) -> BufferedReader:
             inner = os.open(parent, flags, dir_fd=fd)
             os.close(fd)
             fd = inner
-        file_fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        # Opening a pipe would wait for a writer.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file_fd = os.open(name, flags, dir_fd=fd)
     finally:
         os.close(fd)
+    if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+        os.close(file_fd)
+        raise OSError(errno.EINVAL, "not a regular file", str(folder / path))
     return os.fdopen(file_fd, "rb")
 
 
@@ -85,7 +88,9 @@ def read_checked(folder: Path, entry: FileEntry) -> bytes:
     """Return a file's bytes if they are what its manifest says; raises DamagedError."""
     try:
         with open_beneath(folder, entry.path) as stream:
-            data = stream.read(entry.size_bytes + 1)
+            # One byte more than there should be tells growth; a size that no file has, no memory.
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(entry.size_bytes, size) + 1)
     except OSError as error:
         raise DamagedError(f"{folder / entry.path} cannot be read: {error.strerror}") from error
     _compare(folder, entry, len(data), Digest.of_bytes(data))

@@ -73,7 +73,7 @@ def _path_fault(path: str) -> str | None:
         return "it has no UTF-8 form"
     if len(encoded) > _MAX_PATH_BYTES:
         return f"it is longer than {_MAX_PATH_BYTES} bytes"
-    if "\\" in path or any(ord(c) < 32 or ord(c) == 127 for c in path):
+    if "\\" in path or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in path):
         return "it holds a backslash or a control character"
     for component in path.split("/"):
         if component in {"", ".", ".."}:

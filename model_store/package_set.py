@@ -38,9 +38,7 @@ class Wheel(NamedTuple):
     def from_json(cls, value: object, where: str) -> Self:
         """Read what `to_json` gave; raises DamagedError."""
         fields = Fields(value, where)
-        wheel = cls(
-            fields.text("name"), fields.text("version"), Digest.parse(fields.text("digest"))
-        )
+        wheel = cls(fields.text("name"), fields.text("version"), fields.digest("digest"))
         fields.done()
         return wheel
 
@@ -109,10 +107,10 @@ class PackageSetManifest(NamedTuple):
             wheels=wheels,
             size_bytes=fields.integer("size_bytes", minimum=0),
             files=fields.integer("files", minimum=0),
-            files_digest=Digest.parse(fields.text("files_digest")),
+            files_digest=fields.digest("files_digest"),
             created_at=fields.time("created_at"),
         )
-        digest = Digest.parse(fields.text("digest"))
+        digest = fields.digest("digest")
         fields.done()
         names = [wheel.name for wheel in wheels]
         if names != sorted(set(names)):

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store import documents
-from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
 from model_store.errors import DamagedError
 from model_store.names import check_id, check_model, check_relative_path, check_runtime_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from model_store.digests import Digest
 
 PREPARATION_FORMAT: Final = 1
 """The number of the way of preparing; part of the runtime key."""
@@ -96,7 +97,7 @@ class Variant(NamedTuple):
             raise DamagedError(f"{where}: 'config' holds something else than strings")
         variant = cls(
             name=fields.text("name"),
-            graph=check_relative_path(fields.text("graph")),
+            graph=fields.name("graph", check_relative_path),
             config={key: str(entry) for key, entry in config.items()},
             measurement=Measurement.from_fields(fields.fields("measurement")),
         )
@@ -139,14 +140,14 @@ class PreparationManifest(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> Self:
-        """Read a manifest; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        """Read a manifest; raises DamagedError or FormatTooNewError."""
         fields = documents.open_document(data, where)
         manifest = cls(
-            model=check_model(fields.text("model")),
-            id=check_id(fields.text("id")),
-            version_id=check_id(fields.text("version_id")),
-            version_digest=Digest.parse(fields.text("version_digest")),
-            runtime=check_runtime_key(fields.text("runtime")),
+            model=fields.name("model", check_model),
+            id=fields.name("id", check_id),
+            version_id=fields.name("version_id", check_id),
+            version_digest=fields.digest("version_digest"),
+            runtime=fields.name("runtime", check_runtime_key),
             created_at=fields.time("created_at"),
             chosen=fields.text("chosen"),
             variants=tuple(

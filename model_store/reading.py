@@ -123,8 +123,8 @@ def read_preparation(
         return None
     path = layout.model(model).preparation(preparation_id) / MANIFEST
     manifest = PreparationManifest.parse(_read(path), str(path))
-    made_of = (manifest.model, manifest.version_id, manifest.version_digest, manifest.runtime)
-    if made_of != (model, entry.id, entry.digest, runtime):
+    found = manifest.id, manifest.model, manifest.version_id, manifest.version_digest
+    if (*found, manifest.runtime) != (preparation_id, model, entry.id, entry.digest, runtime):
         raise DamagedError(f"{path} is not the preparation that refs name")
     return manifest
 

@@ -7,11 +7,11 @@ Which change to make is the writer's business (model_sync/decisions.py).
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store import documents
-from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
 from model_store.errors import DamagedError
 from model_store.names import check_id, check_label, check_model, check_runtime_key
@@ -19,10 +19,13 @@ from model_store.names import check_id, check_label, check_model, check_runtime_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from model_store.digests import Digest
+
 LATEST: Final = "latest"
 """The label that publishing moves, and that calls without a label use."""
 
 _WHOLE_PERCENT: Final = 100
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class State(StrEnum):
@@ -60,19 +63,19 @@ class VersionEntry(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError or InvalidNameError."""
+        """Read what `to_json` gave; raises DamagedError."""
         fields = Fields(value, where)
         state = fields.text("state")
         if state not in set(State):
             raise DamagedError(f"{where}: unknown state {state!r}")
+        made = fields.fields("preparations")
         preparations = {
-            check_runtime_key(key): check_id(str(preparation_id))
-            for key, preparation_id in fields.mapping("preparations").items()
+            made.checked(key, check_runtime_key): made.name(key, check_id) for key in made.names()
         }
         entry = cls(
-            id=check_id(fields.text("id")),
+            id=fields.name("id", check_id),
             state=State(state),
-            digest=Digest.parse(fields.text("digest")),
+            digest=fields.digest("digest"),
             size_bytes=fields.integer("size_bytes", minimum=0),
             published_at=fields.time("published_at"),
             preparations=preparations,
@@ -155,10 +158,10 @@ class Refs(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> Self:
-        """Read refs; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        """Read refs; raises DamagedError or FormatTooNewError."""
         fields = documents.open_document(data, where)
         refs = cls(
-            model=check_model(fields.text("model")),
+            model=fields.name("model", check_model),
             model_id=fields.text("model_id"),
             generation=fields.integer("generation", minimum=1),
             writer=fields.text("writer"),
@@ -184,15 +187,18 @@ class Refs(NamedTuple):
 
 
 def _numbers(fields: Fields, *, minimum: int) -> dict[str, int]:
-    return {check_label(key): fields.integer(key, minimum=minimum) for key in fields.names()}
+    return {
+        fields.checked(key, check_label): fields.integer(key, minimum=minimum)
+        for key in fields.names()
+    }
 
 
 def _versions(mapping: dict[str, object], where: str) -> dict[int, VersionEntry]:
     versions = {}
     for key, value in mapping.items():
-        number = int(key) if key.isascii() and key.isdecimal() else 0
-        if str(number) != key or number < 1:
-            raise DamagedError(f"{where}: {key!r} is no version number")
+        number = int(key) if _NUMBER.fullmatch(key) else 0
+        if number < 1:
+            raise DamagedError(f"{where}: {key!a} is no version number")
         versions[number] = VersionEntry.from_json(value, f"{where}: version {key}")
     return versions
 

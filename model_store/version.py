@@ -15,6 +15,7 @@ from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
 from model_store.errors import DamagedError
 from model_store.files import FileEntry, parse_files
+from model_store.layout import GOLDEN
 from model_store.names import check_id, check_model
 from model_store.signature import Signature
 
@@ -60,6 +61,20 @@ class VersionContent(NamedTuple):
             "golden": self.golden.to_json(),
         }
 
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Take what `to_json` gave out of a document's fields; raises DamagedError."""
+        content = cls(
+            files=parse_files(fields.items("files"), f"{fields.where}: files"),
+            model_file=fields.text("model_file"),
+            pipeline_file=None if fields.is_null("pipeline_file") else fields.text("pipeline_file"),
+            golden=GoldenCases.from_fields(fields.fields("golden")),
+        )
+        content.file(content.model_file)
+        if content.pipeline_file is not None:
+            content.file(content.pipeline_file)
+        return content
+
     @property
     def digest(self) -> Digest:
         """The version's identity."""
@@ -69,6 +84,16 @@ class VersionContent(NamedTuple):
     def size_bytes(self) -> int:
         """All files together."""
         return sum(entry.size_bytes for entry in self.files)
+
+    def golden_files(self, case: str) -> tuple[FileEntry, FileEntry]:
+        """A golden case's request and expected answer; raises DamagedError if they are not so."""
+        folder = f"{GOLDEN}/{case}/"
+        inside = [entry for entry in self.files if entry.path.startswith(folder)]
+        match inside:
+            case [expected, request] if expected.path == f"{folder}expected.json":
+                if request.path.startswith(f"{folder}request."):
+                    return request, expected
+        raise DamagedError(f"golden case {case!r} is not one request.* and expected.json")
 
     def file(self, path: str) -> FileEntry:
         """The entry of one path; raises DamagedError if the manifest does not list it."""
@@ -103,26 +128,18 @@ class VersionManifest(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> Self:
-        """Read a manifest; raises DamagedError, FormatTooNewError or InvalidNameError."""
+        """Read a manifest; raises DamagedError or FormatTooNewError."""
         fields = documents.open_document(data, where)
-        content = VersionContent(
-            files=parse_files(fields.items("files"), f"{where}: files"),
-            model_file=fields.text("model_file"),
-            pipeline_file=None if fields.is_null("pipeline_file") else fields.text("pipeline_file"),
-            golden=GoldenCases.from_fields(fields.fields("golden")),
-        )
+        content = VersionContent.from_fields(fields)
         manifest = cls(
-            model=check_model(fields.text("model")),
-            id=check_id(fields.text("id")),
+            model=fields.name("model", check_model),
+            id=fields.name("id", check_id),
             created_at=fields.time("created_at"),
             signature=Signature.from_fields(fields.fields("signature")),
             content=content,
         )
-        digest = Digest.parse(fields.text("digest"))
+        digest = fields.digest("digest")
         fields.done()
         if digest != content.digest:
             raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
-        content.file(content.model_file)
-        if content.pipeline_file is not None:
-            content.file(content.pipeline_file)
         return manifest

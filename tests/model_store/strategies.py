@@ -1,0 +1,206 @@
+"""Hypothesis strategies: documents that are right, in all their variety, and what is no document.
+
+Every text of a document is drawn from all of Unicode that has a UTF-8 form, control characters too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from model_store.digests import Digest
+from model_store.files import FileEntry
+from model_store.preparation import Measurement, PreparationManifest, Variant
+from model_store.refs import Change, Hold, Refs, State, VersionEntry
+from model_store.signature import DATATYPES, Signature, TensorSpec
+from model_store.version import GoldenCases, VersionContent, VersionManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+untimed = settings(deadline=None)
+"""A deadline per example would be a timed assertion."""
+fewer = settings(deadline=None, max_examples=50)
+"""For examples that take long to make."""
+
+texts = st.text(max_size=12)
+names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
+runtime_keys = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,30}", fullmatch=True)
+ids = st.tuples(
+    st.integers(0, 10**8 - 1), st.integers(0, 10**6 - 1), st.integers(0, 16**12 - 1)
+).map(lambda parts: "{:08d}T{:06d}Z-{:012x}".format(*parts))
+times = st.datetimes().map(lambda when: f"{when.replace(microsecond=0).isoformat()}Z")
+digests = st.binary(max_size=8).map(Digest.of_bytes)
+sizes = st.integers(0, 2**63)
+numbers = st.floats(0, allow_nan=False, allow_infinity=False)
+
+_components = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/\\"),
+    min_size=1,
+    max_size=12,
+).filter(lambda text: text not in {".", ".."})
+relative_paths = st.lists(_components, min_size=1, max_size=4).map("/".join)
+
+files = st.lists(
+    st.builds(FileEntry, relative_paths, sizes, digests),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda entry: entry.path,
+).map(lambda entries: tuple(sorted(entries)))
+
+_specs = st.lists(
+    st.builds(
+        TensorSpec,
+        texts,
+        st.sampled_from(sorted(DATATYPES)),
+        st.none() | st.lists(st.integers(-1, 2**40), max_size=4).map(tuple),
+    ),
+    max_size=3,
+    unique_by=lambda spec: spec.name,
+).map(tuple)
+signatures = st.builds(Signature, _specs, _specs)
+
+
+@st.composite
+def _contents(draw: st.DrawFn) -> VersionContent:
+    entries = draw(files)
+    paths = st.sampled_from([entry.path for entry in entries])
+    return VersionContent(
+        files=entries,
+        model_file=draw(paths),
+        pipeline_file=draw(st.none() | paths),
+        golden=draw(
+            st.builds(GoldenCases, st.lists(texts, max_size=3).map(tuple), numbers, numbers)
+        ),
+    )
+
+
+contents = _contents()
+version_manifests = st.builds(VersionManifest, names, ids, times, signatures, contents)
+
+_measurements = st.builds(Measurement, numbers, numbers, sizes, sizes)
+_configs = st.dictionaries(texts, texts, max_size=3)
+
+
+@st.composite
+def _preparations(draw: st.DrawFn) -> PreparationManifest:
+    variants = draw(
+        st.lists(
+            st.builds(Variant, texts, relative_paths, _configs, _measurements),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda variant: variant.name,
+        ).map(tuple)
+    )
+    return PreparationManifest(
+        model=draw(names),
+        id=draw(ids),
+        version_id=draw(ids),
+        version_digest=draw(digests),
+        runtime=draw(runtime_keys),
+        created_at=draw(times),
+        chosen=draw(st.sampled_from([variant.name for variant in variants])),
+        variants=variants,
+    )
+
+
+preparation_manifests = _preparations()
+
+_entries = st.builds(
+    VersionEntry,
+    id=ids,
+    state=st.sampled_from(State),
+    digest=digests,
+    size_bytes=sizes,
+    published_at=times,
+    preparations=st.dictionaries(runtime_keys, ids, max_size=2),
+    retired_at=st.none() | times,
+    sweep_after=st.none() | times,
+)
+changes = st.builds(Change, texts, times, texts, texts)
+
+
+@st.composite
+def _refs(draw: st.DrawFn) -> Refs:
+    versions = draw(st.dictionaries(st.integers(1, 10**6), _entries, max_size=3))
+    known = st.sampled_from(sorted(versions)) if versions else st.nothing()
+    labels = draw(st.dictionaries(names, known, max_size=3)) if versions else {}
+    split = {label: draw(st.integers(0, 100 // len(labels))) for label in labels}
+    holds = st.dictionaries(texts, st.builds(Hold, known, times), max_size=2)
+    return Refs(
+        model=draw(names),
+        model_id=draw(texts),
+        generation=draw(st.integers(1, 10**9)),
+        writer=draw(texts),
+        next_version=max(versions, default=0) + draw(st.integers(1, 5)),
+        labels=labels,
+        split=split,
+        versions=versions,
+        holds=draw(holds) if versions else {},
+        change=draw(changes),
+    )
+
+
+refs = _refs()
+
+_any_text = st.text(st.characters(), max_size=8) | st.sampled_from(["\ud800", "a\nb", "..", "/"])
+_leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(10**400), 2**63])
+    | st.floats()
+    | _any_text
+)
+json_values = st.recursive(
+    _leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_any_text, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, rights: st.SearchStrategy[Any]) -> bytes:
+    """A right document's bytes, with one place in it changed to anything."""
+    document = json.loads(draw(rights).render())
+    holder, key = draw(st.sampled_from(_places(document)))
+    change: Callable[[Any, Any], None] = draw(
+        st.sampled_from([_remove, _replace(draw), _add(draw)])
+    )
+    change(holder, key)
+    return json.dumps(document, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        keys: list[Any] = sorted(value)
+    elif isinstance(value, list):
+        keys = list(range(len(value)))
+    else:
+        return []
+    return [(value, key) for key in keys] + [place for key in keys for place in _places(value[key])]
+
+
+def _remove(holder: Any, key: Any) -> None:
+    del holder[key]
+
+
+def _replace(draw: st.DrawFn) -> Callable[[Any, Any], None]:
+    def change(holder: Any, key: Any) -> None:
+        holder[key] = draw(json_values)
+
+    return change
+
+
+def _add(draw: st.DrawFn) -> Callable[[Any, Any], None]:
+    def change(holder: Any, key: Any) -> None:
+        value = draw(json_values)
+        if isinstance(holder, dict):
+            holder[draw(_any_text)] = value
+        else:
+            holder.insert(key, value)
+
+    return change

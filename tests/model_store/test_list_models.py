@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model_store.errors import StoreUnreachableError
+from model_store.reading import list_models
+from tests.model_store.examples import refs_of, write_generations
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+
+G1, G2 = refs_of(1), refs_of(2)
+
+
+def _publish(store: StoreLayout, name: str) -> None:
+    write_generations(store.model(name), G1, newest=G1)
+
+
+def test_a_store_in_which_nothing_was_published_is_empty(store: StoreLayout) -> None:
+    assert list_models(store) == ()
+    store.models.mkdir()
+    assert list_models(store) == ()
+
+
+def test_models_are_listed_by_name(store: StoreLayout) -> None:
+    for name in ("b", "a-2", "a", "0", "a_1"):
+        _publish(store, name)
+    assert list_models(store) == ("0", "a", "a-2", "a_1", "b")
+
+
+def test_strangers_among_the_models_are_ignored(store: StoreLayout) -> None:
+    _publish(store, "adder")
+    for name in ("lost+found", ".hidden", "Upper", "größe", "a" * 65):
+        folder = store.models / name
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs.json").write_bytes(G1.render())
+        (folder / "refs" / "1.json").write_bytes(G1.render())
+    os.mkdir(os.fsencode(store.models) + b"/\xff")  # noqa: PTH102 - no text is this name
+    (store.models / "file").write_bytes(b"")
+    (store.models / "dangling").symlink_to("nothing")
+    assert list_models(store) == ("adder",)
+
+
+def test_a_model_of_which_no_generation_was_committed_is_not_listed(store: StoreLayout) -> None:
+    model = store.model("half-made")
+    model.versions.mkdir(parents=True)
+    model.refs_folder.mkdir()
+    model.model_json.write_bytes(b"{}")
+    assert list_models(store) == ()
+
+
+def test_a_model_is_listed_before_its_refs_json_is_installed(store: StoreLayout) -> None:
+    write_generations(store.model("committed"), G1, newest=None)
+    assert list_models(store) == ("committed",)
+
+
+def test_a_model_is_listed_when_its_first_generation_is_gone(store: StoreLayout) -> None:
+    write_generations(store.model("old"), G2, newest=G2)
+    assert list_models(store) == ("old",)
+
+
+def test_models_that_cannot_be_listed_are_not_no_models(store: StoreLayout) -> None:
+    store.models.write_bytes(b"")
+    with pytest.raises(StoreUnreachableError, match="models cannot be listed"):
+        list_models(store)

@@ -1,0 +1,93 @@
+"""Whatever lies where a document should: a value comes out, or a StoreError of one line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from model_store.errors import StoreError
+from tests.model_store import strategies
+from tests.model_store.examples import KINDS, PARSERS, as_json
+from tests.model_store.strategies import untimed
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+RIGHTS: dict[str, SearchStrategy[Any]] = {
+    "refs": strategies.refs,
+    "version": strategies.version_manifests,
+    "preparation": strategies.preparation_manifests,
+}
+
+AWKWARD: list[tuple[str, tuple[str | int, ...], str, Any]] = [
+    ("refs", ("versions",), "1" * 5000, {}),
+    ("refs", ("versions",), "\u0661", {}),
+    ("refs", (), "writer", "\ud800"),
+    ("refs", ("labels",), "a\nb", 1),
+    ("version", ("golden",), "rtol", 10**400),
+    ("version", (), "model_file", "\ud800"),
+    ("version", ("golden",), "cases", ["\ud800"]),
+    ("version", ("files", 0), "size_bytes", 10**400),
+    ("preparation", ("variants", 0, "measurement"), "load_ms", 10**400),
+    ("preparation", ("variants", 0), "config", {"\ud800": "\ud800"}),
+]
+
+
+def _read(kind: str, data: bytes) -> None:
+    try:
+        PARSERS[kind](data, "where")
+    except StoreError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017 - most examples do not raise
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arbitrary_bytes_raise_nothing_else(kind: str) -> None:
+    @untimed
+    @given(st.binary(max_size=40))
+    def holds(data: bytes) -> None:
+        _read(kind, data)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arbitrary_json_raises_nothing_else(kind: str) -> None:
+    @untimed
+    @given(strategies.json_values)
+    @example({"format": 1, "a\nb": 1})
+    def holds(value: Any) -> None:
+        _read(kind, json.dumps(value).encode())
+        if isinstance(value, dict):
+            _read(kind, json.dumps({**value, "format": 1}).encode())
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_right_document_changed_in_one_place_raises_nothing_else(kind: str) -> None:
+    @untimed
+    @given(strategies.damaged(RIGHTS[kind]))
+    def holds(data: bytes) -> None:
+        _read(kind, data)
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "key", "value"),
+    AWKWARD,
+    ids=[f"{kind}-{number}" for number, (kind, *_) in enumerate(AWKWARD)],
+)
+def test_the_awkward_values_that_were_found_raise_nothing_else(
+    kind: str, place: tuple[str | int, ...], key: str, value: Any
+) -> None:
+    document: Any = as_json(kind)
+    holder = document
+    for step in place:
+        holder = holder[step]
+    holder[key] = value
+    _read(kind, json.dumps(document).encode())

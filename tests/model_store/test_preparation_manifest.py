@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from model_store.errors import DamagedError, StoreError
+from model_store.preparation import PreparationManifest
+from tests.model_store.examples import PREPARATION, as_json
+
+
+def _parse(document: dict[str, Any]) -> PreparationManifest:
+    return PreparationManifest.parse(json.dumps(document).encode(), "manifest.json")
+
+
+def _with_variants(*names: str, chosen: str) -> dict[str, Any]:
+    document = as_json("preparation")
+    variant = document["variants"][0]
+    document["variants"] = [{**variant, "name": name} for name in names]
+    document["chosen"] = chosen
+    return document
+
+
+def test_the_chosen_variant_is_the_one_that_it_names() -> None:
+    manifest = _parse(_with_variants("portable", "plain", chosen="plain"))
+    assert manifest.variant.name == "plain"
+    assert manifest.variants[0].name == "portable"
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ((), "plain"),
+        (("portable",), "plain"),
+        (("plain", "plain"), "plain"),
+        (("a", "a", "b"), "b"),
+    ],
+    ids=["no variant", "another variant", "chosen twice", "another twice"],
+)
+def test_a_choice_that_is_not_exactly_one_of_the_variants_is_damage(
+    names: tuple[str, ...], chosen: str
+) -> None:
+    with pytest.raises(DamagedError, match=r"manifest\.json: 'chosen'"):
+        _parse(_with_variants(*names, chosen=chosen))
+
+
+@pytest.mark.parametrize("value", [1, None, True, ["0"], {"a": "b"}])
+def test_a_session_option_that_is_no_string_is_damage(value: object) -> None:
+    document = as_json("preparation")
+    document["variants"][0]["config"] = {"session.x": value}
+    with pytest.raises(DamagedError, match="'config' holds something else than strings"):
+        _parse(document)
+
+
+@pytest.mark.parametrize("graph", ["../model.onnx", "/model.onnx", "source/../../x", ""])
+def test_a_graph_outside_the_version_is_refused(graph: str) -> None:
+    document = as_json("preparation")
+    document["variants"][0]["graph"] = graph
+    with pytest.raises(StoreError, match="is refused"):
+        _parse(document)
+
+
+def test_a_measurement_without_a_fraction_is_a_measurement() -> None:
+    document = as_json("preparation")
+    document["variants"][0]["measurement"]["load_ms"] = 2
+    load_ms = _parse(document).variant.measurement.load_ms
+    assert isinstance(load_ms, float)
+    assert load_ms == 2
+
+
+def test_the_example_is_what_its_variant_says() -> None:
+    assert PREPARATION.variant.config == {"session.intra_op.allow_spinning": "0"}
