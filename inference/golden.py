@@ -17,7 +17,6 @@ from inference.errors import GoldenCaseError, ServingError
 from inference.pipeline import Request
 from inference.protocol import parse_infer_request, render_infer_response
 from model_store.files import read_checked
-from model_store.layout import GOLDEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,12 +35,9 @@ def run_golden_case(
     loaded: LoadedVersion, folder: Path, content: VersionContent, case: str
 ) -> None:
     """Run one case and compare; raises GoldenCaseError, or DamagedError for a damaged file."""
-    prefix = f"{GOLDEN}/{case}/"
-    request_entry = next(
-        entry for entry in content.files if entry.path.startswith(prefix + "request.")
-    )
+    request_entry, expected_entry = content.golden_files(case)
     body = read_checked(folder, request_entry)
-    expected_bytes = read_checked(folder, content.file(prefix + "expected.json"))
+    expected_bytes = read_checked(folder, expected_entry)
     try:
         expected = json.loads(expected_bytes)
     except ValueError as error:

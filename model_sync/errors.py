@@ -3,10 +3,12 @@
 SyncError
 ├── RecipeError       model.toml, or the folder, does not say what to publish
 ├── BuildError        the model's build script failed
-├── SourceError       a file to publish is missing, or may not be read
+├── SourceError       a file to publish may not be read, or changed meanwhile
+│   └── MissingError  it is not there
 ├── InspectionError   the model file is no ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
-└── PackagesError     a package set cannot be made of what its requirements name
+├── PackagesError     a package set cannot be made of what its requirements name
+└── RequestError      a request to the sync function does not say what to do
 
 Each message is one line that says what happened, to what, and what to do where something can be.
 """
@@ -40,6 +42,10 @@ class SourceError(SyncError):
     code = "source"
 
 
+class MissingError(SourceError):
+    """A file is not there."""
+
+
 class InspectionError(SyncError):
     """The model cannot be served as it is."""
 
@@ -50,6 +56,12 @@ class PackagesError(SyncError):
     """A package set cannot be made."""
 
     code = "packages"
+
+
+class RequestError(SyncError):
+    """A request cannot be understood."""
+
+    code = "request"
 
 
 class TrialError(SyncError):

@@ -25,18 +25,23 @@ from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
+from model_sync.errors import SourceError
 from model_sync.inspection import inspect
+from model_sync.staging import copy_in
 from model_sync.trial import try_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_store.digests import Digest
     from model_store.layout import StoreLayout
+    from model_store.version import VersionContent
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
     from model_sync.source import Source
     from model_sync.staging import Staging
+    from model_sync.uploads import UploadedContents
 
 _VERSION: Final = "version"
 
@@ -73,7 +78,26 @@ class Publication:
         """Copy the contents into staging, inspect them and write their manifest."""
         folder = self._staging.path(_VERSION)
         folder.mkdir()
-        content = stage_contents(recipe, source, folder, self._progress)
+        self._describe(folder, stage_contents(recipe, source, folder, self._progress))
+
+    def stage_uploaded(self, uploaded: UploadedContents) -> None:
+        """Copy uploaded contents into staging, hold each file to its digest, and inspect them."""
+        folder = self._staging.path(_VERSION)
+        folder.mkdir()
+        self._progress.step("copying from S3", uploaded.content.size_bytes)
+        for entry in uploaded.content.files:
+            came = copy_in(uploaded, entry.path, folder, entry.path, self._progress.advance)
+            if came != entry:
+                raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
+        self._describe(folder, uploaded.content)
+
+    def unchanged(self, digest: Digest, label: str) -> Published | None:
+        """What is published, if publishing contents with this digest would change nothing."""
+        refs = read_upward(self._model)
+        plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
+        return self._published(refs, digest, plan) if refs and plan.is_noop else None
+
+    def _describe(self, folder: Path, content: VersionContent) -> None:
         self._progress.step("inspecting the model")
         signature = inspect(folder / content.model_file, content.model_file.split("/", 1)[1])
         self._manifest = VersionManifest(self._name, new_id(), now(), signature, content)
@@ -96,6 +120,9 @@ class Publication:
             settle(self._model, self._staging)
         finally:
             self._take_back_unnamed()
+        return self._published(refs, digest, plan)
+
+    def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> Published:
         number = decisions.find_available(refs, digest)
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
-from model_sync.errors import SourceError
+from model_sync.errors import MissingError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ class FolderSource:
             # Opening a pipe would wait for a writer; what it is is asked of what was opened.
             fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise SourceError(f"{self._folder / path} is missing") from None
+            raise MissingError(f"{self._folder / path} is missing") from None
         except InvalidNameError as error:
             raise SourceError(f"{self._folder}: {error}") from error
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13

@@ -1,0 +1,70 @@
+"""What keys mean: an input's key names its model; outputs' keys follow from it. Pure.
+
+    magika/2026/report.pdf   ->  magika/3/2026/report.pdf.out            answered by version 3
+                                 magika/3/2026/report.pdf.errors.jsonl   only if there are any
+                                 magika/3/2026/report.pdf.summary.json   written last
+
+No two inputs of a model share an output: the three endings do not end in each other.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from typing import Final
+
+from inference.batch_errors import EventError
+from model_store.errors import InvalidNameError
+from model_store.names import check_model
+
+BINARY: Final = "application/octet-stream"
+MAX_KEY_BYTES: Final = 1024
+"""S3's limit."""
+
+# Python's own table: what a machine's mime.types says must not change a batch's answers.
+_TYPES: Final = mimetypes.MimeTypes()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKeys:
+    """The outputs of one object."""
+
+    answers: str
+    errors: str
+    summary: str
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Split an input's key into the model's name and the rest; raises EventError."""
+    model, slash, name = key.partition("/")
+    try:
+        check_model(model)
+    except InvalidNameError as error:
+        raise EventError(f"the key {key!r} names no model: {error}") from None
+    if not slash or not name:
+        raise EventError(f"the key {key!r} names no model: expected MODEL/NAME")
+    return model, name
+
+
+def output_keys(model: str, version: int, name: str) -> OutputKeys:
+    """Name the outputs of the object `name`; raises EventError where S3 would refuse the key."""
+    stem = f"{model}/{version}/{name}"
+    keys = OutputKeys(f"{stem}.out", f"{stem}.errors.jsonl", f"{stem}.summary.json")
+    size = max(len(keys.errors.encode()), len(keys.summary.encode()))
+    if size > MAX_KEY_BYTES:
+        raise EventError(
+            f"the key {name[:80]!r}... is too long: its outputs' keys would take {size} bytes "
+            f"of {MAX_KEY_BYTES}"
+        )
+    return keys
+
+
+def is_json_lines(name: str) -> bool:
+    """Tell whether an object holds a record a line; any other is one record."""
+    return name.lower().endswith(".jsonl")
+
+
+def content_type_of(name: str) -> str:
+    """The content type that a name's extension stands for; compressed files are only bytes."""
+    content_type, encoding = _TYPES.guess_type(name.rpartition("/")[2])
+    return content_type if content_type and not encoding else BINARY

@@ -1,0 +1,97 @@
+"""Answers one record, and writes answers and errors as lines. Pure but for the model's run.
+
+A record goes to the version's pipeline; where it has none, a record is an Open Inference Protocol
+request. Raises RECORD_FAULTS where the record is at fault, or what the pipeline made of it: then
+the next one may be right. Anything else that is raised is about the version or this environment.
+
+The lines, by which answers and errors join their inputs (`record` is the input's line, from 1):
+
+    {"record": 7, "answer": {"label": "python", "score": 0.99}}     JSON as the pipeline wrote it
+    {"record": 8, "answer": "some text"}                            text
+    {"record": 9, "answer": "iVBORw...", "encoding": "base64", "content_type": "image/png"}
+    {"record": 10, "reason": "the line is not JSON: ..."}           in .errors.jsonl
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from inference.errors import BadRequestError, PipelineError
+from inference.pipeline import Request, Response
+from inference.protocol import parse_infer_request, render_infer_response
+
+if TYPE_CHECKING:
+    from inference.loader import LoadedVersion
+
+JSON: Final = "application/json"
+RECORD_FAULTS: Final = (BadRequestError, PipelineError)
+
+
+def answer_record(loaded: LoadedVersion, body: bytes, content_type: str) -> Response:
+    """Answer one record; raises RECORD_FAULTS."""
+    if loaded.pipeline is not None:
+        return loaded.predict(Request(body, content_type))
+    request = parse_infer_request(body, loaded.signature)
+    outputs = loaded.run(request.tensors, request.outputs)
+    answer = render_infer_response(
+        outputs, model=loaded.model, version=loaded.number, request_id=request.id
+    )
+    return Response(json.dumps(answer), JSON)
+
+
+def answer_line(loaded: LoadedVersion, number: int, line: bytes) -> bytes:
+    """Answer a line that must be JSON, with a line; raises RECORD_FAULTS."""
+    if loaded.pipeline is not None:  # the protocol does its own parsing
+        _check_json(line)
+    return _as_line(number, answer_record(loaded, line, JSON))
+
+
+def error_line(number: int, reason: str) -> bytes:
+    """Say why a record has no answer."""
+    return _line({"record": number, "reason": reason})
+
+
+def _as_line(number: int, response: Response) -> bytes:
+    body, content_type = response
+    if content_type.startswith(JSON):
+        return _with_json(number, body)
+    if isinstance(body, str):
+        return _line({"record": number, "answer": body})
+    text = base64.b64encode(body).decode()
+    return _line(
+        {"record": number, "answer": text, "encoding": "base64", "content_type": content_type}
+    )
+
+
+def _with_json(number: int, body: bytes | str) -> bytes:
+    """Embed JSON as it stands: parsing and writing it anew could change its numbers."""
+    try:
+        text = body if isinstance(body, str) else body.decode()
+        _DECODER.decode(text)
+        # No string of JSON holds a bare line break: those that are left are white space.
+        one_line = text.strip().replace("\r", " ").replace("\n", " ")
+        return f'{{"record": {number}, "answer": {one_line}}}\n'.encode()
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"encode() called its answer JSON, and it is not: {error}") from error
+
+
+def _check_json(line: bytes) -> None:
+    try:
+        _DECODER.decode(line.decode())
+    except RecursionError:
+        raise BadRequestError("the line is not JSON: it nests too deep") from None
+    except ValueError as error:
+        raise BadRequestError(f"the line is not JSON: {error}") from None
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"

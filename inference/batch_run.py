@@ -1,0 +1,209 @@
+"""Answers one object of a batch: reads as the list of what that is.
+
+1. Read the object: line by line if it is JSON Lines, else whole.
+2. Answer each record by the one version that was given. A record that is at fault becomes a line
+   of `.errors.jsonl`, and the next one follows.
+3. Confirm that the object that was read is still in its place.
+4. Delete an old summary; put the answers in place, then the errors, or delete what an earlier run
+   left of either; write the summary. So a summary that is there tells the truth of all three.
+
+Whatever fails before 4 leaves nothing behind. The outputs are a function of the object's bytes,
+its name and the version, but for the summary's durations: the same object twice is the same bytes.
+
+What is not here: which version (`newest`, apart), where objects lie (batch_storage.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from inference.batch_lines import split_lines
+from inference.batch_names import OutputKeys, content_type_of, is_json_lines, output_keys
+from inference.batch_records import RECORD_FAULTS, answer_line, answer_record, error_line
+from inference.errors import BadRequestError, PipelineError
+from inference.telemetry import logger
+from model_store.documents import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.batch_storage import Input, Output, Outputs
+    from inference.loader import LoadedVersion
+    from inference.manager import Manager
+
+MAX_LINE_BYTES: Final = 6_291_456
+"""The longest line that is a record: what a call to the function may hold."""
+
+MAX_OBJECT_BYTES: Final = 64 << 20
+"""The largest object that is one record; it is in memory as a whole."""
+
+_JSON_LINES: Final = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an object came to."""
+
+    keys: OutputKeys
+    answered: int
+    failed: int
+    total_ms: float
+
+
+def newest(manager: Manager, model: str) -> LoadedVersion:
+    """Return the version that `latest` names now, waiting until it is loaded.
+
+    A call may be answered by the version before it while a new one loads; a batch has the time.
+    Raises UnknownError, RetiredError, NotReadyError.
+    """
+    _, number, _ = manager.describe(model)
+    return manager.resolve(model, number).loaded
+
+
+def run_object(
+    loaded: LoadedVersion,
+    source: Input,
+    outputs: Outputs,
+    *,
+    before_record: Callable[[int], None] = lambda _: None,
+) -> Done:
+    """Answer every record of an object and write its outputs.
+
+    `before_record` is called before each record with the number of records done; what it raises
+    ends the run, leaving nothing behind. Raises BatchError.
+    """
+    began = time.monotonic()
+    results = _Results(loaded, source, outputs)
+    try:
+        if is_json_lines(source.name):
+            _answer_lines(loaded, source, results, before_record)
+        else:
+            before_record(0)
+            _answer_whole(loaded, source, results)
+        source.confirm()
+        return results.commit(began)
+    finally:
+        results.discard()
+
+
+def _answer_lines(
+    loaded: LoadedVersion, source: Input, results: _Results, before_record: Callable[[int], None]
+) -> None:
+    results.begin_answers(_JSON_LINES)  # also for no records: then it is empty
+    for line in split_lines(source.blocks(), MAX_LINE_BYTES):
+        before_record(results.done)
+        with results.record(line.number):
+            if line.data is None:
+                raise BadRequestError(f"the line is longer than {MAX_LINE_BYTES} bytes")
+            results.add(answer_line(loaded, line.number, line.data))
+
+
+def _answer_whole(loaded: LoadedVersion, source: Input, results: _Results) -> None:
+    with results.record(1):
+        if source.size_bytes > MAX_OBJECT_BYTES:
+            raise BadRequestError(
+                f"the object has {source.size_bytes} bytes; one that is a single record may have "
+                f"{MAX_OBJECT_BYTES}"
+            )
+        response = answer_record(loaded, b"".join(source.blocks()), content_type_of(source.name))
+        try:
+            body = response.body.encode() if isinstance(response.body, str) else response.body
+        except UnicodeEncodeError as error:
+            raise PipelineError("encode() returned text that has no UTF-8 form") from error
+        results.begin_answers(response.content_type)
+        results.add(body)
+
+
+class _Results:
+    """The outputs of one object while they are made; answers and errors go out as they come."""
+
+    def __init__(self, loaded: LoadedVersion, source: Input, outputs: Outputs) -> None:
+        self._keys = output_keys(loaded.model, loaded.number, source.name)
+        self._loaded, self._source, self._outputs = loaded, source, outputs
+        self._answers: Output | None = None
+        self._errors: Output | None = None
+        self._answered = self._failed = 0
+        self._answering_s = 0.0
+        self._told = False
+
+    @property
+    def done(self) -> int:
+        return self._answered + self._failed
+
+    def begin_answers(self, content_type: str) -> None:
+        self._answers = self._outputs.create(self._keys.answers, content_type)
+
+    def add(self, answer: bytes) -> None:
+        if self._answers is None:
+            raise AssertionError("an answer before begin_answers()")
+        self._answers.write(answer)
+
+    @contextlib.contextmanager
+    def record(self, number: int) -> Any:
+        """Count one record: answered, or failed with a line that says why."""
+        began = time.monotonic()
+        try:
+            yield
+        except RECORD_FAULTS as error:
+            self._failed += 1
+            self._report(number, error)
+            if self._errors is None:
+                self._errors = self._outputs.create(self._keys.errors, _JSON_LINES)
+            self._errors.write(error_line(number, str(error)))
+        else:
+            self._answered += 1
+        self._answering_s += time.monotonic() - began
+
+    def commit(self, began: float) -> Done:
+        keys = self._keys
+        self._outputs.remove(keys.summary)
+        for key, output in ((keys.answers, self._answers), (keys.errors, self._errors)):
+            if output:
+                output.commit()
+            else:
+                self._outputs.remove(key)
+        total_ms = (time.monotonic() - began) * 1e3
+        summary = self._outputs.create(keys.summary, "application/json")
+        try:
+            summary.write(render(self._summary(total_ms)))
+            summary.commit()
+        finally:
+            summary.discard()
+        return Done(keys, self._answered, self._failed, total_ms)
+
+    def discard(self) -> None:
+        for output in (self._answers, self._errors):
+            if output:
+                output.discard()
+
+    def _summary(self, total_ms: float) -> dict[str, Any]:
+        return {
+            "model": self._loaded.model,
+            "version": self._loaded.number,
+            "digest": self._loaded.digest,
+            "input": self._source.describe(),
+            "records": {"answered": self._answered, "failed": self._failed},
+            "outputs": {
+                "answers": self._keys.answers if self._answers else None,
+                "errors": self._keys.errors if self._errors else None,
+            },
+            "durations_ms": {
+                "answering": round(self._answering_s * 1e3, 3),
+                "total": round(total_ms, 3),
+            },
+        }
+
+    def _report(self, number: int, error: BaseException) -> None:
+        # The cause of a pipeline's own failure is for the log; once, or it would be flooded.
+        if isinstance(error, PipelineError) and not self._told:
+            self._told = True
+            logger.error(
+                "a pipeline failed; further failures with this object are not logged",
+                model=self._loaded.model,
+                version=self._loaded.number,
+                record=number,
+                exc_info=error,
+            )

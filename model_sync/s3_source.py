@@ -1,0 +1,152 @@
+"""Where bytes come from: a prefix in an S3 bucket.
+
+Each object is pinned when it is first looked at: to its version where the bucket keeps versions,
+to its ETag where it does not; one that changes after that fails the publication instead of
+mixing two states. Bytes arrive through boto3's transfer library in parallel ranges, in order and
+in bounded memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from model_store.errors import InvalidNameError
+from model_store.names import check_relative_path
+from model_sync.errors import MissingError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_sync.source import Write
+
+PART_BYTES: Final = 8 << 20
+"""The size of a range; ten are under way at once, so about 80 MB are in memory at the most."""
+
+_TRANSFER: Final = TransferConfig(
+    multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_io_queue=10
+)
+_URL: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)")
+
+
+class Pin(NamedTuple):
+    """One state of an object: what it was when it was first looked at."""
+
+    size_bytes: int
+    etag: str
+    version_id: str | None
+
+
+def parse_s3_url(url: str) -> tuple[str, str]:
+    """Split `s3://bucket/prefix/` into bucket and prefix, which ends with a slash.
+
+    Raises SourceError for what is no such address.
+    """
+    match = _URL.fullmatch(url)
+    if not match:
+        raise SourceError(f"{url!r} is no S3 address: expected s3://BUCKET/PREFIX/")
+    return match[1], match[2].rstrip("/") + "/"
+
+
+class S3Source:
+    """The objects below a prefix. `client` is boto3's S3 client."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+        self._pins: dict[str, Pin] = {}
+
+    @property
+    def name(self) -> str:
+        """The prefix's address."""
+        return f"s3://{self._bucket}/{self._prefix.rstrip('/')}"
+
+    def files(self, below: str = ".") -> tuple[str, ...]:
+        """The paths of all objects below a folder, sorted, hidden ones and markers left out."""
+        prefix = self._prefix if below == "." else f"{self._prefix}{check_relative_path(below)}/"
+        with explained(f"s3://{self._bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        paths = (key[len(self._prefix) :] for key in keys if not key.endswith("/"))
+        return tuple(sorted(path for path in paths if not _is_hidden(path)))
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such an object."""
+        try:
+            self._pin(path)
+        except MissingError:
+            return False
+        return True
+
+    def size_bytes(self, path: str) -> int:
+        """The size of one object."""
+        return self._pin(path).size_bytes
+
+    def copy(self, path: str, write: Write) -> None:
+        """Give all bytes of one object, as it was pinned, to `write`."""
+        pin = self._pin(path)
+        arguments = {"VersionId": pin.version_id} if pin.version_id else {}
+        with explained(self._address(path)):
+            self._client.download_fileobj(
+                self._bucket,
+                self._prefix + path,
+                _Sink(write),
+                ExtraArgs=arguments,
+                Config=_TRANSFER,
+            )
+        if not pin.version_id and self._head(path) != pin:
+            raise SourceError(f"{self._address(path)} changed while it was read: publish again")
+
+    def _pin(self, path: str) -> Pin:
+        if path not in self._pins:
+            try:
+                check_relative_path(path)
+            except InvalidNameError as error:
+                raise SourceError(f"{self.name}: {error}") from error
+            self._pins[path] = self._head(path)
+        return self._pins[path]
+
+    def _head(self, path: str) -> Pin:
+        with explained(self._address(path)):
+            found = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
+        version_id = found.get("VersionId")
+        if version_id == "null":
+            version_id = None
+        return Pin(found["ContentLength"], found["ETag"], version_id)
+
+    def _address(self, path: str) -> str:
+        return f"{self.name}/{path}"
+
+
+class _Sink:
+    """What the transfer library writes to. It has no `seek`, so blocks come in order."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+
+
+@contextlib.contextmanager
+def explained(address: str) -> Iterator[None]:
+    """Turn what boto3 raises into a SourceError of one line that names the address."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}:
+            raise MissingError(f"{address} is missing") from error
+        if code in {"412", "PreconditionFailed"}:
+            raise SourceError(f"{address} changed while it was read: publish again") from error
+        raise SourceError(f"{address} cannot be read: {error}") from error
+    except BotoCoreError as error:
+        raise SourceError(f"{address} cannot be read: {error}") from error
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
