@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from inference.errors import ServingError
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.command(options))
     except StoreUnreachableError as error:
         return _fail(f"{error}; publishing a model makes one: make sync-model", UNREACHABLE)
-    except (StoreError, ValueError, OSError) as error:
+    except (StoreError, ServingError, ValueError, OSError) as error:
         if options.debug:
             raise
         return _fail(_reason(error), FAILED)
@@ -168,7 +169,7 @@ def _threads(text: str) -> int:
 
 
 def _within(text: str, low: int, high: int, what: str) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {low} to {high}")
     return int(text)
 

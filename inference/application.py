@@ -7,6 +7,7 @@ number of threads may call it at once; each gets its own Routes. What it answers
 
 from __future__ import annotations
 
+import json
 import platform
 import threading
 import time
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from inference.settings import Settings
 
-_ANSWER_OVERHEAD_BYTES: Final = 1024
-"""Room for an answer's status and headers within Lambda's limit."""
+_HEADERS_BYTES: Final = 1024
+"""Room for the headers that are added to an answer."""
 
 
 class Application:
@@ -53,12 +54,10 @@ class Application:
             )
         started = time.perf_counter()
         routes = self._routes()
-        answer = routes.answer(event, context)
-        if len(answer.get("body") or "") + _ANSWER_OVERHEAD_BYTES > PAYLOAD_LIMIT_BYTES:
-            size = len(answer["body"])
-            answer = error_answer(413, too_large(f"the answer's body is {size} bytes"))
+        request_id = _request_id(event, context)
+        answer = _fitting(routes.answer(event, context, request_id))
         headers = answer.setdefault("headers", {})
-        headers["Coldpress-Request-Id"] = _request_id(event, context)
+        headers["Coldpress-Request-Id"] = request_id
         by = routes.answered_by
         if by:
             headers["Coldpress-Model"] = by.model
@@ -94,6 +93,17 @@ class Application:
         if routes is None:
             routes = self._threads.routes = Routes(self._manager, self._settings.default_model)
         return routes
+
+
+def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, or, where Lambda would not take it, one that says so."""
+    # JSON takes at most 6 bytes for one character: only what may be too large is counted.
+    if len(answer.get("body") or "") * 6 + _HEADERS_BYTES <= PAYLOAD_LIMIT_BYTES:
+        return answer
+    size = len(json.dumps(answer)) + _HEADERS_BYTES
+    if size <= PAYLOAD_LIMIT_BYTES:
+        return answer
+    return error_answer(413, too_large(f"the answer is {size} bytes"))
 
 
 def _request_id(event: Mapping[str, Any], context: Any) -> str:

@@ -28,7 +28,7 @@ from inference.telemetry import logger
 from model_store.documents import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from inference.batch_storage import Input, Output, Outputs
     from inference.loader import LoadedVersion
@@ -142,7 +142,7 @@ class _Results:
         self._answers.write(answer)
 
     @contextlib.contextmanager
-    def record(self, number: int) -> Any:
+    def record(self, number: int) -> Iterator[None]:
         """Count one record: answered, or failed with a line that says why."""
         began = time.monotonic()
         try:

@@ -9,7 +9,7 @@ hang at once.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from model_store.errors import StoreUnreachableError
@@ -65,14 +65,10 @@ class BoundedCalls:
                     )
                 future = in_thread(lambda: self._finish(key, work), f"coldpress-{key}")
                 self._under_way[key] = future
-        try:
-            result: T = future.result(timeout=deadline_s)
-        except TimeoutError:
-            if future.done():  # the operation itself raised a TimeoutError
-                raise
-            raise StoreUnreachableError(
-                f"the store did not answer within {deadline_s:g} s"
-            ) from None
+        ended, _ = wait([future], deadline_s)
+        if not ended:
+            raise StoreUnreachableError(f"the store did not answer within {deadline_s:g} s")
+        result: T = future.result()
         return result
 
     def _finish(self, key: Hashable, work: Callable[[], T]) -> T:

@@ -7,9 +7,7 @@ listens on loopback only: it has no authentication.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from inference.errors import TooLargeError
 from inference.events import PAYLOAD_LIMIT_BYTES, answer_body, build_event, too_large
 from inference.routes import error_answer
 from inference.telemetry import logger
+from inference.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,32 +38,34 @@ class Gateway:
 
     def __init__(self, handler: Handler, *, threads: int) -> None:
         self._handler = handler
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="environment")
+        self._workers = Workers(threads, "environment")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         if scope["type"] != "http":
             raise ValueError(f"{scope['type']} is not served here")
         try:
-            event = _event(scope, await _read_body(receive))
+            body = await _read_body(receive)
+            if body is None:
+                return
+            event = _event(scope, body)
         except TooLargeError as error:
             answer = error_answer(413, str(error))
         else:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._workers, self._call, event)
-        body = answer_body(answer)
-        headers = {**answer.get("headers", {}), "Content-Length": str(len(body))}
+            answer = await self._workers.call(lambda: self._call(event))
+        answered = answer_body(answer)
+        headers = {**answer.get("headers", {}), "Content-Length": str(len(answered))}
         raw_headers = [
             (name.lower().encode(), str(value).encode()) for name, value in headers.items()
         ]
         status = answer["statusCode"]
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": answered})
 
     def _call(self, event: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._handler(event, LocalContext())
-        except Exception as error:
+        except BaseException as error:
             logger.error("the handler failed", reason=str(error), exc_info=error)
             return error_answer(500, "an internal error: the log has its cause")
 
@@ -82,11 +83,16 @@ def _event(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
     )
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """Read a request's body; raises TooLargeError, and reads no further, once it cannot fit."""
+async def _read_body(receive: Receive) -> bytes | None:
+    """Read a request's body; None if the caller went away in the middle of it.
+
+    Raises TooLargeError, and reads no further, once it cannot fit.
+    """
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         if len(body) > PAYLOAD_LIMIT_BYTES:
             raise TooLargeError(too_large(f"the request's body is over {len(body)} bytes"))

@@ -59,9 +59,9 @@ def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$"
     `where` is the JSONPath of what is compared.
     """
     if _is_number(expected) and _is_number(actual):
-        if abs(actual - expected) <= tolerance.atol + tolerance.rtol * abs(expected):
+        if _is_close(expected, actual, tolerance):
             return None
-        return f"{where} is {actual!r}, expected {expected!r}"
+        return f"{where} is {_short(actual)}, expected {_short(expected)}"
     if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
         pairs = [(expected[key], actual[key], f"{where}.{key}") for key in expected]
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
@@ -87,10 +87,22 @@ def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
     content_type = mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
     response = loaded.predict(Request(body, content_type))
     if response.content_type.startswith("application/json"):
-        return json.loads(response.body)
+        try:
+            return json.loads(response.body)
+        except ValueError as error:
+            raise GoldenCaseError(f"the answer says that it is JSON, and is not: {error}") from None
     if isinstance(response.body, bytes):
         raise GoldenCaseError("the answer is binary, and expected.json can hold JSON or text only")
     return response.body
+
+
+def _is_close(expected: float, actual: float, tolerance: GoldenCases) -> bool:
+    if expected == actual:
+        return True
+    try:
+        return abs(actual - expected) <= tolerance.atol + tolerance.rtol * abs(expected)
+    except OverflowError:  # an integer of more digits than a float has
+        return False
 
 
 def _is_number(value: object) -> bool:

@@ -9,6 +9,7 @@ version to load, and when, is decided elsewhere (policy.py, manager.py).
 from __future__ import annotations
 
 import platform
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import onnxruntime
@@ -18,9 +19,9 @@ from inference.pipeline import Pipeline, load_pipeline
 from inference.protocol import check_tensors
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
-from model_store.layout import PIPELINE, SOURCE
+from model_store.layout import GOLDEN
 from model_store.preparation import runtime_key
-from model_store.reading import read_preparation, read_version
+from model_store.reading import read_preparation, read_store_id, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
 """The runtime that this process is, as preparations are keyed by it."""
+
+# Where in ONNX Runtime's own source a refusal was raised: no caller's business.
+_RUNTIME_SOURCE: Final = re.compile(r"\S*onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)[^A-Za-z0-9]*")
 
 _QUIET: Final = 3
 """ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
@@ -66,7 +70,7 @@ class LoadedVersion(NamedTuple):
         except Exception as error:
             if not _is_refusal(error):
                 raise
-            reason = str(error).splitlines()[0]
+            reason = _RUNTIME_SOURCE.sub("", str(error).splitlines()[0])
             raise BadRequestError(f"the model refused the input: {reason}") from error
         return dict(zip(names, values, strict=True))
 
@@ -104,6 +108,7 @@ def load_version(
     except StoreUnreachableError:
         raise
     except NotFoundError as error:
+        read_store_id(layout)  # the whole store may have gone: then it is not the version's fault
         raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
     except StoreError as error:
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
@@ -118,7 +123,7 @@ def load_folder(
     """
     content = manifest.content
     for entry in content.files:
-        if entry.path.startswith((SOURCE + "/", PIPELINE + "/")):
+        if not entry.path.startswith(GOLDEN + "/") or entry.path == content.model_file:
             check_file(folder, entry)
     session = _open_session(folder / content.model_file, config)
     _check_session(session, manifest)

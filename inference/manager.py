@@ -178,7 +178,8 @@ class Manager:
             return model
         deadline_s = CHECK_DEADLINE_S if seen else COLD_CHECK_DEADLINE_S
         try:
-            self._calls.run(key, lambda: self._check(model), deadline_s)
+            # The check may be one that another call began, for a model that it gave up.
+            _take_up(model, self._calls.run(key, lambda: self._check(model), deadline_s))
         except NotFoundError as error:
             # Names that callers make up must leave nothing behind.
             self._models.pop(name, None)
@@ -196,23 +197,13 @@ class Manager:
         checked_at = model.checked_at
         return checked_at is None or checked_at.elapsed_s(Moment.now()) >= self._ref_ttl_s
 
-    def _check(self, model: _Model) -> None:
+    def _check(self, model: _Model) -> Seen:
         """Read a model's refs and take them up. Runs in a helper thread; one at a time a model."""
         with model.lock:
             before = model.seen
         seen = refresh(self._layout, model.name, before)
-        with model.lock:
-            if before and (before.store_id, before.refs.model_id) != (
-                seen.store_id,
-                seen.refs.model_id,
-            ):
-                # Another store, or a model made anew: its numbers mean other versions.
-                for held in (model.warm, model.loads, model.answering, model.failures):
-                    held.clear()
-            if before is None or before.refs.generation != seen.refs.generation:
-                model.failures.clear()
-            model.seen = seen
-            model.checked_at = Moment.now()
+        _take_up(model, seen)
+        return seen
 
     def _start_load(self, model: _Model, number: int, entry: VersionEntry) -> Future[LoadedVersion]:
         """Start loading a version, or join its loading. The model's lock is held."""
@@ -232,7 +223,7 @@ class Manager:
         started = Moment.now()
         try:
             loaded = self._load(self._layout, model.name, number, entry)
-        except Exception as error:
+        except BaseException as error:
             broken = isinstance(error, LoadError)
             retry_after_s = RETRY_BROKEN_VERSION_S if broken else RETRY_UNREACHABLE_S
             reason = _reason(error, model.name, number)
@@ -255,6 +246,27 @@ class Manager:
             return self._calls.run(key, work, COLD_CHECK_DEADLINE_S)
         except StoreError as error:
             raise NotReadyError(str(error)) from error
+
+
+def _take_up(model: _Model, seen: Seen) -> None:
+    """Make what was read of a model's refs its state; what it has already is left."""
+    with model.lock:
+        before = model.seen
+        model.checked_at = Moment.now()
+        if before is seen:
+            return
+        model.seen = seen
+        if before and before.store_id == seen.store_id and _same_model(before.refs, seen.refs):
+            if before.refs.generation != seen.refs.generation:
+                model.failures.clear()
+            return
+        # Another store, or a model made anew: its numbers mean other versions.
+        for held in (model.warm, model.loads, model.answering, model.failures):
+            held.clear()
+
+
+def _same_model(one: Refs, other: Refs) -> bool:
+    return one.model_id == other.model_id
 
 
 def _refs(model: _Model) -> Refs:
@@ -309,7 +321,7 @@ def _answer(model: _Model, number: int, label: str | None) -> Resolved:
     return Resolved(loaded, label)
 
 
-def _reason(error: Exception, name: str, number: int) -> str:
+def _reason(error: BaseException, name: str, number: int) -> str:
     if isinstance(error, LoadError | StoreError):
         return str(error)
     return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"

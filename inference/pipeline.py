@@ -79,7 +79,7 @@ class Pipeline:
             tensors = self._module.decode(request)
         except ValueError as error:
             raise BadRequestError(f"the input was refused: {_one_line(error)}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PipelineError(f"{self._where} failed in decode()") from error
         if not isinstance(tensors, dict) or not all(
             isinstance(name, str) and isinstance(value, numpy.ndarray)
@@ -96,7 +96,7 @@ class Pipeline:
         try:
             answer = self._module.encode(outputs, request)
             return as_response(answer)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PipelineError(f"{self._where} failed in encode()") from error
 
 
@@ -112,7 +112,7 @@ def load_pipeline(code: bytes, path: Path, name: str) -> Pipeline:
     sys.modules[name] = module
     try:
         exec(compile(code, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the version's own code
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PipelineError(
             f"{path.name} failed while it was loaded: {_one_line(error)}"
         ) from error
@@ -125,13 +125,28 @@ def as_response(answer: object) -> Response:
     """Give any answer of a pipeline a body and a content type; raises ValueError or TypeError."""
     match answer:
         case Response():
-            return answer
+            return _checked(answer)
         case bytes():
             return Response(answer, "application/octet-stream")
         case str():
-            return Response(answer, "text/plain; charset=utf-8")
+            return _checked(Response(answer, "text/plain; charset=utf-8"))
         case _:
             return Response(_ENCODER.encode(answer), "application/json")
+
+
+def _checked(response: Response) -> Response:
+    """Hold a Response against what its fields promise: the pipeline made it."""
+    body: Any = response.body
+    content_type: Any = response.content_type
+    if not isinstance(body, bytes | str) or not isinstance(content_type, str):
+        raise TypeError("a Response is of bytes or text, and of a content type")
+    if not content_type.isascii() or not content_type.isprintable() or not content_type:
+        raise ValueError("a content type is printable ASCII")
+    if isinstance(body, str):
+        body.encode()
+    elif content_type.startswith("application/json"):
+        return Response(body.decode(), content_type)
+    return response
 
 
 def _plain(value: object) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 import numpy as np
 
 from inference.datatypes import DTYPES, datatype_of
+from inference.elements import MOST_DIMENSIONS, MOST_SIZE, to_array
 from inference.errors import BadRequestError
 from model_store.signature import DYNAMIC
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from model_store.signature import Signature, TensorSpec
 
 PLATFORM: Final = "onnx_onnxv1"
-
-_NUMBER_KINDS: Final = {"b": "booleans", "i": "integers", "u": "integers", "f": "floats"}
 
 
 class InferRequest(NamedTuple):
@@ -171,7 +170,7 @@ def _parse_input(item: dict[str, object], spec: TensorSpec) -> NDArray[np.generi
     dtype = DTYPES.get(spec.datatype)
     if dtype is None:
         raise BadRequestError(f"input {spec.name!r}: {spec.datatype} cannot be sent as JSON")
-    return _as_array(item["data"], spec, dtype, shape)
+    return to_array(item["data"], shape=shape, name=spec.name, datatype=spec.datatype, dtype=dtype)
 
 
 def _parse_shape(shape: object, name: str) -> tuple[int, ...]:
@@ -179,6 +178,11 @@ def _parse_shape(shape: object, name: str) -> tuple[int, ...]:
         isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape
     ):
         raise BadRequestError(f"input {name!r} has no 'shape', or one that is not a list of sizes")
+    if len(shape) > MOST_DIMENSIONS or any(size > MOST_SIZE for size in shape):
+        raise BadRequestError(
+            f"input {name!r} has a 'shape' that no array has: "
+            f"at most {MOST_DIMENSIONS} sizes of 63 bits"
+        )
     return tuple(shape)
 
 
@@ -193,53 +197,6 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
             f"input {spec.name!r} has shape {list(shape)}, expected {list(spec.shape)}"
             + (" (-1 is any size)" if DYNAMIC in spec.shape else "")
         )
-
-
-def _as_array(
-    data: object, spec: TensorSpec, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> NDArray[np.generic]:
-    try:
-        # Strings as objects: numpy's own string dtype drops trailing NULs.
-        array = np.array(data, dtype=np.object_ if spec.datatype == "BYTES" else None)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise BadRequestError(
-            f"the data of input {spec.name!r} is ragged or not made of {spec.datatype} elements"
-        ) from None
-    if array.size != math.prod(shape):
-        raise BadRequestError(
-            f"input {spec.name!r} has {array.size} elements in 'data', "
-            f"expected {math.prod(shape)} for shape {list(shape)}"
-        )
-    if array.ndim > 1 and array.shape != shape:
-        raise BadRequestError(
-            f"the data of input {spec.name!r} nests as {list(array.shape)}, expected {list(shape)}"
-        )
-    return _cast(array, spec, dtype).reshape(shape)
-
-
-def _cast(array: NDArray[Any], spec: TensorSpec, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if array.size == 0:
-        return np.empty(array.shape, dtype)
-    came, wanted = array.dtype.kind, dtype.kind
-    accepted = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "O": "O"}[wanted]
-    if came not in accepted or (wanted == "O" and not all(type(v) is str for v in array.flat)):
-        raise BadRequestError(
-            f"the data of input {spec.name!r} holds {_NUMBER_KINDS.get(came, 'something else')}, "
-            f"expected {spec.datatype} elements"
-        )
-    if wanted in "iu":
-        limits = np.iinfo(dtype)
-        if int(array.min()) < limits.min or int(array.max()) > limits.max:
-            raise BadRequestError(
-                f"a value of input {spec.name!r} is out of {spec.datatype}'s range"
-            )
-    try:
-        with np.errstate(over="raise"):
-            return array.astype(dtype, copy=False)
-    except FloatingPointError:
-        raise BadRequestError(
-            f"a value of input {spec.name!r} is out of {spec.datatype}'s range"
-        ) from None
 
 
 def _render_output(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -60,9 +61,10 @@ class Routes:
         self._resolver = OneThreadResolver()
         self._register()
 
-    def answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    def answer(self, event: Mapping[str, Any], context: Any, request_id: str) -> dict[str, Any]:
         """Answer one HTTP API event; whatever fails is an answer too."""
         self.answered_by = None
+        self._request_id = request_id
         return self._resolver.resolve(event, context)
 
     def _register(self) -> None:
@@ -138,10 +140,12 @@ class Routes:
         loaded = self._resolve(model, None).loaded
         # HTTP API events name headers in lower case; Powertools would copy them all to say so.
         event = self._resolver.current_event.raw_event
+        headers = event.get("headers") or {}
         request = Request(
             body=body_bytes(event),
-            content_type=event.get("headers", {}).get("content-type", "application/octet-stream"),
-            parameters=event.get("queryStringParameters") or {},
+            content_type=headers.get("content-type", "application/octet-stream"),
+            # Of a repeated parameter the last: queryStringParameters joins them by commas.
+            parameters=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
         )
         response = loaded.predict(request)
         return Response(200, response.content_type, response.body)
@@ -164,12 +168,19 @@ class Routes:
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event
-        return _error(404, f"there is no {event.http_method} {event.path}")
+        path = event.path if event.path.isprintable() else ascii(event.path)
+        return _error(404, f"there is no {event.http_method} {path}")
 
     def _failed(self, error: Exception) -> Response[str]:
         status = _STATUSES.get(type(error), 500)  # type: ignore[arg-type]
         if status >= 500:
-            logger.error("a call failed", status=status, reason=str(error), exc_info=error)
+            logger.error(
+                "a call failed",
+                request_id=self._request_id,
+                status=status,
+                reason=str(error),
+                exc_info=error,
+            )
         known = isinstance(error, errors.ServingError)
         return _error(status, str(error) if known else "an internal error: the log has its cause")
 

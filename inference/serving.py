@@ -30,6 +30,14 @@ class _Server(uvicorn.Server):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that it is ready once signals are heard and connections taken."""
+        await super().startup(sockets)
+        if sockets and not self.should_exit:
+            port = sockets[0].getsockname()[1]
+            sys.__stdout__.write(f"coldpress ready http://127.0.0.1:{port}\n")  # type: ignore[union-attr]
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+
 
 def serve(handler: Handler, *, port: int, threads: int) -> None:
     """Serve on 127.0.0.1 until SIGINT or SIGTERM, then finish what is under way and return.
@@ -37,11 +45,11 @@ def serve(handler: Handler, *, port: int, threads: int) -> None:
     Port 0 takes any free one. Prints one line on stdout when ready: `coldpress ready http://...`.
     Raises OSError if the port is taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # By its protocol asyncio knows to send each piece at once (TCP_NODELAY).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(512)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
         Gateway(handler, threads=threads),
         log_level="warning",
@@ -50,7 +58,4 @@ def serve(handler: Handler, *, port: int, threads: int) -> None:
         timeout_graceful_shutdown=_DRAIN_S,
         server_header=False,
     )
-    # The socket listens already: from here on no connection is refused.
-    sys.__stdout__.write(f"coldpress ready {url}\n")  # type: ignore[union-attr]
-    sys.__stdout__.flush()  # type: ignore[union-attr]
     _Server(config).run(sockets=[listener])

@@ -1,0 +1,111 @@
+"""JSON data to arrays: every element held against its datatype, none converted in silence.
+
+numpy alone would take true for 1, "1.5" for 1.5 and 1e999 for infinity. Data may be flat or nest
+as the shape says, row-major (Open Inference Protocol, "Tensor Data").
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from inference.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_DIMENSIONS: Final = 64
+"""As many as numpy's arrays can have."""
+
+MOST_SIZE: Final = 2**63 - 1
+
+_ACCEPTED: Final[dict[str, set[type]]] = {
+    "b": {bool},
+    "i": {int},
+    "u": {int},
+    "f": {int, float},
+    "O": {str},
+}
+_KINDS: Final = {
+    bool: "booleans",
+    int: "integers",
+    float: "floats",
+    str: "strings",
+    type(None): "null",
+    dict: "objects",
+}
+
+
+def to_array(
+    data: object, *, shape: tuple[int, ...], name: str, datatype: str, dtype: np.dtype[Any]
+) -> NDArray[np.generic]:
+    """Make an input's JSON data an array of `shape` and `dtype`; raises BadRequestError."""
+    nesting, flat, kinds = _unnest(data, name, datatype)
+    if len(flat) != math.prod(shape):
+        raise BadRequestError(
+            f"input {name!r} has {len(flat)} elements in 'data', "
+            f"expected {math.prod(shape)} for shape {list(shape)}"
+        )
+    if len(nesting) > 1 and not _nests_as(nesting, shape):
+        raise BadRequestError(
+            f"the data of input {name!r} nests as {list(nesting)}, expected {list(shape)}"
+        )
+    for kind in kinds - _ACCEPTED[dtype.kind]:
+        raise BadRequestError(
+            f"the data of input {name!r} holds {_KINDS[kind]}, expected {datatype} elements"
+        )
+    try:
+        return _convert(flat, dtype).reshape(shape)
+    except OverflowError:
+        raise BadRequestError(f"a value of input {name!r} is out of {datatype}'s range") from None
+    except UnicodeEncodeError:
+        raise BadRequestError(
+            f"a string of input {name!r} has no UTF-8 form, expected {datatype} elements"
+        ) from None
+    except ValueError:  # no elements, and sizes that no array has
+        raise BadRequestError(f"input {name!r} has the impossible shape {list(shape)}") from None
+
+
+def _unnest(data: object, name: str, datatype: str) -> tuple[tuple[int, ...], list[Any], set[type]]:
+    """The sizes by which data nests, its elements in order, and their types."""
+    nesting: list[int] = []
+    level: list[Any] = [data]
+    kinds = set(map(type, level))
+    while list in kinds:
+        sizes = set(map(len, level)) if kinds == {list} else set()
+        if len(sizes) != 1 or len(nesting) == MOST_DIMENSIONS:
+            raise BadRequestError(
+                f"the data of input {name!r} is ragged or not made of {datatype} elements"
+            )
+        nesting.append(sizes.pop())
+        level = list(chain.from_iterable(level))
+        kinds = set(map(type, level))
+    return tuple(nesting), level, kinds
+
+
+def _nests_as(nesting: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    # Below a size of zero nothing can nest, so what follows it does not show.
+    return nesting == shape or (nesting[-1] == 0 and nesting == shape[: len(nesting)])
+
+
+def _convert(flat: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Raises OverflowError for a value out of range, UnicodeEncodeError for half a surrogate."""
+    if not flat:
+        return np.empty(0, dtype)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if min(flat) < limits.min or max(flat) > limits.max:
+            raise OverflowError
+    if dtype.kind == "O":
+        "".join(flat).encode()
+    if dtype.kind != "f":
+        return np.array(flat, dtype)
+    wide = np.array(flat, np.float64)
+    with np.errstate(over="ignore"):
+        array = wide.astype(dtype)
+    if not np.isfinite(array).all():
+        raise OverflowError
+    return array

@@ -1,0 +1,132 @@
+"""`python -m inference` as a user runs it: real processes, ended whatever a test does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.inference.concurrency import DEADLINE_S, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = "coldpress ready "
+
+
+class Ended(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line that says why it failed."""
+        (line,) = self.err.splitlines()
+        assert self.out == ""
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
+
+def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"]} | dict(extra or {})
+
+
+def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ended:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "inference", *map(str, arguments)],
+        cwd=ROOT,
+        env=environ(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+class Server:
+    """A process that serves. Its stderr goes to a file, its stdout is read as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str], stderr: Path) -> None:
+        self._process, self._stderr = process, stderr
+        self.first_line = self._readline()
+        self.url = self.first_line.removeprefix(READY).strip()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def err(self) -> str:
+        return self._stderr.read_text()
+
+    def interrupt(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> Ended:
+        """Signal the process and wait for its end."""
+        self.interrupt(number)
+        return self.wait()
+
+    def wait(self) -> Ended:
+        assert self._process.stdout is not None
+        rest = self._process.stdout.read()
+        code = self._process.wait(DEADLINE_S)
+        return Ended(code, self.first_line + rest, self.err)
+
+    def group_is_gone(self) -> bool:
+        """Tell whether no process is left of those that it and its children were."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def _readline(self) -> str:
+        assert self._process.stdout is not None
+        # A process that fails closes its stdout, so this never waits for ever.
+        line = self._process.stdout.readline()
+        assert line.startswith(READY), f"{line!r}\n{self.err}"
+        return line
+
+
+@contextmanager
+def serving(
+    stderr: Path, *arguments: str | Path, code: Sequence[str] = ("-m", "inference")
+) -> Iterator[Server]:
+    """Start `serve` on a free port and wait until it is ready; it is ended in any case."""
+    command = [*code, "serve", "--port", "0", *map(str, arguments)]
+    with (
+        stderr.open("w") as err,
+        subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=err,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield Server(process, stderr)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_for_file(path: Path) -> None:
+    """Wait until another process has made a file."""
+    wait_until(path.exists)

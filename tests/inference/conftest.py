@@ -1,0 +1,94 @@
+"""Stores are published once a session and copied for each test, which may change its own."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.application import Application
+from inference.clock import Moment
+from inference.manager import Manager
+from inference.settings import Settings
+from model_store.layout import StoreLayout
+from tests.inference.concurrency import WatchedLoader
+from tests.inference.stores import STEP, publish_adder
+from tests.inference.surface import make_surface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Clock:
+    """Time as the product reads it: the real one, moved on by a test."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def now(self) -> Moment:
+        return Moment(time.time() + self.ahead_s, time.monotonic() + self.ahead_s)
+
+    def advance(self, seconds: float) -> None:
+        self.ahead_s += seconds
+
+
+@pytest.fixture(scope="session")
+def three_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of one model, `adder`: version n adds n times STEP. Not to be changed."""
+    store = tmp_path_factory.mktemp("published") / "store"
+    for number in (1, 2, 3):
+        publish_adder(store, number * STEP)
+    return store
+
+
+@pytest.fixture
+def store(three_versions: Path, tmp_path: Path) -> Path:
+    """A copy of `three_versions` that a test may change."""
+    copy = tmp_path / "store"
+    shutil.copytree(three_versions, copy)
+    return copy
+
+
+@pytest.fixture
+def application(store: Path) -> Application:
+    """An application over `store` that reads refs anew at every call."""
+    return Application(Settings(store, ref_ttl_s=0.0))
+
+
+@pytest.fixture(scope="session")
+def surface_store(three_versions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a model for each thing that the surface answers. Not to be changed."""
+    store = tmp_path_factory.mktemp("surface") / "store"
+    make_surface(three_versions, store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def surface(surface_store: Path) -> Application:
+    """A warm application over `surface_store`, without a default model."""
+    return Application(Settings(surface_store, ref_ttl_s=3600.0))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the product's clock by one that a test can move on."""
+    clock = Clock()
+    monkeypatch.setattr(Moment, "now", clock.now)
+    return clock
+
+
+@pytest.fixture
+def loader() -> Iterator[WatchedLoader]:
+    """The real loader, watched; whatever it holds back goes on at the test's end."""
+    loader = WatchedLoader()
+    yield loader
+    loader.gate.set()
+
+
+@pytest.fixture
+def manager(store: Path, loader: WatchedLoader) -> Manager:
+    """A manager over `store` that reads refs anew at every call."""
+    return Manager(StoreLayout(store), ref_ttl_s=0.0, load=loader)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import wait
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.bounded import MAX_UNDER_WAY, BoundedCalls, in_thread
+from model_store.errors import StoreUnreachableError
+from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+class Hanging:
+    """An operation that hangs until it is released, and counts how often it was started."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.starts = 0
+
+    def __call__(self) -> int:
+        self.starts += 1
+        assert self.released.wait(DEADLINE_S)
+        return self.starts
+
+
+def running(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    operation = Hanging()
+    yield operation
+    operation.released.set()
+
+
+@pytest.fixture
+def calls() -> BoundedCalls:
+    return BoundedCalls()
+
+
+def test_a_result_comes_back(calls: BoundedCalls) -> None:
+    assert calls.run("key", lambda: 7, DEADLINE_S) == 7
+    assert not calls.is_under_way("key")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyError("k"), TimeoutError("own")])
+def test_an_operations_own_error_comes_back_as_it_is(calls: BoundedCalls, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        calls.run("key", fail, DEADLINE_S)
+    assert caught.value is error
+    assert not calls.is_under_way("key")
+
+
+def test_a_hanging_operation_is_given_up_at_its_deadline(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    with pytest.raises(StoreUnreachableError, match=r"did not answer within 0\.01 s"):
+        calls.run("key", hanging, 0.01)
+    assert calls.is_under_way("key")
+
+
+def test_a_hanging_operation_is_joined_and_not_started_again(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    for _ in range(3):
+        with pytest.raises(StoreUnreachableError):
+            calls.run("key", hanging, 0.01)
+    assert hanging.starts == 1
+    joined = in_thread(lambda: calls.run("key", hanging, DEADLINE_S), "joins")
+    hanging.released.set()
+    assert joined.result(DEADLINE_S) == 1
+    assert hanging.starts == 1
+
+
+def test_threads_that_ask_at_once_share_one_operation(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    def ask(_: int) -> None:
+        with pytest.raises(StoreUnreachableError):
+            calls.run("key", hanging, 0.01)
+
+    at_once(8, ask)
+    assert hanging.starts == 1
+
+
+def test_after_its_end_an_operation_is_started_anew(calls: BoundedCalls, hanging: Hanging) -> None:
+    with pytest.raises(StoreUnreachableError):
+        calls.run("key", hanging, 0.01)
+    hanging.released.set()
+    wait_until(lambda: not calls.is_under_way("key"))
+    assert calls.run("key", hanging, DEADLINE_S) == 2
+
+
+def test_operations_of_other_keys_do_not_wait(calls: BoundedCalls, hanging: Hanging) -> None:
+    with pytest.raises(StoreUnreachableError):
+        calls.run("hangs", hanging, 0.01)
+    assert calls.run("other", lambda: 1, DEADLINE_S) == 1
+    assert not calls.is_under_way("other")
+
+
+def test_what_an_operation_does_at_its_end_still_happens(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        hanging()
+        ended.set()
+
+    with pytest.raises(StoreUnreachableError):
+        calls.run("key", work, 0.01)
+    hanging.released.set()
+    assert ended.wait(DEADLINE_S)
+
+
+def test_there_is_a_limit_to_how_many_hang(calls: BoundedCalls, hanging: Hanging) -> None:
+    for number in range(MAX_UNDER_WAY):
+        with pytest.raises(StoreUnreachableError, match="did not answer"):
+            calls.run(number, hanging, 0.0)
+    with pytest.raises(StoreUnreachableError, match=f"{MAX_UNDER_WAY} operations hang"):
+        calls.run("one more", hanging, 0.0)
+    assert hanging.starts <= MAX_UNDER_WAY
+    with pytest.raises(StoreUnreachableError, match="did not answer"):
+        calls.run(0, hanging, 0.0)  # one that hangs may still be joined
+    hanging.released.set()
+    wait_until(lambda: not any(calls.is_under_way(n) for n in range(MAX_UNDER_WAY)))
+    assert calls.run("one more", lambda: 1, DEADLINE_S) == 1
+
+
+def test_a_thread_never_keeps_the_process_from_ending(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    with pytest.raises(StoreUnreachableError):
+        calls.run("daemon", hanging, 0.01)
+    assert [thread.daemon for thread in running("coldpress-daemon")] == [True]
+
+
+def test_an_operation_that_ends_just_after_its_deadline_is_not_its_own_timeout(
+    calls: BoundedCalls, hanging: Hanging
+) -> None:
+    def end_it(frame: FrameType, event: str, _: object) -> None:
+        if event == "return" and frame.f_code is wait.__code__:
+            hanging.released.set()
+            wait_until(lambda: not running("coldpress-late"))
+
+    sys.setprofile(end_it)
+    try:
+        result = calls.run("late", hanging, 0.01)
+    except StoreUnreachableError:
+        return
+    finally:
+        sys.setprofile(None)
+    assert result == 1

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.errors import NotReadyError
+from inference.manager import RETRY_BROKEN_VERSION_S, RETRY_UNREACHABLE_S
+from tests.inference.concurrency import at_once, wait_until
+from tests.inference.stores import (
+    ADDER,
+    STEP,
+    flip_a_byte,
+    point_latest,
+    publish_adder,
+    version_folder,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.manager import Manager
+    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.conftest import Clock
+
+GRAPH = "source/model.onnx"
+
+
+def latest(manager: Manager) -> int:
+    return manager.resolve(ADDER).loaded.number
+
+
+def break_version(store: Path, number: int) -> bytes:
+    graph = version_folder(store, number) / GRAPH
+    whole = graph.read_bytes()
+    flip_a_byte(graph)
+    return whole
+
+
+def has_failed(manager: Manager, number: int) -> bool:
+    return number in manager._models[ADDER].failures
+
+
+def swap_to_broken(manager: Manager, store: Path) -> bytes:
+    """Point latest from 1, which is warm, to 2, which does not load; return 2's right bytes."""
+    point_latest(store, 1)
+    assert latest(manager) == 1
+    whole = break_version(store, 2)
+    point_latest(store, 2)
+    assert latest(manager) == 1
+    wait_until(lambda: has_failed(manager, 2))
+    return whole
+
+
+def test_the_old_version_goes_on_when_the_new_one_does_not_load(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    swap_to_broken(manager, store)
+    assert [latest(manager) for _ in range(50)] == [1] * 50
+    assert loader.loads == [1, 2]
+
+
+def test_a_broken_version_asked_for_by_number_is_refused_with_its_reason(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    swap_to_broken(manager, store)
+    with pytest.raises(NotReadyError) as caught:
+        manager.resolve(ADDER, 2)
+    message = str(caught.value)
+    assert message.startswith("version 2 of 'adder' cannot be loaded: ")
+    assert f"{GRAPH} is damaged" in message
+    assert loader.loads == [1, 2]
+
+
+def test_a_broken_version_is_tried_again_after_its_time(
+    manager: Manager, store: Path, loader: WatchedLoader, clock: Clock
+) -> None:
+    whole = swap_to_broken(manager, store)
+    (version_folder(store, 2) / GRAPH).write_bytes(whole)
+    clock.advance(RETRY_BROKEN_VERSION_S - 1)
+    assert [latest(manager) for _ in range(5)] == [1] * 5
+    assert loader.loads == [1, 2]
+    clock.advance(2)
+    assert latest(manager) == 1
+    wait_until(lambda: latest(manager) == 2)
+    assert loader.loads == [1, 2, 2]
+
+
+def test_new_refs_end_the_wait_for_a_broken_version(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    swap_to_broken(manager, store)
+    publish_adder(store, 4 * STEP)
+    wait_until(lambda: latest(manager) == 4)
+    assert loader.loads == [1, 2, 4]
+
+
+def test_a_model_that_never_loaded_is_refused_and_does_not_hang(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    break_version(store, 3)
+    for _ in range(3):
+        with pytest.raises(NotReadyError, match="version 3 of 'adder' cannot be loaded"):
+            latest(manager)
+    assert loader.loads == [3]
+    assert manager.resolve(ADDER, 1).loaded.number == 1
+
+
+def test_all_who_wait_for_a_broken_version_are_refused(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    break_version(store, 3)
+
+    def call(_: int) -> str:
+        with pytest.raises(NotReadyError) as caught:
+            latest(manager)
+        return str(caught.value)
+
+    messages = at_once(8, call)
+    assert all("is damaged" in message for message in messages)
+    assert loader.loads == [3]
+
+
+def test_a_never_loaded_model_heals_after_its_time(
+    manager: Manager, store: Path, clock: Clock
+) -> None:
+    whole = break_version(store, 3)
+    with pytest.raises(NotReadyError):
+        latest(manager)
+    (version_folder(store, 3) / GRAPH).write_bytes(whole)
+    with pytest.raises(NotReadyError):
+        latest(manager)
+    clock.advance(RETRY_BROKEN_VERSION_S + 1)
+    assert latest(manager) == 3
+
+
+def test_a_version_that_failed_for_the_stores_sake_is_tried_again_soon(
+    manager: Manager, store: Path, loader: WatchedLoader, clock: Clock
+) -> None:
+    manager.describe(ADDER)
+    loader.gate.clear()
+    away = store.with_name("unmounted")
+
+    def call(number: int) -> None:
+        if number == 0:
+            wait_until(lambda: loader.loads)
+            store.rename(away)
+            loader.gate.set()
+            return
+        with pytest.raises(NotReadyError):
+            latest(manager)
+
+    at_once(2, call)
+    away.rename(store)
+    clock.advance(RETRY_UNREACHABLE_S + 1)
+    assert latest(manager) == 3
+
+
+def test_a_pipeline_that_ends_the_process_at_load_fails_its_version_only(
+    manager: Manager, store: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    code = """
+import os, sys
+if os.environ.get("LICENCE") == "gone":
+    sys.exit("no licence")
+def decode(request): return {}
+def encode(outputs, request): return 1
+"""
+    assert latest(manager) == 3
+    publish_adder(store, 4 * STEP, pipeline=code)
+    monkeypatch.setenv("LICENCE", "gone")
+    for _ in range(2):
+        with pytest.raises(NotReadyError):
+            manager.resolve(ADDER, 4)
+    assert latest(manager) == 3
+    monkeypatch.delenv("LICENCE")
+    clock.advance(RETRY_BROKEN_VERSION_S + 1)
+    assert manager.resolve(ADDER, 4).loaded.number == 4
+
+
+def test_a_version_whose_files_are_gone_is_refused(manager: Manager, store: Path) -> None:
+    shutil.rmtree(version_folder(store, 3))
+    with pytest.raises(NotReadyError, match="is incomplete"):
+        latest(manager)
+
+
+def test_a_damaged_manifest_has_no_description(manager: Manager, store: Path) -> None:
+    (version_folder(store, 3) / "manifest.json").write_text("{}")
+    with pytest.raises(NotReadyError, match=r"manifest\.json"):
+        manager.describe(ADDER)
+
+
+def test_the_reason_of_a_failure_is_one_line_without_code(manager: Manager, store: Path) -> None:
+    os.truncate(version_folder(store, 3) / GRAPH, 5)
+    with pytest.raises(NotReadyError) as caught:
+        latest(manager)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert ".py" not in message
