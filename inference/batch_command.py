@@ -72,13 +72,10 @@ def run(options: argparse.Namespace) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             tally = _answer_folder(options)
     except (ServingError, ValueError, OSError) as error:
-        if options.debug:
-            raise
-        if options.json:
-            document = {"error": {"code": "failed", "message": str(error)}}
-            stdout.write(json.dumps(document) + "\n")
-        else:
-            sys.stderr.write(f"error: {error}\n")
+        if options.debug or not options.json:
+            raise  # the caller says it in one line
+        document = {"error": {"code": "failed", "message": str(error)}}
+        stdout.write(json.dumps(document) + "\n")
         return FAILED
     stdout.write((json.dumps(tally.to_json()) if options.json else tally.sentence()) + "\n")
     return FAILED if tally.failed_records or tally.failed_objects else DONE

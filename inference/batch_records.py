@@ -55,9 +55,9 @@ def error_line(number: int, reason: str) -> bytes:
 
 def _as_line(number: int, response: Response) -> bytes:
     body, content_type = response
-    if content_type.startswith(JSON):
-        return _with_json(number, body)
     if isinstance(body, str):
+        if content_type.startswith(JSON):
+            return _with_json(number, body)
         return _line({"record": number, "answer": body})
     text = base64.b64encode(body).decode()
     return _line(
@@ -65,10 +65,9 @@ def _as_line(number: int, response: Response) -> bytes:
     )
 
 
-def _with_json(number: int, body: bytes | str) -> bytes:
+def _with_json(number: int, text: str) -> bytes:
     """Embed JSON as it stands: parsing and writing it anew could change its numbers."""
     try:
-        text = body if isinstance(body, str) else body.decode()
         _DECODER.decode(text)
         # No string of JSON holds a bare line break: those that are left are white space.
         one_line = text.strip().replace("\r", " ").replace("\n", " ")

@@ -109,12 +109,9 @@ def _answer_whole(loaded: LoadedVersion, source: Input, results: _Results) -> No
                 f"{MAX_OBJECT_BYTES}"
             )
         response = answer_record(loaded, b"".join(source.blocks()), content_type_of(source.name))
-        try:
-            body = response.body.encode() if isinstance(response.body, str) else response.body
-        except UnicodeEncodeError as error:
-            raise PipelineError("encode() returned text that has no UTF-8 form") from error
         results.begin_answers(response.content_type)
-        results.add(body)
+        body = response.body
+        results.add(body.encode() if isinstance(body, str) else body)
 
 
 class _Results:

@@ -108,6 +108,9 @@ def load_pipeline(code: bytes, path: Path, name: str) -> Pipeline:
     """
     module = types.ModuleType(name)
     module.__file__ = str(path)
+    # What a pipeline imports from its version's folder must leave no bytecode there: what is
+    # published never changes.
+    sys.dont_write_bytecode = True
     # Registered while it runs: dataclasses and pickles look their own module up by name.
     sys.modules[name] = module
     try:

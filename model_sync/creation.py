@@ -46,7 +46,7 @@ def _create(layout: StoreLayout) -> None:
         )
     durable.make_folder(root)
     strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
-    if strangers:
+    if strangers and not layout.store_json.exists():  # another may have made it meanwhile
         raise StoreUnreachableError(
             f"{root} is no store: it has no STORE.json, and holds {min(strangers)!r}"
         )

@@ -46,13 +46,9 @@ def external_files(path: Path, name: str) -> tuple[str, ...]:
     found = set()
     for tensor in _tensors(_read(path, name)):
         if uses_external_data(tensor):
-            location = ExternalDataInfo(tensor).location
-            try:
-                found.add(check_relative_path(location))
-            except InvalidNameError:
-                raise InspectionError(
-                    f"{name} names external data outside its folder: {location!r}"
-                ) from None
+            found.add(_external_location(tensor, name))
+    if path.name in found:
+        raise InspectionError(f"{name} names itself as a file of external data")
     return tuple(sorted(found))
 
 
@@ -73,6 +69,18 @@ def inspect(path: Path, name: str) -> Signature:
     if not model.graph.output:
         raise InspectionError(f"{name} has no output")
     return Signature(_specs(inputs, name), _specs(model.graph.output, name))
+
+
+def _external_location(tensor: onnx.TensorProto, name: str) -> str:
+    try:
+        location = ExternalDataInfo(tensor).location
+        return check_relative_path(location)
+    except InvalidNameError:
+        raise InspectionError(
+            f"{name} names external data outside its folder: {location!r}"
+        ) from None
+    except ValueError as error:
+        raise InspectionError(f"{name} is not a valid ONNX model: {_reason(error)}") from error
 
 
 def _read(path: Path, name: str) -> onnx.ModelProto:
@@ -98,7 +106,8 @@ def _spec(value: onnx.ValueInfoProto, name: str) -> TensorSpec:
     tensor = value.type.tensor_type
     datatype = _DATATYPES.get(tensor.elem_type)
     if datatype is None:
-        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        kinds = {number: kind for kind, number in onnx.TensorProto.DataType.items()}
+        kind = kinds.get(tensor.elem_type, str(tensor.elem_type))
         raise InspectionError(f"{name}: {value.name!r} has datatype {kind}, which cannot be served")
     shape = None
     if tensor.HasField("shape"):

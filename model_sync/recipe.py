@@ -86,7 +86,7 @@ def read_recipe(source: Source, *, name: str | None = None, implied_name: str = 
     where = f"{source.name}/{RECIPE}"
     table = _read_table(source, where) if source.has(RECIPE) else {}
     try:
-        return _recipe(Fields(table, where), name or implied_name, given=bool(name))
+        return _recipe(Fields(table, where), name, implied_name)
     except (DamagedError, InvalidNameError) as error:
         raise RecipeError(str(error)) from error
 
@@ -98,14 +98,16 @@ def _read_table(source: Source, where: str) -> dict[str, object]:
     source.copy(RECIPE, blocks.append)
     try:
         return tomllib.loads(b"".join(blocks).decode())
+    except RecursionError:
+        raise RecipeError(f"{where} cannot be read: it nests too deep") from None
     except ValueError as error:
         raise RecipeError(f"{where} cannot be read: {error}") from error
 
 
-def _recipe(fields: Fields, name: str, *, given: bool) -> Recipe:
-    stated = fields.text("name") if "name" in fields.names() else name
+def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
+    stated = fields.text("name") if "name" in fields.names() else implied_name
     recipe = Recipe(
-        name=check_model(name if given else stated),
+        name=check_model(stated if name is None else name),
         model_file=_optional(fields, "model", lambda table: _path(table, "file")),
         build=_optional(fields, "build", _build),
         pipeline=_optional(fields, "pipeline", _pipeline),

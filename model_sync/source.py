@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Write = Callable[[bytes], None]
 
 BLOCK_BYTES: Final = 1 << 20
-_DEEPEST: Final = 40
 
 
 class Source(Protocol):
@@ -63,13 +62,16 @@ class FolderSource:
         root = self._folder / below
         if not root.is_dir():
             raise SourceError(f"{root} is no folder")
+        above: dict[str, frozenset[str]] = {}
         for parent, folders, names in os.walk(root, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             real = os.path.realpath(parent)
             if not Path(real).is_relative_to(self._real):
                 raise SourceError(f"{parent} leads out of the model's folder")
-            if os.path.relpath(parent, self._folder).count(os.sep) > _DEEPEST:
-                raise SourceError(f"{parent} nests too deep, or links to a folder above it")
+            outer = above.get(os.path.dirname(parent), frozenset())  # noqa: PTH120 - of strings
+            if real in outer:
+                raise SourceError(f"{parent} links to a folder above it")
+            above[parent] = outer | {real}
             found.extend(
                 os.path.relpath(os.path.join(parent, name), self._folder)  # noqa: PTH118 - of strings
                 for name in names
@@ -79,7 +81,9 @@ class FolderSource:
 
     def has(self, path: str) -> bool:
         """Tell whether there is such a file."""
-        return (self._folder / path).is_file()
+        # A link to nothing is there, and cannot be read: that is for whoever reads it to say.
+        place = self._folder / path
+        return os.path.lexists(place) and not place.is_dir()
 
     def size_bytes(self, path: str) -> int:
         """The size of one file."""

@@ -33,8 +33,10 @@ def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measur
 
     `result` is where the process writes what it found. Raises TrialError with the reason.
     """
+    # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
+    command = [sys.executable, "-B", "-m", "model_sync.trial"]
     done = subprocess.run(
-        [sys.executable, "-m", "model_sync.trial", folder, result, json.dumps(dict(config))],
+        [*command, folder.resolve(), result.resolve(), json.dumps(dict(config))],
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -9,6 +9,7 @@ from model_store import documents
 from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.layout import StoreLayout
+from model_store.package_set import PackageSetManifest, Target, Wheel
 from model_store.preparation import PLAIN, Measurement, PreparationManifest, Variant
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import Signature, TensorSpec
@@ -92,15 +93,29 @@ REFS: Final = Refs(
     change=Change("somebody@somewhere", TIME, "publish", "a reason"),
 )
 
-PARSERS: Final[dict[str, Callable[[bytes, str], object]]] = {
+PACKAGE_SET: Final = PackageSetManifest(
+    target=Target("3.12", "x86_64-manylinux_2_28"),
+    wheels=(
+        Wheel("numpy", "2.4.6", Digest.of_bytes(b"numpy")),
+        Wheel("onnxruntime", "1.32.0", Digest.of_bytes(b"onnxruntime")),
+    ),
+    size_bytes=7,
+    files=2,
+    files_digest=Digest.of_bytes(b"files"),
+    created_at=TIME,
+)
+
+PARSERS: Final[dict[str, Callable[[bytes, str], Any]]] = {
     "refs": Refs.parse,
     "version": VersionManifest.parse,
     "preparation": PreparationManifest.parse,
+    "package_set": PackageSetManifest.parse,
 }
 RENDERED: Final = {
     "refs": REFS.render(),
     "version": VERSION.render(),
     "preparation": PREPARATION.render(),
+    "package_set": PACKAGE_SET.render(),
 }
 KINDS: Final = tuple(PARSERS)
 

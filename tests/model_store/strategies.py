@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from model_store.digests import Digest
 from model_store.files import FileEntry
+from model_store.package_set import PackageSetManifest, Target, Wheel
 from model_store.preparation import Measurement, PreparationManifest, Variant
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import DATATYPES, Signature, TensorSpec
@@ -109,6 +110,13 @@ def _preparations(draw: st.DrawFn) -> PreparationManifest:
 
 preparation_manifests = _preparations()
 
+_wheels = st.lists(
+    st.builds(Wheel, texts, texts, digests), max_size=3, unique_by=lambda wheel: wheel.name
+).map(lambda wheels: tuple(sorted(wheels)))
+package_sets = st.builds(
+    PackageSetManifest, st.builds(Target, texts, texts), _wheels, sizes, sizes, digests, times
+)
+
 _entries = st.builds(
     VersionEntry,
     id=ids,
@@ -145,6 +153,13 @@ def _refs(draw: st.DrawFn) -> Refs:
 
 
 refs = _refs()
+
+of_each_kind: dict[str, st.SearchStrategy[Any]] = {
+    "refs": refs,
+    "version": version_manifests,
+    "preparation": preparation_manifests,
+    "package_set": package_sets,
+}
 
 _any_text = st.text(st.characters(), max_size=8) | st.sampled_from(["\ud800", "a\nb", "..", "/"])
 _leaves = (

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from model_store.errors import DamagedError
-from tests.model_store.examples import KINDS, PARSERS, RUNTIME, as_json
+from tests.model_store.examples import PARSERS, RUNTIME, as_json
 
 PLACES: list[tuple[str, tuple[str | int, ...], str, Any]] = [
-    *((kind, (), "model", "No Name") for kind in KINDS),
+    *((kind, (), "model", "No Name") for kind in ("refs", "version", "preparation")),
     ("version", (), "id", "../x"),
     ("version", (), "digest", "sha256:short"),
     ("version", ("files", 0), "digest", "sha256:short"),
+    ("package_set", (), "digest", "sha256:short"),
+    ("package_set", (), "files_digest", "sha256:short"),
+    ("package_set", ("wheels", 0), "digest", "sha256:short"),
     ("preparation", (), "id", "../x"),
     ("preparation", (), "version_id", "../x"),
     ("preparation", (), "version_digest", "sha256:short"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from model_store.digests import Digest
 from model_store.errors import InvalidNameError
 from model_store.layout import StoreLayout
 from tests.model_store import strategies
@@ -32,6 +33,8 @@ awkward = st.text(st.characters(), max_size=40) | st.lists(
         (STORE.store_json, "STORE.json"),
         (STORE.models, "models"),
         (STORE.staging(VERSION_ID), f"staging/{VERSION_ID}"),
+        (STORE.packages, "packages"),
+        (STORE.package_set(Digest.parse(f"sha256:{'ab' * 32}")), f"packages/{'ab' * 32}"),
         (MODEL.folder, "models/adder"),
         (MODEL.model_json, "models/adder/MODEL.json"),
         (MODEL.refs_json, "models/adder/refs.json"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,32 +10,19 @@ from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import Fields
 from model_store.files import FileEntry
-from model_store.preparation import PreparationManifest
 from model_store.refs import Refs
 from model_store.signature import Signature
-from model_store.version import VersionManifest
 from tests.model_store import strategies
 from tests.model_store.examples import KINDS, PARSERS, RENDERED
 from tests.model_store.strategies import fewer, untimed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_parse_and_render_are_exact_inverses(kind: str) -> None:
+    parse = PARSERS[kind]
 
-@pytest.mark.parametrize(
-    ("rights", "parse"),
-    [
-        (strategies.refs, Refs.parse),
-        (strategies.version_manifests, VersionManifest.parse),
-        (strategies.preparation_manifests, PreparationManifest.parse),
-    ],
-    ids=["refs", "version", "preparation"],
-)
-def test_parse_and_render_are_exact_inverses(
-    rights: Any, parse: Callable[[bytes, str], Any]
-) -> None:
     @fewer
-    @given(rights)
+    @given(strategies.of_each_kind[kind])
     def holds(right: Any) -> None:
         data = right.render()
         assert parse(data, "document") == right

@@ -115,3 +115,34 @@ def test_equal_contents_have_one_digest_and_others_have_others() -> None:
 def test_a_manifest_states_its_digest_for_people_and_tools() -> None:
     assert json.loads(VERSION.render())["digest"] == str(CONTENT.digest)
     assert documents.render(CONTENT.to_json()).endswith(b"\n")
+
+
+def _with_golden(*names: str) -> VersionContent:
+    entry = CONTENT.files[0]
+    return CONTENT._replace(files=tuple(sorted(entry._replace(path=name) for name in names)))
+
+
+@pytest.mark.parametrize("request_file", ["request.json", "request.txt", "request.tar.gz"])
+def test_a_golden_case_is_its_request_and_its_expected_answer(request_file: str) -> None:
+    content = _with_golden("golden/one/expected.json", f"golden/one/{request_file}", "golden/one.x")
+    request, expected = content.golden_files("one")
+    assert request.path == f"golden/one/{request_file}"
+    assert expected.path == "golden/one/expected.json"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("golden/one/expected.json",),
+        ("golden/one/request.json",),
+        ("golden/one/expected.json", "golden/one/other.json"),
+        ("golden/one/a.json", "golden/one/request.json"),
+        ("golden/one/expected.json", "golden/one/request.json", "golden/one/request.txt"),
+        ("golden/two/expected.json", "golden/two/request.json"),
+        ("golden/one/expected.json", "golden/one/request"),
+    ],
+)
+def test_a_golden_case_of_other_files_is_damage(names: tuple[str, ...]) -> None:
+    with pytest.raises(DamagedError, match="golden case 'one' is not one request"):
+        _with_golden(*names).golden_files("one")

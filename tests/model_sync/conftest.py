@@ -1,0 +1,75 @@
+"""Stores and models' folders in a temporary folder, and a process's umask put back."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_sync.creation import open_store
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from model_sync.staging import Staging
+from tests.model_sync.durability import Synced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from model_store.layout import ModelLayout, StoreLayout
+    from model_sync.publication import Published
+
+    Publish = Callable[..., Published]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> StoreLayout:
+    """A new store, made by the writer."""
+    return open_store(tmp_path / "store")
+
+
+@pytest.fixture
+def model(layout: StoreLayout) -> ModelLayout:
+    """A model's folder in a store, with nothing in it."""
+    model = layout.model("adder")
+    model.folder.mkdir(parents=True)
+    return model
+
+
+@pytest.fixture
+def staging(layout: StoreLayout) -> Iterator[Staging]:
+    """A staging folder."""
+    with Staging(layout) as staging:
+        yield staging
+
+
+@pytest.fixture
+def publish_to(tmp_path: Path) -> Publish:
+    """Publish a folder into the store of this test, telling nobody how far it is."""
+
+    def publish_folder(folder: Path, **options: Any) -> Published:
+        return publish(folder, tmp_path / "store", progress=Silent(), **options)
+
+    return publish_folder
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
+    """What was made durable by this process; the real fsync does its work too."""
+    record, fsync = Synced(), os.fsync
+
+    def recording(fd: int) -> None:
+        fsync(fd)
+        record.take(fd)
+
+    monkeypatch.setattr(os, "fsync", recording)
+    return record
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Each umask in turn."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)

@@ -1,0 +1,98 @@
+"""Ctrl-C at any time: exit code 130, nothing visible, nothing staged, nothing left running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.model_sync.command_line import COMMAND, environment
+from tests.model_sync.model_folders import PIPELINE, RECIPE, write_full
+from tests.model_sync.snapshots import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DEADLINE_S: Final = 60.0
+
+SLOW: Final = """\
+import os, pathlib, time
+
+started = pathlib.Path({started!r})
+started.with_suffix(".new").write_text(str(os.getpid()))
+started.with_suffix(".new").rename(started)
+time.sleep(3600)
+"""
+
+
+def _slow_build(folder: Path, started: Path) -> None:
+    folder.mkdir()
+    (folder / "build.py").write_text(SLOW.format(started=str(started)))
+    build = "[build]\nscript = 'build.py'\noutputs = ['model.onnx']\n"
+    (folder / "model.toml").write_text(RECIPE + build)
+
+
+def _slow_trial(folder: Path, started: Path) -> None:
+    write_full(folder, pipeline=SLOW.format(started=str(started)) + PIPELINE)
+
+
+def _wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    # One that has ended and was not waited for yet is as good as gone.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@contextlib.contextmanager
+def _publishing(folder: Path, store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    publisher = subprocess.Popen(
+        [*COMMAND, "publish", folder, "--store", store, "--quiet", *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield publisher
+    finally:
+        publisher.kill()
+        publisher.communicate()
+
+
+@pytest.mark.parametrize(("make", "options"), [(_slow_build, []), (_slow_trial, ["--json"])])
+def test_an_interrupted_publication_leaves_nothing(
+    tmp_path: Path, make: Callable[[Path, Path], None], options: list[str]
+) -> None:
+    started, store = tmp_path / "started", tmp_path / "store"
+    make(tmp_path / "adder", started)
+    with _publishing(tmp_path / "adder", store, *options) as publisher:
+        _wait_for(started.exists, "it never started")
+        if make is _slow_trial:
+            assert list((store / "staging").iterdir())
+        publisher.send_signal(signal.SIGINT)
+        out, err = publisher.communicate(timeout=DEADLINE_S)
+    assert publisher.returncode == 130
+    if options:
+        assert out == '{"error": {"code": "interrupted", "message": "interrupted"}}\n'
+        assert err == ""
+    else:
+        assert (out, err) == ("", "error: interrupted\n")
+    pid = int(started.read_text())
+    _wait_for(lambda: _is_gone(pid), "what it had started goes on")
+    assert not (store / "models").exists()
+    assert [path for path in snapshot(store) if path.startswith("staging/")] == []

@@ -1,0 +1,153 @@
+"""Identity is content: what publishing does when something is published already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.loader import RUNTIME
+from model_store.layout import StoreLayout
+from model_store.reading import read_preparation, refresh
+from model_store.refs import LATEST
+from model_sync.commit import try_commit
+from model_sync.staging import Staging
+from tests.model_sync.generations import change
+from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
+from tests.model_sync.snapshots import Node, ids_in, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.refs import Refs
+    from tests.model_sync.conftest import Publish
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StoreLayout:
+    return StoreLayout(tmp_path / "store")
+
+
+def _refs(store: StoreLayout) -> Refs:
+    return refresh(store, "adder", None).refs
+
+
+def _visible(store: StoreLayout) -> dict[str, Node]:
+    """All of a store but staging/, whose own time changes with every writer."""
+    tree = snapshot(store.root)
+    del tree["staging"], tree["."]
+    return tree
+
+
+def test_the_same_contents_again_write_nothing_at_all(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    folder = write_full(tmp_path / "adder")
+    first = publish_to(folder)
+    before = _visible(store)
+    again = publish_to(folder, reason="once more")
+    assert _visible(store) == before
+    assert not again.created
+    assert not again.changed
+    assert (again.version, again.generation, again.labels) == (1, 1, (LATEST,))
+    assert (again.digest, again.variant) == (first.digest, first.variant)
+
+
+def test_another_pipeline_is_a_new_version(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    folder = write_full(tmp_path / "adder")
+    first = publish_to(folder)
+    (folder / "pipeline.py").write_text(PIPELINE + "\n")
+    second = publish_to(folder)
+    assert second.created
+    assert (second.version, second.generation) == (2, 2)
+    assert second.digest != first.digest
+    assert _refs(store).labels == {LATEST: 2}
+    assert len(ids_in(store.model("adder"))[0]) == 2
+
+
+def test_older_contents_again_move_the_label_back(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    publish_to(write_bare(tmp_path / "adder", 1.0))
+    publish_to(write_bare(tmp_path / "adder", 2.0))
+    before = ids_in(store.model("adder"))
+    back = publish_to(write_bare(tmp_path / "adder", 1.0))
+    assert not back.created
+    assert back.changed
+    assert (back.version, back.generation, back.labels) == (1, 3, (LATEST,))
+    refs = _refs(store)
+    assert refs.labels == {LATEST: 1}
+    assert set(refs.versions) == {1, 2}
+    assert ids_in(store.model("adder")) == before
+
+
+@pytest.fixture
+def other_runtime(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Publish from here on as if ONNX Runtime had been upgraded."""
+    runtime = "ort-99.0.0-x86_64-p1"
+    monkeypatch.setattr("model_sync.publication.RUNTIME", runtime)
+    return runtime
+
+
+def test_another_runtime_adds_a_preparation_to_the_same_version(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish, request: pytest.FixtureRequest
+) -> None:
+    folder = write_full(tmp_path / "adder")
+    publish_to(folder)
+    before = _refs(store).versions[1]
+    untouched = snapshot(store.model("adder").versions)
+    runtime = request.getfixturevalue("other_runtime")
+    published = publish_to(folder)
+    assert (published.version, published.generation) == (1, 2)
+    assert not published.created
+    assert published.changed
+    after = _refs(store).versions[1]
+    assert after == before._replace(
+        preparations={**before.preparations, runtime: after.preparations[runtime]}
+    )
+    assert snapshot(store.model("adder").versions) == untouched
+    for key in (RUNTIME, runtime):
+        assert read_preparation(store, "adder", after, key)
+    assert ids_in(store.model("adder")) == ({after.id}, set(after.preparations.values()))
+    assert not publish_to(folder).changed
+
+
+@pytest.mark.parametrize("behind", ["missing", "behind"])
+def test_publishing_nothing_new_heals_what_a_crash_left(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish, behind: str
+) -> None:
+    folder = write_bare(tmp_path / "adder")
+    publish_to(folder)
+    model = store.model("adder")
+    if behind == "missing":
+        model.refs_json.unlink()
+    else:
+        refs = _refs(store)
+        later = refs._replace(generation=2, writer="crashed", change=change())
+        with Staging(store) as staging:
+            assert try_commit(model, staging, later)
+    again = publish_to(folder)
+    assert not again.changed
+    assert model.refs_json.samefile(model.generation(again.generation))
+
+
+def test_what_was_retired_is_published_as_a_new_version(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    folder = write_bare(tmp_path / "adder")
+    publish_to(folder)
+    refs = _refs(store)
+    retired = _retired(refs)
+    with Staging(store) as staging:
+        assert try_commit(store.model("adder"), staging, retired)
+    again = publish_to(folder)
+    assert (again.version, again.generation, again.created) == (2, 3, True)
+    assert _refs(store).versions[1] == retired.versions[1]
+
+
+def _retired(refs: Refs) -> Refs:
+    changes: dict[str, Any] = {"state": "retired", "retired_at": "2026-11-23T21:09:35Z"}
+    entry = refs.versions[1]._replace(**changes)
+    return refs._replace(generation=2, writer="another", versions={1: entry}, labels={})

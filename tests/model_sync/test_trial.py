@@ -1,0 +1,168 @@
+"""A version is tried in a process of its own: whatever it does there, the publisher goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_store.documents import now
+from model_store.layout import MANIFEST
+from model_store.names import new_id
+from model_store.version import VersionManifest
+from model_sync.contents import stage_contents
+from model_sync.errors import TrialError
+from model_sync.inspection import inspect
+from model_sync.progress import Silent
+from model_sync.recipe import read_recipe
+from model_sync.source import FolderSource
+from model_sync.trial import try_version
+from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
+from tests.model_sync.snapshots import snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.preparation import Measurement
+
+ENDINGS = {
+    "raises at import": ("raise ValueError('no words')", "failed while it was loaded: no words"),
+    "is no Python": ("def decode(:", r"pipeline\.py failed while it was loaded"),
+    "lacks a function": ("def decode(request): ...", "defines no function encode"),
+    "exits": ("import sys; sys.exit('gone')", "failed while it was loaded: gone"),
+    "ends its process": ("import os; os._exit(3)", "ended early: exit code 3"),
+    "ends its process with success": ("import os; os._exit(0)", "ended early: exit code 0"),
+    "segmentation fault": ("import ctypes; ctypes.string_at(0)", "with SIGSEGV"),
+}
+
+
+def _stage(source: Path, folder: Path) -> Path:
+    """What publishing stages of a model's folder."""
+    folder.mkdir()
+    files = FolderSource(source)
+    recipe = read_recipe(files, implied_name="adder")
+    content = stage_contents(recipe, files, folder, Silent())
+    signature = inspect(folder / content.model_file, content.model_file)
+    manifest = VersionManifest("adder", new_id(), now(), signature, content)
+    (folder / MANIFEST).write_bytes(manifest.render())
+    return folder
+
+
+def _try(tmp_path: Path, source: Path) -> Measurement:
+    folder = _stage(source, tmp_path / "staged")
+    return try_version(folder, tmp_path / "result.json", config={})
+
+
+def test_a_version_that_works_is_measured(tmp_path: Path) -> None:
+    found = _try(tmp_path, write_full(tmp_path / "model"))
+    assert found.load_ms > 0
+    assert found.first_ms > 0
+    assert 0 < found.resident_bytes <= found.peak_bytes < 1 << 30
+
+
+def test_without_golden_cases_there_is_no_first_answer_to_measure(tmp_path: Path) -> None:
+    found = _try(tmp_path, write_bare(tmp_path / "model"))
+    assert found.load_ms > 0
+    assert found.first_ms == 0
+
+
+def test_a_golden_case_without_a_pipeline_is_an_inference_request(tmp_path: Path) -> None:
+    folder = write_full(tmp_path / "model", cases={"one": (_infer([1.0, 2.0]), _outputs([2, 3]))})
+    (folder / "model.toml").write_text('[golden]\nfolder = "golden"\n')
+    assert _try(tmp_path, folder).first_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("cases", "reason"),
+    [
+        ({"a": ([1, 2], {"y": [2, 3.5]})}, r"case 'a' is answered wrongly: \$\.y\[1\] is 3"),
+        ({"a": ([1, 2], {"y": [2, 3]}), "b": ([1, 2], {"y": [2]})}, "case 'b' is answered wrongly"),
+        ({"a": ([1, 2, 3], {"y": [2, 3]})}, "case 'a' fails: decode"),
+    ],
+    ids=["a value", "the second case", "a request"],
+)
+def test_a_golden_case_that_fails_is_named(
+    tmp_path: Path, cases: dict[str, tuple[Any, Any]], reason: str
+) -> None:
+    with pytest.raises(TrialError, match=reason) as caught:
+        _try(tmp_path, write_full(tmp_path / "model", cases=cases))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_golden_case_may_be_off_by_its_tolerance(tmp_path: Path) -> None:
+    cases = {"a": ([1, 2], {"y": [2.4, 2.6]})}
+    assert _try(tmp_path, write_full(tmp_path / "model", cases=cases, more="atol = 0.5\n"))
+
+
+@pytest.mark.parametrize(("line", "reason"), ENDINGS.values(), ids=ENDINGS)
+def test_a_pipeline_that_ends_its_process_fails_the_trial_alone(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    with pytest.raises(TrialError, match=reason) as caught:
+        _try(tmp_path, write_full(tmp_path / "model", pipeline=f"{line}\n"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_a_pipeline_prints_disturbs_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = "import os, sys\nprint('{}' * 100_000)\nsys.stderr.write('x')\nos.write(1, b'\\xff')\n"
+    assert _try(tmp_path, write_full(tmp_path / "model", pipeline=noise + PIPELINE))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pipeline_that_reads_its_input_does_not_wait_for_a_person(tmp_path: Path) -> None:
+    reads = "import sys\nassert sys.stdin.read() == ''\n"
+    assert _try(tmp_path, write_full(tmp_path / "model", pipeline=reads + PIPELINE))
+
+
+def test_a_model_that_the_runtime_cannot_load_is_refused(tmp_path: Path) -> None:
+    folder = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
+    graph = folder / "source" / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(TrialError, match=r"source/model\.onnx is damaged"):
+        try_version(folder, tmp_path / "result.json", config={})
+
+
+def test_session_options_reach_the_session(tmp_path: Path) -> None:
+    folder = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
+    config = {"session.disable_prepacking": "neither 0 nor 1", "session.load_model_format": "ORT"}
+    with pytest.raises(TrialError, match=r"cannot load model\.onnx"):
+        try_version(folder, tmp_path / "result.json", config=config)
+
+
+def test_the_folder_and_the_result_may_be_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
+    monkeypatch.chdir(tmp_path)
+    here = staged.relative_to(tmp_path)
+    assert try_version(here, here.with_name("result.json"), config={}).load_ms > 0
+
+
+def test_trying_a_version_does_not_change_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    folder = write_full(
+        tmp_path / "model",
+        pipeline="import pathlib, sys\n"
+        "sys.path.insert(0, str(pathlib.Path(__file__).parent))\n"
+        "import words\n" + PIPELINE,
+    )
+    (folder / "words.py").write_text("WORDS = ()\n")
+    recipe = (folder / "model.toml").read_text()
+    data = 'file = "pipeline.py"\ndata = ["words.py"]'
+    (folder / "model.toml").write_text(recipe.replace('file = "pipeline.py"', data))
+    staged = _stage(folder, tmp_path / "staged")
+    before = snapshot(staged)
+    assert try_version(staged, tmp_path / "result.json", config={})
+    assert snapshot(staged) == before
+
+
+def _infer(x: list[float]) -> dict[str, Any]:
+    return {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": x}]}
+
+
+def _outputs(y: list[float]) -> dict[str, Any]:
+    return {"outputs": [{"name": "y", "shape": [1, 2], "datatype": "FP32", "data": y}]}
