@@ -107,10 +107,10 @@ def load_version(
         return load_folder(folder, manifest, number, config=config)
     except StoreUnreachableError:
         raise
-    except NotFoundError as error:
-        read_store_id(layout)  # the whole store may have gone: then it is not the version's fault
-        raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
     except StoreError as error:
+        read_store_id(layout)  # the whole store may have gone: then it is not the version's fault
+        if isinstance(error, NotFoundError):
+            raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
 
 

@@ -47,7 +47,11 @@ def open_document(data: bytes, where: str) -> Fields:
     `where` names the document in messages.
     """
     try:
-        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        value = json.loads(
+            data.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constants
+        )
+        if b"\\u" in data:  # JSON can spell half a surrogate pair, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{where} is not a JSON document: {error}") from error
     fields = Fields(value, where)
@@ -71,7 +75,7 @@ class Fields:
     def text(self, key: str) -> str:
         """Take a string."""
         value = self._take(key)
-        if not isinstance(value, str) or not _has_utf8_form(value):
+        if not isinstance(value, str):
             raise self._wrong(key, "a string")
         return value
 
@@ -131,7 +135,7 @@ class Fields:
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of strings."""
         values = self.items(key)
-        texts = tuple(value for value in values if isinstance(value, str) and _has_utf8_form(value))
+        texts = tuple(value for value in values if isinstance(value, str))
         if len(texts) != len(values):
             raise self._wrong(key, "a list of strings")
         return texts
@@ -170,15 +174,6 @@ class Fields:
 
     def _wrong(self, key: str, expected: str) -> DamagedError:
         return DamagedError(f"{self.where}: {key!r} is not {expected}")
-
-
-def _has_utf8_form(text: str) -> bool:
-    """JSON can spell half a surrogate pair, which no file can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

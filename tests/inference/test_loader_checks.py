@@ -209,6 +209,14 @@ def test_a_store_that_is_an_empty_mount_point_is_out_of_reach(full: Path) -> Non
         load_version(StoreLayout(full), MODEL, 1, entry)
 
 
+def test_a_store_that_goes_away_in_the_middle_of_a_load_is_out_of_reach(full: Path) -> None:
+    entry = entry_of(full, 1, MODEL)
+    shutil.rmtree(version_folder(full, 1, MODEL) / "source")
+    (full / "STORE.json").unlink()
+    with pytest.raises(StoreUnreachableError):
+        load_version(StoreLayout(full), MODEL, 1, entry)
+
+
 def test_golden_cases_and_strangers_are_not_read(full: Path) -> None:
     folder = version_folder(full, 1, MODEL)
     os.mkfifo(folder / "stranger")

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.bounded import BoundedCalls, in_thread
 from inference.manager import Manager
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import wait_until
+from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, point_latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import FrameType
 
     from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
@@ -101,3 +103,23 @@ def test_a_reader_never_goes_back(manager: Manager, store: Path, loader: Watched
     assert [latest(manager) for _ in range(10)] == [1] * 10
     assert manager.seen()[ADDER].refs.generation == 4
     assert loader.loads == [1]
+
+
+def test_a_caller_who_was_slow_to_go_on_does_not_take_back_what_others_saw(
+    manager: Manager, store: Path
+) -> None:
+    assert latest(manager) == 3
+    others: list[int] = []
+
+    def overtake(frame: FrameType, event: str, _: object) -> None:
+        if event == "return" and frame.f_code is BoundedCalls.run.__code__ and not others:
+            point_latest(store, 1)
+            others.append(in_thread(lambda: latest(manager), "overtakes").result(DEADLINE_S))
+
+    sys.setprofile(overtake)
+    try:
+        latest(manager)
+    finally:
+        sys.setprofile(None)
+    assert others == [3]  # which answers while 1 loads beside
+    assert manager.seen()[ADDER].refs.generation == 4

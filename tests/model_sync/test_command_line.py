@@ -204,7 +204,7 @@ def _newer(root: Path) -> None:
         (_newer, "publish", 1, "store"),
     ],
 )
-def test_a_wrong_store_is_one_line_and_an_exit_code(  # noqa: PLR0917 - a table has columns
+def test_a_wrong_store_is_one_line_and_an_exit_code(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     make: Callable[[Path], None],
