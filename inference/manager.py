@@ -178,8 +178,9 @@ class Manager:
             return model
         deadline_s = CHECK_DEADLINE_S if seen else COLD_CHECK_DEADLINE_S
         try:
+            checked = self._calls.run(key, lambda: self._check(model), deadline_s)
             # The check may be one that another call began, for a model that it gave up.
-            _take_up(model, self._calls.run(key, lambda: self._check(model), deadline_s))
+            _take_up(model, checked, only_first=True)
         except NotFoundError as error:
             # Names that callers make up must leave nothing behind.
             self._models.pop(name, None)
@@ -248,13 +249,16 @@ class Manager:
             raise NotReadyError(str(error)) from error
 
 
-def _take_up(model: _Model, seen: Seen) -> None:
-    """Make what was read of a model's refs its state; what it has already is left."""
+def _take_up(model: _Model, seen: Seen, *, only_first: bool = False) -> None:
+    """Make what was read of a model's refs its state; `only_first`: if it has none yet.
+
+    Checks of one model follow each other, so what a check read is never older than what is there.
+    """
     with model.lock:
         before = model.seen
-        model.checked_at = Moment.now()
-        if before is seen:
+        if before and only_first:
             return
+        model.checked_at = Moment.now()
         model.seen = seen
         if before and before.store_id == seen.store_id and _same_model(before.refs, seen.refs):
             if before.refs.generation != seen.refs.generation:

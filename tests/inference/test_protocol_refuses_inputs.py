@@ -107,6 +107,8 @@ DATA = {
     "ragged in depth": ([2], [1.0, [2.0]], "ragged or not made of FP32 elements"),
     "nested the other way": ([2, 1], [[1.0, 2.0]], "nests as [1, 2], expected [2, 1]"),
     "nested too deep": ([2], [[1.0], [2.0]], "nests as [2, 1], expected [2]"),
+    "nested less deep than the shape": ([2, 1, 1], [[1.0], [2.0]], "nests as [2, 1], expected"),
+    "empty, nested the other way": ([0, 2], [[], []], "nests as [2, 0], expected [0, 2]"),
     "nested beyond numpy": ([1], eval("[" * 70 + "1.0" + "]" * 70), "FP32 elements"),  # noqa: S307
     "nested for a scalar": ([], [[1.0]], "nests as [1, 1], expected []"),
 }

@@ -142,7 +142,7 @@ def test_with_metrics_off_nothing_is_printed_however_many_calls(
     assert [line["CallDuration"] for line in lines(capsys)] == [[7.0]]
 
 
-THREADS, TURNS = 8, 300
+THREADS, TURNS = 8, 1000
 
 SEVERAL_THREADS = f"""
 import sys

@@ -117,6 +117,14 @@ def test_a_manifest_states_its_digest_for_people_and_tools() -> None:
     assert documents.render(CONTENT.to_json()).endswith(b"\n")
 
 
+@pytest.mark.parametrize("cases", [[7], ["one", None], [["one"]]])
+def test_names_of_golden_cases_that_are_no_strings_are_damage(cases: list[object]) -> None:
+    document = as_json("version")
+    document["golden"]["cases"] = cases
+    with pytest.raises(DamagedError, match=r"manifest\.json: golden: 'cases' is not a list of str"):
+        _parse(document)
+
+
 def _with_golden(*names: str) -> VersionContent:
     entry = CONTENT.files[0]
     return CONTENT._replace(files=tuple(sorted(entry._replace(path=name) for name in names)))
