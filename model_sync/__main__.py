@@ -1,4 +1,4 @@
-"""The publisher's command line: `python -m model_sync publish | list`.
+"""The publisher's command line: `python -m model_sync publish | list | packages`.
 
 What a command found goes to stdout (with `--json`, as one object), everything else to stderr.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
+from model_store.reading import read_store_id
 from model_sync.errors import SyncError
 from model_sync.listing import list_published
 from model_sync.progress import Bar, Silent, lines_on_stderr, readable_bytes
@@ -80,6 +81,46 @@ def _list(options: argparse.Namespace) -> None:
         _print(f"nothing is published in {options.store}")
     else:
         _print_table(found["models"])
+
+
+def _publish_packages(options: argparse.Namespace) -> None:
+    from model_sync.creation import open_store  # noqa: PLC0415 - as above
+    from model_sync.packages import (  # noqa: PLC0415
+        describe_packages,
+        publish_packages,
+        running_target,
+    )
+
+    running = running_target()
+    target = running._replace(
+        python=options.python or running.python, platform=options.platform or running.platform
+    )
+    layout = open_store(options.store)
+    with _progress(options) as progress:
+        manifest, created = publish_packages(options.requirements, layout, target, progress)
+    if options.json:
+        _print(json.dumps({**describe_packages(manifest), "created": created}))
+        return
+    what = "published" if created else "unchanged:"
+    size = readable_bytes(manifest.size_bytes)
+    _print(f"{what} {manifest.digest} ({len(manifest.wheels)} packages, {size})")
+
+
+def _list_packages(options: argparse.Namespace) -> None:
+    from model_sync.packages import list_packages  # noqa: PLC0415 - as above
+
+    layout = StoreLayout(options.store)
+    read_store_id(layout)
+    found = list_packages(layout)
+    if options.json:
+        _print(json.dumps({"packages": found}))
+        return
+    for each in found:
+        names = ", ".join(f"{name} {version}" for name, version in each["packages"].items())
+        size = readable_bytes(each["size_bytes"])
+        _print(f"{each['digest']}  Python {each['target']['python']}  {size}  {names}")
+    if not found:
+        _print(f"no package set is published in {options.store}")
 
 
 def _print_table(models: list[dict[str, Any]]) -> None:
@@ -173,7 +214,40 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     listing.set_defaults(verb=_list)
+    _add_packages(verbs, common)
     return parser
+
+
+def _add_packages(verbs: Any, common: argparse.ArgumentParser) -> None:
+    packages = verbs.add_parser(
+        "packages",
+        help="sets of Python packages",
+        description="Publish and list package sets: immutable trees of Python packages.",
+        epilog=_EPILOG,
+    )
+    inner = packages.add_subparsers(title="verbs", required=True, metavar="VERB")
+    publish = inner.add_parser(
+        "publish",
+        parents=[common],
+        help="publish the set that a requirements file pins",
+        description="Download the wheels that a requirements file pins with hashes, and publish "
+        "them as a set. The same wheels for the same target are the same set.",
+        epilog=_EPILOG,
+    )
+    publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
+    publish.add_argument("--python", metavar="X.Y", help="the target's Python (default: this one)")
+    publish.add_argument(
+        "--platform", help="the target, like x86_64-manylinux_2_28 (default: this machine's)"
+    )
+    publish.set_defaults(verb=_publish_packages)
+    listing = inner.add_parser(
+        "list",
+        parents=[common],
+        help="the sets in a store",
+        description="List the package sets in a store.",
+        epilog=_EPILOG,
+    )
+    listing.set_defaults(verb=_list_packages)
 
 
 if __name__ == "__main__":
