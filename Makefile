@@ -35,24 +35,25 @@ install: $(VENV)/run.stamp ## Make .venv with what running needs
 
 .PHONY: demo
 demo: install ## Publish a real model, call it, swap it while it is being called
-	@$(BIN)/python docs/demo.py --store $(STORE)
+	@$(BIN)/python docs/demo.py --store "$(STORE)"
 
 .PHONY: sync-model
 sync-model: install ## Publish models/MODEL into STORE (MODEL=magika STORE=.store)
-	@$(BIN)/python -m model_sync publish models/$(MODEL) --store $(STORE)
+	@$(BIN)/python -m model_sync publish "models/$(MODEL)" --store "$(STORE)"
 
 .PHONY: models
 models: install ## What is published in STORE, as a table
-	@$(BIN)/python -m model_sync list --store $(STORE)
+	@$(BIN)/python -m model_sync list --store "$(STORE)"
 
 .PHONY: serve
 serve: install ## Serve STORE on this machine (PORT=8080; Ctrl-C ends it)
-	@exec $(BIN)/python -m inference serve --store $(STORE) --port $(PORT) --model $(MODEL)
+	@exec $(BIN)/python -m inference serve --store "$(STORE)" --port $(PORT) \
+		$(if $(filter command environment,$(origin MODEL)),--model "$(MODEL)")
 
 .PHONY: predict
 predict: install ## One prediction without a server (MODEL=magika FILE=README.md)
 	@test -n "$(FILE)" || { echo "name the input: make predict MODEL=$(MODEL) FILE=README.md" >&2; exit 2; }
-	@$(BIN)/python -m inference predict $(MODEL) $(FILE) --store $(STORE)
+	@$(BIN)/python -m inference predict "$(MODEL)" "$(FILE)" --store "$(STORE)"
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## Install what tests need and run them all
@@ -63,6 +64,7 @@ check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy model_store model_sync inference bench tests docs/demo.py
+	@for model in models/*/; do $(BIN)/mypy $$model*.py || exit 1; done
 	@$(BIN)/lint-imports
 
 .PHONY: format
@@ -87,4 +89,4 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 
 .PHONY: clean
 clean: ## Remove what was made here, but for the store
-	rm -rf $(VENV) .cache models/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache models/*/build bench/results .hypothesis .*_cache

@@ -77,7 +77,10 @@ def publish(folder: Path, store: Path) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    found: dict[str, Any] = json.loads(done.stdout)
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        sys.exit(f"error: publishing ended with exit code {done.returncode}")
     if done.returncode:
         sys.exit(f"error: {found['error']['message']}")
     return found
@@ -247,4 +250,7 @@ def table(before: list[Answered], after: list[Answered]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

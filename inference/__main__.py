@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from inference.gateway import Handler
 
-DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+DONE, FAILED, UNREACHABLE = 0, 1, 3
 
 _EPILOG: Final = "Exit codes: 0 done, 1 failed, 2 usage, 3 the store cannot be reached."
 
@@ -77,8 +77,8 @@ def _handler(options: argparse.Namespace, *, log_level: str) -> Handler:
     Its logs go to stderr, without tracebacks unless `--debug`; stdout is the command's own.
     """
     os.environ["STORE_PATH"] = str(options.store)
-    if options.model:
-        os.environ["DEFAULT_MODEL"] = options.model
+    if options.default_model:
+        os.environ["DEFAULT_MODEL"] = options.default_model
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "DEBUG" if options.debug else log_level)
     sys.stdout = sys.stderr
@@ -141,7 +141,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     serve.add_argument("--port", type=_port, default=8080, help="0 takes a free one (default 8080)")
-    serve.add_argument("--model", metavar="NAME", help="the default model, which /predict calls")
+    serve.add_argument(
+        "--model",
+        dest="default_model",
+        metavar="NAME",
+        help="the default model, which /predict calls",
+    )
     serve.add_argument(
         "--threads", type=_threads, default=4, metavar="N", help="calls at once (default 4)"
     )
@@ -156,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("model", metavar="NAME", help="the model's name")
     predict.add_argument("file", type=Path, metavar="FILE", help="the input")
-    predict.set_defaults(command=_predict)
+    predict.set_defaults(command=_predict, default_model=None)
     return parser
 
 

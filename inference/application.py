@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -48,7 +49,8 @@ class Application:
         """Answer one event; raises ValueError for one that is neither HTTP nor a probe."""
         if event.get("coldpress") == "probe":
             return self.probe()
-        if event.get("version") != "2.0" or "requestContext" not in event:
+        context_of_call = event.get("requestContext") or {}
+        if event.get("version") != "2.0" or not {"http", "stage"} <= context_of_call.keys():
             raise ValueError(
                 "this function answers HTTP API events (payload format 2.0) and the probe"
             )
@@ -100,7 +102,9 @@ def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
     # JSON takes at most 6 bytes for one character: only what may be too large is counted.
     if len(answer.get("body") or "") * 6 + _HEADERS_BYTES <= PAYLOAD_LIMIT_BYTES:
         return answer
-    size = len(json.dumps(answer)) + _HEADERS_BYTES
+    # As the runtime spells it (from Python 3.12 on; before, what is not ASCII takes more).
+    text = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
+    size = len(text.encode("utf-8", "surrogatepass")) + _HEADERS_BYTES
     if size <= PAYLOAD_LIMIT_BYTES:
         return answer
     return error_answer(413, too_large(f"the answer is {size} bytes"))

@@ -1,7 +1,7 @@
 """`python -m inference batch MODEL INPUT OUTPUT`: a folder in, a folder out.
 
-It is the batch function's code over folders instead of buckets. The newest version
-answers every file, from the first to the last. stdout gets what it came to, stderr how far it is.
+It is the batch function's code, over folders instead of buckets. The version that is newest at the
+start answers every file. stdout gets what it came to, stderr how far it is.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ hang at once.
 from __future__ import annotations
 
 import threading
+import traceback
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +31,8 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
         try:
             result = work()
         except BaseException as error:
+            # Frames hold what the work had, a session perhaps, in a cycle with the exception.
+            traceback.clear_frames(error.__traceback__)
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -1,4 +1,4 @@
-"""What can go wrong while answering a call. HTTP statuses are decided in application.py alone.
+"""What can go wrong while answering a call. HTTP statuses are decided in routes.py alone.
 
 ServingError
 ├── BadRequestError     the caller's input does not fit; the message names what was wrong
@@ -49,4 +49,11 @@ class GoldenCaseError(ServingError):
 
 
 class PipelineError(ServingError):
-    """A version's pipeline raised, or returned what it should not."""
+    """A version's pipeline raised, or returned what it should not.
+
+    `cause` says what it raised and where, for the log and for whoever publishes: not for callers.
+    """
+
+    def __init__(self, message: str, cause: str | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause

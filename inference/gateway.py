@@ -7,6 +7,7 @@ listens on loopback only: it has no authentication.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class Gateway:
 
     def __init__(self, handler: Handler, *, threads: int) -> None:
         self._handler = handler
-        self._workers = Workers(threads, "environment")
+        self._workers = Workers(threads, "call")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
@@ -52,9 +53,13 @@ class Gateway:
         except TooLargeError as error:
             answer = error_answer(413, str(error))
         else:
-            answer = await self._workers.call(lambda: self._call(event))
+            try:
+                answer = await self._workers.call(lambda: self._call(event))
+            except asyncio.CancelledError:
+                return  # the server ends, and waited for this call long enough
         answered = answer_body(answer)
-        headers = {**answer.get("headers", {}), "Content-Length": str(len(answered))}
+        own = {"Coldpress-Request-Id": str(uuid.uuid4()), "Content-Length": str(len(answered))}
+        headers = {**own, **answer.get("headers", {})}
         raw_headers = [
             (name.lower().encode(), str(value).encode()) for name, value in headers.items()
         ]

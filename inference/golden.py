@@ -45,7 +45,9 @@ def run_golden_case(
     try:
         actual = _answer(loaded, body, request_entry.path)
     except ServingError as error:
-        raise GoldenCaseError(f"golden case {case!r} fails: {error}") from error
+        cause = getattr(error, "cause", None)
+        because = f": {cause}" if cause else ""
+        raise GoldenCaseError(f"golden case {case!r} fails: {error}{because}") from error
     if loaded.pipeline is None:
         expected = expected.get("outputs") if isinstance(expected, dict) else expected
     difference = compare(expected, actual, content.golden)

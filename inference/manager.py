@@ -27,7 +27,13 @@ from inference.errors import LoadError, NotReadyError, RetiredError, UnknownErro
 from inference.telemetry import count_load, logger
 from model_store.errors import InvalidNameError, NotFoundError, StoreError
 from model_store.names import check_model
-from model_store.reading import list_models, read_version, refresh
+from model_store.reading import (
+    has_models,
+    list_models,
+    read_store_id,
+    read_version,
+    refresh,
+)
 from model_store.refs import LATEST, Refs, State
 
 if TYPE_CHECKING:
@@ -50,6 +56,9 @@ CHECK_DEADLINE_S: Final = 1.0
 
 COLD_CHECK_DEADLINE_S: Final = 10.0
 """How long it waits when nothing is known of the model yet."""
+
+LOAD_DEADLINE_S: Final = 25.0
+"""How long a call waits for a version to load: less than API Gateway waits for the call (30 s)."""
 
 RETRY_BROKEN_VERSION_S: Final = 30.0
 """How long a version is left alone whose contents failed to load, if refs do not change."""
@@ -95,6 +104,7 @@ class Manager:
         self._load = load
         self._models: dict[str, _Model] = {}
         self._calls = BoundedCalls()
+        self._not_empty = False
 
     def resolve(self, name: str, version: int | None = None) -> Resolved:
         """Return what answers a call to a model: by number, or by the label `latest`.
@@ -124,15 +134,23 @@ class Manager:
                 case policy.Wait(number):
                     loading = self._start_load(model, number, refs.versions[number])
         try:
-            loaded = loading.result()
+            loaded = loading.result(LOAD_DEADLINE_S)
+        except TimeoutError:
+            raise NotReadyError(
+                f"version {wanted} of {name!r} is still being loaded: try again"
+            ) from None
         except Exception as error:
-            raise NotReadyError(_reason(error, name, wanted)) from error
+            raise NotReadyError(self._reason(error, name, wanted)) from error
         with model.lock:
-            if _identity(model) == identity and _wanted(_refs(model), version) == wanted:
+            if _identity(model) == identity:
                 # It may have been let go since it was loaded: this call still has it.
                 model.warm.setdefault(wanted, loaded)
-                return _answer(model, wanted, label)
-        return self.resolve(name, version)  # refs moved on while it loaded
+                if _wanted(_refs(model), version) == wanted:
+                    return _answer(model, wanted, label)
+                # Refs moved on while it loaded: it answers until the newer one is warm.
+                if label and model.answering.get(label) not in model.warm:
+                    model.answering[label] = wanted
+        return self.resolve(name, version)
 
     def describe(self, name: str, version: int | None = None) -> tuple[Refs, int, Signature]:
         """Return a model's refs, and the number and signature of one version, loading nothing.
@@ -155,6 +173,25 @@ class Manager:
     def published(self) -> tuple[str, ...]:
         """Name the models in the store, from a listing of it; raises NotReadyError."""
         return self._bounded("models", lambda: list_models(self._layout))
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is published; raises NotReadyError.
+
+        Once something was, that is believed: this may be asked on a call's path.
+        """
+        if not self._not_empty:
+            self._not_empty = bool(self._models) or self._bounded(
+                "any", lambda: has_models(self._layout)
+            )
+        return not self._not_empty
+
+    def check_published(self, name: str) -> None:
+        """Return if a model is published; raises UnknownError or NotReadyError."""
+        self._refreshed(name)
+
+    def check_reachable(self) -> None:
+        """Return if the store can be read now, whatever is warm; raises NotReadyError."""
+        self._bounded("store", lambda: read_store_id(self._layout))
 
     def seen(self) -> dict[str, Seen]:
         """What this environment last saw, by model: the refs, and the store's id."""
@@ -182,13 +219,12 @@ class Manager:
             # The check may be one that another call began, for a model that it gave up.
             _take_up(model, checked, only_first=True)
         except NotFoundError as error:
-            # Names that callers make up must leave nothing behind.
-            self._models.pop(name, None)
-            raise UnknownError(str(error)) from error
+            self._forget(model)
+            raise UnknownError(f"no model is named {name!r}") from error
         except StoreError as error:
             if seen is None:
-                self._models.pop(name, None)
-                raise NotReadyError(str(error)) from error
+                self._forget(model)
+                raise NotReadyError(self._shown(error)) from error
             logger.warning("refs could not be read; what is warm goes on", model=name, error=error)
             with model.lock:
                 model.checked_at = Moment.now()
@@ -227,17 +263,17 @@ class Manager:
         except BaseException as error:
             broken = isinstance(error, LoadError)
             retry_after_s = RETRY_BROKEN_VERSION_S if broken else RETRY_UNREACHABLE_S
-            reason = _reason(error, model.name, number)
+            reason = self._reason(error, model.name, number)
             failure = _Failure(Moment.now(), retry_after_s, reason)
             with model.lock:
                 if _identity(model) == identity:
-                    del model.loads[number]
+                    model.loads.pop(number, None)
                     model.failures[number] = failure
             _report_load(model.name, number, started, failure)
             raise
         with model.lock:
             if _identity(model) == identity:
-                del model.loads[number]
+                model.loads.pop(number, None)
                 model.warm[number] = loaded
         _report_load(model.name, number, started, None)
         return loaded
@@ -246,7 +282,21 @@ class Manager:
         try:
             return self._calls.run(key, work, COLD_CHECK_DEADLINE_S)
         except StoreError as error:
-            raise NotReadyError(str(error)) from error
+            raise NotReadyError(self._shown(error)) from error
+
+    def _forget(self, model: _Model) -> None:
+        """Drop a model that was not found: names that callers make up must leave nothing."""
+        if self._models.get(model.name) is model:
+            del self._models[model.name]
+
+    def _reason(self, error: BaseException, name: str, number: int) -> str:
+        if isinstance(error, LoadError | StoreError):
+            return self._shown(error)
+        return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
+
+    def _shown(self, error: BaseException) -> str:
+        """An error's text as callers may see it: paths are the store's own."""
+        return str(error).replace(f"{self._layout.root}/", "")
 
 
 def _take_up(model: _Model, seen: Seen, *, only_first: bool = False) -> None:
@@ -323,12 +373,6 @@ def _answer(model: _Model, number: int, label: str | None) -> Resolved:
         ):
             del model.warm[gone]
     return Resolved(loaded, label)
-
-
-def _reason(error: BaseException, name: str, number: int) -> str:
-    if isinstance(error, LoadError | StoreError):
-        return str(error)
-    return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
 
 
 def _report_load(name: str, number: int, started: Moment, failure: _Failure | None) -> None:

@@ -13,14 +13,16 @@ publishing. It may import numpy and what its package set holds.
         return {"mean": float(outputs["y"].mean())}
 
 Each version's pipeline is a module of its own name, so that two versions' code live side by side.
-What is not here: HTTP (application.py) and which version to run (manager.py).
+What is not here: HTTP (routes.py) and which version to run (manager.py).
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy
@@ -29,7 +31,6 @@ from inference.errors import BadRequestError, PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What a caller sent: the body's bytes (any content encoding already undone)."""
+    """What a caller sent: the body's bytes, as they came."""
 
     body: bytes
     content_type: str = "application/octet-stream"
@@ -80,7 +81,7 @@ class Pipeline:
         except ValueError as error:
             raise BadRequestError(f"the input was refused: {_one_line(error)}") from error
         except (Exception, SystemExit) as error:
-            raise PipelineError(f"{self._where} failed in decode()") from error
+            raise PipelineError(f"{self._where} failed in decode()", _cause(error)) from error
         if not isinstance(tensors, dict) or not all(
             isinstance(name, str) and isinstance(value, numpy.ndarray)
             for name, value in tensors.items()
@@ -97,7 +98,7 @@ class Pipeline:
             answer = self._module.encode(outputs, request)
             return as_response(answer)
         except (Exception, SystemExit) as error:
-            raise PipelineError(f"{self._where} failed in encode()") from error
+            raise PipelineError(f"{self._where} failed in encode()", _cause(error)) from error
 
 
 def load_pipeline(code: bytes, path: Path, name: str) -> Pipeline:
@@ -160,6 +161,13 @@ def _plain(value: object) -> Any:
 
 # Made once: json.dumps with options makes an encoder each time.
 _ENCODER = json.JSONEncoder(default=_plain, allow_nan=False)
+
+
+def _cause(error: BaseException) -> str:
+    """What was raised, and the innermost line of it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {_one_line(error)}{at}"
 
 
 def _one_line(error: BaseException) -> str:

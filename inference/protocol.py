@@ -2,7 +2,7 @@
 
 Every request is held against the model's signature before the session sees it, and a refusal
 names the input, what was expected and what came. Source: the protocol's "Inference
-Request/Response JSON Object". What is not here: routes and statuses (application.py); the binary
+Request/Response JSON Object". What is not here: routes and statuses (routes.py); the binary
 tensor extension, which this release does not have.
 """
 

@@ -9,6 +9,7 @@ addresses are its own ("REST API"); /predict is for people.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from inference.manager import Manager, Resolved
 
 JSON: Final = "application/json"
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 _STATUSES: Final[dict[type[errors.ServingError], int]] = {
     errors.BadRequestError: 400,
@@ -96,13 +99,16 @@ class Routes:
         return _json({"live": True, "ready": True})
 
     def _check_ready(self) -> None:
-        published = self._manager.published()
-        if not published:
-            raise _nothing_published()
-        if self._default_model and self._default_model not in published:
+        self._manager.check_reachable()
+        try:
+            if self._default_model:
+                self._manager.check_published(self._default_model)
+        except errors.UnknownError:
+            self._check_not_empty()
             raise errors.NotReadyError(
                 f"the default model {self._default_model!r} is not published"
-            )
+            ) from None
+        self._check_not_empty()
 
     def _model(self, model: str, version: str | None = None) -> Response[str]:
         try:
@@ -160,7 +166,7 @@ class Routes:
         return resolved
 
     def _check_not_empty(self) -> None:
-        if not self._manager.published():
+        if self._manager.is_empty():
             raise _nothing_published()
 
     def _body(self) -> bytes:
@@ -179,6 +185,7 @@ class Routes:
                 request_id=self._request_id,
                 status=status,
                 reason=str(error),
+                cause=getattr(error, "cause", None),
                 exc_info=error,
             )
         known = isinstance(error, errors.ServingError)
@@ -198,7 +205,7 @@ def error_answer(status: int, text: str) -> dict[str, Any]:
 def _number(version: str | None) -> int | None:
     if version is None:
         return None
-    if not (version.isascii() and version.isdecimal() and len(version) <= 18):
+    if not _NUMBER.fullmatch(version):
         raise errors.UnknownError(f"{version[:40]!r} is no version: versions are numbers")
     return int(version)
 

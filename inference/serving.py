@@ -55,6 +55,7 @@ def serve(handler: Handler, *, port: int, threads: int) -> None:
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
         timeout_graceful_shutdown=_DRAIN_S,
         server_header=False,
     )

@@ -97,7 +97,8 @@ def refresh(layout: StoreLayout, model: str, seen: Seen | None) -> Seen:
     if seen is None or seen.store_id != store_id:
         refs = read_upward(model_layout)
     else:
-        refs = _read_refs(model_layout, model_layout.refs_json)
+        # Missing, it may never have been installed: a first publication ended after its link.
+        refs = _read_refs(model_layout, model_layout.refs_json) or read_upward(model_layout)
     if refs is None:
         raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
     if seen is not None and seen.store_id == store_id and _is_older(refs, seen.refs):
@@ -142,6 +143,17 @@ def list_models(layout: StoreLayout) -> tuple[str, ...]:
     except OSError as error:
         raise StoreUnreachableError(f"{layout.models} cannot be listed: {error}") from error
     return tuple(names)
+
+
+def has_models(layout: StoreLayout) -> bool:
+    """Tell whether anything is published; ends at the first that is. Raises as list_models."""
+    read_store_id(layout)
+    try:
+        return any(_is_published(path) for path in layout.models.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreUnreachableError(f"{layout.models} cannot be listed: {error}") from error
 
 
 def _is_older(refs: Refs, seen: Refs) -> bool:

@@ -39,17 +39,27 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.verb(options)
-    except StoreUnreachableError as error:
-        return _fail(options, error, "unreachable", UNREACHABLE)
-    except SyncError as error:
-        return _fail(options, error, error.code, FAILED)
-    except StoreError as error:
-        return _fail(options, error, "store", FAILED)
-    except OSError as error:
-        return _fail(options, error, "system", FAILED)
     except KeyboardInterrupt:
         return _fail(options, KeyboardInterrupt("interrupted"), "interrupted", INTERRUPTED)
+    except Exception as error:
+        code = UNREACHABLE if isinstance(error, StoreUnreachableError) else FAILED
+        return _fail(options, error, _named(error), code)
     return DONE
+
+
+def _named(error: Exception) -> str:
+    """What `--json` calls an error."""
+    match error:
+        case SyncError():
+            return error.code
+        case StoreUnreachableError():
+            return "unreachable"
+        case StoreError():
+            return "store"
+        case OSError():
+            return "system"
+        case _:
+            return "internal"
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -203,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument(
         "--name", help="the model's name (default: model.toml's, else the folder's)"
     )
-    publish.add_argument("--reason", default="", help="why, for the model's history")
+    publish.add_argument("--reason", type=_text, default="", help="why, for the model's history")
     publish.set_defaults(verb=_publish)
 
     listing = verbs.add_parser(
@@ -216,6 +226,14 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(verb=_list)
     _add_packages(verbs, common)
     return parser
+
+
+def _text(argument: str) -> str:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8 text") from None
+    return argument
 
 
 def _add_packages(verbs: Any, common: argparse.ArgumentParser) -> None:

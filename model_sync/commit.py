@@ -12,6 +12,7 @@ No lock is taken: two writers at once are two links, of which one fails.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -40,12 +41,16 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
     try:
         if durable.link_new(staged, target):
             return True
-    except OSError:
-        if not target.exists():
-            raise
-    won = Refs.parse(target.read_bytes(), str(target)).writer == refs.writer
+        data = target.read_bytes()
+    except OSError as error:
+        try:
+            data = target.read_bytes()
+        except OSError:
+            raise error from None
+    won = Refs.parse(data, str(target)).writer == refs.writer
     if won:
-        durable.sync_folder(target.parent)
+        with contextlib.suppress(OSError):  # it is there, and readers see it
+            durable.sync_folder(target.parent)
     return won
 
 

@@ -44,7 +44,8 @@ def _create(layout: StoreLayout) -> None:
             f"{root} is the root of a file system without a STORE.json: "
             "name a folder in it to make a store there"
         )
-    durable.make_folder(root)
+    if not root.is_dir():
+        durable.make_folder(root)
     strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
     if strangers and not layout.store_json.exists():  # another may have made it meanwhile
         raise StoreUnreachableError(

@@ -6,7 +6,10 @@ set explicitly, whatever the umask: the reader is another user. Source: rename(2
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,15 +29,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, each durable; an existing one is left."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    try:
+    """Make a folder, and those above it that are missing, each with its mode and durable.
+
+    One that is there may be what a crash, or another writer under way, left between its making
+    and its mode: it gets its mode, and its name is made durable, all the same.
+    """
+    if not folder.parent.is_dir():
+        make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
         folder.mkdir()
-    except FileExistsError:
-        return
-    folder.chmod(FOLDER_MODE)
+    found = folder.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if stat.S_IMODE(found.st_mode) != FOLDER_MODE and found.st_uid == os.geteuid():
+        folder.chmod(FOLDER_MODE)
     sync_folder(folder.parent)
 
 

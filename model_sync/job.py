@@ -87,11 +87,11 @@ def _answer(event: Mapping[str, Any]) -> dict[str, Any]:
     if not _REQUEST_ID.fullmatch(request_id):
         raise RequestError(f"request_id {request_id[:64]!r} is not 1 to 64 letters, digits, - or _")
     source = str(event.get("source", ""))
-    label, reason = str(event.get("label") or LATEST), str(event.get("reason", ""))
+    label, reason = check_label(str(event.get("label") or LATEST)), str(event.get("reason", ""))
     progress = _Told(request_id)
     if source.startswith(CONTENTS):
         model = check_model(str(event.get("model", "")))
-        published = _publish_uploaded(model, source, check_label(label), reason, progress)
+        published = _publish_uploaded(model, source, label, reason, progress)
     else:
         published = _publish_prefix(source, event.get("model"), label, reason, progress)
     found = asdict(published)

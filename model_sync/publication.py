@@ -113,11 +113,11 @@ class Publication:
                 if refs and plan.is_noop:
                     break
                 following = self._following(refs, plan, label, reason)
-                if try_commit(self._model, self._staging, following):
+                if self._try_commit(following):
                     refs = following
                     break
                 refs = read_upward(self._model)
-            settle(self._model, self._staging)
+            self._settle()
         finally:
             self._take_back_unnamed()
         return self._published(refs, digest, plan)
@@ -126,7 +126,9 @@ class Publication:
         number = decisions.find_available(refs, digest)
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")
-        preparation = read_preparation(self._layout, self._name, refs.versions[number], RUNTIME)
+        preparation = None
+        with contextlib.suppress(StoreError):  # it is published, whatever reading it again says
+            preparation = read_preparation(self._layout, self._name, refs.versions[number], RUNTIME)
         return Published(
             model=self._name,
             version=number,
@@ -137,6 +139,22 @@ class Publication:
             generation=refs.generation,
             variant=preparation.chosen if preparation else PLAIN,
         )
+
+    def _try_commit(self, following: Refs) -> bool:
+        try:
+            return try_commit(self._model, self._staging, following)
+        except OSError:
+            # Whether the link was made is in doubt, and it may yet appear: what it names must
+            # stay. A folder that nothing names does no harm; a name without its folder would.
+            self._placed.clear()
+            raise
+
+    def _settle(self) -> None:
+        """Settle after a commit: the version is published, so a failure here is not one of it."""
+        try:
+            settle(self._model, self._staging)
+        except (OSError, StoreError) as error:
+            self._progress.step(f"published, but refs.json is not yet the newest: {error}")
 
     def _following(self, refs: Refs | None, plan: PublishPlan, label: str, reason: str) -> Refs:
         """The generation to commit, with everything that it names in place."""
@@ -201,8 +219,8 @@ class Publication:
 
     def _place(self, staged: str, target: Path) -> None:
         if target.name not in self._placed:
-            self._staging.publish(staged, target)
             self._placed[target.name] = target
+            self._staging.publish(staged, target)
 
     def _take_back_unnamed(self) -> None:
         """Remove what is in place and is named by no generation, as after a lost race."""
@@ -212,7 +230,7 @@ class Publication:
             for entry in refs.versions.values() if refs else ():
                 named |= {entry.id, *entry.preparations.values()}
             for name, target in self._placed.items():
-                if name not in named:
+                if name not in named and target.exists():
                     self._staging.take_back(target)
 
 
@@ -221,4 +239,4 @@ def _who() -> str:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in Lambda
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{socket.gethostname()}".encode(errors="replace").decode()

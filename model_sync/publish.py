@@ -54,8 +54,9 @@ def publish(
         raise RecipeError(f"{folder} is no folder: name the folder of a model")
     source = FolderSource(folder)
     recipe = read_recipe(source, name=name, implied_name=folder.resolve().name)
-    _build(recipe, folder, progress)
+    check_label(label)
     layout = open_store(store)
+    _build(recipe, folder, progress)
     return publish_source(source, recipe, layout, progress=progress, label=label, reason=reason)
 
 
@@ -76,7 +77,7 @@ def publish_source(
         settle(layout.model(recipe.name), staging)
         publication = Publication(layout, recipe.name, staging, progress)
         publication.stage(recipe, source)
-        return publication.commit(check_label(label), reason)
+        return publication.commit(label, reason)
 
 
 def _build(recipe: Recipe, folder: Path, progress: Progress) -> None:

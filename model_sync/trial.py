@@ -24,6 +24,9 @@ from model_sync.errors import TrialError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DEADLINE_S: Final = 600
+"""A model that takes longer to load and to answer its golden cases cannot be served."""
+
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _STATUS: Final = Path("/proc/self/status")
 
@@ -35,15 +38,19 @@ def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measur
     """
     # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
     command = [sys.executable, "-B", "-m", "model_sync.trial"]
-    done = subprocess.run(
-        [*command, folder.resolve(), result.resolve(), json.dumps(dict(config))],
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, folder.resolve(), result.resolve(), json.dumps(dict(config))],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TrialError(f"the trial of the model did not end within {DEADLINE_S} s") from None
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise TrialError(f"loading the model ended its process with {name}")

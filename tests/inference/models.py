@@ -77,11 +77,11 @@ def write_gather(folder: Path) -> Path:
     )
 
 
-def write_cast(folder: Path, to: int) -> Path:
-    """Write y = x as another datatype; x is FP32 [-1]."""
+def write_zeros(folder: Path) -> Path:
+    """Write y = x zeros: there may be no memory for so many."""
     return write_graph(
         folder,
-        [helper.make_node("Cast", ["x"], ["y"], to=to)],
-        {"x": (TensorProto.FLOAT, [-1])},
-        {"y": (to, [-1])},
+        [helper.make_node("ConstantOfShape", ["x"], ["y"])],
+        {"x": (TensorProto.INT64, [1])},
+        {"y": (TensorProto.FLOAT, [-1])},
     )

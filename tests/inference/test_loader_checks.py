@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from inference.loader import RUNTIME, LoadedVersion, load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from tests.inference.stores import entry_of, flip_a_byte, publish_folder, refs_of, version_folder
-from tests.tiny_models import write_external_adder
+from tests.tiny_models import adder_request, write_adder, write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +216,15 @@ def test_a_store_that_goes_away_in_the_middle_of_a_load_is_out_of_reach(full: Pa
         load_version(StoreLayout(full), MODEL, 1, entry)
 
 
-def test_golden_cases_and_strangers_are_not_read(full: Path) -> None:
-    folder = version_folder(full, 1, MODEL)
-    os.mkfifo(folder / "stranger")
-    assert load(full).number == 1
+def test_golden_cases_and_strangers_are_not_read(tmp_path: Path) -> None:
+    folder, store = tmp_path / MODEL, tmp_path / "store"
+    write_adder(folder, 1.0)
+    (folder / "golden/one").mkdir(parents=True)
+    (folder / "golden/one/request.json").write_text(json.dumps(adder_request([1.0, 2.0])))
+    output = {"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [2.0, 3.0]}
+    (folder / "golden/one/expected.json").write_text(json.dumps([output]))
+    (folder / "model.toml").write_text('[golden]\nfolder = "golden"\n')
+    publish_folder(store, folder)
+    shutil.rmtree(version_folder(store, 1, MODEL) / "golden")
+    (version_folder(store, 1, MODEL) / "stranger").write_text("not in the manifest")
+    assert load(store).number == 1

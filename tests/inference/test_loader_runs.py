@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from model_store.layout import StoreLayout
 from model_store.preparation import runtime_key
 from model_store.reading import read_version
 from tests.inference.concurrency import at_once
-from tests.inference.models import write_gather, write_reciprocal, write_sum
+from tests.inference.models import write_gather, write_reciprocal, write_sum, write_zeros
 from tests.inference.stores import (
     ADDER,
     STEP,
@@ -75,6 +76,16 @@ def test_without_a_preparation_for_this_runtime_the_plain_form_loads(store: Path
     assert load(store).run({"x": ROW})["y"].tolist() == [[1 + STEP, 2 + STEP]]
 
 
+def test_the_preparations_session_options_are_used(store: Path) -> None:
+    preparation = entry_of(store, 1).preparations[RUNTIME]
+    path = StoreLayout(store).model(ADDER).preparation(preparation) / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["variants"][0]["config"] = {"session.intra_op_thread_affinities": "nonsense"}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(LoadError, match="ONNX Runtime cannot load"):
+        load(store)
+
+
 def test_the_outputs_asked_for_are_run_in_their_order(tmp_path: Path) -> None:
     write_reciprocal(tmp_path / "two")
     loaded = publish_and_load(tmp_path, "two")
@@ -112,6 +123,20 @@ def test_an_index_out_of_range_is_the_callers_fault(tmp_path: Path) -> None:
     with pytest.raises(BadRequestError, match="the model refused the input"):
         loaded.run({"data": data, "x": np.array([7], np.int64)})
     assert loaded.run({"data": data, "x": np.array([2], np.int64)})["y"].tolist() == [0.0]
+
+
+def test_memory_that_is_not_there_is_not_the_callers_fault(tmp_path: Path) -> None:
+    write_zeros(tmp_path / "zeros")
+    loaded = publish_and_load(tmp_path, "zeros")
+    assert loaded.run({"x": np.array([3], np.int64)})["y"].tolist() == [0, 0, 0]
+    with pytest.raises(Exception, match="allocate memory") as caught:
+        loaded.run({"x": np.array([2**50], np.int64)})
+    assert not isinstance(caught.value, BadRequestError)
+
+
+def test_a_mistake_in_calling_the_session_is_not_the_callers_fault(store: Path) -> None:
+    with pytest.raises(ValueError, match="Required inputs"):
+        load(store).run({})
 
 
 def test_a_version_runs_in_several_threads_at_once(store: Path) -> None:
@@ -193,14 +218,16 @@ def test_a_session_option_that_is_not_one_is_refused(store: Path) -> None:
         )  # fmt: skip
 
 
-def test_a_graph_is_checked_wherever_its_manifest_says_that_it_lies(store: Path) -> None:
+@pytest.mark.parametrize("path", ["model.onnx", "golden/model.onnx", "pipeline/model.onnx"])
+def test_a_graph_is_checked_wherever_its_manifest_says_that_it_lies(store: Path, path: str) -> None:
     manifest = manifest_of(store, 1)
     folder = version_folder(store, 1)
     graph = (folder / "source/model.onnx").read_bytes()
     constant, other = np.float32(STEP).tobytes(), np.float32(7).tobytes()
     assert graph.count(constant) == 1
-    (folder / "model.onnx").write_bytes(graph.replace(constant, other))
-    entry = manifest.content.files[0]._replace(path="model.onnx")
-    content = manifest.content._replace(files=(entry,), model_file="model.onnx")
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_bytes(graph.replace(constant, other))
+    entry = manifest.content.files[0]._replace(path=path)
+    content = manifest.content._replace(files=(entry,), model_file=path)
     with pytest.raises((LoadError, DamagedError)):
         load_folder(folder, manifest._replace(content=content), 1, config={})

@@ -101,6 +101,18 @@ def test_after_a_hang_what_is_newest_is_served(
     wait_until(lambda: latest(manager) == 1)
 
 
+def test_a_check_that_ends_late_is_taken_up_without_a_further_call(
+    manager: Manager, store: Path, refs_hang: list[Hang]
+) -> None:
+    assert latest(manager) == 3
+    point_latest(store, 1)
+    hang = Hang(refs_json(store))
+    refs_hang.append(hang)
+    assert latest(manager) == 3
+    hang.release()
+    wait_until(lambda: manager.seen()[ADDER].refs.generation == 4)
+
+
 def test_what_is_cold_is_not_ready_while_the_store_hangs(
     manager: Manager, store: Path, refs_hang: list[Hang]
 ) -> None:

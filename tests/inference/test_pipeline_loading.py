@@ -119,6 +119,18 @@ def encode(outputs, request):
 """
 
 
+def test_what_a_pipeline_imports_from_its_folder_leaves_no_bytecode_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "beside_the_pipeline.py").write_text("ANSWER = 7")
+    code = "import beside_the_pipeline\n" + IDLE.replace("None", "beside_the_pipeline.ANSWER")
+    assert answer(load(code, path=tmp_path / "pipeline.py")) == "7"
+    assert [path.name for path in tmp_path.iterdir()] == ["beside_the_pipeline.py"]
+    del sys.modules["beside_the_pipeline"]
+
+
 def test_two_versions_code_lives_side_by_side() -> None:
     old = load(DATACLASS.format(number=1), name="pipeline_1")
     new = load(DATACLASS.format(number=2), name="pipeline_2")

@@ -67,6 +67,12 @@ def test_an_input_of_any_rank_takes_each() -> None:
         assert parsed.tensors["x"].shape == tuple(shape)
 
 
+def test_an_input_may_have_as_many_sizes_as_an_array_can() -> None:
+    given = tensor(shape=[1] * 64, data=[2.0])
+    parsed = parse_infer_request(request(given), one_input("FP32", ANY_RANK))
+    assert parsed.tensors["x"].shape == (1,) * 64
+
+
 def test_inputs_come_in_the_order_of_the_signature() -> None:
     wanted = signature(("a", "FP32", (-1, 2)), ("b", "FP32", (-1, 2)))
     parsed = parse_infer_request(request(tensor("b"), tensor("a")), wanted)

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from model_store.errors import InvalidNameError, StoreError
+from model_store.errors import InvalidNameError
 from model_store.files import open_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+DEADLINE_S: Final = 20.0
 
 
 @pytest.fixture
@@ -126,14 +130,24 @@ def test_nothing_else_is_opened_and_nothing_stays_open(
 
 
 def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
-    path = folder / _pipe(folder)
-    # Held open for writing too, so that opening it to read cannot wait for ever.
-    keeper = os.open(path, os.O_RDWR)
-    try:
-        with pytest.raises((OSError, StoreError)):
-            open_beneath(folder, path.name).close()
-    finally:
-        os.close(keeper)
+    path = _pipe(folder)
+    refusals: list[int | None] = []
+
+    def read() -> None:
+        try:
+            open_beneath(folder, path).close()
+        except OSError as error:
+            refusals.append(error.errno)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join(DEADLINE_S)
+    waited = reader.is_alive()
+    if waited:
+        os.close(os.open(folder / path, os.O_WRONLY))
+        reader.join()
+    assert not waited
+    assert refusals == [errno.EINVAL]
 
 
 @pytest.mark.parametrize("path", ["../outside/file", "/etc/passwd", "a/../file", "", ".", "a/"])

@@ -23,8 +23,17 @@ def test_folders_are_made_down_to_the_last_each_durable(tmp_path: Path, synced: 
     assert synced.lacking(tmp_path) == [str(tmp_path / "a" / "b" / "c")]
 
 
-def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_that_a_crash_left_without_its_mode_gets_it(
+    tmp_path: Path, synced: Synced
+) -> None:
     (tmp_path / "a").mkdir(mode=0o700)
+    durable.make_folder(tmp_path / "a")
+    assert modes(tmp_path) == {"a": FOLDER}
+    assert synced.lacking(tmp_path) == [str(tmp_path / "a")]
+
+
+def test_a_folder_that_is_as_it_should_be_is_left_as_it_is(tmp_path: Path) -> None:
+    durable.make_folder(tmp_path / "a")
     before = snapshot(tmp_path)
     durable.make_folder(tmp_path / "a")
     assert snapshot(tmp_path) == before

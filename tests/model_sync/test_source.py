@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -12,6 +13,8 @@ from model_sync.source import BLOCK_BYTES, FolderSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+DEADLINE_S: Final = 20.0
 
 
 @pytest.fixture
@@ -120,10 +123,6 @@ def _subfolder(folder: Path) -> None:
     (folder / "it").mkdir()
 
 
-def _pipe(folder: Path) -> None:
-    os.mkfifo(folder / "it")
-
-
 def _socket(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "it"))
@@ -136,7 +135,6 @@ def _socket(folder: Path) -> None:
         (_dangling, "it is missing"),
         (_loop, "it cannot be read"),
         (_subfolder, "it is not a regular file"),
-        (_pipe, "it is not a regular file"),
         (_socket, "it cannot be read"),
     ],
 )
@@ -149,6 +147,27 @@ def test_what_is_no_file_is_refused_and_nothing_stays_open(
         _read(folder, "it")
     assert str(folder) in str(caught.value)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "it")
+    refusals: list[str] = []
+
+    def read() -> None:
+        try:
+            _read(folder, "it")
+        except SourceError as error:
+            refusals.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join(DEADLINE_S)
+    waited = reader.is_alive()
+    if waited:
+        os.close(os.open(folder / "it", os.O_WRONLY))
+        reader.join()
+    assert not waited
+    assert refusals == [f"{folder / 'it'} is not a regular file"]
 
 
 def test_a_device_is_refused() -> None:
