@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from model_store.refs import State
-from tests.inference.models import write_reciprocal, write_sum
+from tests.inference.models import write_reciprocal, write_sum, write_zeros
 from tests.inference.stores import (
     flip_a_byte,
     publish_adder,
@@ -85,5 +85,7 @@ def make_surface(three_versions: Path, store: Path) -> None:
     publish_folder(store, sources / "reciprocal")
     write_sum(sources / "sum")
     publish_folder(store, sources / "sum")
+    write_zeros(sources / "zeros")
+    publish_folder(store, sources / "zeros")
     publish_adder(store, 1.0, name="broken")
     flip_a_byte(version_folder(store, 1, "broken") / "source/model.onnx")

@@ -89,6 +89,15 @@ def test_what_is_warm_goes_on_while_the_store_hangs(
     assert loader.loads == [3]
 
 
+def test_what_is_warm_does_not_wait_as_long_as_what_is_cold(
+    manager: Manager, store: Path, refs_hang: list[Hang], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert latest(manager) == 3
+    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 2 * DEADLINE_S)
+    refs_hang.append(Hang(refs_json(store)))
+    assert in_thread(lambda: latest(manager), "calls").result(DEADLINE_S) == 3
+
+
 def test_after_a_hang_what_is_newest_is_served(
     manager: Manager, store: Path, refs_hang: list[Hang]
 ) -> None:

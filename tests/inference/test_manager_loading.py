@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.bounded import in_thread
 from inference.errors import NotReadyError, RetiredError, UnknownError
 from inference.manager import Manager, Resolved
 from model_store.layout import StoreLayout
 from model_store.refs import State
-from tests.inference.concurrency import at_once, wait_until
+from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 from tests.inference.stores import ADDER, commit, point_latest, set_state
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import FrameType
 
     from tests.inference.concurrency import WatchedLoader
 
@@ -92,6 +96,30 @@ def test_the_last_version_called_by_number_stays_warm_beside_the_labels(
     assert loader.loads == [3, 1, 2]
     manager.resolve(ADDER, 1)  # 2 took its place
     assert loader.loads == [3, 1, 2, 1]
+
+
+def test_a_caller_keeps_the_version_that_it_waited_for_though_it_was_let_go_meanwhile(
+    manager: Manager,
+) -> None:
+    manager.resolve(ADDER)
+    others: list[int] = []
+
+    def overtake(frame: FrameType, event: str, _: object) -> None:
+        waited = frame.f_code is Future.result.__code__ and frame.f_back is not None
+        if event == "return" and waited and not others:
+            caller = frame.f_back
+            if caller is not None and caller.f_code is Manager.resolve.__code__:
+                others.append(0)  # what answers the label lets all others go
+                others[0] = in_thread(
+                    lambda: manager.resolve(ADDER).loaded.number, "overtakes"
+                ).result(DEADLINE_S)
+
+    sys.setprofile(overtake)
+    try:
+        waited_for = manager.resolve(ADDER, 1).loaded.number
+    finally:
+        sys.setprofile(None)
+    assert (others, waited_for) == ([3], 1)
 
 
 def test_a_version_let_go_gives_its_memory_back(manager: Manager) -> None:

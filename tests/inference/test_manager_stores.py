@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,23 @@ def test_another_store_at_the_same_path_starts_over(
     assert latest(manager) == 1
     assert manager.seen()[ADDER].refs.generation == 1
     assert loader.loads == [3, 1]
+
+
+def test_a_store_restored_from_an_older_copy_starts_over(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    copy = store.with_name("copy")
+    shutil.copytree(store, copy)
+    point_latest(store, 1)
+    assert latest(manager) == 1
+    # Restoring gives the store an id of its own; the model is the same one, at an older state.
+    shutil.rmtree(store)
+    copy.rename(store)
+    store_json = json.loads((store / "STORE.json").read_bytes())
+    (store / "STORE.json").unlink()
+    (store / "STORE.json").write_text(json.dumps(store_json | {"id": "restored"}))
+    assert latest(manager) == 3
+    assert loader.loads == [1, 3]
 
 
 def test_a_model_made_anew_under_its_name_starts_over(manager: Manager, store: Path) -> None:

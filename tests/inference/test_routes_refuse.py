@@ -119,6 +119,13 @@ def test_a_shape_that_no_array_has_is_refused(surface: Application) -> None:
     assert answer.status == 400
 
 
+def test_an_error_that_nobody_foresaw_is_not_shown(surface: Application) -> None:
+    x = {"name": "x", "shape": [1], "datatype": "INT64", "data": [2**50]}
+    answer = infer(surface, {"inputs": [x]}, model="zeros")  # more zeros than there is memory
+    assert answer.status == 500
+    assert answer.error == "an internal error: the log has its cause"
+
+
 @pytest.mark.parametrize("path", ["/a\nb", "/v2/models/a\nb", "/v2/models/adder/versions/a\nb"])
 def test_a_line_break_in_the_path_is_none_in_the_refusal(surface: Application, path: str) -> None:
     answer = send(surface, http_event("GET", path))
