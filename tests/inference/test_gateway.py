@@ -149,8 +149,9 @@ def test_an_answer_is_written_as_it_is(answer: dict[str, Any], expected: tuple[i
 def test_an_answers_headers_are_written_in_lower_case() -> None:
     answer = {"statusCode": 200, "body": "", "headers": {"Coldpress-Version": 3, "X": "y"}}
     sent = request(Gateway(Recorder(answer), threads=1), body(b""))
-    assert sent.headers.pop("coldpress-request-id")
-    assert sent.headers == {"coldpress-version": "3", "x": "y", "content-length": "0"}
+    headers = dict(sent.headers)
+    assert headers.pop("coldpress-request-id")
+    assert headers == {"coldpress-version": "3", "x": "y", "content-length": "0"}
 
 
 def test_a_handler_that_fails_is_an_answer_without_its_reason() -> None:
