@@ -55,6 +55,12 @@ predict: install ## One prediction without a server (MODEL=magika FILE=README.md
 	@test -n "$(FILE)" || { echo "name the input: make predict MODEL=$(MODEL) FILE=README.md" >&2; exit 2; }
 	@$(BIN)/python -m inference predict "$(MODEL)" "$(FILE)" --store "$(STORE)"
 
+.PHONY: batch
+batch: install ## Answer a folder of inputs (MODEL=magika INPUT=dir OUTPUT=dir)
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || \
+		{ echo "name the folders: make batch MODEL=$(MODEL) INPUT=dir OUTPUT=dir" >&2; exit 2; }
+	@$(BIN)/python -m inference batch "$(MODEL)" "$(INPUT)" "$(OUTPUT)" --store "$(STORE)"
+
 .PHONY: test
 test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from inference.batch_command import add_command
 from inference.errors import ServingError
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
@@ -162,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("model", metavar="NAME", help="the model's name")
     predict.add_argument("file", type=Path, metavar="FILE", help="the input")
     predict.set_defaults(command=_predict, default_model=None)
+
+    add_command(commands, common)
     return parser
 
 

@@ -1,0 +1,130 @@
+"""Buckets on the S3 server, the events that S3 would send of them, and who gets them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from inference.batch_handler import BatchHandler
+from inference.batch_settings import BatchSettings
+from inference.settings import Settings
+
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+
+
+def event_file(name: str) -> dict[str, Any]:
+    """Read one of tests/events/."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return event
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Two buckets, and the client that made them."""
+
+    s3: Any
+    inputs: str
+    outputs: str
+
+    def empty(self) -> None:
+        """Delete all objects; in a bucket with versions these stay, as they do on S3."""
+        for bucket in (self.inputs, self.outputs):
+            for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+                self.s3.delete_object(Bucket=bucket, Key=each["Key"])
+            for each in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+                place = {"Key": each["Key"], "UploadId": each["UploadId"]}
+                self.s3.abort_multipart_upload(Bucket=bucket, **place)
+
+    def put(self, key: str, body: bytes) -> dict[str, Any]:
+        """Put an input, and return the record that S3 would send of it."""
+        put = self.s3.put_object(Bucket=self.inputs, Key=key, Body=body)
+        return self.record(key, tag=put["ETag"], version_id=put.get("VersionId"))
+
+    def record(
+        self, key: str, *, tag: str | None = None, version_id: str | None = None
+    ) -> dict[str, Any]:
+        """The event file's record, about an object of the input bucket."""
+        record: dict[str, Any] = event_file("s3_object_created")["Records"][0]
+        record["s3"]["bucket"]["name"] = self.inputs
+        found = record["s3"]["object"]
+        for name in ("versionId", "eTag"):
+            del found[name]
+        found["key"] = quote_plus(key, safe="/")
+        if tag:
+            found["eTag"] = tag.strip('"')
+        if version_id:
+            found["versionId"] = version_id
+        return record
+
+    def output(self, key: str) -> bytes:
+        """Read an output."""
+        body: bytes = self.s3.get_object(Bucket=self.outputs, Key=key)["Body"].read()
+        return body
+
+    def output_keys(self) -> list[str]:
+        """The outputs that there are, at most 1,000."""
+        found = self.s3.list_objects_v2(Bucket=self.outputs).get("Contents", [])
+        return [each["Key"] for each in found]
+
+    def unfinished_uploads(self) -> list[str]:
+        """The keys of multipart uploads of outputs that were neither completed nor aborted."""
+        found = self.s3.list_multipart_uploads(Bucket=self.outputs).get("Uploads", [])
+        return [each["Key"] for each in found]
+
+    def everything(self) -> dict[str, bytes]:
+        """All outputs; of the summaries, all but their durations."""
+        return {key: without_durations(key, self.output(key)) for key in self.output_keys()}
+
+
+def make_buckets(s3: Any, name: str) -> Buckets:
+    """Make two buckets."""
+    made = Buckets(s3, f"{name}-in", f"{name}-out")
+    for bucket in (made.inputs, made.outputs):
+        s3.create_bucket(Bucket=bucket)
+    return made
+
+
+def without_durations(key: str, data: bytes) -> bytes:
+    """An output without what is exempt from reproducibility."""
+    if not key.endswith(".summary.json"):
+        return data
+    summary = json.loads(data)
+    assert set(summary.pop("durations_ms")) == {"answering", "total"}
+    return json.dumps(summary).encode()
+
+
+def message(*records: dict[str, Any], body: str | None = None, number: int = 1) -> dict[str, Any]:
+    """The event file's SQS message, with these S3 records, or with any body."""
+    found: dict[str, Any] = event_file("sqs_s3_object_created")["Records"][0]
+    found["messageId"] = f"message-{number}"
+    found["body"] = json.dumps({"Records": list(records)}) if body is None else body
+    return found
+
+
+def sqs_event(*messages: dict[str, Any]) -> dict[str, Any]:
+    """What the queue's event source mapping hands to the function."""
+    return {"Records": list(messages)}
+
+
+def handler_of(store: Path, buckets: Buckets) -> BatchHandler:
+    """A batch function's handler that reads refs anew for every object."""
+    return BatchHandler(BatchSettings(Settings(store, ref_ttl_s=0.0), buckets.outputs), buckets.s3)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What of Lambda's context object the batch function reads."""
+
+    left_ms: int = 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left_ms
+
+
+def failed_messages(answer: dict[str, Any]) -> list[str]:
+    """The messages that an answer sends back to the queue."""
+    assert set(answer) == {"batchItemFailures"}
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
