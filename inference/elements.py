@@ -96,9 +96,7 @@ def _convert(flat: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if not flat:
         return np.empty(0, dtype)
     if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        if min(flat) < limits.min or max(flat) > limits.max:
-            raise OverflowError
+        return _convert_integers(flat, dtype)
     if dtype.kind == "O":
         "".join(flat).encode()
     if dtype.kind != "f":
@@ -109,3 +107,16 @@ def _convert(flat: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if not np.isfinite(array).all():
         raise OverflowError
     return array
+
+
+def _convert_integers(flat: list[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    limits = np.iinfo(dtype)
+    try:
+        wide = np.array(flat, np.int64)
+        low, high = int(wide.min()), int(wide.max())
+    except OverflowError:  # some do not fit 64 bits with a sign: Python's own integers do
+        low, high = min(flat), max(flat)
+        wide = np.array(flat, np.object_)
+    if low < limits.min or high > limits.max:
+        raise OverflowError
+    return wide.astype(dtype)

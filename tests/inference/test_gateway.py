@@ -154,13 +154,19 @@ def test_an_answers_headers_are_written_in_lower_case() -> None:
     assert headers == {"coldpress-version": "3", "x": "y", "content-length": "0"}
 
 
-def test_a_handler_that_fails_is_an_answer_without_its_reason() -> None:
+def test_a_handler_that_fails_is_an_answer_without_its_reason_which_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def fail(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         raise RuntimeError("a secret")
 
     sent = request(Gateway(fail, threads=1), body(b""))
     assert sent.status == 500
     assert json.loads(sent.body) == {"error": "an internal error: the log has its cause"}
+    (record,) = caplog.records
+    assert record.message == "the handler failed"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "a secret"
 
 
 def test_a_body_that_cannot_fit_is_refused_and_read_no_further() -> None:

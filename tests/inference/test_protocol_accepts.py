@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,12 @@ def test_an_input_of_any_rank_takes_each() -> None:
         assert parsed.tensors["x"].shape == tuple(shape)
 
 
-def test_an_input_may_have_as_many_sizes_as_an_array_can() -> None:
-    given = tensor(shape=[1] * 64, data=[2.0])
+NESTED_64_DEEP = reduce(lambda inner, _: [inner], range(64), 2.0)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize("data", [[2.0], NESTED_64_DEEP], ids=["flat", "nested"])
+def test_an_input_may_have_as_many_sizes_as_an_array_can(data: Any) -> None:
+    given = tensor(shape=[1] * 64, data=data)
     parsed = parse_infer_request(request(given), one_input("FP32", ANY_RANK))
     assert parsed.tensors["x"].shape == (1,) * 64
 
