@@ -44,7 +44,7 @@ from model_sync.listing import list_published
 from model_sync.publication import Publication, Published
 from model_sync.publish import publish_source
 from model_sync.recipe import RECIPE, read_recipe
-from model_sync.s3_source import S3Source, parse_s3_url
+from model_sync.s3_source import S3Source, explained, parse_s3_url
 from model_sync.staging import Staging
 from model_sync.uploads import CONTENTS, UploadedContents
 
@@ -60,7 +60,7 @@ _TELL_EVERY_S: Final = 1.0
 settings: Final = JobSettings.from_environ(os.environ)
 logger: Final = Logger(service="coldpress")
 _s3: Final = boto3.client("s3")
-_processor: Final = BatchProcessor(event_type=EventType.SQS)
+_processor: Final = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> Any:
@@ -134,7 +134,7 @@ def _take_up(record: SQSRecord) -> None:
         published = _publish_prefix(
             url, None, LATEST, f"{RECIPE} arrived at {url}", _Told(record.message_id)
         )
-        logger.info("published", **asdict(published))
+        logger.info("published", published=asdict(published))
 
 
 class _Told:
@@ -158,9 +158,10 @@ class _Told:
     def _tell(self) -> None:
         self._told_at = time.monotonic()
         told = {"step": self._what, "done_bytes": self._done, "total_bytes": self._total}
-        _s3.put_object(
-            Bucket=settings.models_bucket,
-            Key=self._key,
-            Body=json.dumps(told).encode(),
-            ContentType="application/json",
-        )
+        with explained(f"s3://{settings.models_bucket}/{self._key}"):
+            _s3.put_object(
+                Bucket=settings.models_bucket,
+                Key=self._key,
+                Body=json.dumps(told).encode(),
+                ContentType="application/json",
+            )

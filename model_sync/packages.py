@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ def publish_wheels(
         staged = staging.path(_SET)
         progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
         for wheel in wheels:
-            _unpack(wheel, staged, scratch=staging.path("scratch"))
+            _unpack(wheel, staged, scratch=staging.path(f"scratch/{wheel.name}"))
             progress.advance(wheel.stat().st_size)
         entries = _seal_files(staged / SITE_PACKAGES, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
@@ -146,7 +147,7 @@ def _unpack(wheel: Path, folder: Path, scratch: Path) -> None:
             install(source, destination, additional_metadata={"INSTALLER": b"coldpress\n"})
     except InvalidNameError as error:
         raise PackagesError(f"{wheel.name} writes outside its folder: {error}") from error
-    except (InstallerError, ValueError, OSError) as error:
+    except (InstallerError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise PackagesError(f"{wheel.name} cannot be unpacked: {error}") from error
 
 

@@ -12,8 +12,13 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.exceptions import (  # type: ignore[import-untyped]
+    RetriesExceededError,
+    S3DownloadFailedError,
+)
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
@@ -64,7 +69,7 @@ class S3Source:
     @property
     def name(self) -> str:
         """The prefix's address."""
-        return f"s3://{self._bucket}/{self._prefix.rstrip('/')}"
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def files(self, below: str = ".") -> tuple[str, ...]:
         """The paths of all objects below a folder, sorted, hidden ones and markers left out."""
@@ -144,7 +149,9 @@ def explained(address: str) -> Iterator[None]:
         if code in {"412", "PreconditionFailed"}:
             raise SourceError(f"{address} changed while it was read: publish again") from error
         raise SourceError(f"{address} cannot be read: {error}") from error
-    except BotoCoreError as error:
+    except S3DownloadFailedError as error:  # a later part was another object's
+        raise SourceError(f"{address} changed while it was read: publish again") from error
+    except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
         raise SourceError(f"{address} cannot be read: {error}") from error
 
 

@@ -15,6 +15,7 @@ from boto3.s3.transfer import TransferConfig
 
 from model_store import documents
 from model_store.documents import FORMAT
+from model_store.errors import DamagedError
 from model_store.version import VersionContent
 from model_sync.errors import MissingError, SourceError
 from model_sync.s3_source import PART_BYTES, S3Source, explained
@@ -98,9 +99,12 @@ def _read_contents(bucket: S3Source, key: str) -> VersionContent:
         raise SourceError(f"{bucket.name}/{key} is larger than {_MOST_BYTES} bytes")
     blocks: list[bytes] = []
     bucket.copy(key, blocks.append)
-    fields = documents.open_document(b"".join(blocks), f"{bucket.name}/{key}")
-    content = VersionContent.from_fields(fields)
-    fields.done()
+    try:
+        fields = documents.open_document(b"".join(blocks), f"{bucket.name}/{key}")
+        content = VersionContent.from_fields(fields)
+        fields.done()
+    except DamagedError as error:  # what was sent is wrong, not the store
+        raise SourceError(str(error)) from error
     if key != f"{CONTENTS}{content.digest.hex}.json":
         raise SourceError(f"{bucket.name}/{key} is damaged: its name does not follow from it")
     return content

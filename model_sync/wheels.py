@@ -61,8 +61,7 @@ def _reason(stderr: str) -> str:
     if mismatch:
         package = next((line for line in lines if "(from -r" in line), "a wheel")
         return f"a wheel does not match its hash: {package.split(' from ')[0]}"
-    unpinned = next((line for line in lines if "Hashes are required" in line), None)
-    if unpinned:
+    if any("Hashes are required" in line or "pinned with ==" in line for line in lines):
         return "every requirement needs a pinned version and its hashes (uv pip compile makes them)"
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")

@@ -1,0 +1,103 @@
+"""pip gets what is pinned, for the target, or says in one line why it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model_store.package_set import Target
+from model_sync.errors import PackagesError
+from model_sync.packages import publish_packages
+from model_sync.progress import Silent
+from model_sync.wheels import download_wheels
+from tests.packages.tiny_wheels import write_requirements, write_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.layout import StoreLayout
+
+TARGET = Target("3.11", "x86_64-manylinux_2_28")
+
+
+def refusal(requirements: Path, layout: StoreLayout, target: Target = TARGET) -> str:
+    """What a publication is refused with, which leaves nothing behind."""
+    with pytest.raises(PackagesError) as caught:
+        publish_packages(requirements, layout, target, Silent())
+    assert "\n" not in str(caught.value)
+    assert not layout.packages.exists()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "platform", "fits"),
+    [
+        ("cp311-cp311-manylinux_2_28_x86_64", "x86_64-manylinux_2_28", True),
+        ("cp311-cp311-manylinux_2_17_x86_64", "x86_64-manylinux_2_28", True),
+        ("cp311-cp311-manylinux2014_aarch64", "aarch64-manylinux_2_28", True),
+        ("cp38-abi3-manylinux_2_28_x86_64", "x86_64-manylinux_2_28", True),
+        ("cp311-cp311-manylinux_2_34_x86_64", "x86_64-manylinux_2_28", False),
+        ("cp311-cp311-manylinux_2_28_aarch64", "x86_64-manylinux_2_28", False),
+        ("cp312-cp312-manylinux_2_28_x86_64", "x86_64-manylinux_2_28", False),
+    ],
+)
+def test_a_wheel_is_taken_if_it_runs_on_the_target(
+    wheels: Path, tmp_path: Path, tag: str, platform: str, fits: bool
+) -> None:
+    wheel = write_wheel(wheels, "native", tag=tag)
+    pinned, taken = write_requirements(tmp_path / "pins.txt", wheel), tmp_path / "taken"
+    taken.mkdir()
+    if fits:
+        (got,) = download_wheels(pinned, Target("3.11", platform), taken)
+        assert got.read_bytes() == wheel.read_bytes()
+    else:
+        with pytest.raises(PackagesError, match=r"No matching distribution found for native==1\.0"):
+            download_wheels(pinned, Target("3.11", platform), taken)
+
+
+def test_a_missing_wheel_is_named_with_its_target(
+    layout: StoreLayout, wheels: Path, tmp_path: Path
+) -> None:
+    wheel = write_wheel(wheels, "native", tag="cp312-cp312-manylinux_2_28_x86_64")
+    message = refusal(write_requirements(tmp_path / "pins.txt", wheel), layout)
+    assert message.startswith(f"{tmp_path / 'pins.txt'}: No matching distribution found for native")
+    assert message.endswith("(for Python 3.11 on x86_64-manylinux_2_28)")
+
+
+def test_a_wheel_that_is_another_than_was_pinned_is_refused(
+    layout: StoreLayout, wheels: Path, tmp_path: Path
+) -> None:
+    pinned = write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "alpha"))
+    write_wheel(wheels, "alpha", files={"alpha.py": "changed = True\n"})
+    message = refusal(pinned, layout)
+    assert f"{pinned}: a wheel does not match its hash: alpha==1.0" in message
+
+
+def test_a_requirement_without_hash_or_version_is_refused(
+    layout: StoreLayout, wheels: Path, tmp_path: Path
+) -> None:
+    wheel = write_wheel(wheels, "alpha")
+    pins = write_requirements(tmp_path / "pins.txt", wheel)
+    for text in ("alpha==1.0\n", "alpha\n", pins.read_text().replace("==1.0", ">=1.0")):
+        pins.write_text(text)
+        message = refusal(pins, layout)
+        assert "every requirement needs a pinned version and its hashes" in message
+
+
+def test_a_requirements_file_that_is_not_there_is_named(
+    layout: StoreLayout, tmp_path: Path
+) -> None:
+    message = refusal(tmp_path / "pins.txt", layout)
+    assert message == f"{tmp_path / 'pins.txt'} is missing: name a requirements file"
+
+
+@pytest.mark.parametrize(
+    "platform", ["", "linux", "x86_64", "x86_64-manylinux2014", "riscv-manylinux_2_28"]
+)
+def test_what_is_no_platform_is_refused(
+    layout: StoreLayout, wheels: Path, tmp_path: Path, platform: str
+) -> None:
+    pinned = write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "alpha"))
+    message = refusal(pinned, layout, Target("3.11", platform))
+    assert message.startswith(f"{platform!r} is no platform: expected one like x86_64-manylinux")

@@ -1,0 +1,97 @@
+"""A bucket, a model's folder to put into it, and the messages that a queue would bring of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import numpy as np
+
+from tests.tiny_models import write_external_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket, and the client that made it."""
+
+    s3: Any
+    name: str
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return body
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """At most 1,000 keys, sorted."""
+        found = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [each["Key"] for each in found]
+
+    def put_folder(self, folder: Path, prefix: str) -> str:
+        """Put all files of a folder below a prefix, in several parts if large; its address."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
+                self.s3.upload_file(str(path), self.name, key)
+        return f"s3://{self.name}/{prefix}/"
+
+    @contextlib.contextmanager
+    def puts(self) -> Iterator[list[str]]:
+        """The keys that are put through the client meanwhile."""
+        keys: list[str] = []
+
+        def note(params: dict[str, Any], **_: Any) -> None:
+            keys.append(params["Key"])
+
+        events = self.s3.meta.events
+        events.register("provide-client-params.s3.PutObject", note)
+        try:
+            yield keys
+        finally:
+            events.unregister("provide-client-params.s3.PutObject", note)
+
+
+def write_model(folder: Path, *, constant: float = 1.0, width: int = 2) -> Path:
+    """An adder with a recipe, external data of 4 * width bytes, and a golden case if it is small.
+
+    The constants rise, so that data whose parts changed places would not pass.
+    """
+    write_external_adder(folder, np.arange(width) + constant, "constants.bin")
+    recipe = '[model]\nfile = "model.onnx"\n'
+    if width <= 16:
+        tensor = {"shape": [1, width], "datatype": "FP32"}
+        case = folder / "golden" / "zeros"
+        case.mkdir(parents=True, exist_ok=True)
+        zeros = {"name": "x", **tensor, "data": [0.0] * width}
+        (case / "request.json").write_text(json.dumps({"inputs": [zeros]}))
+        answer = {"name": "y", **tensor, "data": [constant + n for n in range(width)]}
+        (case / "expected.json").write_text(json.dumps({"outputs": [answer]}))
+        recipe += '[golden]\nfolder = "golden"\n'
+    (folder / "model.toml").write_text(recipe)
+    return folder
+
+
+def event_file(name: str) -> dict[str, Any]:
+    """Read one of tests/events/."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return event
+
+
+def arrived(bucket: Bucket, key: str, *, number: int = 1) -> dict[str, Any]:
+    """The event file's message, about an object of a bucket."""
+    message: dict[str, Any] = event_file("sqs_s3_object_created")["Records"][0]
+    body = json.loads(message["body"])
+    body["Records"][0]["s3"]["bucket"]["name"] = bucket.name
+    body["Records"][0]["s3"]["object"]["key"] = quote_plus(key, safe="/")
+    return {**message, "messageId": f"message-{number}", "body": json.dumps(body)}

@@ -1,0 +1,116 @@
+"""Contents go up once, by digest, and come down only as what they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_store.digests import Digest
+from model_sync.contents import stage_contents
+from model_sync.errors import SourceError
+from model_sync.progress import Silent
+from model_sync.recipe import read_recipe
+from model_sync.source import FolderSource
+from model_sync.uploads import BLOBS, UploadedContents, upload_contents
+from tests.sync_from_s3.buckets import Bucket, write_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.version import VersionContent
+
+
+def stage(folder: Path, staged: Path) -> VersionContent:
+    source = FolderSource(folder)
+    staged.mkdir()
+    return stage_contents(read_recipe(source, implied_name="adder"), source, staged, Silent())
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> VersionContent:
+    return stage(write_model(tmp_path / "adder"), tmp_path / "staged")
+
+
+@pytest.fixture
+def key(bucket: Bucket, content: VersionContent, tmp_path: Path) -> str:
+    return upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+
+
+def test_what_was_uploaded_is_what_was_staged(
+    bucket: Bucket, content: VersionContent, key: str
+) -> None:
+    uploaded = UploadedContents(bucket.s3, bucket.name, key)
+    assert uploaded.name == f"s3://{bucket.name}/{key}"
+    assert uploaded.content == content
+    for entry in content.files:
+        blocks: list[bytes] = []
+        uploaded.copy(entry.path, blocks.append)
+        assert uploaded.size_bytes(entry.path) == entry.size_bytes
+        assert Digest.of_bytes(b"".join(blocks)) == entry.digest
+    assert uploaded.files("golden") == tuple(
+        entry.path for entry in content.files if entry.path.startswith("golden/")
+    )
+
+
+def test_only_what_the_bucket_lacks_is_uploaded(
+    bucket: Bucket, content: VersionContent, key: str, tmp_path: Path
+) -> None:
+    with bucket.puts() as puts:
+        upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    assert puts == [key]
+    other = stage(write_model(tmp_path / "adder", constant=2.0), tmp_path / "other")
+    changed = {entry.digest.hex for entry in set(other.files) - set(content.files)}
+    with bucket.puts() as puts:
+        key = upload_contents(bucket.s3, bucket.name, other, tmp_path / "other", Silent())
+    assert len(changed) == 2, "the constants and the right answer"
+    assert set(puts[:-1]) == {BLOBS + digest for digest in changed}
+    assert puts[-1] == key, "contents come last"
+
+
+def test_an_upload_that_the_server_refuses_is_one_line(
+    bucket: Bucket, content: VersionContent, tmp_path: Path
+) -> None:
+    events = bucket.s3.meta.events
+
+    def spoil(params: dict[str, Any], **_: Any) -> None:
+        params["headers"]["x-amz-checksum-sha256"] = "AAAA"
+
+    events.register("before-call.s3.PutObject", spoil)
+    try:
+        with pytest.raises(SourceError, match=rf"^s3://{bucket.name}/blobs/") as caught:
+            upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    finally:
+        events.unregister("before-call.s3.PutObject", spoil)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["blobs/x", "contents.json", "contents/../secret.json"])
+def test_a_key_that_names_no_contents_is_refused(bucket: Bucket, key: str) -> None:
+    with pytest.raises(SourceError, match=r"names no contents|is refused"):
+        UploadedContents(bucket.s3, bucket.name, key)
+
+
+def test_contents_whose_name_does_not_follow_from_them_are_refused(
+    bucket: Bucket, key: str
+) -> None:
+    other = f"contents/{'0' * 64}.json"
+    bucket.put(other, bucket.get(key))
+    with pytest.raises(SourceError, match=rf"^s3://{bucket.name}/{other} is damaged"):
+        UploadedContents(bucket.s3, bucket.name, other)
+
+
+def test_contents_that_are_no_document_are_refused(bucket: Bucket, key: str) -> None:
+    bucket.put(key, b"{")
+    with pytest.raises(SourceError, match=rf"^s3://{bucket.name}/{key} is not a JSON document"):
+        UploadedContents(bucket.s3, bucket.name, key)
+
+
+def test_a_file_whose_bytes_are_gone_is_named(
+    bucket: Bucket, content: VersionContent, key: str
+) -> None:
+    uploaded = UploadedContents(bucket.s3, bucket.name, key)
+    gone = content.files[0]
+    bucket.s3.delete_object(Bucket=bucket.name, Key=BLOBS + gone.digest.hex)
+    with pytest.raises(SourceError, match=f"names '{gone.path}', whose bytes are gone"):
+        uploaded.copy(gone.path, lambda _: None)
