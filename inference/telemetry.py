@@ -22,7 +22,7 @@ SERVICE: Final = "coldpress"
 logger: Final = Logger(service=SERVICE)
 
 _threads: Final = threading.local()
-_writing: Final = threading.Lock()
+_handler: Final = logger.registered_handler
 
 
 def count_call(model: str, status: int, duration_ms: float) -> None:
@@ -54,8 +54,12 @@ def _report(model: str, *values: tuple[str, MetricUnit, float]) -> None:
     metrics.add_dimension("model", model)
     for name, unit, value in values:
         metrics.add_metric(name, unit, value)
-    # Powertools' own print is two writes, between which other threads' lines would come.
+    # Powertools' own print is two writes, between which other threads' lines would come; and the
+    # logger writes to the same stream, which is safe in one thread at a time only.
     line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
     metrics.clear_metrics()
-    with _writing:
+    _handler.acquire()
+    try:
         sys.stdout.write(line + "\n")
+    finally:
+        _handler.release()

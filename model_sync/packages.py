@@ -71,8 +71,7 @@ def publish_wheels(
     empty = PackageSetManifest(target, described, 0, 0, Digest.of_bytes(b""), now())
     folder = layout.package_set(empty.digest)
     if (folder / MANIFEST).exists():
-        path = folder / MANIFEST
-        return PackageSetManifest.parse(path.read_bytes(), str(path)), False
+        return _published(folder), False
     with Staging(layout) as staging:
         staged = staging.path(_SET)
         progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
@@ -94,7 +93,7 @@ def publish_wheels(
             # Another publisher of the same set was first: its set is this set.
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise
-            return manifest, False
+            return _published(folder), False
     return manifest, True
 
 
@@ -103,8 +102,12 @@ def list_packages(layout: StoreLayout) -> list[dict[str, Any]]:
     if not layout.packages.is_dir():
         return []
     paths = sorted(layout.packages.glob(f"*/{MANIFEST}"))
-    manifests = [PackageSetManifest.parse(path.read_bytes(), str(path)) for path in paths]
-    return [describe_packages(manifest) for manifest in manifests]
+    return [describe_packages(_published(path.parent)) for path in paths]
+
+
+def _published(folder: Path) -> PackageSetManifest:
+    path = folder / MANIFEST
+    return PackageSetManifest.parse(path.read_bytes(), str(path))
 
 
 def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
