@@ -65,6 +65,11 @@ batch: install ## Answer a folder of inputs (MODEL=magika INPUT=dir OUTPUT=dir)
 test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
+.PHONY: test-infra
+test-infra: $(VENV)/dev.stamp ## Install what the CDK app needs and test it (not part of `test`)
+	@$(PIP_INSTALL) -r requirements/infra.txt
+	@$(BIN)/python -m pytest -o addopts="" --import-mode=importlib tests/infra -m "not slow" -o markers="slow: builds real layers"
+
 .PHONY: check
 check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
 	@$(BIN)/ruff format --check .

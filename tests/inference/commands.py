@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from inference.bounded import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Server:
 
     def wait(self) -> Ended:
         assert self._process.stdout is not None
-        rest = self._process.stdout.read()
+        rest = in_thread(self._process.stdout.read, "reads").result(DEADLINE_S)
         code = self._process.wait(DEADLINE_S)
         return Ended(code, self.first_line + rest, self.err)
 
@@ -94,8 +95,7 @@ class Server:
 
     def _readline(self) -> str:
         assert self._process.stdout is not None
-        # A process that fails closes its stdout, so this never waits for ever.
-        line = self._process.stdout.readline()
+        line = in_thread(self._process.stdout.readline, "reads").result(DEADLINE_S)
         assert line.startswith(READY), f"{line!r}\n{self.err}"
         return line
 

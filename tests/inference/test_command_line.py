@@ -92,6 +92,14 @@ def test_debug_shows_where_a_command_failed(surface_store: Path, tmp_path: Path)
     assert ended.out == ""
 
 
+def test_debug_shows_what_is_logged(surface_store: Path, file: Path) -> None:
+    for flags, shown in ([], False), (["--debug"], True):
+        ended = run("predict", "broken", file, "--store", surface_store, *flags)
+        assert ended.code == 1
+        assert ("a version failed to load" in ended.err) == shown
+        assert ended.out == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("REF_TTL_S", "soon"), ("REF_TTL_S", "-1"), ("DEFAULT_MODEL", "No Such")]
 )

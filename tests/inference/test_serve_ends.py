@@ -119,6 +119,21 @@ def test_a_port_of_ones_own_is_served(three_versions: Path, tmp_path: Path) -> N
         assert httpx.get(f"{server.url}/v2", trust_env=False).status_code == 200
 
 
+def test_a_port_may_be_served_again_as_soon_as_it_is_free(
+    three_versions: Path, tmp_path: Path
+) -> None:
+    port = "0"
+    for turn in ("first", "second"):
+        arguments = ("--store", three_versions, "--port", port)
+        with serving(tmp_path / turn, *arguments) as server:
+            # Whoever closes a connection first remembers it for a minute: here, the server.
+            closing = {"connection": "close"}
+            answer = httpx.get(f"{server.url}/v2", headers=closing, trust_env=False)
+            assert answer.status_code == 200
+            port = str(httpx.URL(server.url).port)
+            assert server.end().code == 0
+
+
 def test_it_listens_on_this_machine_only(three_versions: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "stderr", "--store", three_versions) as server:
         port = httpx.URL(server.url).port

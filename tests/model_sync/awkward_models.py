@@ -157,6 +157,30 @@ def write_function(path: Path, tensor: onnx.TensorProto) -> Path:
     )
 
 
+def write_list_of_tensors(path: Path, tensor: onnx.TensorProto) -> Path:
+    """y = a node of someone's own, which holds the tensor in a list."""
+    node = helper.make_node("Own", ["x"], ["y"], domain="own", held=[tensor])
+    return write(path, [node], opsets=[helper.make_opsetid("own", 1)])
+
+
+def write_list_of_graphs(path: Path, tensor: onnx.TensorProto) -> Path:
+    """y = a node of someone's own, which holds graphs in a list, the tensor in the last."""
+    graphs = [
+        helper.make_graph([], "empty", [], []),
+        helper.make_graph([], "holder", [], [], [tensor]),
+    ]
+    node = helper.make_node("Own", ["x"], ["y"], domain="own", held=graphs)
+    return write(path, [node], opsets=[helper.make_opsetid("own", 1)])
+
+
+def write_sparse(path: Path, tensor: onnx.TensorProto) -> Path:
+    """y = a sparse tensor, whose values are the tensor."""
+    indices = numpy_helper.from_array(np.array([0, 2], np.int64), "indices")
+    sparse = helper.make_sparse_tensor(tensor, indices, [3])
+    node = helper.make_node("Identity", [tensor.name], ["y"])
+    return write(path, [node], outputs=[value("y", [3])], sparse=[sparse])
+
+
 def write_zipmap(path: Path) -> Path:
     """A classifier as scikit-learn's converter exports it: a sequence of maps comes out."""
     output = helper.make_value_info(

@@ -47,6 +47,7 @@ def test_a_script_may_lie_in_a_folder_of_its_own(tmp_path: Path) -> None:
     assert missing_outputs(tmp_path, BUILD) == ()
 
 
+@pytest.mark.usefixtures("typed")
 def test_a_script_runs_in_the_models_folder_with_this_python_and_nothing_to_read(
     tmp_path: Path,
 ) -> None:

@@ -231,3 +231,16 @@ def test_a_store_that_cannot_be_reached_is_exit_code_3(tmp_path: Path) -> None:
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"error: there is no store at {tmp_path}")
     assert len(done.err.splitlines()) == 1
+
+
+def test_what_nobody_thought_of_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--store", "no\0path", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {"error": {"code": "internal", "message": "embedded null byte"}}
+
+
+def test_a_reason_that_no_file_can_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["publish", "adder", "--reason", "\udcff"])
+    assert "is not UTF-8 text" in capsys.readouterr().err

@@ -95,12 +95,17 @@ def _link_that_fails(code: int, *, after: bool) -> Link:
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EEXIST])
 def test_an_answer_that_was_lost_is_settled_by_the_writers_id(
-    model: ModelLayout, staging: Staging, monkeypatch: pytest.MonkeyPatch, code: int
+    model: ModelLayout,
+    staging: Staging,
+    monkeypatch: pytest.MonkeyPatch,
+    synced: Synced,
+    code: int,
 ) -> None:
     mine = following(None)
     monkeypatch.setattr(os, "link", _link_that_fails(code, after=True))
     assert try_commit(model, staging, mine) is True
     assert read_upward(model) == mine
+    assert synced.lacking(model.refs_folder) == []
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EMLINK])

@@ -26,13 +26,18 @@ WRITERS = [
     awkward.write_constant_node,
     awkward.write_function,
 ]
+NOT_IN_ONNX_ITSELF = [
+    awkward.write_list_of_tensors,
+    awkward.write_list_of_graphs,
+    awkward.write_sparse,
+]
 
 
 def test_a_model_in_one_file_needs_no_other(tmp_path: Path) -> None:
     assert external_files(write_adder(tmp_path, 1.0), "model.onnx") == ()
 
 
-@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("write", WRITERS + NOT_IN_ONNX_ITSELF)
 def test_external_data_are_found_wherever_a_tensor_is(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "model.onnx", awkward.external("c", location="weights.bin"))
     assert external_files(path, "model.onnx") == ("weights.bin",)

@@ -70,6 +70,14 @@ def test_a_model_with_a_changed_byte_never_raises_anything_else(tmp_path: Path) 
                 assert len(str(error).splitlines()) == 1  # noqa: PT017 - many changes do no harm
 
 
+def test_a_graph_of_no_stated_format_is_no_model(tmp_path: Path) -> None:
+    path = write_adder(tmp_path, 1.0)
+    model = onnx.load_model(str(path))
+    model.ClearField("ir_version")
+    path.write_bytes(model.SerializeToString())
+    assert "is not an ONNX model" in _refusal(path)
+
+
 def test_a_missing_file_is_no_model(tmp_path: Path) -> None:
     assert "is not an ONNX model" in _refusal(tmp_path / "missing.onnx")
 

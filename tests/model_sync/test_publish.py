@@ -21,7 +21,7 @@ from model_sync.errors import RecipeError
 from model_sync.progress import Silent
 from model_sync.publication import Published
 from model_sync.publish import publish
-from tests.model_sync.model_folders import write_bare, write_full
+from tests.model_sync.model_folders import RECIPE, write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, ids_in, modes
 from tests.tiny_models import write_external_adder
 
@@ -224,3 +224,27 @@ def test_folder_and_store_may_be_relative_and_the_folder_the_current_one(
     monkeypatch.chdir(write_bare(tmp_path / "adder"))
     assert publish_to(tmp_path.__class__()).model == "adder"
     assert _refs(store).labels == {LATEST: 1}
+
+
+def _with_build(folder: Path, script: str) -> Path:
+    (write_bare(folder) / "build.py").write_text(script)
+    (folder / "model.toml").write_text(
+        RECIPE + "[build]\nscript = 'build.py'\noutputs = ['model.onnx']\n"
+    )
+    return folder
+
+
+def test_a_build_script_is_run_when_its_output_is_missing(
+    tmp_path: Path, publish_to: Publish
+) -> None:
+    script = "import pathlib; pathlib.Path('given.onnx').rename('model.onnx')"
+    folder = _with_build(tmp_path / "adder", script)
+    (folder / "model.onnx").rename(folder / "given.onnx")
+    assert publish_to(folder).version == 1
+
+
+def test_a_build_script_is_not_run_when_its_outputs_are_there(
+    tmp_path: Path, publish_to: Publish
+) -> None:
+    folder = _with_build(tmp_path / "adder", "raise SystemExit('it was run')")
+    assert publish_to(folder).version == 1

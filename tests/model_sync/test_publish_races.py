@@ -123,18 +123,29 @@ def test_who_lost_keeps_the_label_where_its_own_contents_are(
     _assert_only_what_is_named_is_there(store)
 
 
-def test_who_is_interrupted_while_committing_leaves_no_folder_without_a_name(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["refs", "versions", "preparations"])
+def test_who_is_interrupted_leaves_no_folder_without_a_name(
+    tmp_path: Path,
+    store: StoreLayout,
+    publish_to: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
 ) -> None:
     publish_to(write_bare(tmp_path / "adder", 1.0))
-    link = os.link
+    link, rename = os.link, os.rename
 
     def linking(source: Path, target: Path) -> None:
-        if target.parent.name == "refs":
+        if target.parent.name == place:
             raise KeyboardInterrupt
         link(source, target)
 
+    def renaming(source: Path, target: Path) -> None:
+        rename(source, target)
+        if target.parent.name == place:
+            raise KeyboardInterrupt
+
     monkeypatch.setattr(os, "link", linking)
+    monkeypatch.setattr(os, "rename", renaming)
     with pytest.raises(KeyboardInterrupt):
         publish_to(write_bare(tmp_path / "adder", 2.0))
     assert _refs(store).generation == 1

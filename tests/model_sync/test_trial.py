@@ -111,6 +111,16 @@ def test_what_a_pipeline_prints_disturbs_nothing(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_pipeline_that_never_ends_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_sync.trial.DEADLINE_S", 0.5)
+    folder = write_full(tmp_path / "model", pipeline="import time\ntime.sleep(3600)\n")
+    with pytest.raises(TrialError, match=r"did not end within 0\.5 s"):
+        _try(tmp_path, folder)
+
+
+@pytest.mark.usefixtures("typed")
 def test_a_pipeline_that_reads_its_input_does_not_wait_for_a_person(tmp_path: Path) -> None:
     reads = "import sys\nassert sys.stdin.read() == ''\n"
     assert _try(tmp_path, write_full(tmp_path / "model", pipeline=reads + PIPELINE))

@@ -1,0 +1,66 @@
+"""Everything that is uploaded: two layers, and the code of readers and of the writer.
+
+| function | layers | code |
+|---|---|---|
+| predict | runtime | reader |
+| batch | runtime, writer (it talks to S3 by boto3) | reader |
+| sync | runtime, writer | writer |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from infra.build_layer import LayerSpec, build_layer, check_fits
+from infra.code import READER_ROOMS, REPOSITORY, WRITER_ROOMS, gather_code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.built import Built
+    from infra.bytecode import Interpreter
+    from infra.settings import Target
+
+CACHE: Final = REPOSITORY / ".cache" / "assets"
+
+_REQUIREMENTS: Final = REPOSITORY / "requirements"
+RUNTIME_LAYER: Final = LayerSpec(name="runtime", requirements=_REQUIREMENTS / "function.txt")
+WRITER_LAYER: Final = LayerSpec(
+    name="writer",
+    requirements=_REQUIREMENTS / "writer.txt",
+    beside=RUNTIME_LAYER.requirements,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """The folders that are uploaded."""
+
+    runtime: Built
+    writer: Built
+    reader_code: Built
+    writer_code: Built
+
+    def layers(self) -> dict[str, Built]:
+        """The layers, by what a person calls them."""
+        return {"runtime layer": self.runtime, "writer layer": self.writer}
+
+    def unzipped_bytes(self) -> dict[str, int]:
+        """What each function unpacks to; raises BuildError if Lambda would refuse one."""
+        of_each = {
+            "predict": {"runtime layer": self.runtime, "code": self.reader_code},
+            "batch": {**self.layers(), "code": self.reader_code},
+            "sync": {**self.layers(), "code": self.writer_code},
+        }
+        return {function: check_fits(function, parts) for function, parts in of_each.items()}
+
+
+def build_assets(target: Target, cache: Path, interpreter: Interpreter | None) -> Assets:
+    """Build what is not in the cache yet; raises BuildError. Needs a package registry, once."""
+    return Assets(
+        runtime=build_layer(RUNTIME_LAYER, target, cache, interpreter),
+        writer=build_layer(WRITER_LAYER, target, cache, interpreter),
+        reader_code=gather_code(READER_ROOMS, cache, interpreter),
+        writer_code=gather_code(WRITER_ROOMS, cache, interpreter),
+    )

@@ -1,0 +1,61 @@
+"""Gathers a function's code: the rooms that it runs, compiled, and nothing else.
+
+Only modules are taken: no bytecode of the Python that runs here, no tests, no models. As with
+layers, the same modules for the same Python are the same folder in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from infra.built import Built, put_in_place
+from infra.bytecode import compile_tree
+from infra.errors import BuildError
+
+if TYPE_CHECKING:
+    from infra.bytecode import Interpreter
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+READER_ROOMS: Final = ("model_store", "inference")
+WRITER_ROOMS: Final = (*READER_ROOMS, "model_sync")
+
+_ON_LAMBDA: Final = "/var/task"
+
+
+def gather_code(
+    rooms: tuple[str, ...],
+    cache: Path,
+    interpreter: Interpreter | None,
+    repository: Path = REPOSITORY,
+) -> Built:
+    """Copy the modules of these rooms to a folder in the cache; raises BuildError."""
+    modules = {
+        path.relative_to(repository): path.read_bytes()
+        for room in rooms
+        for path in sorted((repository / room).rglob("*.py"))
+    }
+    for room in rooms:
+        if Path(room, "__init__.py") not in modules:
+            raise BuildError(f"{repository / room} is no room: it has no __init__.py")
+    folder = cache / f"code-{_key(modules, interpreter)}"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            made = Path(temporary) / "code"
+            for path, content in modules.items():
+                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                (made / path).write_bytes(content)
+            if interpreter:
+                compile_tree(made, interpreter, shown_as=_ON_LAMBDA)
+            put_in_place(made, folder)
+    return Built.at(folder)
+
+
+def _key(modules: dict[Path, bytes], interpreter: Interpreter | None) -> str:
+    digest = hashlib.sha256((interpreter.magic if interpreter else "").encode())
+    for path, content in modules.items():
+        digest.update(f"{path.as_posix()}:{len(content)}:".encode() + content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""The three functions: what each runs, of which size, on which layers, with which mount."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from constructs import Construct
+
+from infra.function import StoreFunction
+from infra.layers import Layers
+
+if TYPE_CHECKING:
+    from infra.assets import Assets
+    from infra.buckets import Buckets
+    from infra.network import Network
+    from infra.settings import StageSettings
+    from infra.storage import Storage
+
+
+class Functions(Construct):
+    """`predict` and `batch` read the store, `sync` writes it. What else they may do is granted."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: StageSettings,
+        assets: Assets,
+        network: Network,
+        storage: Storage,
+        buckets: Buckets,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        layers = Layers(self, "Layers", assets=assets, target=stage.target)
+        reader = storage.mount(writes=False)
+        self.predict = StoreFunction(
+            self,
+            "Predict",
+            handler="inference.api.handler",
+            code=assets.reader_code,
+            layers=[layers.runtime],
+            network=network,
+            mount=reader,
+            size=stage.predict,
+            stage=stage,
+            environment={"DEFAULT_MODEL": stage.default_model},
+        )
+        self.batch = StoreFunction(
+            self,
+            "Batch",
+            handler="inference.batch.handler",
+            code=assets.reader_code,
+            layers=[layers.runtime, layers.writer],
+            network=network,
+            mount=reader,
+            size=stage.batch,
+            stage=stage,
+            environment={"BATCH_OUTPUT_BUCKET": buckets.batch_output.bucket_name},
+        )
+        self.sync = StoreFunction(
+            self,
+            "Sync",
+            handler="model_sync.job.handler",
+            code=assets.writer_code,
+            layers=[layers.runtime, layers.writer],
+            network=network,
+            mount=storage.mount(writes=True),
+            size=stage.sync,
+            stage=stage,
+            environment={"MODELS_BUCKET": buckets.models.bucket_name},
+        )

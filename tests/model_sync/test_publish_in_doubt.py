@@ -1,0 +1,104 @@
+"""What publishing does when the file system's answer leaves doubt, or fails after the commit."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.loader import load_version
+from model_store.errors import StoreUnreachableError
+from model_store.layout import StoreLayout
+from model_store.reading import refresh
+from model_sync.progress import Silent
+from model_sync.publication import _who
+from model_sync.publish import publish
+from tests.model_sync.model_folders import RECIPE, write_bare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Listening(Silent):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        self.told.append(what)
+
+
+def test_a_generation_that_appears_after_its_link_failed_finds_what_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, late = os.link, []
+
+    def linking(source: Path, target: Path) -> None:
+        if target.parent.name != "refs":
+            link(source, target)
+            return
+        late.append((target, source.read_bytes()))
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(os, "link", linking)
+    with pytest.raises(OSError, match="timed out"):
+        publish(write_bare(tmp_path / "adder"), tmp_path / "store", progress=Silent())
+    # The server had taken the request up, and carries it out only now.
+    ((target, data),) = late
+    target.write_bytes(data)
+    store = StoreLayout(tmp_path / "store")
+    assert load_version(store, "adder", 1, refresh(store, "adder", None).refs.versions[1])
+
+
+def test_a_failure_to_settle_after_the_commit_is_told_and_is_no_failure_to_publish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def renaming(source: Path, target: Path) -> None:
+        if target.name == "refs.json":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(source, target)
+
+    folder, progress = write_bare(tmp_path / "adder"), _Listening()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", renaming)
+        published = publish(folder, tmp_path / "store", progress=progress)
+    assert (published.version, published.created) == (1, True)
+    assert progress.told[-1].startswith("published, but refs.json is not yet the newest: ")
+    model = StoreLayout(tmp_path / "store").model("adder")
+    assert not model.refs_json.exists()
+    assert not publish(folder, tmp_path / "store", progress=Silent()).changed
+    assert model.refs_json.samefile(model.generation(1))
+
+
+def test_a_wrong_store_is_told_before_a_slow_build_is_run(tmp_path: Path) -> None:
+    folder = tmp_path / "adder"
+    folder.mkdir()
+    (folder / "build.py").write_text("open('was-run', 'w')")
+    build = "[build]\nscript = 'build.py'\noutputs = ['model.onnx']\n"
+    (folder / "model.toml").write_text(RECIPE + build)
+    (tmp_path / "photos" / "2026").mkdir(parents=True)
+    with pytest.raises(StoreUnreachableError, match="is no store"):
+        publish(folder, tmp_path / "photos", progress=Silent())
+    assert not (folder / "was-run").exists()
+
+
+@pytest.mark.parametrize("name", ["somebody", "größe", os.fsdecode(b"\xff")])
+def test_who_publishes_can_be_written_whatever_the_users_name(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", name)
+    who = _who()
+    assert who.encode()
+    assert who.startswith(name.encode(errors="replace").decode() + "@")
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert _who().startswith("4000000000@")
