@@ -8,6 +8,7 @@ measurement. The process loads the version with the code that will serve it.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -36,12 +37,15 @@ def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measur
 
     `result` is where the process writes what it found. Raises TrialError with the reason.
     """
+    # Lambda puts its layers on sys.path in the process only; a child would not find them.
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
     command = [sys.executable, "-B", "-m", "model_sync.trial"]
     try:
         done = subprocess.run(
             [*command, folder.resolve(), result.resolve(), json.dumps(dict(config))],
             cwd=_ROOT,
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
