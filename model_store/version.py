@@ -1,9 +1,9 @@
 """A version's manifest: the one file that says what was published.
 
 The version's digest is its identity: the digest of what it holds (its files, and which of them
-are the model, the pipeline and the golden cases), not of when or where it was made. A manifest
-whose digest does not follow from its contents is damaged, so refs, which hold the digest too,
-vouch for every byte of a version.
+are the model, the pipeline and the golden cases) and of the package set that it needs, not of when
+or where it was made. A manifest whose digest does not follow from its contents is damaged, so refs,
+which hold the digest too, vouch for every byte of a version.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class VersionContent(NamedTuple):
     """The graph's path in the version's folder: `source/model.onnx`."""
     pipeline_file: str | None
     golden: GoldenCases
+    packages: Digest | None
+    """The package set that the version's code imports from; it is in place before the version."""
 
     def to_json(self) -> dict[str, Any]:
         """The form in which manifests hold it."""
@@ -59,6 +61,7 @@ class VersionContent(NamedTuple):
             "model_file": self.model_file,
             "pipeline_file": self.pipeline_file,
             "golden": self.golden.to_json(),
+            "packages": None if self.packages is None else str(self.packages),
         }
 
     @classmethod
@@ -69,6 +72,7 @@ class VersionContent(NamedTuple):
             model_file=fields.text("model_file"),
             pipeline_file=None if fields.is_null("pipeline_file") else fields.text("pipeline_file"),
             golden=GoldenCases.from_fields(fields.fields("golden")),
+            packages=None if fields.is_null("packages") else fields.digest("packages"),
         )
         content.file(content.model_file)
         if content.pipeline_file is not None:

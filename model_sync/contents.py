@@ -81,6 +81,7 @@ def stage_contents(
         model_file=staged_graph,
         pipeline_file=pipeline_file,
         golden=GoldenCases(tuple(cases), recipe.golden.rtol, recipe.golden.atol),
+        packages=None,
     )
 
 

@@ -52,7 +52,7 @@ def content_of(folder: Path, files: Files, cases: tuple[str, ...] = ("one",)) ->
         (folder / path).write_bytes(data)
         entries.append(FileEntry(path, len(data), Digest.of_bytes(data)))
     golden = GoldenCases(cases, rtol=1e-5, atol=1e-6)
-    return VersionContent(tuple(entries), "source/model.onnx", None, golden)
+    return VersionContent(tuple(entries), "source/model.onnx", None, golden, packages=None)
 
 
 def case(request: bytes, expected: Any, *, name: str = "one", kind: str = "json") -> Files:

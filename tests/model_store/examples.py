@@ -37,6 +37,7 @@ CONTENT: Final = VersionContent(
     model_file="source/größe.onnx",
     pipeline_file="pipeline/pipeline.py",
     golden=GoldenCases(("one",), rtol=1e-5, atol=1e-6),
+    packages=Digest.of_bytes(b"a package set"),
 )
 
 VERSION: Final = VersionManifest(

@@ -76,6 +76,7 @@ def _contents(draw: st.DrawFn) -> VersionContent:
         golden=draw(
             st.builds(GoldenCases, st.lists(texts, max_size=3).map(tuple), numbers, numbers)
         ),
+        packages=draw(st.none() | digests),
     )
 
 

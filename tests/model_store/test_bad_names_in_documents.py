@@ -19,6 +19,7 @@ PLACES: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     ("version", (), "id", "../x"),
     ("version", (), "digest", "sha256:short"),
     ("version", ("files", 0), "digest", "sha256:short"),
+    ("version", (), "packages", "sha256:short"),
     ("package_set", (), "digest", "sha256:short"),
     ("package_set", (), "files_digest", "sha256:short"),
     ("package_set", ("wheels", 0), "digest", "sha256:short"),

@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]
 
 MAPPINGS: Final = {"labels", "split", "versions", "holds", "preparations", "config"}
 """Objects whose keys are data: none of them is needed or unknown."""
-NULLABLE: Final = {"retired_at", "sweep_after", "pipeline_file", "shape"}
+NULLABLE: Final = {"retired_at", "sweep_after", "pipeline_file", "packages", "shape"}
 
 
 def _walk(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -42,10 +42,12 @@ def _with_content(content: VersionContent) -> bytes:
         lambda it: it["golden"].update(rtol=0.5),
         lambda it: it["golden"].update(atol=0.5),
         lambda it: it["golden"].update(cases=[]),
+        lambda it: it.update(packages=OTHER),
+        lambda it: it.update(packages=None),
     ],
     ids=[
         "digest", "file's digest", "file's size", "file's name", "file left out", "model file",
-        "pipeline file", "rtol", "atol", "cases",
+        "pipeline file", "rtol", "atol", "cases", "other packages", "no packages",
     ],
 )  # fmt: skip
 def test_a_digest_that_does_not_follow_from_the_contents_is_damage(
@@ -110,6 +112,7 @@ def test_the_size_is_that_of_all_files_together() -> None:
 def test_equal_contents_have_one_digest_and_others_have_others() -> None:
     assert CONTENT._replace().digest == CONTENT.digest
     assert CONTENT._replace(pipeline_file=None).digest != CONTENT.digest
+    assert CONTENT._replace(packages=None).digest != CONTENT.digest
 
 
 def test_a_manifest_states_its_digest_for_people_and_tools() -> None:
