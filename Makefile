@@ -28,7 +28,12 @@ $(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
 $(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/python.stamp
 	@echo "installing what tests and checks need into $(VENV)"
 	@$(PIP_INSTALL) -r requirements/dev.txt
-	@touch $@ $(VENV)/run.stamp
+	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
+
+$(VENV)/infra.stamp: requirements/infra.txt | $(VENV)/python.stamp
+	@echo "installing what deploying needs into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/infra.txt
+	@touch $@
 
 .PHONY: install
 install: $(VENV)/run.stamp ## Make .venv with what running needs
@@ -61,20 +66,28 @@ batch: install ## Answer a folder of inputs (MODEL=magika INPUT=dir OUTPUT=dir)
 		{ echo "name the folders: make batch MODEL=$(MODEL) INPUT=dir OUTPUT=dir" >&2; exit 2; }
 	@$(BIN)/python -m inference batch "$(MODEL)" "$(INPUT)" "$(OUTPUT)" --store "$(STORE)"
 
+.PHONY: synth
+synth: $(VENV)/infra.stamp ## The CloudFormation template of a stage, offline (STAGE=dev)
+	@$(BIN)/python -m infra.synth --stage "$(or $(STAGE),dev)"
+
+.PHONY: deploy
+deploy: $(VENV)/infra.stamp ## Deploy a stage to the AWS account whose keys are there (STAGE=dev)
+	@test -n "$(STAGE)" || { echo "name the stage: make deploy STAGE=dev" >&2; exit 2; }
+	@$(BIN)/python -m infra.cdk --stage "$(STAGE)" deploy
+
 .PHONY: test
 test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
-.PHONY: test-infra
-test-infra: $(VENV)/dev.stamp ## Install what the CDK app needs and test it (not part of `test`)
-	@$(PIP_INSTALL) -r requirements/infra.txt
-	@$(BIN)/python -m pytest -o addopts="" --import-mode=importlib tests/infra -m "not slow" -o markers="slow: builds real layers"
+.PHONY: test-slow
+test-slow: $(VENV)/dev.stamp ## Run the tests that build real layers and large package sets
+	@$(BIN)/python -m pytest -m slow
 
 .PHONY: check
 check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy model_store model_sync inference bench tests docs/demo.py
+	@$(BIN)/mypy model_store model_sync inference infra bench tests docs/*.py
 	@for model in models/*/; do $(BIN)/mypy $$model*.py || exit 1; done
 	@$(BIN)/lint-imports
 
@@ -96,6 +109,8 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
+	$(UV_COMPILE) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
+	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
 	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
 
 .PHONY: clean
