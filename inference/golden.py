@@ -58,14 +58,14 @@ def run_golden_case(
 def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$") -> str | None:
     """Describe the first difference between two JSON values; None if there is none.
 
-    `where` is the JSONPath of what is compared.
+    `where` is the JSONPath of what is compared. The description is one line, whatever keys hold.
     """
     if _is_number(expected) and _is_number(actual):
         if _is_close(expected, actual, tolerance):
             return None
         return f"{where} is {_short(actual)}, expected {_short(expected)}"
     if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
-        pairs = [(expected[key], actual[key], f"{where}.{key}") for key in expected]
+        pairs = [(expected[key], actual[key], where + _step(key)) for key in expected]
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = [
             (e, a, f"{where}[{i}]") for i, (e, a) in enumerate(zip(expected, actual, strict=True))
@@ -109,6 +109,11 @@ def _is_close(expected: float, actual: float, tolerance: GoldenCases) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _step(key: str) -> str:
+    """One object key of a JSONPath: quoted where it is no plain name, so that it stays one line."""
+    return f".{key}" if key.isidentifier() else f"[{_short(key)}]"
 
 
 def _short(value: object) -> str:
