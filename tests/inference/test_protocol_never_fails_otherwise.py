@@ -16,7 +16,7 @@ from tests.inference.signatures import ANY_RANK, one_input, request, signature, 
 if TYPE_CHECKING:
     from model_store.signature import Signature
 
-EXAMPLES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 SIGNATURES = st.sampled_from(
     [
         one_input("FP32", (-1, 2)),

@@ -66,7 +66,7 @@ def same(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 @pytest.mark.parametrize("datatype", DTYPES)
 @given(st.data(), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 def test_an_array_comes_out_of_its_json_as_it_went_in(
     datatype: str, data: st.DataObject, nested: bool
 ) -> None:
@@ -78,7 +78,7 @@ def test_an_array_comes_out_of_its_json_as_it_went_in(
 
 @pytest.mark.parametrize("datatype", DTYPES)
 @given(st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 def test_a_response_is_a_request_for_the_same_array(datatype: str, data: st.DataObject) -> None:
     array = data.draw(arrays(datatype))
     response = json.loads(json.dumps(render_infer_response({"x": array}, model="m", version=1)))
@@ -106,7 +106,7 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Application:
 
 
 @given(st.fixed_dictionaries({datatype: arrays(datatype, CUBES) for datatype in ONNX_TYPES}))
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 def test_every_datatype_comes_through_a_model_as_it_went_in(
     identities: Application, given_arrays: dict[str, NDArray[Any]]
 ) -> None:

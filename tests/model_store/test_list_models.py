@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.errors import StoreUnreachableError
-from model_store.reading import list_models
+from model_store.reading import has_models, list_models
 from tests.model_store.examples import refs_of, write_generations
 
 if TYPE_CHECKING:
@@ -20,15 +20,17 @@ def _publish(store: StoreLayout, name: str) -> None:
 
 
 def test_a_store_in_which_nothing_was_published_is_empty(store: StoreLayout) -> None:
-    assert list_models(store) == ()
-    store.models.mkdir()
-    assert list_models(store) == ()
+    for _ in range(2):
+        assert list_models(store) == ()
+        assert not has_models(store)
+        store.models.mkdir(exist_ok=True)
 
 
 def test_models_are_listed_by_name(store: StoreLayout) -> None:
     for name in ("b", "a-2", "a", "0", "a_1"):
         _publish(store, name)
     assert list_models(store) == ("0", "a", "a-2", "a_1", "b")
+    assert has_models(store)
 
 
 def test_strangers_among_the_models_are_ignored(store: StoreLayout) -> None:
@@ -42,6 +44,11 @@ def test_strangers_among_the_models_are_ignored(store: StoreLayout) -> None:
     (store.models / "file").write_bytes(b"")
     (store.models / "dangling").symlink_to("nothing")
     assert list_models(store) == ("adder",)
+
+
+def test_strangers_alone_are_no_models(store: StoreLayout) -> None:
+    (store.models / "lost+found").mkdir(parents=True)
+    assert not has_models(store)
 
 
 def test_a_model_of_which_no_generation_was_committed_is_not_listed(store: StoreLayout) -> None:
@@ -64,5 +71,6 @@ def test_a_model_is_listed_when_its_first_generation_is_gone(store: StoreLayout)
 
 def test_models_that_cannot_be_listed_are_not_no_models(store: StoreLayout) -> None:
     store.models.write_bytes(b"")
-    with pytest.raises(StoreUnreachableError, match="models cannot be listed"):
-        list_models(store)
+    for look in (list_models, has_models):
+        with pytest.raises(StoreUnreachableError, match="models cannot be listed"):
+            look(store)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from model_store.errors import StoreError
 from tests.model_store import strategies
+from tests.model_store.damage import damaged, json_values
 from tests.model_store.examples import KINDS, PARSERS, as_json
-from tests.model_store.strategies import untimed
+from tests.model_store.strategies import fewer, untimed
 
 AWKWARD: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     ("refs", ("versions",), "1" * 5000, {}),
@@ -42,7 +43,7 @@ def _read(kind: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_arbitrary_bytes_raise_nothing_else(kind: str) -> None:
-    @untimed
+    @fewer
     @given(st.binary(max_size=40))
     def holds(data: bytes) -> None:
         _read(kind, data)
@@ -52,8 +53,8 @@ def test_arbitrary_bytes_raise_nothing_else(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_arbitrary_json_raises_nothing_else(kind: str) -> None:
-    @untimed
-    @given(strategies.json_values)
+    @fewer
+    @given(json_values)
     @example({"format": 1, "a\nb": 1})
     def holds(value: Any) -> None:
         _read(kind, json.dumps(value).encode())
@@ -66,7 +67,7 @@ def test_arbitrary_json_raises_nothing_else(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_right_document_changed_in_one_place_raises_nothing_else(kind: str) -> None:
     @untimed
-    @given(strategies.damaged(strategies.of_each_kind[kind]))
+    @given(damaged(strategies.of_each_kind[kind]))
     def holds(data: bytes) -> None:
         _read(kind, data)
 

@@ -53,6 +53,13 @@ def test_a_warm_reader_never_goes_back(
     assert refresh(store, "adder", seen) is seen
 
 
+def test_a_warm_reader_looks_upward_where_refs_json_is_missing(
+    store: StoreLayout, model: ModelLayout
+) -> None:
+    write_generations(model, G1, G2, newest=None)
+    assert refresh(store, "adder", Seen(STORE_ID, G1)).refs == G2
+
+
 def test_a_warm_reader_starts_over_in_another_store(store: StoreLayout, model: ModelLayout) -> None:
     write_generations(model, G1, G2, newest=G1)
     # In a store that it has not seen a reader is cold: it looks upward, too.

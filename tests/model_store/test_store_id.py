@@ -7,7 +7,7 @@ import pytest
 from model_store import documents
 from model_store.errors import DamagedError, NotFoundError, StoreUnreachableError
 from model_store.layout import StoreLayout
-from model_store.reading import list_models, read_model_id, read_store_id, refresh
+from model_store.reading import has_models, list_models, read_model_id, read_store_id, refresh
 from tests.model_store.examples import STORE_ID, refs_of, write_generations
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 READINGS: list[Callable[[StoreLayout], object]] = [
     read_store_id,
     list_models,
+    has_models,
     lambda store: refresh(store, "adder", None),
 ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync.__main__ import _parser
+from model_sync.__main__ import _parser, main
 from tests.model_sync.command_line import COMMAND, environment, run
 from tests.model_sync.model_folders import write_bare
 
@@ -44,11 +44,20 @@ VERBS = _verbs()
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_wrong_usage_is_exit_code_2_and_says_how(arguments: list[str]) -> None:
-    done = run(*arguments)
+def test_wrong_usage_is_exit_code_2_and_says_how(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert (caught.value.code, out) == (2, "")
+    assert err.startswith("usage: python -m model_sync")
+    assert "error: " in err
+
+
+def test_wrong_usage_has_no_traceback() -> None:
+    done = run("list", "--nothing")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("usage: python -m model_sync")
-    assert "error: " in done.err
     assert "Traceback" not in done.err
 
 

@@ -16,7 +16,6 @@ from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_f
 from tests.tiny_models import write_adder, write_external_adder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from model_store.version import VersionContent
@@ -123,73 +122,20 @@ def test_golden_cases_are_named_by_their_folders(tmp_path: Path, staged: Path) -
     assert "golden/größe/request.json" in _paths(content)
 
 
+@pytest.mark.parametrize(
+    ("there", "named"), [("expected.json", "answer.json"), ("request.json", "input.json")]
+)
+def test_a_case_whose_files_are_called_otherwise_is_refused(
+    tmp_path: Path, staged: Path, there: str, named: str
+) -> None:
+    folder = write_full(tmp_path / "adder")
+    (folder / "golden" / "one" / there).rename(folder / "golden" / "one" / named)
+    with pytest.raises(SourceError, match=r"expected one request\.\* and expected\.json"):
+        _stage(folder, staged)
+
+
 def test_a_case_folder_with_a_name_that_cannot_be_is_refused(tmp_path: Path, staged: Path) -> None:
     folder = write_full(tmp_path / "adder", cases={"a\nb": ([1, 2], {"y": [2, 3]})})
     with pytest.raises(SourceError, match="is refused") as caught:
         _stage(folder, staged)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def _other_graph(folder: Path) -> None:
-    write_bare(folder, 1.000001)
-
-
-def _other_pipeline(folder: Path) -> None:
-    (folder / "pipeline.py").write_text(PIPELINE + "\n")
-
-
-def _other_case(folder: Path) -> None:
-    (folder / "golden" / "one" / "request.json").write_text("[1.0, 2.00]")
-
-
-def _other_case_name(folder: Path) -> None:
-    (folder / "golden" / "one").rename(folder / "golden" / "two")
-
-
-def _other_tolerance(folder: Path) -> None:
-    _add(folder, "rtol = 0.25\n")
-
-
-def _other_name_of_the_graph(folder: Path) -> None:
-    (folder / "model.onnx").rename(folder / "other.onnx")
-    recipe = (folder / "model.toml").read_text()
-    (folder / "model.toml").write_text(recipe.replace("model.onnx", "other.onnx"))
-
-
-def _more_data(folder: Path) -> None:
-    (folder / "words.txt").write_text("")
-    pipeline = 'file = "pipeline.py"'
-    recipe = (folder / "model.toml").read_text()
-    (folder / "model.toml").write_text(
-        recipe.replace(pipeline, pipeline + '\ndata = ["words.txt"]')
-    )
-
-
-def _add(folder: Path, line: str) -> None:
-    (folder / "model.toml").write_text((folder / "model.toml").read_text() + line)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _other_graph, _other_pipeline, _other_case, _other_case_name, _other_tolerance,
-        _other_name_of_the_graph, _more_data,
-    ],
-)  # fmt: skip
-def test_any_change_of_contents_changes_their_digest(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
-    folder = write_full(tmp_path / "adder")
-    before = _stage(folder, tmp_path / "before")
-    change(folder)
-    assert _stage(folder, tmp_path / "after").digest != before.digest
-
-
-def test_what_is_not_published_does_not_change_the_digest(tmp_path: Path) -> None:
-    folder = write_full(tmp_path / "adder")
-    before = _stage(folder, tmp_path / "before")
-    (folder / "notes.txt").write_text("")
-    (folder / "golden" / ".DS_Store").write_text("")
-    (folder / "model.onnx").chmod(0o600)
-    _add(folder, "# a remark\n")
-    assert _stage(folder, tmp_path / "after").digest == before.digest

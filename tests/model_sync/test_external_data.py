@@ -79,6 +79,13 @@ def test_external_data_outside_the_models_folder_are_refused(
     assert repr(location) in str(caught.value)
 
 
+def test_a_model_that_names_itself_as_its_external_data_is_refused(tmp_path: Path) -> None:
+    tensor = awkward.external("c", location="graph.onnx")
+    path = awkward.write_adder_of(tmp_path / "graph.onnx", tensor)
+    with pytest.raises(InspectionError, match=r"^model\.onnx names itself"):
+        external_files(path, "model.onnx")
+
+
 def test_external_data_that_lie_nowhere_are_refused(tmp_path: Path) -> None:
     path = awkward.write_adder_of(tmp_path / "model.onnx", awkward.external("c", offset="0"))
     with pytest.raises(InspectionError, match="external data outside its folder"):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.loader import RUNTIME
+from model_store.errors import DamagedError
 from model_store.layout import StoreLayout
-from model_store.reading import read_preparation, refresh
+from model_store.reading import read_preparation, read_version, refresh
 from model_store.refs import LATEST
 from model_sync.commit import try_commit
 from model_sync.staging import Staging
@@ -112,6 +113,21 @@ def test_another_runtime_adds_a_preparation_to_the_same_version(
         assert read_preparation(store, "adder", after, key)
     assert ids_in(store.model("adder")) == ({after.id}, set(after.preparations.values()))
     assert not publish_to(folder).changed
+
+
+def test_a_version_that_is_not_what_refs_name_is_not_prepared(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish, request: pytest.FixtureRequest
+) -> None:
+    folder = write_bare(tmp_path / "adder")
+    publish_to(folder)
+    before = _refs(store)
+    manifest = read_version(store, "adder", before.versions[1])
+    path = store.model("adder").version(manifest.id) / "manifest.json"
+    path.write_bytes(manifest._replace(id="20261123T210935Z-0f3c9a51be77").render())
+    request.getfixturevalue("other_runtime")
+    with pytest.raises(DamagedError, match="is not the manifest that refs name"):
+        publish_to(folder)
+    assert _refs(store) == before
 
 
 @pytest.mark.parametrize("behind", ["missing", "behind"])

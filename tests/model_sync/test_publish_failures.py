@@ -115,6 +115,7 @@ def _counting(
         ("link", 3, True),
         ("link", 4, False),
         ("rename", 2, False),
+        ("rename", 2, True),
         ("rename", 3, False),
         ("rename", 3, True),
     ],

@@ -71,6 +71,7 @@ def test_two_who_publish_the_same_new_contents_make_one_version(
     assert won[0].created
     assert not lost.created
     assert not lost.changed
+    assert (won[0].version, won[0].generation) == (already + 1, already + 1)
     assert (lost.version, lost.generation) == (won[0].version, won[0].generation)
     assert set(_refs(store).versions) == set(range(1, already + 2))
     _assert_only_what_is_named_is_there(store)
@@ -123,6 +124,7 @@ def test_who_lost_keeps_the_label_where_its_own_contents_are(
     _assert_only_what_is_named_is_there(store)
 
 
+@pytest.mark.parametrize("already", [0, 1], ids=["first of its model", "not the first"])
 @pytest.mark.parametrize("place", ["refs", "versions", "preparations"])
 def test_who_is_interrupted_leaves_no_folder_without_a_name(
     tmp_path: Path,
@@ -130,8 +132,10 @@ def test_who_is_interrupted_leaves_no_folder_without_a_name(
     publish_to: Publish,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
+    already: int,
 ) -> None:
-    publish_to(write_bare(tmp_path / "adder", 1.0))
+    if already:
+        publish_to(write_bare(tmp_path / "adder", 7.0))
     link, rename = os.link, os.rename
 
     def linking(source: Path, target: Path) -> None:
@@ -147,9 +151,13 @@ def test_who_is_interrupted_leaves_no_folder_without_a_name(
     monkeypatch.setattr(os, "link", linking)
     monkeypatch.setattr(os, "rename", renaming)
     with pytest.raises(KeyboardInterrupt):
-        publish_to(write_bare(tmp_path / "adder", 2.0))
-    assert _refs(store).generation == 1
-    _assert_only_what_is_named_is_there(store)
+        publish_to(write_bare(tmp_path / "adder"))
+    if already:
+        assert _refs(store).generation == 1
+        _assert_only_what_is_named_is_there(store)
+    else:
+        assert ids_in(store.model("adder")) == (set(), set())
+        assert list((store.root / "staging").iterdir()) == []
 
 
 def test_processes_that_publish_at_once_all_succeed(tmp_path: Path, store: StoreLayout) -> None:

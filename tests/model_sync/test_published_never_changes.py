@@ -12,6 +12,8 @@ from inference.loader import load_version
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
+from model_sync.progress import Silent
+from model_sync.publish import publish
 from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_full
 from tests.model_sync.snapshots import snapshot
 
@@ -33,6 +35,17 @@ import words
 @pytest.fixture
 def store(tmp_path: Path) -> StoreLayout:
     return StoreLayout(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
+    """A store with two versions of a model, which tests only look at."""
+    root = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        for constant in (1.0, 2.0):
+            publish(write_full(root / "adder", constant), root / "store", progress=Silent())
+    return StoreLayout(root / "store")
 
 
 @pytest.fixture(autouse=True)
@@ -66,30 +79,23 @@ def test_later_publications_touch_nothing_of_earlier_ones(
     assert after == was._replace(links=1, ctime_ns=after.ctime_ns)
 
 
-def test_every_file_but_the_newest_refs_has_one_name(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
-) -> None:
-    publish_to(write_full(tmp_path / "adder", 1.0))
-    publish_to(write_full(tmp_path / "adder", 2.0))
-    model = store.model("adder")
+def test_every_file_but_the_newest_refs_has_one_name(published: StoreLayout) -> None:
+    model = published.model("adder")
     linked = {
         path
-        for path in store.root.rglob("*")
+        for path in published.root.rglob("*")
         if stat.S_ISREG(path.lstat().st_mode) and path.stat().st_nlink != 1
     }
     assert linked == {model.refs_json, model.generation(2)}
     assert model.refs_json.stat().st_nlink == 2
 
 
-def test_publishing_and_loading_leave_no_bytecode(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
-) -> None:
-    publish_to(write_full(tmp_path / "adder"))
-    before = snapshot(store.models)
-    loaded = load_version(store, "adder", 1, refresh(store, "adder", None).refs.versions[1])
-    assert loaded.predict(Request(b"[1, 2]"))
-    assert snapshot(store.models) == before
-    assert not list(store.root.rglob("__pycache__"))
+def test_publishing_and_loading_leave_no_bytecode(published: StoreLayout) -> None:
+    before = snapshot(published.models)
+    entry = refresh(published, "adder", None).refs.versions[2]
+    assert load_version(published, "adder", 2, entry).predict(Request(b"[1, 2]"))
+    assert snapshot(published.models) == before
+    assert not list(published.root.rglob("__pycache__"))
 
 
 def _with_neighbour(folder: Path, pipeline: str) -> Path:

@@ -81,9 +81,13 @@ def test_what_messages_call_it_is_its_path(folder: Path) -> None:
     assert FolderSource(folder).name == str(folder)
 
 
-@pytest.mark.parametrize(("path", "there"), [("file", True), ("no", False), ("sub", False)])
+@pytest.mark.parametrize(
+    ("path", "there"), [("file", True), ("dangling", True), ("no", False), ("sub", False)]
+)
 def test_it_tells_whether_it_has_a_file(folder: Path, path: str, *, there: bool) -> None:
     (folder / "sub").mkdir()
+    # A link to nothing is not nothing: reading it says what is wrong.
+    (folder / "dangling").symlink_to("nothing")
     assert FolderSource(folder).has(path) is there
 
 

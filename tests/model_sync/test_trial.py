@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 ENDINGS = {
     "raises at import": ("raise ValueError('no words')", "failed while it was loaded: no words"),
-    "is no Python": ("def decode(:", r"pipeline\.py failed while it was loaded"),
-    "lacks a function": ("def decode(request): ...", "defines no function encode"),
-    "exits": ("import sys; sys.exit('gone')", "failed while it was loaded: gone"),
     "ends its process": ("import os; os._exit(3)", "ended early: exit code 3"),
     "ends its process with success": ("import os; os._exit(0)", "ended early: exit code 0"),
     "segmentation fault": ("import ctypes; ctypes.string_at(0)", "with SIGSEGV"),
@@ -115,7 +112,7 @@ def test_a_pipeline_that_never_ends_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model_sync.trial.DEADLINE_S", 0.5)
-    folder = write_full(tmp_path / "model", pipeline="import time\ntime.sleep(3600)\n")
+    folder = write_full(tmp_path / "model", pipeline="import time\ntime.sleep(60)\n")
     with pytest.raises(TrialError, match=r"did not end within 0\.5 s"):
         _try(tmp_path, folder)
 
