@@ -1,4 +1,4 @@
-"""Loads one version: checks its bytes, opens its session, runs its pipeline's file.
+"""Loads one version: checks its bytes, finds its packages, opens its session, runs its pipeline.
 
 A LoadedVersion is complete when it is returned and never changes; it may run in several threads
 at once and frees its memory when the last reference to it goes. Digests are checked on the way:
@@ -8,6 +8,7 @@ version to load, and when, is decided elsewhere (policy.py, manager.py).
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +26,7 @@ from model_store.reading import read_preparation, read_store_id, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
@@ -104,7 +106,7 @@ def load_version(
         preparation = read_preparation(layout, model, entry, RUNTIME)
         config = preparation.variant.config if preparation else {}
         folder = layout.model(model).version(entry.id)
-        return load_folder(folder, manifest, number, config=config)
+        return load_folder(folder, manifest, number, layout=layout, config=config)
     except StoreUnreachableError:
         raise
     except StoreError as error:
@@ -115,26 +117,27 @@ def load_version(
 
 
 def load_folder(
-    folder: Path, manifest: VersionManifest, number: int, *, config: Mapping[str, str]
+    folder: Path,
+    manifest: VersionManifest,
+    number: int,
+    *,
+    layout: StoreLayout,
+    config: Mapping[str, str],
 ) -> LoadedVersion:
     """Load a version from its folder, which may still be in staging.
 
-    `config` are ONNX Runtime's session configuration entries. Raises LoadError or DamagedError.
+    `layout` is of the store that holds its package set, if it pins one; `config` are ONNX
+    Runtime's session configuration entries. Raises LoadError, DamagedError, and NotFoundError
+    where the set is missing.
     """
     content = manifest.content
     for entry in content.files:
         if not entry.path.startswith(GOLDEN + "/") or entry.path == content.model_file:
             check_file(folder, entry)
-    session = _open_session(folder / content.model_file, config)
-    _check_session(session, manifest)
-    pipeline = None
-    if content.pipeline_file is not None:
-        code = read_checked(folder, content.file(content.pipeline_file))
-        name = f"coldpress_pipeline_{manifest.id.replace('-', '_')}"
-        try:
-            pipeline = load_pipeline(code, folder / content.pipeline_file, name)
-        except PipelineError as error:
-            raise LoadError(f"version {number} of {manifest.model!r}: {error}") from error
+    with _packages(layout, manifest, number):
+        session = _open_session(folder / content.model_file, config)
+        _check_session(session, manifest)
+        pipeline = _load_pipeline(folder, manifest, number)
     return LoadedVersion(
         model=manifest.model,
         number=number,
@@ -143,6 +146,30 @@ def load_folder(
         session=session,
         pipeline=pipeline,
     )
+
+
+def _packages(
+    layout: StoreLayout, manifest: VersionManifest, number: int
+) -> AbstractContextManager[None]:
+    digest = manifest.content.packages
+    if digest is None:
+        return contextlib.nullcontext()
+    # Imported here: most versions pin no set, and a cold start imports only what it needs.
+    from inference.packages import use_package_set  # noqa: PLC0415
+
+    return use_package_set(layout, digest, f"version {number} of {manifest.model!r}")
+
+
+def _load_pipeline(folder: Path, manifest: VersionManifest, number: int) -> Pipeline | None:
+    path = manifest.content.pipeline_file
+    if path is None:
+        return None
+    code = read_checked(folder, manifest.content.file(path))
+    name = f"coldpress_pipeline_{manifest.id.replace('-', '_')}"
+    try:
+        return load_pipeline(code, folder / path, name)
+    except PipelineError as error:
+        raise LoadError(f"version {number} of {manifest.model!r}: {error}") from error
 
 
 def _open_session(graph: Path, config: Mapping[str, str]) -> Any:

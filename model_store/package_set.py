@@ -9,6 +9,8 @@ they are for, and the number of the way of making sets. The manifest is small, f
 
 from __future__ import annotations
 
+import platform
+import sys
 from typing import Any, Final, NamedTuple, Self
 
 from model_store import documents
@@ -21,6 +23,8 @@ BUILDER: Final = 1
 
 SITE_PACKAGES: Final = "site-packages"
 FILES: Final = "files.json"
+
+_GLIBC: Final = "manylinux_2_28"
 
 
 class Wheel(NamedTuple):
@@ -48,6 +52,18 @@ class Target(NamedTuple):
 
     python: str
     platform: str
+
+    @classmethod
+    def running(cls) -> Self:
+        """What this process itself is: sets for it run here."""
+        machine = platform.machine()
+        machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(machine, machine)
+        return cls(f"{sys.version_info.major}.{sys.version_info.minor}", f"{machine}-{_GLIBC}")
+
+    @property
+    def machine(self) -> str:
+        """The platform's processor architecture: `x86_64`."""
+        return self.platform.partition("-")[0]
 
     def to_json(self) -> dict[str, Any]:
         """The form in which manifests hold it."""

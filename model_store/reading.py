@@ -30,7 +30,9 @@ from model_store.version import VersionManifest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_store.digests import Digest
     from model_store.layout import ModelLayout
+    from model_store.package_set import PackageSetManifest
 
 
 class Seen(NamedTuple):
@@ -127,6 +129,22 @@ def read_preparation(
     found = manifest.id, manifest.model, manifest.version_id, manifest.version_digest
     if (*found, manifest.runtime) != (preparation_id, model, entry.id, entry.digest, runtime):
         raise DamagedError(f"{path} is not the preparation that refs name")
+    return manifest
+
+
+def read_package_set(layout: StoreLayout, digest: Digest) -> PackageSetManifest:
+    """Read a package set's manifest; raises NotFoundError, DamagedError or FormatTooNewError."""
+    # Imported here: most readers never meet a package set.
+    from model_store.package_set import PackageSetManifest  # noqa: PLC0415
+
+    path = layout.package_set(digest) / MANIFEST
+    try:
+        data = _read(path)
+    except NotFoundError:
+        raise NotFoundError(f"the store holds no package set {digest}") from None
+    manifest = PackageSetManifest.parse(data, str(path))
+    if manifest.digest != digest:
+        raise DamagedError(f"{path} is the manifest of another package set, {manifest.digest}")
     return manifest
 
 

@@ -20,6 +20,7 @@ from model_sync.staging import copy_in
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_store.digests import Digest
     from model_store.files import FileEntry
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
@@ -44,12 +45,23 @@ class _Copier:
 
 
 def stage_contents(
-    recipe: Recipe, source: Source, folder: Path, progress: Progress
+    recipe: Recipe,
+    source: Source,
+    folder: Path,
+    progress: Progress,
+    packages: Digest | None = None,
 ) -> VersionContent:
     """Copy everything that a version holds into `folder`, and return what it is.
 
-    Raises RecipeError, SourceError or InspectionError; `folder` then holds a part of it.
+    `packages` is the set that the recipe's requirements came to: getting it is the caller's, who
+    can reach a registry. Raises RecipeError, also where the recipe wants packages and there are
+    none; SourceError or InspectionError, and `folder` then holds a part of it.
     """
+    if recipe.packages and packages is None:
+        raise RecipeError(
+            f"{source.name}/{RECIPE} names packages, which come from a registry that cannot be "
+            "reached from here: publish the model with make sync-model"
+        )
     copier = _Copier(source, folder, progress)
     model_file = recipe.model_file or _only_model(source)
     graph = PurePosixPath(model_file)
@@ -81,7 +93,7 @@ def stage_contents(
         model_file=staged_graph,
         pipeline_file=pipeline_file,
         golden=GoldenCases(tuple(cases), recipe.golden.rtol, recipe.golden.atol),
-        packages=None,
+        packages=packages,
     )
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -45,9 +43,7 @@ _SET: Final = "package-set"
 
 def running_target() -> Target:
     """What this process itself is: sets for it run here."""
-    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return Target(version, f"{machine}-manylinux_2_28")
+    return Target.running()
 
 
 def publish_packages(

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 from inference.loader import RUNTIME
 from model_store.documents import now
-from model_store.errors import StoreError
+from model_store.errors import NotFoundError, StoreError
 from model_store.layout import MANIFEST
 from model_store.names import new_id
 from model_store.preparation import PLAIN, PreparationManifest, Variant
-from model_store.reading import read_preparation, read_upward, read_version
+from model_store.reading import read_package_set, read_preparation, read_upward, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
-from model_sync.errors import SourceError
+from model_sync.errors import PackagesError, SourceError
 from model_sync.inspection import inspect
 from model_sync.staging import copy_in
 from model_sync.trial import try_version
@@ -74,14 +74,22 @@ class Publication:
         self._placed: dict[str, Path] = {}
         self._preparations: dict[str, str] = {}
 
-    def stage(self, recipe: Recipe, source: Source) -> None:
-        """Copy the contents into staging, inspect them and write their manifest."""
+    def stage(self, recipe: Recipe, source: Source, packages: Digest | None = None) -> None:
+        """Copy the contents into staging, inspect them and write their manifest.
+
+        `packages` is the set that the recipe's requirements came to: it is in place.
+        """
         folder = self._staging.path(_VERSION)
         folder.mkdir()
-        self._describe(folder, stage_contents(recipe, source, folder, self._progress))
+        content = stage_contents(recipe, source, folder, self._progress, packages)
+        self._describe(folder, content)
 
     def stage_uploaded(self, uploaded: UploadedContents) -> None:
-        """Copy uploaded contents into staging, hold each file to its digest, and inspect them."""
+        """Copy uploaded contents into staging, hold each file to its digest, and inspect them.
+
+        Refused if they name a package set that is not in place.
+        """
+        self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
         folder.mkdir()
         self._progress.step("copying from S3", uploaded.content.size_bytes)
@@ -90,6 +98,16 @@ class Publication:
             if came != entry:
                 raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
         self._describe(folder, uploaded.content)
+
+    def _require_packages(self, uploaded: UploadedContents) -> None:
+        if uploaded.content.packages is None:
+            return
+        try:
+            read_package_set(self._layout, uploaded.content.packages)
+        except NotFoundError as error:
+            raise PackagesError(
+                f"{uploaded.name} cannot be published: {error} (it goes there first)"
+            ) from error
 
     def unchanged(self, digest: Digest, label: str) -> Published | None:
         """What is published, if publishing contents with this digest would change nothing."""
@@ -199,7 +217,8 @@ class Publication:
             folder = self._staging.path(_VERSION)
         cases = len(manifest.content.golden.cases)
         self._progress.step(f"trying it: loading, and {cases} golden cases")
-        measurement = try_version(folder, self._staging.path(f"trial-{new_id()}.json"), config={})
+        result = self._staging.path(f"trial-{new_id()}.json")
+        measurement = try_version(folder, result, layout=self._layout, config={})
         preparation = PreparationManifest(
             model=self._name,
             id=new_id(),

@@ -13,6 +13,8 @@
     folder = "golden"                    # golden/<case>/request.* and expected.json
     rtol = 1e-5
     atol = 1e-6
+    [packages]
+    requirements = "requirements.txt"    # pinned, with hashes: the version's package set
 
 Every table is optional; a key that is not listed here is refused. A folder without model.toml
 must hold one .onnx file. Reading happens when called; nothing is run or copied here.
@@ -68,6 +70,13 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class Packages:
+    """The requirements of a version's package set; a path relative to the model's folder."""
+
+    requirements: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What to publish. `model_file` None: the only .onnx file in the folder."""
 
@@ -76,6 +85,7 @@ class Recipe:
     build: Build | None = None
     pipeline: PipelineFiles | None = None
     golden: Golden = Golden()
+    packages: Packages | None = None
 
 
 def read_recipe(source: Source, *, name: str | None = None, implied_name: str = "") -> Recipe:
@@ -112,6 +122,9 @@ def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
         build=_optional(fields, "build", _build),
         pipeline=_optional(fields, "pipeline", _pipeline),
         golden=_optional(fields, "golden", _golden) or Golden(),
+        packages=_optional(
+            fields, "packages", lambda table: Packages(_path(table, "requirements"))
+        ),
     )
     fields.done()
     return recipe
@@ -141,6 +154,10 @@ def _golden(table: Fields) -> Golden:
         rtol=table.number("rtol") if "rtol" in table.names() else _RTOL,
         atol=table.number("atol") if "atol" in table.names() else _ATOL,
     )
+
+
+def _packages(table: Fields) -> Packages:
+    return Packages(_path(table, "requirements"))
 
 
 def _path(table: Fields, key: str) -> str:

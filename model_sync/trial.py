@@ -2,7 +2,10 @@
 
 `try_version` starts this module as a process of its own, so that a model that crashes, or takes
 all memory, ends that process and not the publisher, and so that nothing warm flatters the
-measurement. The process loads the version with the code that will serve it.
+measurement. The process loads the version with the code that will serve it, from the store's
+package set where the version pins one. It can also import whatever its publisher can: on a
+developer's machine that is more than a function has, so a trial there does not prove that a
+version's package set holds all that its pipeline imports. The sync function's trial does.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from model_store.layout import MANIFEST
+from model_store.layout import MANIFEST, StoreLayout
 from model_store.preparation import Measurement
 from model_store.version import VersionManifest
 from model_sync.errors import TrialError
@@ -32,18 +35,22 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _STATUS: Final = Path("/proc/self/status")
 
 
-def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measurement:
+def try_version(
+    folder: Path, result: Path, *, layout: StoreLayout, config: Mapping[str, str]
+) -> Measurement:
     """Load a version's folder in a fresh process and run its golden cases.
 
-    `result` is where the process writes what it found. Raises TrialError with the reason.
+    `result` is where the process writes what it found; `layout` is of the store that holds the
+    version's package set. Raises TrialError with the reason.
     """
     # Lambda puts its layers on sys.path in the process only; a child would not find them.
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
     command = [sys.executable, "-B", "-m", "model_sync.trial"]
+    places = (folder.resolve(), result.resolve(), layout.root.resolve())
     try:
         done = subprocess.run(
-            [*command, folder.resolve(), result.resolve(), json.dumps(dict(config))],
+            [*command, *places, json.dumps(dict(config))],
             cwd=_ROOT,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -70,15 +77,15 @@ def try_version(folder: Path, result: Path, config: Mapping[str, str]) -> Measur
 
 def main(arguments: list[str]) -> None:
     """Run in the process of its own: try the version, write the result as JSON."""
-    folder, result, config = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
+    folder, result, root = map(Path, arguments[:3])
     try:
-        found = _try(folder, config)
+        found = _try(folder, StoreLayout(root), json.loads(arguments[3]))
     except Exception as error:
         found = {"error": str(error) or type(error).__name__}
     result.write_text(json.dumps(found), "utf-8")
 
 
-def _try(folder: Path, config: dict[str, str]) -> dict[str, Any]:
+def _try(folder: Path, layout: StoreLayout, config: dict[str, str]) -> dict[str, Any]:
     # Imported before measuring: what they take is every version's, not this one's.
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
@@ -88,7 +95,7 @@ def _try(folder: Path, config: dict[str, str]) -> dict[str, Any]:
     _forget_peak()
     before = _memory_bytes()
     started = time.perf_counter()
-    loaded = load_folder(folder, manifest, 0, config=config)
+    loaded = load_folder(folder, manifest, 0, layout=layout, config=config)
     load_ms = (time.perf_counter() - started) * 1e3
     first_ms = 0.0
     for number, case in enumerate(manifest.content.golden.cases):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
 _OLDEST_GLIBC_MINOR: Final = 17
+# pip's own 5 and 15 make a registry that cannot be reached known after a minute and a half.
+_RETRIES: Final = "2"
+_TIMEOUT_S: Final = "10"
 
 
 def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:
@@ -28,6 +31,7 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
         raise PackagesError(f"{requirements} is missing: name a requirements file")
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--retries", _RETRIES, "--timeout", _TIMEOUT_S),
         *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir"),
         *("--implementation", "cp", "--python-version", target.python),
         *(word for tag in _platform_tags(target.platform) for word in ("--platform", tag)),
@@ -39,7 +43,10 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
     )
     if done.returncode:
         raise PackagesError(f"{requirements}: {_reason(done.stderr)} ({_described(target)})")
-    return tuple(sorted(folder.glob("*.whl")))
+    wheels = tuple(sorted(folder.glob("*.whl")))
+    if not wheels:
+        raise PackagesError(f"{requirements} names no package {_described(target)}")
+    return wheels
 
 
 def _platform_tags(platform: str) -> list[str]:
@@ -63,6 +70,10 @@ def _reason(stderr: str) -> str:
         return f"a wheel does not match its hash: {package.split(' from ')[0]}"
     if any("Hashes are required" in line or "pinned with ==" in line for line in lines):
         return "every requirement needs a pinned version and its hashes (uv pip compile makes them)"
+    if any("Retry(total=0," in line for line in lines):
+        return "the package registry cannot be reached: is there a network, is PIP_INDEX_URL right?"
+    if any(line.startswith("Traceback") for line in lines):
+        return f"pip failed: {lines[-1].rpartition('exceptions.')[2]}"
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")
 

@@ -190,7 +190,7 @@ def test_a_graph_whose_inputs_are_not_the_signatures_is_refused(store: Path) -> 
     ):
         wrong = manifest._replace(signature=signature)
         with pytest.raises(LoadError, match="puts are not the signature's"):
-            load_folder(folder, wrong, 1, config={})
+            load_folder(folder, wrong, 1, layout=StoreLayout(store), config={})
 
 
 def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) -> None:
@@ -203,7 +203,9 @@ def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) 
     )
     content = manifest.content._replace(files=(entry,))
     with pytest.raises(LoadError) as caught:
-        load_folder(folder, manifest._replace(content=content), 1, config={})
+        load_folder(
+            folder, manifest._replace(content=content), 1, layout=StoreLayout(store), config={}
+        )
     message = str(caught.value)
     assert message.startswith("ONNX Runtime cannot load model.onnx: ")
     assert os.fspath(store) not in message
@@ -214,7 +216,7 @@ def test_a_session_option_that_is_not_one_is_refused(store: Path) -> None:
     with pytest.raises(LoadError):
         load_folder(
             version_folder(store, 1), manifest_of(store, 1), 1,
-            config={"session.intra_op_thread_affinities": "nonsense"},
+            layout=StoreLayout(store), config={"session.intra_op_thread_affinities": "nonsense"},
         )  # fmt: skip
 
 
@@ -230,4 +232,6 @@ def test_a_graph_is_checked_wherever_its_manifest_says_that_it_lies(store: Path,
     entry = manifest.content.files[0]._replace(path=path)
     content = manifest.content._replace(files=(entry,), model_file=path)
     with pytest.raises((LoadError, DamagedError)):
-        load_folder(folder, manifest._replace(content=content), 1, config={})
+        load_folder(
+            folder, manifest._replace(content=content), 1, layout=StoreLayout(store), config={}
+        )

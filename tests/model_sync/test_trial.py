@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.documents import now
-from model_store.layout import MANIFEST
+from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
 from model_store.version import VersionManifest
 from model_sync.contents import stage_contents
@@ -45,9 +45,14 @@ def _stage(source: Path, folder: Path) -> Path:
     return folder
 
 
+def _store(root: Path) -> StoreLayout:
+    """Where package sets would be: none of these versions has one."""
+    return StoreLayout(root / "store")
+
+
 def _try(tmp_path: Path, source: Path) -> Measurement:
     folder = _stage(source, tmp_path / "staged")
-    return try_version(folder, tmp_path / "result.json", config={})
+    return try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config={})
 
 
 def test_a_version_that_works_is_measured(tmp_path: Path) -> None:
@@ -128,14 +133,14 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(tmp_path: Path) -> None
     graph = folder / "source" / "model.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     with pytest.raises(TrialError, match=r"source/model\.onnx is damaged"):
-        try_version(folder, tmp_path / "result.json", config={})
+        try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config={})
 
 
 def test_session_options_reach_the_session(tmp_path: Path) -> None:
     folder = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
     config = {"session.disable_prepacking": "neither 0 nor 1", "session.load_model_format": "ORT"}
     with pytest.raises(TrialError, match=r"cannot load model\.onnx"):
-        try_version(folder, tmp_path / "result.json", config=config)
+        try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config=config)
 
 
 def test_the_folder_and_the_result_may_be_relative(
@@ -144,7 +149,9 @@ def test_the_folder_and_the_result_may_be_relative(
     staged = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
     monkeypatch.chdir(tmp_path)
     here = staged.relative_to(tmp_path)
-    assert try_version(here, here.with_name("result.json"), config={}).load_ms > 0
+    assert (
+        try_version(here, here.with_name("result.json"), layout=_store(here), config={}).load_ms > 0
+    )
 
 
 def test_trying_a_version_does_not_change_it(
@@ -163,7 +170,7 @@ def test_trying_a_version_does_not_change_it(
     (folder / "model.toml").write_text(recipe.replace('file = "pipeline.py"', data))
     staged = _stage(folder, tmp_path / "staged")
     before = snapshot(staged)
-    assert try_version(staged, tmp_path / "result.json", config={})
+    assert try_version(staged, tmp_path / "result.json", layout=_store(tmp_path), config={})
     assert snapshot(staged) == before
 
 

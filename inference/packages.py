@@ -1,0 +1,135 @@
+"""Package sets: what a version's own code imports beyond what the runtime brings.
+
+A version that pins a set uses it while it loads:
+
+1. Read the set's manifest; it must be for this Python and this processor.
+2. No package in it may be one that this process already imports from another set as another
+   wheel: Python holds one version of a package, and an import would quietly get the older one.
+3. Append the set's `site-packages` to `sys.path`, once. What the runtime brings is found first.
+
+A set stays in use while the process lives, also when the version that needed it is let go: what
+was imported cannot be taken back. A load that fails before it has imported anything leaves
+nothing behind. The files of a set were checked when it was published, not when it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inference.errors import LoadError
+from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, Wheel
+from model_store.reading import read_package_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from model_store.digests import Digest
+    from model_store.layout import StoreLayout
+
+
+def use_package_set(
+    layout: StoreLayout, digest: Digest, needed_by: str
+) -> AbstractContextManager[None]:
+    """Let this process import from a package set, in the context and after it.
+
+    If the context ends by an error, the set is taken back, unless something needs it by then.
+    `needed_by` names the version in messages. Raises LoadError where the set does not fit this
+    process, NotFoundError, DamagedError, FormatTooNewError. Thread-safe; one file is read.
+    """
+    return _of_this_process.use(layout, digest, needed_by)
+
+
+def find_conflict(
+    wanted: PackageSetManifest, in_use: Iterable[PackageSetManifest]
+) -> tuple[Wheel, Wheel] | None:
+    """The first package that both have, as different wheels: the wanted one, the one in use."""
+    taken = {wheel.name: wheel for manifest in in_use for wheel in manifest.wheels}
+    for wheel in wanted.wheels:
+        if wheel.digest != taken.get(wheel.name, wheel).digest:
+            return wheel, taken[wheel.name]
+    return None
+
+
+def fits(target: Target, running: Target) -> bool:
+    """Tell whether packages for a target run on another, as far as their names tell."""
+    return (target.python, target.machine) == (running.python, running.machine)
+
+
+@dataclass(slots=True)
+class _InUse:
+    manifest: PackageSetManifest
+    users: int = 0
+    """Versions that loaded with it, and those that are loading."""
+
+
+class PackageSets:
+    """The sets that one process imports from. A process has one: `use_package_set` is its."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._in_use: dict[str, _InUse] = {}
+
+    @contextlib.contextmanager
+    def use(self, layout: StoreLayout, digest: Digest, needed_by: str) -> Iterator[None]:
+        """As `use_package_set`."""
+        manifest = read_package_set(layout, digest)
+        running = Target.running()
+        if not fits(manifest.target, running):
+            raise LoadError(
+                f"{needed_by} needs packages for Python {manifest.target.python} on "
+                f"{manifest.target.machine}; this is Python {running.python} on {running.machine}"
+            )
+        site = os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
+        self._enter(site, manifest, needed_by)
+        try:
+            yield
+        except BaseException:
+            self._leave(site)
+            raise
+
+    def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> None:
+        with self._lock:
+            conflict = find_conflict(manifest, (each.manifest for each in self._in_use.values()))
+            if conflict:
+                raise LoadError(f"{needed_by} {_explained(*conflict)}")
+            self._in_use.setdefault(site, _InUse(manifest)).users += 1
+            # Before anything is imported from it: what is published never changes.
+            sys.dont_write_bytecode = True
+            if site not in sys.path:
+                # What was looked for there before may be remembered as missing.
+                sys.path_importer_cache.pop(site, None)
+                sys.path.append(site)
+
+    def _leave(self, site: str) -> None:
+        with self._lock:
+            entry = self._in_use[site]
+            entry.users -= 1
+            if entry.users or _is_imported_from(site):
+                return
+            del self._in_use[site]
+            with contextlib.suppress(ValueError):
+                sys.path.remove(site)
+
+
+_of_this_process: Final = PackageSets()
+
+
+def _explained(wanted: Wheel, in_use: Wheel) -> str:
+    what = f"{wanted.name} {wanted.version}"
+    have = in_use.version if in_use.version != wanted.version else "another build of it"
+    return (
+        f"needs {what}, and another version loaded here needs {have}: it loads in an environment "
+        "that starts anew (Python cannot hold two versions of a package)"
+    )
+
+
+def _is_imported_from(site: str) -> bool:
+    # Not by getattr: a module may be a stand-in that imports when it is asked.
+    files = (getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()])
+    return any(isinstance(file, str) and file.startswith(site + os.sep) for file in files)
