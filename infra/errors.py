@@ -3,7 +3,8 @@
 InfraError
 ├── SettingsError   a stage's file is missing, or says something impossible
 ├── BuildError      a layer or a function's code cannot be made, or is too large
-└── SynthError      no template can be made, or a check of it found something
+├── SynthError      no template can be made, or a check of it found something
+└── EmulatorError   the emulated cloud did not start, or did not take what was deployed to it
 
 Each message is one line that says what happened, to what, and what to do.
 """
@@ -25,3 +26,7 @@ class BuildError(InfraError):
 
 class SynthError(InfraError):
     """No template can be made."""
+
+
+class EmulatorError(InfraError):
+    """The emulated cloud is missing, did not start, or refused what was deployed to it."""

@@ -1,0 +1,63 @@
+"""`python -m infra.emulated --stage dev --store .store`: a stage on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.emulated.ministack import MINISTACK
+from infra.emulated.run import emulated_stage
+from infra.errors import InfraError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.emulated.run import EmulatedStage
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when it was told to end, 1 with a line when it could not start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.emulated", description="Deploy a stage to an emulator of AWS."
+    )
+    parser.add_argument("--stage", required=True, help="a file in infra/stages/, without .toml")
+    parser.add_argument(
+        "--store", type=Path, required=True, metavar="DIR", help="what functions have as the store"
+    )
+    parser.add_argument(
+        "--ministack",
+        type=Path,
+        default=MINISTACK,
+        metavar="PATH",
+        help="the interpreter that has MiniStack (.cache/ministack/bin/python)",
+    )
+    options = parser.parse_args(arguments)
+    # From here on, SIGTERM unwinds what was started, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with emulated_stage(options.stage, options.store, interpreter=options.ministack) as running:
+            sys.stdout.write(_ready(running))
+            sys.stdout.flush()
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+    except (InfraError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _ready(running: EmulatedStage) -> str:
+    exports = {**running.environ, "API_URL": running.api_url}
+    return f"coldpress emulated {running.endpoint}\n" + "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What runs a function: Lambda's own runtime client, on the path that Lambda gives it.
+
+MiniStack starts a file called `bootstrap` in a function's code. This one starts `awslambdaric`, the
+client that Lambda's Python runtimes are, with nothing on its path but
+
+1. the function's code,
+2. its layers,
+3. the client and what it needs, in a folder that has nothing else,
+4. the standard library.
+
+So what a layer lacks is missing here too. The interpreter is the one that runs this process, not
+its virtual environment: a child that a function starts must not find that environment either.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from infra.errors import EmulatorError
+
+CLIENT: Final = "awslambdaric"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def bootstrap(client: Path, interpreter: Path | None = None) -> str:
+    """The file's text. `client`: the folder of `gather_client`."""
+    python = interpreter or Path(sys.executable).resolve()
+    return f"""#!/bin/sh
+export PYTHONPATH="$LAMBDA_TASK_ROOT:$PYTHONPATH:"{shlex.quote(str(client))}
+export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1
+exec {shlex.quote(str(python))} -S -P -m {CLIENT} "$_HANDLER"
+"""
+
+
+def gather_client(folder: Path) -> None:
+    """Fill a folder with links to the client and what it needs; raises EmulatorError."""
+    folder.mkdir(parents=True)
+    wanted = [CLIENT]
+    for name in wanted:  # grows while it is walked
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            raise EmulatorError(f"{name} is missing: install requirements/dev.txt") from None
+        for top in _tops(found):
+            (folder / top).symlink_to(Path(str(found.locate_file(top))))
+        wanted += [each for each in _needs(found) if each not in wanted]
+
+
+def _tops(found: Distribution) -> set[str]:
+    """What a distribution has put at the top of site-packages."""
+    tops = {path.parts[0] for path in found.files or []}
+    return tops - {"..", "__pycache__"}
+
+
+def _needs(found: Distribution) -> list[str]:
+    """The names of what it always needs: not of its extras."""
+    named = (_NAME.match(each) for each in found.requires or [] if "extra ==" not in each)
+    return [each.group() for each in named if each]

@@ -1,0 +1,147 @@
+"""Runs MiniStack, an emulator of AWS, on a free loopback port, and ends all that it started.
+
+It is started through `bench/keeper.py`, as a script: however this process ends, by Ctrl-C or by
+SIGKILL, MiniStack and the processes of its functions end with it. Linux only.
+
+Everything that it writes is in the folder that it is given: state, temporary files, its log. It
+has no credentials, no home and no variables of this process but PATH, and so have its functions,
+which inherit its environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from infra.code import REPOSITORY
+from infra.emulated.cloud import Cloud
+from infra.errors import EmulatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MINISTACK: Final = REPOSITORY / ".cache" / "ministack" / "bin" / "python"
+"""The interpreter of the environment that has it: it pins botocore, so it has one of its own."""
+START_S: Final = 30.0
+
+_KEEPER: Final = REPOSITORY / "bench" / "keeper.py"
+_HOW: Final = (
+    "python3 -m venv .cache/ministack && "
+    ".cache/ministack/bin/pip install --require-hashes -r requirements/ministack.txt"
+)
+_STARTS: Final = 3
+_STOP_S: Final = 15.0
+_POLL_S: Final = 0.05
+
+
+@contextlib.contextmanager
+def ministack(
+    folder: Path, *, interpreter: Path = MINISTACK, start_s: float = START_S
+) -> Iterator[Cloud]:
+    """Run it over a folder, which it fills, and give it when it answers; raises EmulatorError."""
+    if not interpreter.is_file():
+        raise EmulatorError(f"MiniStack is not installed, {interpreter} is missing: {_HOW}")
+    for attempt in range(_STARTS):  # a port that was free may be taken before MiniStack has it
+        data = folder / str(attempt)
+        (data / "tmp").mkdir(parents=True)
+        cloud, token = Cloud(port=_free_port(), log=data / "ministack.log"), uuid.uuid4().hex
+        with cloud.log.open("wb") as log:
+            keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", _KEEPER, interpreter, "-m", "ministack"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=data,
+                env=_environ(data, cloud, token),
+                # A terminal's Ctrl-C would reach all of them, and the keeper before its work.
+                start_new_session=True,
+            )
+        try:
+            if _is_ready(keeper, cloud.port, token, start_s):
+                yield cloud
+                return
+            if keeper.poll() is None:
+                raise EmulatorError(f"MiniStack did not answer within {start_s:g} s: {said(cloud)}")
+        finally:
+            _stop(keeper)
+        if b"already in use" not in cloud.log.read_bytes():
+            break
+    raise EmulatorError(f"MiniStack ended with exit code {keeper.returncode}: {said(cloud)}")
+
+
+def said(cloud: Cloud) -> str:
+    """The last thing that its log says."""
+    lines = cloud.log.read_text("utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _environ(data: Path, cloud: Cloud, token: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(data),
+        "TMPDIR": str(data / "tmp"),
+        "STATE_DIR": str(data / "state"),
+        "S3_DATA_DIR": str(data / "s3"),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(cloud.port),
+        "LAMBDA_EXECUTOR": "local",
+        # Signatures are verified, and functions may do what their roles and policies allow.
+        "AUTH": "true",
+        # Functions are told of it only when it is told itself.
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        # It removes containers that look like its own from any Docker that it finds,
+        "DOCKER_HOST": f"unix://{data}/no-docker",
+        # and listens on every address for these two, BIND_HOST or not.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # It tells this to whoever asks, so another one that took the port is not taken for it.
+        "MINISTACK_VERSION": token,
+    }
+
+
+def _is_ready(keeper: subprocess.Popen[bytes], port: int, token: str, start_s: float) -> bool:
+    deadline = time.monotonic() + start_s
+    while keeper.poll() is None and time.monotonic() < deadline:
+        if _version(port) == token:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _version(port: int) -> str | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)  # knows of no proxy
+    try:
+        connection.request("GET", "/_ministack/health")
+        return str(json.load(connection.getresponse())["version"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+def _stop(keeper: subprocess.Popen[bytes]) -> None:
+    """Have the keeper end them all: it asks, and after three seconds does not ask any more."""
+    if keeper.stdin:
+        keeper.stdin.close()
+    try:
+        keeper.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(keeper.pid, signal.SIGKILL)
+        keeper.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,81 @@
+"""A stage on this machine: synthesized, deployed to MiniStack, and gone when the block ends."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from infra.emulated.bootstrap import gather_client
+from infra.emulated.deploy import deploy
+from infra.emulated.ministack import MINISTACK, ministack
+from infra.settings import read_stage
+from infra.synth import synthesize_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatedStage:
+    """A stage that answers."""
+
+    stage: str
+    store: Path
+    """What its functions have in place of the mount."""
+    endpoint: str
+    """The address of every AWS service."""
+    api_url: str
+    """The HTTP API's, without a slash at its end. It asks for no signature."""
+    outputs: Mapping[str, str]
+    """The stack's. Its ApiUrl is what AWS would say; `api_url` is what answers here."""
+    environ: Mapping[str, str]
+    """The variables with which AWS's SDKs and our command line talk to it, in any process."""
+    folder: Path
+    """Everything of it, while it runs."""
+    log: Path
+    """MiniStack's."""
+
+
+@contextlib.contextmanager
+def emulated_stage(
+    stage: str, store: Path, *, interpreter: Path = MINISTACK
+) -> Iterator[EmulatedStage]:
+    """Deploy a stage for the Python that runs here; raises InfraError in one line.
+
+    `store` is made where it is missing. `interpreter`: of the environment that has MiniStack.
+    """
+    stack = read_stage(stage).stack_name
+    store = store.resolve()
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="coldpress-emulated-") as temporary:
+        folder = Path(temporary)
+        gather_client(folder / "client")
+        with ministack(folder / "ministack", interpreter=interpreter) as cloud:
+            made = synthesize_stage(stage, python=RUNNING, out=folder / "assembly")
+            outputs = deploy(cloud, made.out, stack, store=store, client=folder / "client")
+            yield EmulatedStage(
+                stage=stage,
+                store=store,
+                endpoint=cloud.endpoint,
+                api_url=api_url(cloud.endpoint, outputs["ApiUrl"]),
+                outputs=outputs,
+                environ=cloud.environ,
+                folder=folder,
+                log=cloud.log,
+            )
+
+
+def api_url(endpoint: str, on_aws: str) -> str:
+    """Where MiniStack serves the API that has this address on AWS.
+
+    It goes by the Host header too, as AWS does; a path needs no client that can set one.
+    """
+    api_id = (urlsplit(on_aws).hostname or "").partition(".")[0]
+    return f"{endpoint}/_aws/execute-api/{api_id}"
