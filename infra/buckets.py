@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.bucket import PrivateBucket
 
-UPLOADS: Final = ("blobs/", "contents/")
+UPLOADS: Final = ("blobs/", "contents/", "sets/")
 """Where the command line puts what it publishes, by digest."""
 PROGRESS: Final = ".jobs/"
 """Where the sync function says how far it is."""

@@ -60,6 +60,10 @@ class Target(NamedTuple):
         machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(machine, machine)
         return cls(f"{sys.version_info.major}.{sys.version_info.minor}", f"{machine}-{_GLIBC}")
 
+    def asked(self, *, python: str | None, platform: str | None) -> Self:
+        """This target, or what somebody asked for instead of its parts."""
+        return self._replace(python=python or self.python, platform=platform or self.platform)
+
     @property
     def machine(self) -> str:
         """The platform's processor architecture: `x86_64`."""

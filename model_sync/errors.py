@@ -8,20 +8,31 @@ SyncError
 ├── InspectionError   the model file is no ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
 ├── PackagesError     a package set cannot be made of what its requirements name
-└── RequestError      a request to the sync function does not say what to do
+├── RequestError      a request to the sync function does not say what to do
+├── OutOfTimeError    the sync function has too little time for what was asked
+├── RefusedError      the sync function answered that it failed; it says why
+└── StageError        a deployed stage is not there, or its functions fail
+    └── StageUnreachableError  it cannot be asked: no network, no credentials
 
 Each message is one line that says what happened, to what, and what to do where something can be.
+`code_of` is the word for an error in `--json` and in the sync function's answers.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Final
+
+from model_store.errors import StoreError, StoreUnreachableError
+
+UNREACHABLE: Final = "unreachable"
+"""The code of a store, or a stage, that cannot be reached."""
 
 
 class SyncError(Exception):
     """A publication was refused, or failed."""
 
-    code: ClassVar[str] = "failed"
+    code = "failed"
+    """The word for it in `--json` and in the sync function's answers."""
 
 
 class RecipeError(SyncError):
@@ -64,7 +75,48 @@ class RequestError(SyncError):
     code = "request"
 
 
+class OutOfTimeError(SyncError):
+    """An invocation's time does not suffice."""
+
+    code = "time"
+
+
+class RefusedError(SyncError):
+    """The sync function refused, or failed; `code` is the one that it answered."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StageError(SyncError):
+    """A deployed stage cannot be used."""
+
+    code = "stage"
+
+
+class StageUnreachableError(StageError):
+    """A deployed stage cannot be asked."""
+
+    code = UNREACHABLE
+
+
 class TrialError(SyncError):
     """The version failed where it was tried."""
 
     code = "trial"
+
+
+def code_of(error: Exception) -> str:
+    """The word for an error: a SyncError's own, or what kind of thing went wrong."""
+    match error:
+        case SyncError():
+            return error.code
+        case StoreUnreachableError():
+            return UNREACHABLE
+        case StoreError():
+            return "store"
+        case OSError():
+            return "system"
+        case _:
+            return "internal"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from model_sync.errors import SyncError
 
@@ -32,3 +32,7 @@ class JobSettings:
             if not environ.get(name):
                 raise JobSettingError(f"{name} is not set: the sync function needs it")
         return cls(Path(environ["STORE_PATH"]), environ["MODELS_BUCKET"])
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as JSON, for the probe; none of them is a secret."""
+        return {"store_path": str(self.store_path), "models_bucket": self.models_bucket}

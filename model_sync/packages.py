@@ -24,26 +24,24 @@ from installer.utils import parse_wheel_filename
 
 from model_store.digests import Digest
 from model_store.documents import FORMAT, now, render
-from model_store.errors import InvalidNameError
+from model_store.errors import InvalidNameError, NotFoundError
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST
 from model_store.names import check_relative_path
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
+from model_store.reading import read_package_set
 from model_sync import durable
 from model_sync.errors import PackagesError
 from model_sync.staging import Staging
 from model_sync.wheels import download_wheels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
 
 _SET: Final = "package-set"
-
-
-def running_target() -> Target:
-    """What this process itself is: sets for it run here."""
-    return Target.running()
 
 
 def publish_packages(
@@ -63,11 +61,46 @@ def publish_wheels(
     wheels: tuple[Path, ...], layout: StoreLayout, target: Target, progress: Progress
 ) -> tuple[PackageSetManifest, bool]:
     """Publish a set made of these wheels; tell whether it is new."""
-    described = _describe(wheels)
-    empty = PackageSetManifest(target, described, 0, 0, Digest.of_bytes(b""), now())
-    folder = layout.package_set(empty.digest)
-    if (folder / MANIFEST).exists():
-        return _published(folder), False
+    return publish_set(describe_set(hash_wheels(wheels), target), wheels, layout, progress)
+
+
+def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
+    """The digests of wheels by their file names."""
+    digests = {}
+    for path in wheels:
+        with path.open("rb") as stream:
+            digests[path.name] = Digest.of_stream(stream)
+    return digests
+
+
+def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetManifest:
+    """A set by what makes it up, its wheels' file names and digests; nothing is unpacked yet."""
+    wheels = []
+    for file, digest in digests.items():
+        name = parse_wheel_filename(file)
+        wheels.append(Wheel(name.distribution.lower().replace("_", "-"), name.version, digest))
+    return PackageSetManifest(target, tuple(sorted(wheels)), 0, 0, Digest.of_bytes(b""), now())
+
+
+def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
+    """The set of this digest if the store has it; raises StoreError."""
+    try:
+        return read_package_set(layout, digest)
+    except NotFoundError:
+        return None
+
+
+def publish_set(
+    described: PackageSetManifest,
+    wheels: tuple[Path, ...],
+    layout: StoreLayout,
+    progress: Progress,
+) -> tuple[PackageSetManifest, bool]:
+    """Publish the set that was described, of its wheels; tell whether it is new."""
+    folder = layout.package_set(described.digest)
+    found = find_published(layout, described.digest)
+    if found:
+        return found, False
     with Staging(layout) as staging:
         staged = staging.path(_SET)
         progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
@@ -76,7 +109,7 @@ def publish_wheels(
             progress.advance(wheel.stat().st_size)
         entries = _seal_files(staged / SITE_PACKAGES, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
-        manifest = empty._replace(
+        manifest = described._replace(
             size_bytes=sum(entry.size_bytes for entry in entries),
             files=len(entries),
             files_digest=Digest.of_bytes(files),
@@ -116,16 +149,6 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
         "packages": {wheel.name: wheel.version for wheel in manifest.wheels},
         "created_at": manifest.created_at,
     }
-
-
-def _describe(wheels: tuple[Path, ...]) -> tuple[Wheel, ...]:
-    described = []
-    for path in wheels:
-        name = parse_wheel_filename(path.name)
-        with path.open("rb") as stream:
-            digest = Digest.of_stream(stream)
-        described.append(Wheel(name.distribution.lower().replace("_", "-"), name.version, digest))
-    return tuple(sorted(described))
 
 
 def _unpack(wheel: Path, folder: Path, scratch: Path) -> None:

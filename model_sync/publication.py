@@ -23,11 +23,11 @@ from model_store.reading import read_package_set, read_preparation, read_upward,
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
+from model_sync.checkpoint import copy_files
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
-from model_sync.errors import PackagesError, SourceError
+from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
-from model_sync.staging import copy_in
 from model_sync.trial import try_version
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
+    from model_sync.checkpoint import RemainingMs
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
     from model_sync.source import Source
     from model_sync.staging import Staging
-    from model_sync.uploads import UploadedContents
+    from model_sync.uploaded import UploadedContents
 
 _VERSION: Final = "version"
 
@@ -64,9 +65,16 @@ class Publication:
     """One publication under way: what is staged, and what of it is in place but not yet named."""
 
     def __init__(
-        self, layout: StoreLayout, name: str, staging: Staging, progress: Progress
+        self,
+        layout: StoreLayout,
+        name: str,
+        staging: Staging,
+        progress: Progress,
+        *,
+        who: str | None = None,
     ) -> None:
         self._layout = layout
+        self._who = who or publisher()
         self._name = name
         self._model = layout.model(name)
         self._staging = staging
@@ -84,19 +92,16 @@ class Publication:
         content = stage_contents(recipe, source, folder, self._progress, packages)
         self._describe(folder, content)
 
-    def stage_uploaded(self, uploaded: UploadedContents) -> None:
+    def stage_uploaded(self, uploaded: UploadedContents, remaining_ms: RemainingMs) -> None:
         """Copy uploaded contents into staging, hold each file to its digest, and inspect them.
 
-        Refused if they name a package set that is not in place.
+        Refused if they name a package set that is not in place. Raises ToBeContinued where the
+        time does not suffice.
         """
         self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
-        folder.mkdir()
-        self._progress.step("copying from S3", uploaded.content.size_bytes)
-        for entry in uploaded.content.files:
-            came = copy_in(uploaded, entry.path, folder, entry.path, self._progress.advance)
-            if came != entry:
-                raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
+        folder.mkdir(exist_ok=True)  # it is there where an invocation before this one got on
+        copy_files(uploaded, folder, self._staging, self._progress, remaining_ms)
         self._describe(folder, uploaded.content)
 
     def _require_packages(self, uploaded: UploadedContents) -> None:
@@ -117,9 +122,7 @@ class Publication:
 
     def _describe(self, folder: Path, content: VersionContent) -> None:
         self._progress.step("inspecting the model")
-        signature = inspect(folder / content.model_file, content.model_file.split("/", 1)[1])
-        self._manifest = VersionManifest(self._name, new_id(), now(), signature, content)
-        durable.write_file(folder / MANIFEST, self._manifest.render())
+        self._manifest = describe_version(folder, self._name, content)
 
     def commit(self, label: str, reason: str) -> Published:
         """Make what was staged the version that `label` names; does nothing if it is already."""
@@ -176,7 +179,7 @@ class Publication:
 
     def _following(self, refs: Refs | None, plan: PublishPlan, label: str, reason: str) -> Refs:
         """The generation to commit, with everything that it names in place."""
-        change = Change(who=_who(), when=now(), verb="publish", reason=reason)
+        change = Change(who=self._who, when=now(), verb="publish", reason=reason)
         writer = new_id()
         if plan.existing is not None and refs:
             entry = refs.versions[plan.existing]
@@ -253,7 +256,16 @@ class Publication:
                     self._staging.take_back(target)
 
 
-def _who() -> str:
+def describe_version(folder: Path, name: str, content: VersionContent) -> VersionManifest:
+    """Inspect a staged version's graph and write its manifest; raises InspectionError."""
+    signature = inspect(folder / content.model_file, content.model_file.split("/", 1)[1])
+    manifest = VersionManifest(name, new_id(), now(), signature, content)
+    durable.write_file(folder / MANIFEST, manifest.render())
+    return manifest
+
+
+def publisher() -> str:
+    """Who this process is, for a model's history: `user@host`."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in Lambda

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
-    from model_sync.recipe import Recipe
+    from model_sync.recipe import Packages, Recipe
     from model_sync.source import Source
 
 
@@ -53,15 +53,48 @@ def publish(
 
     Raises SyncError or StoreError; nothing visible has changed then.
     """
+    source, recipe = read_folder(folder, name=name)
+    check_label(label)
+    layout = open_store(store)
+    build_outputs(recipe, folder, progress)
+    packages = None
+    if recipe.packages:
+        requirements = requirements_file(recipe.packages, source)
+        # Imported here: where models are published from S3 there is neither pip nor a registry.
+        from model_sync.packages import publish_packages  # noqa: PLC0415
+
+        manifest, _ = publish_packages(requirements, layout, Target.running(), progress)
+        packages = manifest.digest
+    return publish_source(
+        source,
+        recipe,
+        layout,
+        packages=packages,
+        progress=progress,
+        label=label,
+        reason=reason,
+    )
+
+
+def read_folder(folder: Path, *, name: str | None) -> tuple[FolderSource, Recipe]:
+    """What a model's folder says of itself; raises RecipeError or SourceError."""
     if not folder.is_dir():
         raise RecipeError(f"{folder} is no folder: name the folder of a model")
     source = FolderSource(folder)
-    recipe = read_recipe(source, name=name, implied_name=folder.resolve().name)
-    check_label(label)
-    layout = open_store(store)
-    _build(recipe, folder, progress)
-    packages = _publish_packages(recipe, folder, source, layout, progress)
-    return _publish(source, recipe, layout, packages, progress, label, reason)
+    return source, read_recipe(source, name=name, implied_name=folder.resolve().name)
+
+
+def build_outputs(recipe: Recipe, folder: Path, progress: Progress) -> None:
+    """Run a folder's build script if an output is missing; raises BuildError."""
+    if recipe.build and missing_outputs(folder, recipe.build):
+        progress.step(f"building with {recipe.build.script}")
+        run_build(folder, recipe.build)
+
+
+def requirements_file(packages: Packages, source: FolderSource) -> Path:
+    """The requirements file in a folder; raises SourceError: missing, or not inside."""
+    source.size_bytes(packages.requirements)
+    return source.folder / packages.requirements
 
 
 def publish_source(
@@ -70,49 +103,18 @@ def publish_source(
     layout: StoreLayout,
     *,
     progress: Progress,
+    packages: Digest | None = None,
     label: str = LATEST,
     reason: str = "",
+    who: str | None = None,
 ) -> Published:
     """Publish a source whose build outputs are there, into a store that is there.
 
-    A recipe that names packages is refused: they come from a registry, by `publish`.
-    Raises SyncError or StoreError; nothing visible has changed then.
+    `packages`: the set that its requirements came to, which is in place; a recipe that names
+    packages is refused without. Raises SyncError or StoreError; nothing visible has changed then.
     """
-    return _publish(source, recipe, layout, None, progress, label, reason)
-
-
-def _publish(
-    source: Source,
-    recipe: Recipe,
-    layout: StoreLayout,
-    packages: Digest | None,
-    progress: Progress,
-    label: str,
-    reason: str,
-) -> Published:
     with Staging(layout) as staging:
         settle(layout.model(recipe.name), staging)
-        publication = Publication(layout, recipe.name, staging, progress)
+        publication = Publication(layout, recipe.name, staging, progress, who=who)
         publication.stage(recipe, source, packages)
         return publication.commit(label, reason)
-
-
-def _build(recipe: Recipe, folder: Path, progress: Progress) -> None:
-    if recipe.build and missing_outputs(folder, recipe.build):
-        progress.step(f"building with {recipe.build.script}")
-        run_build(folder, recipe.build)
-
-
-def _publish_packages(
-    recipe: Recipe, folder: Path, source: FolderSource, layout: StoreLayout, progress: Progress
-) -> Digest | None:
-    if recipe.packages is None:
-        return None
-    # Imported here: where models are published from S3 there is neither pip nor a registry.
-    from model_sync.packages import publish_packages  # noqa: PLC0415
-
-    requirements = recipe.packages.requirements
-    source.size_bytes(requirements)  # refuses a file that is missing, or leads out of the folder
-    target = Target.running()
-    manifest, _ = publish_packages(folder / requirements, layout, target, progress)
-    return manifest.digest

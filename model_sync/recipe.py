@@ -122,9 +122,7 @@ def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
         build=_optional(fields, "build", _build),
         pipeline=_optional(fields, "pipeline", _pipeline),
         golden=_optional(fields, "golden", _golden) or Golden(),
-        packages=_optional(
-            fields, "packages", lambda table: Packages(_path(table, "requirements"))
-        ),
+        packages=_optional(fields, "packages", _packages),
     )
     fields.done()
     return recipe

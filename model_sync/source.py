@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 BLOCK_BYTES: Final = 1 << 20
 
 
-class Source(Protocol):
+class Bytes(Protocol):
+    """Files by name, to be copied."""
+
+    def copy(self, path: str, write: Write) -> None:
+        """Give all bytes of one file to `write`, in order and in bounded memory."""
+
+
+class Source(Bytes, Protocol):
     """A model's files, by paths with `/`. Each call reads anew; SourceError names what is wrong."""
 
     @property
@@ -40,26 +47,23 @@ class Source(Protocol):
     def size_bytes(self, path: str) -> int:
         """The size of one file."""
 
-    def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`, in order and in bounded memory."""
-
 
 class FolderSource:
     """A model's folder on this machine."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder: Final = folder
         self._real = folder.resolve()
 
     @property
     def name(self) -> str:
         """The folder's path."""
-        return str(self._folder)
+        return str(self.folder)
 
     def files(self, below: str = ".") -> tuple[str, ...]:
         """The paths of all files below a folder, sorted, hidden ones left out."""
         found: list[str] = []
-        root = self._folder / below
+        root = self.folder / below
         if not root.is_dir():
             raise SourceError(f"{root} is no folder")
         above: dict[str, frozenset[str]] = {}
@@ -73,7 +77,7 @@ class FolderSource:
                 raise SourceError(f"{parent} links to a folder above it")
             above[parent] = outer | {real}
             found.extend(
-                os.path.relpath(os.path.join(parent, name), self._folder)  # noqa: PTH118 - of strings
+                os.path.relpath(os.path.join(parent, name), self.folder)  # noqa: PTH118 - of strings
                 for name in names
                 if not name.startswith(".")
             )
@@ -82,7 +86,7 @@ class FolderSource:
     def has(self, path: str) -> bool:
         """Tell whether there is such a file."""
         # A link to nothing is there, and cannot be read: that is for whoever reads it to say.
-        place = self._folder / path
+        place = self.folder / path
         return os.path.lexists(place) and not place.is_dir()
 
     def size_bytes(self, path: str) -> int:
@@ -98,18 +102,18 @@ class FolderSource:
 
     def _open(self, path: str) -> BufferedReader:
         try:
-            real = (self._folder / check_relative_path(path)).resolve(strict=True)
+            real = (self.folder / check_relative_path(path)).resolve(strict=True)
             if not real.is_relative_to(self._real):
-                raise SourceError(f"{self._folder / path} leads out of the model's folder")
+                raise SourceError(f"{self.folder / path} leads out of the model's folder")
             # Opening a pipe would wait for a writer; what it is is asked of what was opened.
             fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise MissingError(f"{self._folder / path} is missing") from None
+            raise MissingError(f"{self.folder / path} is missing") from None
         except InvalidNameError as error:
-            raise SourceError(f"{self._folder}: {error}") from error
+            raise SourceError(f"{self.folder}: {error}") from error
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
-            raise SourceError(f"{self._folder / path} cannot be read: {error}") from error
+            raise SourceError(f"{self.folder / path} cannot be read: {error}") from error
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise SourceError(f"{self._folder / path} is not a regular file")
+            raise SourceError(f"{self.folder / path} is not a regular file")
         return os.fdopen(fd, "rb")

@@ -18,23 +18,31 @@ from model_store.digests import ALGORITHM, Digest
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
 from model_sync import durable
+from model_sync.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from model_store.layout import StoreLayout
-    from model_sync.source import Source
+    from model_sync.source import Bytes
 
 
 class Staging:
-    """One writer's staging folder, as a context manager; leaving it removes what is in it."""
+    """One writer's staging folder, as a context manager; leaving it removes what is in it.
 
-    def __init__(self, layout: StoreLayout) -> None:
-        self.id: Final = new_id()
+    `resume` is the id of one that was kept: entering raises RequestError where that is gone.
+    """
+
+    def __init__(self, layout: StoreLayout, *, resume: str | None = None) -> None:
+        self.id: Final = resume or new_id()
         self.folder: Final = layout.staging(self.id)
+        self._resumed = resume is not None
+        self._kept = False
 
     def __enter__(self) -> Self:
+        if self._resumed and not self.folder.is_dir():
+            raise RequestError(f"{self.folder} is gone: publish again, from the beginning")
         durable.make_folder(self.folder)
         return self
 
@@ -44,9 +52,15 @@ class Staging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._kept:
+            return
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             durable.sync_folder(self.folder.parent)
+
+    def keep(self) -> None:
+        """Leave it as it is on leaving, for one who resumes it."""
+        self._kept = True
 
     def path(self, name: str) -> Path:
         """A name in the staging folder."""
@@ -65,7 +79,7 @@ class Staging:
 
 
 def copy_in(
-    source: Source, path: str, folder: Path, target: str, advance: Callable[[int], None]
+    source: Bytes, path: str, folder: Path, target: str, advance: Callable[[int], None]
 ) -> FileEntry:
     """Copy a source's file to `target` in a staged folder and hash it on the way.
 

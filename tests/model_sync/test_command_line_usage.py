@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync.__main__ import _parser, main
+from model_sync.__main__ import main
+from model_sync.arguments import make_parser
 from tests.model_sync.command_line import COMMAND, environment, run
 from tests.model_sync.model_folders import write_bare
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _verbs() -> dict[tuple[str, ...], argparse.ArgumentParser]:
-    return dict(_below((), _parser()))
+    return dict(_below((), make_parser()))
 
 
 def _below(
@@ -83,7 +84,7 @@ def test_a_verbs_help_explains_every_option(verb: tuple[str, ...]) -> None:
 
 
 def test_every_verb_takes_the_options_that_all_have() -> None:
-    common = {"--store", "--json", "--quiet", "--debug", "--help"}
+    common = {"--store", "--stage", "--json", "--quiet", "--debug", "--help"}
     for parser in VERBS.values():
         options = {name for action in parser._actions for name in action.option_strings}
         assert common <= options

@@ -13,7 +13,7 @@ from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.progress import Silent
-from model_sync.publication import _who
+from model_sync.publication import publisher
 from model_sync.publish import publish
 from tests.model_sync.model_folders import RECIPE, write_bare
 
@@ -92,7 +92,7 @@ def test_who_publishes_can_be_written_whatever_the_users_name(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("LOGNAME", name)
-    who = _who()
+    who = publisher()
     assert who.encode()
     assert who.startswith(name.encode(errors="replace").decode() + "@")
 
@@ -101,4 +101,4 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
-    assert _who().startswith("4000000000@")
+    assert publisher().startswith("4000000000@")

@@ -19,7 +19,6 @@ from model_sync.packages import (
     list_packages,
     publish_packages,
     publish_wheels,
-    running_target,
 )
 from model_sync.progress import Silent
 from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
@@ -44,7 +43,7 @@ def test_a_set_is_what_its_wheels_hold_and_can_be_imported(
     pinned = write_requirements(
         tmp_path / "pins.txt", write_wheel(wheels, "beta"), write_wheel(wheels, "alpha")
     )
-    manifest, new = publish_packages(pinned, layout, running_target(), Silent())
+    manifest, new = publish_packages(pinned, layout, Target.running(), Silent())
     folder = layout.package_set(manifest.digest)
     assert new
     assert PackageSetManifest.parse((folder / MANIFEST).read_bytes(), "it") == manifest

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from model_sync.job_handler import SyncJob
 from model_sync.job_settings import JobSettings
-from tests.batch.seaweed import CREDENTIALS, REGION, client, s3_server
+from tests.batch.seaweed import client, s3_server
 from tests.sync_from_s3.buckets import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import ModuleType
 
 _NUMBERS: Final = itertools.count(1)
 
@@ -47,33 +47,27 @@ def versioned(s3: Any) -> Bucket:
     return made
 
 
-@pytest.fixture(scope="session")
-def _job(s3_port: int, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    environ = {
-        "STORE_PATH": str(tmp_path_factory.mktemp("nowhere")),
-        "MODELS_BUCKET": "nowhere",
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3_port}",
-        "AWS_DEFAULT_REGION": REGION,
-        **CREDENTIALS,
-    }
-    with pytest.MonkeyPatch.context() as patch:  # importing it reads the environment
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        return importlib.import_module("model_sync.job")
-
-
 @pytest.fixture
-def call(
-    _job: ModuleType,
-    s3: Any,
-    bucket: Bucket,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[dict[str, Any]], Any]:
-    """Call the sync function; its bucket is `bucket`, its store `tmp_path / "store"`."""
-    monkeypatch.setattr(_job, "settings", JobSettings(tmp_path / "store", bucket.name))
-    monkeypatch.setattr(_job, "_s3", s3)
-    return lambda event: _job.handler(event, None)
+def call(s3: Any, bucket: Bucket, tmp_path: Path) -> Callable[..., Any]:
+    """Call the sync function; its bucket is `bucket`, its store `tmp_path / "store"`.
+
+    `remaining_ms` is what it is told of the time that is left.
+    """
+    job = SyncJob(JobSettings(tmp_path / "store", bucket.name), s3)
+
+    def call(
+        event: dict[str, Any], remaining_ms: Callable[[], float] = lambda: 900_000
+    ) -> dict[str, Any]:
+        return job(event, Invocation(remaining_ms))
+
+    return call
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Lambda's context, as far as the function asks it."""
+
+    get_remaining_time_in_millis: Callable[[], float]
 
 
 def _new_bucket(s3: Any) -> Bucket:

@@ -15,7 +15,8 @@ from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.recipe import read_recipe
 from model_sync.source import FolderSource
-from model_sync.uploads import BLOBS, upload_contents
+from model_sync.uploaded import BLOBS
+from model_sync.uploads import upload_contents
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, arrived, event_file, write_model
 
@@ -53,6 +54,7 @@ def test_publishing_a_prefix_equals_publishing_the_folder(
         "version": 1,
         "digest": local.digest,
         "created": True,
+        "changed": True,
         "labels": done["labels"],
         "generation": 1,
         "variant": "plain",
@@ -80,7 +82,9 @@ def test_publishing_uploads_equals_publishing_the_folder_and_again_copies_nothin
         bucket.s3.delete_object(Bucket=bucket.name, Key=blob)
     before = snapshot(tmp_path / "store" / "models")
     again = call(request(key))
-    assert again == {**done, "created": False}, "without the blobs: none of them is read"
+    assert again == {**done, "created": False, "changed": False}, (
+        "without the blobs: none of them is read"
+    )
     assert snapshot(tmp_path / "store" / "models") == before
 
 
@@ -101,8 +105,8 @@ def test_a_damaged_blob_fails_and_changes_nothing_visible(
 @pytest.mark.parametrize(
     ("event", "code", "message"),
     [
-        ({"verb": "drop"}, "request", "unknown verb 'drop': expected publish or list"),
-        ({}, "request", "unknown verb None: expected publish or list"),
+        ({"verb": "drop"}, "request", "unknown verb 'drop': expected publish, list,"),
+        ({}, "request", "unknown verb None: expected publish, list,"),
         (request("s3://b-1/a/", request_id="../x"), "request", "request_id '../x' is not 1 to 64"),
         (request("s3://b-1/a/", request_id="x" * 65), "request", "request_id 'xxx"),
         (request("elsewhere"), "source", "'elsewhere' is no S3 address"),

@@ -1,0 +1,125 @@
+"""The publisher's command line as argparse knows it: verbs, options, help. Nothing is done here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from model_sync import verbs
+
+_EPILOG: Final = (
+    "Exit codes: 0 done or unchanged, 1 refused or failed, 2 usage, "
+    "3 the store cannot be reached, 130 interrupted."
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; parsed options hold the verb's function as `verb`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model_sync",
+        description="Publish models into a store: one here, or a deployed stage's.",
+        epilog=_EPILOG,
+    )
+    common = _common()
+    inner = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    _add_publish(inner, common)
+    listing = inner.add_parser(
+        "list",
+        parents=[common],
+        help="what is published, as a table",
+        description="List every model with its versions and labels.",
+        epilog=_EPILOG,
+    )
+    listing.set_defaults(verb=verbs.list_models)
+    _add_packages(inner, common)
+    return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    where = common.add_mutually_exclusive_group()
+    where.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        default=Path(os.environ.get("STORE_PATH") or ".store"),
+        help="the store's root (default: $STORE_PATH, else .store)",
+    )
+    where.add_argument(
+        "--stage",
+        metavar="NAME",
+        help="the store of a deployed stage, through its sync function; account and region as "
+        "for AWS's own tools",
+    )
+    common.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    common.add_argument("--quiet", action="store_true", help="show no progress")
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    return common
+
+
+def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
+    publish = inner.add_parser(
+        "publish",
+        parents=[common],
+        help="publish a model's folder as a version",
+        description="Publish a model's folder: check it, try it, and make it the version that "
+        "the label 'latest' names. The same contents again are the same version. "
+        "A store here is made if it is not there yet. To a stage, what its bucket lacks is "
+        "uploaded, and its sync function publishes it.",
+        epilog=_EPILOG,
+    )
+    publish.add_argument(
+        "source",
+        metavar="FOLDER",
+        help="holds model.toml, or one .onnx; or s3://BUCKET/PREFIX/ where such files lie",
+    )
+    publish.add_argument(
+        "--name", help="the model's name (default: model.toml's, else the folder's)"
+    )
+    publish.add_argument("--reason", type=_text, default="", help="why, for the model's history")
+    publish.set_defaults(verb=verbs.publish)
+
+
+def _add_packages(inner: Any, common: argparse.ArgumentParser) -> None:
+    packages = inner.add_parser(
+        "packages",
+        help="sets of Python packages",
+        description="Publish and list package sets: immutable trees of Python packages.",
+        epilog=_EPILOG,
+    )
+    of_packages = packages.add_subparsers(title="verbs", required=True, metavar="VERB")
+    publish = of_packages.add_parser(
+        "publish",
+        parents=[common],
+        help="publish the set that a requirements file pins",
+        description="Download the wheels that a requirements file pins with hashes, and publish "
+        "them as a set. The same wheels for the same target are the same set.",
+        epilog=_EPILOG,
+    )
+    publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
+    publish.add_argument(
+        "--python", metavar="X.Y", help="the target's Python (default: this one, or the stage's)"
+    )
+    publish.add_argument(
+        "--platform",
+        help="the target, like x86_64-manylinux_2_28 (default: this machine's, or the stage's)",
+    )
+    publish.set_defaults(verb=verbs.publish_packages)
+    listing = of_packages.add_parser(
+        "list",
+        parents=[common],
+        help="the sets in a store",
+        description="List the package sets in a store.",
+        epilog=_EPILOG,
+    )
+    listing.set_defaults(verb=verbs.list_packages)
+
+
+def _text(argument: str) -> str:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8 text") from None
+    return argument

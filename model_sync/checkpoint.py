@@ -1,0 +1,105 @@
+"""Copying that may take more than one invocation of the sync function.
+
+A function ends when its time is up, whatever it is doing. So copying stops before that, at a file's
+end, keeps its staging folder, and says how to go on: the next invocation finds there what has
+arrived (`copied.json`) and copies the rest. Only a file that takes longer than a whole invocation
+cannot arrive. The files' digests are held against the contents when they are copied, and again
+when the version is tried.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from model_store.files import FileEntry
+from model_sync.errors import OutOfTimeError, SourceError
+from model_sync.staging import copy_in
+from model_sync.trial import DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from model_sync.progress import Progress
+    from model_sync.staging import Staging
+    from model_sync.uploaded import UploadedContents
+
+    RemainingMs = Callable[[], float]
+
+MARGIN_MS: Final = 20_000
+"""Kept for noting what has arrived, and for answering."""
+REST_MS: Final = DEADLINE_S * 1000 + MARGIN_MS
+"""What is left to do when all is copied may take as long: the trial has a deadline of its own."""
+
+_COPIED: Final = "copied.json"
+
+
+class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in the next invocation
+    """Time is nearly up; what has arrived is in this staging folder, which was kept."""
+
+    def __init__(self, staging_id: str) -> None:
+        super().__init__(f"to be continued in staging/{staging_id}")
+        self.staging_id = staging_id
+
+
+def copy_files(
+    uploaded: UploadedContents,
+    folder: Path,
+    staging: Staging,
+    progress: Progress,
+    remaining_ms: RemainingMs,
+) -> None:
+    """Copy what has not arrived yet of uploaded contents into a staged folder.
+
+    Raises ToBeContinued, having got on; OutOfTimeError where one file alone needs more time;
+    SourceError.
+    """
+    files = uploaded.content.files
+    copied = _read(staging)
+    before = len(copied)
+    progress.step("copying from S3", uploaded.content.size_bytes)
+    progress.advance(sum(entry.size_bytes for entry in copied))
+
+    def advance(n_bytes: int) -> None:
+        progress.advance(n_bytes)
+        if remaining_ms() < MARGIN_MS:
+            raise _TimeIsUpError
+
+    for entry in files:
+        if entry in copied:
+            continue
+        (folder / entry.path).unlink(missing_ok=True)  # a part of it, if time was up meanwhile
+        try:
+            came = copy_in(uploaded, entry.path, folder, entry.path, advance)
+        except _TimeIsUpError:
+            if len(copied) == before:
+                raise OutOfTimeError(
+                    f"{entry.path!r} ({entry.size_bytes} bytes) takes longer to copy than one "
+                    "invocation lasts: raise the sync function's timeout"
+                ) from None
+            _pause(staging, copied)
+        if came != entry:
+            raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
+        copied.add(entry)
+    if len(copied) > before and remaining_ms() < REST_MS:
+        _pause(staging, copied)
+
+
+class _TimeIsUpError(Exception):
+    pass
+
+
+def _pause(staging: Staging, copied: set[FileEntry]) -> None:
+    text = json.dumps([entry.to_json() for entry in sorted(copied)])
+    staging.path(_COPIED).write_text(text, "utf-8")
+    staging.keep()
+    raise ToBeContinued(staging.id)
+
+
+def _read(staging: Staging) -> set[FileEntry]:
+    path = staging.path(_COPIED)
+    if not path.exists():
+        return set()
+    listed = json.loads(path.read_text("utf-8"))
+    return {FileEntry.from_json(item, str(path)) for item in listed}

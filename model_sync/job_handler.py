@@ -1,0 +1,168 @@
+"""Publishes where the store is mounted: answers requests, a queue's messages, and the probe.
+
+A request is what the command line sends (job_requests.py); the answer is one of
+
+    {"state": "done", ...}                            what the verb found, as `--json` prints it
+    {"state": "continue", "resume": "<id>"}           ask again, with "resume": "<id>"
+    {"state": "failed", "error": {"code", "message"}}
+
+How far it is can be read meanwhile at `.jobs/<request_id>.json` in the models bucket.
+
+A queue's messages hold S3's events: a `model.toml` that arrives, which is uploaded last, publishes
+its prefix. A message that fails is tried again by the queue. `handler` itself: job.py.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import urllib.parse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from inference.loader import RUNTIME
+from model_store.errors import StoreError
+from model_store.layout import StoreLayout
+from model_store.package_set import Target
+from model_store.reading import read_store_id
+from model_store.refs import LATEST
+from model_store.release import VERSION
+from model_sync.checkpoint import ToBeContinued
+from model_sync.creation import open_store
+from model_sync.errors import RequestError, SyncError, code_of
+from model_sync.job_progress import ProgressObject
+from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
+from model_sync.job_requests import PROBE, PublishRequest, request_id_of
+from model_sync.listing import list_published
+from model_sync.packages import describe_packages, list_packages
+from model_sync.recipe import RECIPE
+from model_sync.s3_source import S3Source, parse_s3_url
+from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from model_sync.job_settings import JobSettings
+
+    Verb = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+_logger = Logger(service="coldpress")
+
+
+class SyncJob:
+    """One environment's handler. Construction reads nothing."""
+
+    def __init__(self, settings: JobSettings, client: Any) -> None:
+        self._settings = settings
+        self._client = client
+        self._verbs: dict[str, Verb] = {
+            "publish": self._publish,
+            "list": self._list,
+            "publish-packages": self._publish_packages,
+            "list-packages": self._list_packages,
+        }
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer a request or the probe, or take up a queue's messages."""
+        if event.get("coldpress") == "probe":
+            return self.probe()
+        if "Records" in event:
+            processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+            return dict(process_partial_response(dict(event), self._take_up, processor, context))
+        try:
+            return {"state": "done", **self._verb(event)(event, context)}
+        except ToBeContinued as paused:
+            return {"state": "continue", "resume": paused.staging_id}
+        except (SyncError, StoreError, OSError) as error:
+            _logger.exception("a request failed", request=event)
+            return {"state": "failed", "error": {"code": code_of(error), "message": str(error)}}
+
+    def probe(self) -> dict[str, Any]:
+        """What this environment is and sees: releases, settings, the store, generations."""
+        layout = StoreLayout(self._settings.store_path)
+        found: dict[str, Any] = {
+            "coldpress": VERSION,
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+            "runtime": RUNTIME,
+            "target": Target.running().to_json(),
+            "settings": self._settings.describe(),
+        }
+        try:
+            found["store_ids"] = [read_store_id(layout)]
+            models = list_published(layout)["models"]
+        except StoreError as error:
+            return {**found, "store_ids": [], "generations": {}, "published": {"error": str(error)}}
+        generations = {model["name"]: model["generation"] for model in models}
+        return {**found, "generations": generations, "published": sorted(generations)}
+
+    def _verb(self, event: Mapping[str, Any]) -> Verb:
+        verb = event.get("verb")
+        if not isinstance(verb, str) or verb not in self._verbs:
+            raise RequestError(f"unknown verb {verb!r}: expected {', '.join(self._verbs)}, {PROBE}")
+        return self._verbs[verb]
+
+    def _publish(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        request = PublishRequest.of_event(event)
+        layout = open_store(self._settings.store_path)
+        progress = self._progress(request.request_id)
+        if request.source.startswith(CONTENTS):
+            uploaded = UploadedContents(self._client, self._settings.models_bucket, request.source)
+            remaining_ms = context.get_remaining_time_in_millis
+            published = publish_uploaded(layout, uploaded, request, progress, remaining_ms)
+        else:
+            published = publish_prefix(layout, self._prefix(request.source), request, progress)
+        return asdict(published)
+
+    def _list(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        return list_published(open_store(self._settings.store_path))
+
+    def _publish_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        progress = self._progress(request_id_of(event))
+        source = str(event.get("source", ""))
+        uploaded = UploadedSet(self._client, self._settings.models_bucket, source)
+        layout = open_store(self._settings.store_path)
+        manifest, created = publish_uploaded_set(layout, uploaded, progress)
+        return {**describe_packages(manifest), "created": created}
+
+    def _list_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        return {"packages": list_packages(open_store(self._settings.store_path))}
+
+    def _take_up(self, record: SQSRecord) -> None:
+        """Publish each prefix whose `model.toml` a message says has arrived."""
+        message = json.loads(record.body)
+        for item in message.get("Records", ()):  # S3's test event has none
+            key = urllib.parse.unquote_plus(item["s3"]["object"]["key"])
+            prefix, _, file = key.rpartition("/")
+            if file != RECIPE or not prefix:
+                continue
+            url = f"s3://{item['s3']['bucket']['name']}/{prefix}/"
+            request = PublishRequest(
+                request_id=record.message_id,
+                source=url,
+                model=None,
+                label=LATEST,
+                reason=f"{RECIPE} arrived at {url}",
+            )
+            layout = open_store(self._settings.store_path)
+            progress = self._progress(request.request_id)
+            published = publish_prefix(layout, self._prefix(url), request, progress)
+            _logger.info("published", published=asdict(published))
+
+    def _prefix(self, url: str) -> S3Source:
+        return S3Source(self._client, *parse_s3_url(url))
+
+    def _progress(self, request_id: str) -> ProgressObject:
+        return ProgressObject(self._client, self._settings.models_bucket, request_id)

@@ -1,0 +1,80 @@
+"""What the sync function publishes: uploaded contents, a prefix in S3, an uploaded package set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_sync.commit import settle
+from model_sync.errors import RequestError, SourceError
+from model_sync.packages import describe_set, find_published, publish_set
+from model_sync.publication import Publication
+from model_sync.publish import publish_source
+from model_sync.recipe import read_recipe
+from model_sync.staging import Staging
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+    from model_store.package_set import PackageSetManifest
+    from model_sync.checkpoint import RemainingMs
+    from model_sync.job_requests import PublishRequest
+    from model_sync.progress import Progress
+    from model_sync.publication import Published
+    from model_sync.s3_source import S3Source
+    from model_sync.uploaded import UploadedContents, UploadedSet
+
+
+def publish_uploaded(
+    layout: StoreLayout,
+    uploaded: UploadedContents,
+    request: PublishRequest,
+    progress: Progress,
+    remaining_ms: RemainingMs,
+) -> Published:
+    """Publish uploaded contents; what is published already is not copied.
+
+    Raises ToBeContinued where the invocation's time does not suffice for all of it, SyncError,
+    StoreError.
+    """
+    if request.model is None:
+        raise RequestError("'model' is missing: uploaded contents have no name of their own")
+    with Staging(layout, resume=request.resume) as staging:
+        settle(layout.model(request.model), staging)
+        publication = Publication(layout, request.model, staging, progress, who=request.who)
+        unchanged = publication.unchanged(uploaded.content.digest, request.label)
+        if unchanged:
+            return unchanged
+        publication.stage_uploaded(uploaded, remaining_ms)
+        return publication.commit(request.label, request.reason)
+
+
+def publish_prefix(
+    layout: StoreLayout, source: S3Source, request: PublishRequest, progress: Progress
+) -> Published:
+    """Publish what lies below a prefix, by its recipe, in one go; raises SyncError, StoreError."""
+    implied_name = source.name.rpartition("/")[2]
+    recipe = read_recipe(source, name=request.model, implied_name=implied_name)
+    return publish_source(
+        source,
+        recipe,
+        layout,
+        progress=progress,
+        label=request.label,
+        reason=request.reason,
+        who=request.who,
+    )
+
+
+def publish_uploaded_set(
+    layout: StoreLayout, uploaded: UploadedSet, progress: Progress
+) -> tuple[PackageSetManifest, bool]:
+    """Publish an uploaded package set; tell whether it is new. Raises SyncError, StoreError."""
+    found = find_published(layout, uploaded.digest)
+    if found:
+        return found, False
+    described = describe_set(uploaded.digests, uploaded.target)
+    if described.digest != uploaded.digest:
+        raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
+    with Staging(layout) as staging:
+        progress.step(f"copying {len(uploaded.digests)} wheels from S3", uploaded.size_bytes)
+        wheels = uploaded.copy_wheels(staging.path("wheels"), progress.advance)
+        return publish_set(described, wheels, layout, progress)

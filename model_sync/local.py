@@ -1,0 +1,72 @@
+"""A store on this machine, as the command line's verbs ask it.
+
+What a verb does not need is not imported: ONNX Runtime alone takes half a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from model_store.layout import StoreLayout
+from model_store.package_set import Target
+from model_store.reading import read_store_id
+from model_sync.listing import list_published
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_sync.progress import Progress
+
+
+class Local:
+    """The store at `root`; publishing makes it if it is not there yet."""
+
+    def __init__(self, root: Path, progress: Progress) -> None:
+        self._root = root
+        self._progress = progress
+
+    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish a model's folder; raises SyncError or StoreError."""
+        from model_sync.publish import publish  # noqa: PLC0415 - as above
+
+        done = publish(folder, self._root, progress=self._progress, name=name, reason=reason)
+        return asdict(done)
+
+    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
+        from model_sync.creation import open_store  # noqa: PLC0415 - as above
+        from model_sync.publish import publish_source  # noqa: PLC0415
+        from model_sync.recipe import read_recipe  # noqa: PLC0415
+        from model_sync.s3_client import s3_client  # noqa: PLC0415
+        from model_sync.s3_source import S3Source, parse_s3_url  # noqa: PLC0415
+
+        source = S3Source(s3_client(), *parse_s3_url(url))
+        recipe = read_recipe(source, name=name, implied_name=source.name.rpartition("/")[2])
+        layout = open_store(self._root)
+        done = publish_source(source, recipe, layout, progress=self._progress, reason=reason)
+        return asdict(done)
+
+    def publish_packages(
+        self, requirements: Path, *, python: str | None, platform: str | None
+    ) -> dict[str, Any]:
+        """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
+        from model_sync.creation import open_store  # noqa: PLC0415 - as above
+        from model_sync.packages import describe_packages, publish_packages  # noqa: PLC0415
+
+        target = Target.running().asked(python=python, platform=platform)
+        layout = open_store(self._root)
+        manifest, created = publish_packages(requirements, layout, target, self._progress)
+        return {**describe_packages(manifest), "created": created}
+
+    def list_models(self) -> dict[str, Any]:
+        """What is published; raises StoreError."""
+        return list_published(StoreLayout(self._root))
+
+    def list_packages(self) -> dict[str, Any]:
+        """The package sets; raises StoreError."""
+        from model_sync.packages import list_packages  # noqa: PLC0415 - as above
+
+        layout = StoreLayout(self._root)
+        read_store_id(layout)
+        return {"packages": list_packages(layout)}

@@ -1,0 +1,150 @@
+"""Publishes to a stage: checks here, uploads what is missing, and asks the sync function.
+
+1. Read the recipe; run the build script if an output is missing.
+2. If it names packages, get their wheels for the functions' Python, and publish that set first.
+3. Copy the contents to a temporary folder, hashing on the way; inspect the graph; try it.
+4. Upload by digest what the models bucket lacks.
+5. Ask the sync function to publish it; ask again while it says "continue"; tell how far it is.
+
+What the functions cannot reach, a package registry above all, is needed on this side only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from model_store.digests import Digest
+from model_store.layout import StoreLayout
+from model_store.package_set import Target
+from model_sync.call_progress import told_meanwhile
+from model_sync.contents import stage_contents
+from model_sync.errors import RefusedError, SourceError, StageError
+from model_sync.packages import describe_set, hash_wheels
+from model_sync.publication import describe_version, publisher
+from model_sync.publish import build_outputs, read_folder, requirements_file
+from model_sync.s3_client import s3_client
+from model_sync.s3_source import parse_s3_url
+from model_sync.trial import try_version
+from model_sync.uploads import upload_contents, upload_set
+from model_sync.wheels import download_wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from model_sync.progress import Progress
+    from model_sync.stage import Stage
+
+_MOST_CALLS: Final = 100
+"""More than a day of invocations: what goes on longer goes round in circles."""
+
+
+class Remote:
+    """A stage, to be published to. Each method returns what the sync function answered."""
+
+    def __init__(self, stage: Stage, progress: Progress) -> None:
+        self._stage = stage
+        self._progress = progress
+        self._client = s3_client()
+
+    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish a model's folder; raises SyncError."""
+        source, recipe = read_folder(folder, name=name)
+        build_outputs(recipe, folder, self._progress)
+        bucket = self._stage.output("ModelsBucket")
+        packages = None
+        if recipe.packages:
+            requirements = requirements_file(recipe.packages, source)
+            packages = Digest.parse(self._send_set(requirements, self.target())["digest"])
+        with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as temporary:
+            staged = Path(temporary, "version")
+            staged.mkdir()
+            content = stage_contents(recipe, source, staged, self._progress, packages)
+            self._progress.step("inspecting the model")
+            describe_version(staged, recipe.name, content)
+            if not packages:  # whose packages may be for another Python than this one
+                self._progress.step("trying it here")
+                result = Path(temporary, "trial.json")
+                try_version(staged, result, layout=StoreLayout(Path(temporary)), config={})
+            key = upload_contents(self._client, bucket, content, staged, self._progress)
+        return self._publish(key, recipe.name, reason)
+
+    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish a prefix of the models bucket; raises SyncError."""
+        bucket, _ = parse_s3_url(url)
+        reached = self._stage.output("ModelsBucket")
+        if bucket != reached:
+            raise SourceError(
+                f"{url}: the functions of stage {self._stage.name!r} reach s3://{reached}/ alone: "
+                "copy it there, or publish it from a folder"
+            )
+        return self._publish(url, name, reason)
+
+    def publish_packages(
+        self, requirements: Path, *, python: str | None, platform: str | None
+    ) -> dict[str, Any]:
+        """Publish the set that a requirements file pins, for the functions' Python unless said."""
+        return self._send_set(requirements, self.target().asked(python=python, platform=platform))
+
+    def list_models(self) -> dict[str, Any]:
+        """What is published, as `list --json` prints it."""
+        return self._ask({"verb": "list"})
+
+    def list_packages(self) -> dict[str, Any]:
+        """The sets in the store."""
+        return self._ask({"verb": "list-packages"})
+
+    def target(self) -> Target:
+        """What the functions run on, as the sync function itself says."""
+        answer = self._stage.call("SyncFunction", {"coldpress": "probe"})
+        return Target(answer["target"]["python"], answer["target"]["platform"])
+
+    def _publish(self, source: str, name: str | None, reason: str) -> dict[str, Any]:
+        return self._ask(
+            {
+                "verb": "publish",
+                "source": source,
+                "model": name,
+                "reason": reason,
+                "who": publisher(),
+            }
+        )
+
+    def _send_set(self, requirements: Path, target: Target) -> dict[str, Any]:
+        bucket = self._stage.output("ModelsBucket")
+        with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
+            self._progress.step(f"getting the wheels of {requirements}")
+            wheels = download_wheels(requirements, target, Path(temporary))
+            described = describe_set(hash_wheels(wheels), target)
+            key = upload_set(self._client, bucket, described, wheels, self._progress)
+        return self._ask({"verb": "publish-packages", "source": key})
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the sync function until it is done; raises RefusedError with what it says if not."""
+        bucket, resume = self._stage.output("ModelsBucket"), None
+        request_id = uuid.uuid4().hex
+        for _ in range(_MOST_CALLS):
+            asked = {**request, "request_id": request_id, "resume": resume}
+            answer = told_meanwhile(
+                partial(self._stage.call, "SyncFunction", asked),
+                self._client,
+                bucket,
+                request_id,
+                self._progress,
+            )
+            match answer.pop("state", None):
+                case "done":
+                    return dict(answer)
+                case "continue":
+                    resume = answer["resume"]
+                case "failed":
+                    raise RefusedError(answer["error"]["code"], answer["error"]["message"])
+                case state:
+                    raise StageError(
+                        f"the sync function of stage {self._stage.name!r} answered {state!r}: "
+                        "it is of another release than this command"
+                    )
+        raise StageError(f"the sync function did not come to an end in {_MOST_CALLS} calls")

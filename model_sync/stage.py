@@ -1,0 +1,123 @@
+"""A deployed stage, as the command line finds it: by its stack's outputs.
+
+The stack of stage `dev` is `coldpress-dev`; its outputs name the buckets and functions. Account,
+region and credentials come from where AWS's tools look for them, and so does the address of an
+emulated AWS (`AWS_ENDPOINT_URL`). What is sent to the functions: remote.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+from model_sync.errors import StageError, StageUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_CALL_S: Final = 900
+"""How long a function may run on Lambda."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,19}")
+_ASK: Final = Config(
+    connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3}
+)
+_CALL: Final = Config(
+    connect_timeout=3,
+    read_timeout=LONGEST_CALL_S + 30,
+    tcp_keepalive=True,
+    # A call whose answer was lost may still be under way: who repeats it decides that.
+    retries={"total_max_attempts": 1},
+)
+_FIXES: Final = {
+    NoRegionError: "no AWS region is set: set AWS_REGION, or a profile's region",
+    NoCredentialsError: "no AWS credentials are found: set AWS_PROFILE, or log in",
+}
+
+
+class Stage:
+    """One stage. `output` reads what its stack says; `call` calls one of its functions."""
+
+    def __init__(self, name: str, outputs: Mapping[str, str], calls: Any) -> None:
+        self.name = name
+        self._outputs = outputs
+        self._calls = calls
+
+    def output(self, key: str) -> str:
+        """One output of the stack; raises StageError where it has none (yet)."""
+        try:
+            return self._outputs[key]
+        except KeyError:
+            raise StageError(
+                f"the stack {stack_name(self.name)} has no output {key}: "
+                f"make deploy STAGE={self.name}"
+            ) from None
+
+    def call(self, function: str, request: Mapping[str, Any]) -> Any:
+        """Call the function that an output names and return its answer.
+
+        Waits as long as Lambda lets a function run. Raises StageError where the function failed,
+        StageUnreachableError where it could not be called, or its answer was lost.
+        """
+        name = self.output(function)
+        try:
+            response = self._calls.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+            payload = response["Payload"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise _explained(error, f"the function {name} of stage {self.name!r}") from error
+        answer = json.loads(payload)
+        if "FunctionError" in response:
+            kind, message = answer.get("errorType"), _one_line(answer.get("errorMessage"))
+            raise StageError(f"the function {name} failed: {kind}: {message}; its log has more")
+        return answer
+
+
+def stack_name(stage: str) -> str:
+    """The CloudFormation stack of a stage."""
+    return f"coldpress-{stage}"
+
+
+def find_stage(name: str) -> Stage:
+    """Find a deployed stage; raises StageError or StageUnreachableError in one line."""
+    if not _NAME.fullmatch(name):
+        raise StageError(f"{name!r} is no stage: expected {_NAME.pattern}")
+    stack = stack_name(name)
+    try:
+        session = boto3.Session()
+        described = session.client("cloudformation", config=_ASK).describe_stacks(StackName=stack)
+        calls = session.client("lambda", config=_CALL)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            raise StageError(
+                f"stage {name!r} is not deployed in {session.region_name} (there is no stack "
+                f"{stack}): make deploy STAGE={name}"
+            ) from error
+        raise _explained(error, f"stage {name!r}") from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+        raise _explained(error, f"stage {name!r}") from error
+    outputs = described["Stacks"][0].get("Outputs", ())
+    return Stage(name, {each["OutputKey"]: each["OutputValue"] for each in outputs}, calls)
+
+
+def _explained(error: Exception, what: str) -> StageError:
+    for kind, fix in _FIXES.items():
+        if isinstance(error, kind):
+            return StageUnreachableError(f"{what} cannot be reached: {fix}")
+    if isinstance(error, ClientError | ProfileNotFound | ValueError):
+        return StageError(f"{what} cannot be used: {_one_line(error)}")
+    return StageUnreachableError(f"{what} cannot be reached: {_one_line(error)}")
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,116 @@
+"""What each verb of the command line does: asks the store, here or a stage's, and prints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from model_sync import printing
+from model_sync.progress import Bar, Silent, lines_on_stderr
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from model_sync.progress import Progress
+
+
+class Place(Protocol):
+    """A store to publish into: on this machine (local.py), or a stage's (remote.py).
+
+    What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
+    """
+
+    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish a model's folder."""
+
+    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+        """Publish what lies below `s3://BUCKET/PREFIX/`."""
+
+    def publish_packages(
+        self, requirements: Path, *, python: str | None, platform: str | None
+    ) -> dict[str, Any]:
+        """Publish the set that a requirements file pins."""
+
+    def list_models(self) -> dict[str, Any]:
+        """What is published."""
+
+    def list_packages(self) -> dict[str, Any]:
+        """The package sets."""
+
+
+def publish(options: argparse.Namespace) -> None:
+    """Publish a model."""
+    chosen = {"name": options.name, "reason": options.reason}
+    with _place(options) as place:
+        if options.source.startswith("s3://"):
+            found = place.publish_url(options.source, **chosen)
+        else:
+            found = place.publish_folder(Path(options.source), **chosen)
+    changed = found.pop("changed")
+    _print(options, found, lambda: printing.published(found, changed=changed))
+
+
+def list_models(options: argparse.Namespace) -> None:
+    """List what is published."""
+    with _place(options) as place:
+        found = place.list_models()
+    _print(options, found, lambda: printing.models(found["models"], _where(options)))
+
+
+def publish_packages(options: argparse.Namespace) -> None:
+    """Publish a package set."""
+    with _place(options) as place:
+        found = place.publish_packages(
+            options.requirements, python=options.python, platform=options.platform
+        )
+    _print(options, found, lambda: printing.published_packages(found))
+
+
+def list_packages(options: argparse.Namespace) -> None:
+    """List the package sets."""
+    with _place(options) as place:
+        found = place.list_packages()
+    _print(options, found, lambda: printing.packages(found["packages"], _where(options)))
+
+
+@contextlib.contextmanager
+def _place(options: argparse.Namespace) -> Iterator[Place]:
+    """The store that the options name, and progress while it is worked with."""
+    with _progress(options) as progress:
+        if options.stage:
+            from model_sync.remote import Remote  # noqa: PLC0415 - AWS's SDK: a third of a second
+            from model_sync.stage import find_stage  # noqa: PLC0415
+
+            yield Remote(find_stage(options.stage), progress)
+        else:
+            from model_sync.local import Local  # noqa: PLC0415 - only where it is needed
+
+            yield Local(options.store, progress)
+
+
+@contextlib.contextmanager
+def _progress(options: argparse.Namespace) -> Iterator[Progress]:
+    if options.quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        with Bar() as bar:
+            yield bar
+    else:
+        yield lines_on_stderr()
+
+
+def _where(options: argparse.Namespace) -> str:
+    return f"stage {options.stage}" if options.stage else str(options.store)
+
+
+def _print(
+    options: argparse.Namespace, found: dict[str, Any], readable: Callable[[], None]
+) -> None:
+    if options.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        readable()
