@@ -109,7 +109,7 @@ def test_uploads_expire_where_the_stage_says_so_and_progress_always(
     }
     wanted = {".jobs/": 7}
     if days := settings.upload_retention_days:
-        wanted |= {"blobs/": days, "contents/": days}
+        wanted |= {"blobs/": days, "contents/": days, "sets/": days}
     assert expiring == wanted
 
 
