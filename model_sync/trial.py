@@ -43,8 +43,11 @@ def try_version(
     `result` is where the process writes what it found; `layout` is of the store that holds the
     version's package set. Raises TrialError with the reason.
     """
-    # Lambda puts its layers on sys.path in the process only; a child would not find them.
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
+    # sets that this process itself uses are not for it: it finds its own.
+    sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
+    paths = (path for path in sys.path if path and not path.startswith(sets))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
     command = [sys.executable, "-B", "-m", "model_sync.trial"]
     places = (folder.resolve(), result.resolve(), layout.root.resolve())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.errors import RecipeError, SourceError, SyncError
-from model_sync.recipe import Build, Golden, PipelineFiles, Recipe, read_recipe
+from model_sync.recipe import Build, Golden, Packages, PipelineFiles, Recipe, read_recipe
 from model_sync.source import FolderSource
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ data = ["build/words.txt"]
 folder = "golden"
 rtol = 0.5
 atol = 0
+[packages]
+requirements = "code/requirements.txt"
 """
 
 REFUSED = {
@@ -36,6 +38,13 @@ REFUSED = {
     "unknown key in build": ("[build]\nscript='a'\noutputs=[]\nx=1", "build holds unknown .*x"),
     "unknown key in pipeline": ("[pipeline]\nfile='a'\nx=1", "pipeline holds unknown .*x"),
     "unknown key in golden": ("[golden]\nx=1", "golden holds unknown .*x"),
+    "unknown key in packages": (
+        "[packages]\nrequirements='a'\nentry_modules=['b']",
+        "packages holds unknown .*entry_modules",
+    ),
+    "packages without requirements": ("[packages]", "lacks 'requirements'"),
+    "requirements of a wrong type": ("[packages]\nrequirements=['a']", "is not a string"),
+    "requirements outside": ("[packages]\nrequirements = '../a'", "is refused"),
     "name of a wrong type": ("name = 7", "'name' is not a string"),
     "name that is a date": ("name = 2026-11-23", "'name' is not a string"),
     "impossible name": ("name = 'Adder'", "model name 'Adder' is refused"),
@@ -86,6 +95,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         build=Build("build.py", ("build/model.onnx", "build/words.txt")),
         pipeline=PipelineFiles("code/pipeline.py", ("build/words.txt",)),
         golden=Golden("golden", rtol=0.5, atol=0.0),
+        packages=Packages("code/requirements.txt"),
     )
 
 

@@ -10,7 +10,7 @@ from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.packages import publish_packages
 from model_sync.progress import Silent
-from model_sync.wheels import download_wheels
+from model_sync.wheels import _reason, download_wheels
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
@@ -101,3 +101,18 @@ def test_what_is_no_platform_is_refused(
     pinned = write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "alpha"))
     message = refusal(pinned, layout, Target("3.11", platform))
     assert message.startswith(f"{platform!r} is no platform: expected one like x86_64-manylinux")
+
+
+PIP_GAVE_UP = """\
+ERROR: Exception:
+Traceback (most recent call last):
+  File "pip/_vendor/urllib3/response.py", line 443, in _error_catcher
+    raise ReadTimeoutError(self._pool, None, "Read timed out.")
+pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool: Read timed out.
+"""
+
+
+def test_where_pip_itself_fails_its_last_word_is_the_reason() -> None:
+    assert _reason(PIP_GAVE_UP) == (
+        "pip failed: ReadTimeoutError: HTTPSConnectionPool: Read timed out."
+    )
