@@ -31,14 +31,26 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
         try:
             result = work()
         except BaseException as error:
-            # Frames hold what the work had, a session perhaps, in a cycle with the exception.
-            traceback.clear_frames(error.__traceback__)
+            _clear_frames(error)
             future.set_exception(error)
         else:
             future.set_result(result)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Let go of what an exception's frames hold, a session perhaps, in a cycle with it.
+
+    Also those of what caused it: an exception that was made another has frames of its own.
+    """
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        traceback.clear_frames(following.__traceback__)
+        following = following.__cause__ or following.__context__
 
 
 class BoundedCalls:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from model_store.errors import StoreUnreachableError
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
@@ -59,6 +60,54 @@ def test_an_operations_own_error_comes_back_as_it_is(calls: BoundedCalls, error:
         calls.run("key", fail, DEADLINE_S)
     assert caught.value is error
     assert not calls.is_under_way("key")
+
+
+class Held:
+    """What an operation has in its hands when it fails."""
+
+
+def raise_it(held: list[weakref.ref[Held]]) -> None:
+    mine = Held()
+    held.append(weakref.ref(mine))
+    raise KeyError(id(mine))
+
+
+def raise_its_effect(held: list[weakref.ref[Held]]) -> None:
+    try:
+        raise_it(held)
+    except KeyError as error:
+        raise ValueError("told otherwise") from error
+
+
+def raise_another_meanwhile(held: list[weakref.ref[Held]]) -> None:
+    try:
+        raise_it(held)
+    except KeyError:
+        raise ValueError("told alone") from None
+
+
+def raise_in_a_circle(held: list[weakref.ref[Held]]) -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    try:
+        raise_it(held)
+    except KeyError as error:
+        error.__cause__ = second
+        raise first from error
+
+
+@pytest.mark.parametrize(
+    "fail", [raise_it, raise_its_effect, raise_another_meanwhile, raise_in_a_circle]
+)
+def test_what_an_operation_held_when_it_failed_is_let_go(
+    fail: Callable[[list[weakref.ref[Held]]], None],
+) -> None:
+    held: list[weakref.ref[Held]] = []
+    future = in_thread(lambda: fail(held), "fails")
+    error = future.exception(DEADLINE_S)
+    # At once: nothing waits for the garbage collector, though the error is still here.
+    assert isinstance(error, KeyError | ValueError)
+    assert [each() for each in held] == [None]
 
 
 def test_a_hanging_operation_is_given_up_at_its_deadline(

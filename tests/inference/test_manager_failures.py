@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from typing import TYPE_CHECKING
 
+import onnxruntime
 import pytest
 
 from inference.errors import NotReadyError
@@ -178,6 +180,32 @@ def encode(outputs, request): return 1
     monkeypatch.delenv("LICENCE")
     clock.advance(RETRY_BROKEN_VERSION_S + 1)
     assert manager.resolve(ADDER, 4).loaded.number == 4
+
+
+def sessions() -> set[int]:
+    return {id(each) for each in gc.get_objects() if type(each) is onnxruntime.InferenceSession}
+
+
+def test_a_load_that_failed_keeps_no_session(
+    manager: Manager, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+import os
+if os.environ.get("LICENCE") == "gone":
+    raise ValueError("no licence")
+def decode(request): return {}
+def encode(outputs, request): return 1
+"""
+    publish_adder(store, 4 * STEP, pipeline=code)
+    monkeypatch.setenv("LICENCE", "gone")
+    gc.collect()
+    before = sessions()
+    with pytest.raises(NotReadyError, match="no licence") as caught:
+        latest(manager)
+    gc.collect()
+    # What was raised is still held here, with all that its frames hold.
+    assert caught.value.__cause__ is not None
+    assert sessions() <= before
 
 
 def test_a_version_whose_files_are_gone_is_refused(manager: Manager, store: Path) -> None:
