@@ -180,7 +180,8 @@ class Manager:
         Once something was, that is believed: this may be asked on a call's path.
         """
         if not self._not_empty:
-            self._not_empty = bool(self._models) or self._bounded(
+            # Not `self._models`: a name that is being looked up may be nobody's.
+            self._not_empty = bool(self.seen()) or self._bounded(
                 "any", lambda: has_models(self._layout)
             )
         return not self._not_empty
