@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference import manager as manager_module
 from inference.bounded import in_thread
 from inference.errors import NotReadyError, RetiredError, UnknownError
 from inference.manager import Manager, Resolved
@@ -71,6 +72,20 @@ def test_many_first_calls_join_a_load_that_is_under_way(
     resolved = at_once(16, call)
     assert loader.loads == [2]
     assert len({id(each.loaded) for each in resolved}) == 1
+
+
+def test_a_load_that_takes_too_long_is_given_up_by_its_callers_and_goes_on(
+    manager: Manager, loader: WatchedLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.gate.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(manager_module, "LOAD_DEADLINE_S", 0.01)
+        for _ in range(3):
+            with pytest.raises(NotReadyError, match="version 3 of 'adder' is still being loaded"):
+                manager.resolve(ADDER)
+    loader.gate.set()
+    assert manager.resolve(ADDER).loaded.number == 3
+    assert loader.loads == [3]
 
 
 def test_different_versions_load_at_the_same_time(manager: Manager, loader: WatchedLoader) -> None:
