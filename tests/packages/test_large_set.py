@@ -1,0 +1,106 @@
+"""A model with packages larger than Lambda takes answers in the real Lambda runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from bench.events import http_event
+from bench.lambda_environment import LambdaEnvironment
+from model_store.layout import StoreLayout
+from model_store.package_set import SITE_PACKAGES
+from model_store.reading import read_package_set, read_upward, read_version
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from tests.tiny_models import write_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
+]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+REQUIREMENTS: Final = Path(__file__).parent / "large" / "requirements.txt"
+LAMBDA_TAKES_BYTES: Final = 250 << 20
+"""A function and its layers, unzipped: the quota of Lambda's documentation."""
+
+PIPELINE: Final = """\
+import json
+
+import numpy
+import pandas
+import sklearn
+from sklearn.preprocessing import normalize
+
+
+def decode(request):
+    return {"x": numpy.array([json.loads(request.body)], numpy.float32)}
+
+
+def encode(outputs, request):
+    frame = pandas.DataFrame(normalize(outputs["y"]), columns=["a", "b"])
+    files = {module.__name__: module.__file__ for module in (pandas, sklearn, numpy)}
+    return {"row": frame.iloc[0].to_dict(), "files": files}
+"""
+RECIPE: Final = """\
+[pipeline]
+file = "pipeline.py"
+[packages]
+requirements = "requirements.txt"
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StoreLayout]:
+    """A store with the model in it; gone after the test, for it is large."""
+    folder = write_adder(tmp_path / "scaler", 0.0).parent
+    shutil.copy(REQUIREMENTS, folder / "requirements.txt")
+    (folder / "pipeline.py").write_text(PIPELINE)
+    (folder / "model.toml").write_text(RECIPE)
+    try:
+        publish(folder, tmp_path / "store", progress=Silent())
+        yield StoreLayout(tmp_path / "store")
+    finally:
+        shutil.rmtree(tmp_path / "store")
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Everything below a folder: its size, and when it, or what it holds, was changed."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        status = path.lstat()
+        found[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLayout) -> None:
+    for name in ("sklearn", "pandas"):
+        assert importlib.util.find_spec(name) is None, f"{name} must not be in this environment"
+    refs = read_upward(store.model("scaler"))
+    assert refs
+    packages = read_version(store, "scaler", refs.versions[1]).content.packages
+    assert packages
+    manifest = read_package_set(store, packages)
+    assert manifest.size_bytes > LAMBDA_TAKES_BYTES
+    folder = store.package_set(packages)
+    before = listing(folder)
+    environ = {"STORE_PATH": str(store.root), "DEFAULT_MODEL": "scaler"}
+    with LambdaEnvironment("inference.api.handler", environ=environ, cwd=ROOT) as environment:
+        answer: dict[str, Any] = environment.invoke(http_event("/predict", b"[3, 4]"))
+        assert answer["statusCode"] == 200, (answer, environment.logs())
+    body = json.loads(answer["body"])
+    assert body["row"] == pytest.approx({"a": 0.6, "b": 0.8})
+    site = f"{folder / SITE_PACKAGES}/"
+    from_the_set = {name for name, file in body["files"].items() if file.startswith(site)}
+    assert from_the_set == {"sklearn", "pandas"}  # numpy is the runtime's own
+    assert listing(folder) == before
+    assert not list(folder.rglob("__pycache__"))
