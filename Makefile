@@ -8,7 +8,11 @@ PORT ?= 8080
 
 VENV := .venv
 BIN := $(VENV)/bin
+MINISTACK := .cache/ministack
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# The store that a verb means: a deployed stage's if STAGE= names one, else the folder STORE.
+PLACE = $(if $(STAGE),--stage "$(STAGE)",--store "$(STORE)")
 
 .PHONY: help
 help: ## List the verbs
@@ -28,11 +32,24 @@ $(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
 $(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/python.stamp
 	@echo "installing what tests and checks need into $(VENV)"
 	@$(PIP_INSTALL) -r requirements/dev.txt
-	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
+	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp $(VENV)/cloud.stamp
 
 $(VENV)/infra.stamp: requirements/infra.txt | $(VENV)/python.stamp
 	@echo "installing what deploying needs into $(VENV)"
 	@$(PIP_INSTALL) -r requirements/infra.txt
+	@touch $@
+
+$(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
+	@echo "installing what the emulated cloud needs into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/cloud.txt
+	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
+
+# The emulator of AWS, in an environment of its own.
+$(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
+	@echo "installing the emulator of AWS into $(MINISTACK)"
+	@$(PYTHON) -m venv $(MINISTACK)
+	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements/ministack.txt
 	@touch $@
 
 .PHONY: install
@@ -40,15 +57,19 @@ install: $(VENV)/run.stamp ## Make .venv with what running needs
 
 .PHONY: demo
 demo: install ## Publish a real model, call it, swap it while it is being called
-	@$(BIN)/python docs/demo.py --store "$(STORE)"
+	@$(BIN)/python -m docs.demo --store "$(STORE)"
+
+.PHONY: cloud-demo
+cloud-demo: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## A whole stage on an emulated AWS: deploy, publish, call, batch, swap
+	@$(BIN)/python -m docs.cloud_demo
 
 .PHONY: sync-model
-sync-model: install ## Publish models/MODEL into STORE (MODEL=magika STORE=.store)
-	@$(BIN)/python -m model_sync publish "models/$(MODEL)" --store "$(STORE)"
+sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (MODEL=magika STORE=.store)
+	@$(BIN)/python -m model_sync publish "models/$(MODEL)" $(PLACE)
 
 .PHONY: models
-models: install ## What is published in STORE, as a table
-	@$(BIN)/python -m model_sync list --store "$(STORE)"
+models: install ## What is published in STORE, or in a deployed STAGE, as a table
+	@$(BIN)/python -m model_sync list $(PLACE)
 
 .PHONY: serve
 serve: install ## Serve STORE on this machine (PORT=8080; Ctrl-C ends it)
@@ -80,7 +101,7 @@ test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
 .PHONY: test-slow
-test-slow: $(VENV)/dev.stamp ## Run the tests that build real layers and large package sets
+test-slow: $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the tests that build real layers and large package sets
 	@$(BIN)/python -m pytest -m slow
 
 .PHONY: check
@@ -110,6 +131,8 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
 	$(UV_COMPILE) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
+	$(UV_COMPILE) requirements/cloud.in -c requirements/dev.txt -o requirements/cloud.txt
+	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
 	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
 
