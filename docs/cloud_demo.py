@@ -29,6 +29,7 @@ from docs.showing import (
     ROOT,
     Answer,
     ask_all,
+    ask_all_of,
     best_guess_copy,
     calling,
     described,
@@ -88,7 +89,7 @@ def _demo(stage: str, folder: Path) -> int:
             second = publish(best_guess_copy(folder), "--stage", stage, environ=environ)
             say(f"   {described(second)}")
             calls.wait_until_seen(second["version"])
-        after = ask_all(call)
+        after = ask_all_of(call, second["version"])
         say(f"   {calls.summary()}\n")
         say(table(before, after))
         say(f"\n{_make('models', stage, environ)}\n")

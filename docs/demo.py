@@ -25,6 +25,7 @@ from docs.showing import (
     ROOT,
     Answer,
     ask_all,
+    ask_all_of,
     best_guess_copy,
     calling,
     described,
@@ -57,7 +58,7 @@ def main() -> int:
             second = publish(other, "--store", str(store))
             say(f"   {described(second)}")
             calls.wait_until_seen(second["version"])
-        after = ask_all(call)
+        after = ask_all_of(call, second["version"])
         say(f"   {calls.summary()}\n")
         say(table(before, after))
     back = publish(MODEL, "--store", str(store))

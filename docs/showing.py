@@ -77,6 +77,20 @@ def ask_all(call: Call) -> list[Answered]:
     return [ask(call, what, body) for what, body in samples()]
 
 
+def ask_all_of(call: Call, version: int) -> list[Answered]:
+    """Ask until one version answers for every sample; what waits too long has failed.
+
+    Each environment takes a new version up by itself, so a fleet's answer by two for a moment.
+    """
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        answers = ask_all(call)
+        if all(answer.version == version for answer in answers):
+            return answers
+        if time.monotonic() > deadline:
+            sys.exit(f"error: version {version} alone did not answer within {DEADLINE_S} s")
+
+
 def ask(call: Call, what: str, body: bytes) -> Answered:
     """Ask what a body is."""
     started = time.perf_counter()

@@ -5,33 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.end_to_end.repository_copy import ROOT, copy_repository, outer_environment
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns(
-    ".git",
-    ".venv",
-    ".store",
-    ".cache",
-    ".*_cache",
-    ".hypothesis",
-    "__pycache__",
-    "build",
-    "results",
-)
 DEADLINE_S = 120
 
 
@@ -42,18 +29,14 @@ def readme_commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("readme") / "coldpress"
-    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-    (folder / ".venv").symlink_to(sys.prefix)
+    folder = copy_repository(tmp_path_factory.mktemp("readme") / "coldpress")
     write_adder(folder / "path" / "to" / "my-model", 1)
     return folder
 
 
 @pytest.fixture(scope="module")
 def environ() -> dict[str, str]:
-    # What an outer make or shell says must not reach the commands.
-    unwanted = ("MAKE", "MFLAGS", "PYTHON", "STORE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    return outer_environment()
 
 
 @pytest.fixture(scope="module")
