@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -40,6 +41,21 @@ _CALL: Final = Config(
     # A call whose answer was lost may still be under way: who repeats it decides that.
     retries={"total_max_attempts": 1},
 )
+_NOT_BEGUN: Final = frozenset(
+    {
+        "EFSIOException",
+        "EFSMountConnectivityException",
+        "EFSMountFailureException",
+        "EFSMountTimeoutException",
+        "ResourceConflictException",  # the function is being deployed, or wakes from long idleness
+        "ResourceNotReadyException",
+        "TooManyRequestsException",
+    }
+)
+"""Errors of Lambda's that come before the function's code runs, and mostly pass: a mount may fail
+just after it was deployed, or when many environments start at once."""
+_WAITS_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""How long to wait before each further try of a call that has not begun."""
 _FIXES: Final = {
     NoRegionError: "no AWS region is set: set AWS_REGION, or a profile's region",
     NoCredentialsError: "no AWS credentials are found: set AWS_PROFILE, or log in",
@@ -67,12 +83,13 @@ class Stage:
     def call(self, function: str, request: Mapping[str, Any]) -> Any:
         """Call the function that an output names and return its answer.
 
-        Waits as long as Lambda lets a function run. Raises StageError where the function failed,
-        StageUnreachableError where it could not be called, or its answer was lost.
+        Waits as long as Lambda lets a function run, and tries again what did not begin. Raises
+        StageError where the function failed, StageUnreachableError where it could not be called,
+        or its answer was lost.
         """
         name = self.output(function)
         try:
-            response = self._calls.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+            response = self._invoke(name, json.dumps(request).encode())
             payload = response["Payload"].read()
         except (ClientError, BotoCoreError) as error:
             raise _explained(error, f"the function {name} of stage {self.name!r}") from error
@@ -81,6 +98,16 @@ class Stage:
             kind, message = answer.get("errorType"), _one_line(answer.get("errorMessage"))
             raise StageError(f"the function {name} failed: {kind}: {message}; its log has more")
         return answer
+
+    def _invoke(self, name: str, payload: bytes) -> Any:
+        for wait_s in _WAITS_S:
+            try:
+                return self._calls.invoke(FunctionName=name, Payload=payload)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _NOT_BEGUN:
+                    raise
+            time.sleep(wait_s)
+        return self._calls.invoke(FunctionName=name, Payload=payload)
 
 
 def stack_name(stage: str) -> str:
