@@ -6,8 +6,10 @@ What is deployed is the stage's own cloud assembly, layers and all; `template.py
 changed in its template, and why. Functions run in Lambda's own runtime client, with nothing on
 their path but their code, their layers and that client (bootstrap.py).
 
-What it cannot show: nobody is authenticated or authorized, no mount, no network, no memory limit,
-no freezing, no 6 MB limit; and it is slow, so nothing is timed through it. Linux only.
+Signatures are verified; functions may do what their roles and the buckets' policies allow, and
+callers with `environ`'s key, which is the account's root, everything. What it cannot show: a mount
+and its users, a network, TLS, limits of memory and payload, freezing. It is slow: nothing is timed
+through it. Linux only.
 
-Needs requirements/dev.txt and infra.txt; MiniStack is in an environment of its own (ministack.txt).
+Needs requirements/cloud.txt; MiniStack is in an environment of its own (ministack.txt).
 """

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from infra.emulated.ministack import MINISTACK
 from infra.emulated.run import emulated_stage
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.emulated.run import EmulatedStage
+
+
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the interpreter that has MiniStack (.cache/ministack/bin/python)",
     )
     options = parser.parse_args(arguments)
-    # From here on, SIGTERM unwinds what was started, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _ENDS:  # SIGINT too: a shell's background processes are started to ignore it
+        signal.signal(number, _end)
     try:
         with emulated_stage(options.stage, options.store, interpreter=options.ministack) as running:
             sys.stdout.write(_ready(running))
@@ -50,6 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _end(*_: object) -> NoReturn:
+    """Have the first signal unwind what was started, which takes seconds, and no other disturb."""
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _ready(running: EmulatedStage) -> str:

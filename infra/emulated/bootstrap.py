@@ -46,7 +46,7 @@ def gather_client(folder: Path) -> None:
         try:
             found = distribution(name)
         except PackageNotFoundError:
-            raise EmulatorError(f"{name} is missing: install requirements/dev.txt") from None
+            raise EmulatorError(f"{name} is missing: install requirements/cloud.txt") from None
         for top in _tops(found):
             (folder / top).symlink_to(Path(str(found.locate_file(top))))
         wanted += [each for each in _needs(found) if each not in wanted]

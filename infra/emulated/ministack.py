@@ -1,8 +1,5 @@
 """Runs MiniStack, an emulator of AWS, on a free loopback port, and ends all that it started.
 
-It is started through `bench/keeper.py`, as a script: however this process ends, by Ctrl-C or by
-SIGKILL, MiniStack and the processes of its functions end with it. Linux only.
-
 Everything that it writes is in the folder that it is given: state, temporary files, its log. It
 has no credentials, no home and no variables of this process but PATH, and so have its functions,
 which inherit its environment.
@@ -14,19 +11,18 @@ import contextlib
 import http.client
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
 from infra.code import REPOSITORY
 from infra.emulated.cloud import Cloud
+from infra.emulated.kept import kept, last_words
 from infra.errors import EmulatorError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -34,13 +30,11 @@ MINISTACK: Final = REPOSITORY / ".cache" / "ministack" / "bin" / "python"
 """The interpreter of the environment that has it: it pins botocore, so it has one of its own."""
 START_S: Final = 30.0
 
-_KEEPER: Final = REPOSITORY / "bench" / "keeper.py"
 _HOW: Final = (
     "python3 -m venv .cache/ministack && "
     ".cache/ministack/bin/pip install --require-hashes -r requirements/ministack.txt"
 )
 _STARTS: Final = 3
-_STOP_S: Final = 15.0
 _POLL_S: Final = 0.05
 
 
@@ -55,34 +49,18 @@ def ministack(
         data = folder / str(attempt)
         (data / "tmp").mkdir(parents=True)
         cloud, token = Cloud(port=_free_port(), log=data / "ministack.log"), uuid.uuid4().hex
-        with cloud.log.open("wb") as log:
-            keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", _KEEPER, interpreter, "-m", "ministack"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=data,
-                env=_environ(data, cloud, token),
-                # A terminal's Ctrl-C would reach all of them, and the keeper before its work.
-                start_new_session=True,
-            )
-        try:
+        command = (interpreter, "-m", "ministack")
+        environ = _environ(data, cloud, token)
+        with kept(command, log=cloud.log, cwd=data, environ=environ) as keeper:
             if _is_ready(keeper, cloud.port, token, start_s):
                 yield cloud
                 return
+            said = last_words(cloud.log)
             if keeper.poll() is None:
-                raise EmulatorError(f"MiniStack did not answer within {start_s:g} s: {said(cloud)}")
-        finally:
-            _stop(keeper)
+                raise EmulatorError(f"MiniStack did not answer within {start_s:g} s: {said}")
         if b"already in use" not in cloud.log.read_bytes():
             break
-    raise EmulatorError(f"MiniStack ended with exit code {keeper.returncode}: {said(cloud)}")
-
-
-def said(cloud: Cloud) -> str:
-    """The last thing that its log says."""
-    lines = cloud.log.read_text("utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    raise EmulatorError(f"MiniStack ended with exit code {keeper.returncode}: {said}")
 
 
 def _environ(data: Path, cloud: Cloud, token: str) -> dict[str, str]:
@@ -127,18 +105,6 @@ def _version(port: int) -> str | None:
         return None
     finally:
         connection.close()
-
-
-def _stop(keeper: subprocess.Popen[bytes]) -> None:
-    """Have the keeper end them all: it asks, and after three seconds does not ask any more."""
-    if keeper.stdin:
-        keeper.stdin.close()
-    try:
-        keeper.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(keeper.pid, signal.SIGKILL)
-        keeper.wait()
 
 
 def _free_port() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -10,16 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from infra.code import REPOSITORY
 from infra.emulated.bootstrap import gather_client
 from infra.emulated.deploy import deploy
+from infra.emulated.kept import kept, last_words
 from infra.emulated.ministack import MINISTACK, ministack
+from infra.errors import SynthError
 from infra.settings import read_stage
-from infra.synth import synthesize_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+_STAGES_NO_ASSETS: Final = {"aws:cdk:disable-asset-staging": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,7 @@ class EmulatedStage:
     endpoint: str
     """The address of every AWS service."""
     api_url: str
-    """The HTTP API's, without a slash at its end. It asks for no signature."""
+    """The HTTP API's, without a slash at its end. Calls are signed (signing.py)."""
     outputs: Mapping[str, str]
     """The stack's. Its ApiUrl is what AWS would say; `api_url` is what answers here."""
     environ: Mapping[str, str]
@@ -58,8 +64,8 @@ def emulated_stage(
         folder = Path(temporary)
         gather_client(folder / "client")
         with ministack(folder / "ministack", interpreter=interpreter) as cloud:
-            made = synthesize_stage(stage, python=RUNNING, out=folder / "assembly")
-            outputs = deploy(cloud, made.out, stack, store=store, client=folder / "client")
+            made = _synthesize(stage, folder)
+            outputs = deploy(cloud, made, stack, store=store, client=folder / "client")
             yield EmulatedStage(
                 stage=stage,
                 store=store,
@@ -79,3 +85,19 @@ def api_url(endpoint: str, on_aws: str) -> str:
     """
     api_id = (urlsplit(on_aws).hostname or "").partition(".")[0]
     return f"{endpoint}/_aws/execute-api/{api_id}"
+
+
+def _synthesize(stage: str, folder: Path) -> Path:
+    """Write the stage's assembly for the Python that runs here; raises SynthError.
+
+    In a process of its own, which takes CDK's Node along when it ends. Its assets stay where they
+    were built: CDK would copy 200 MB into the assembly, to be removed at the end.
+    """
+    out, log = folder / "assembly", folder / "synth.log"
+    command = [sys.executable, "-m", "infra.synth", "--stage", stage, "--python", RUNNING]
+    environ = {**os.environ, "CDK_CONTEXT_JSON": json.dumps(_STAGES_NO_ASSETS)}
+    with kept([*command, "--out", out], log=log, cwd=REPOSITORY, environ=environ) as synth:
+        if synth.wait():
+            said = last_words(log).removeprefix("error: ")
+            raise SynthError(f"stage {stage} has no template: {said}")
+    return out
