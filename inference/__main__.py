@@ -33,11 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         read_store_id(StoreLayout(options.store))
         return int(options.command(options))
     except StoreUnreachableError as error:
-        return _fail(f"{error}; publishing a model makes one: make sync-model", UNREACHABLE)
+        hint = "publishing a model makes one: make sync-model"
+        return _fail(options, f"{error}; {hint}", "unreachable", UNREACHABLE)
     except (StoreError, ServingError, ValueError, OSError) as error:
         if options.debug:
             raise
-        return _fail(_reason(error), FAILED)
+        return _fail(options, _reason(error), "failed", FAILED)
     except KeyboardInterrupt:
         return 130
 
@@ -67,7 +68,7 @@ def _predict(options: argparse.Namespace) -> int:
     answer = handler(event, LocalContext())
     answered = answer_body(answer)
     if answer["statusCode"] != 200:
-        return _fail(json.loads(answered)["error"], FAILED)
+        return _fail(options, json.loads(answered)["error"], "failed", FAILED)
     _print(_readable(answered))
     return DONE
 
@@ -113,9 +114,12 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return code
+def _fail(options: argparse.Namespace, message: str, code: str, exit_code: int) -> int:
+    if getattr(options, "json", False):  # not every command has it
+        _print(json.dumps({"error": {"code": code, "message": message}}))
+    else:
+        sys.stderr.write(f"error: {message}\n")
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from inference.errors import ServingError
-
 if TYPE_CHECKING:
     from inference.loader import LoadedVersion
 
@@ -63,20 +61,16 @@ def add_command(
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command and return its exit code. Interrupted, it leaves no part of an output."""
+    """Run the command and return its exit code. Interrupted, it leaves no part of an output.
+
+    Raises ServingError, ValueError or OSError where nothing could be done.
+    """
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "DEBUG" if options.debug else "CRITICAL")
     # stdout is the command's own: logs, and whatever a pipeline prints, go to stderr.
     stdout = sys.stdout
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            tally = _answer_folder(options)
-    except (ServingError, ValueError, OSError) as error:
-        if options.debug or not options.json:
-            raise  # the caller says it in one line
-        document = {"error": {"code": "failed", "message": str(error)}}
-        stdout.write(json.dumps(document) + "\n")
-        return FAILED
+    with contextlib.redirect_stdout(sys.stderr):
+        tally = _answer_folder(options)
     stdout.write((json.dumps(tally.to_json()) if options.json else tally.sentence()) + "\n")
     return FAILED if tally.failed_records or tally.failed_objects else DONE
 

@@ -33,7 +33,7 @@ from inference.batch_s3 import S3Input, S3Outputs
 from inference.errors import ServingError
 from inference.loader import load_version
 from inference.manager import Manager
-from inference.telemetry import logger
+from inference.telemetry import count_batch, logger
 from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class BatchHandler:
             failed=done.failed,
             duration_ms=round(done.total_ms, 1),
         )
+        count_batch(model, done.answered, done.failed, done.total_ms)
 
     def _probe(self) -> dict[str, Any]:
         # Only the probe needs the HTTP routes that an Application brings with it.

@@ -43,6 +43,16 @@ def count_load(model: str, duration_ms: float, *, failed: bool) -> None:
     )
 
 
+def count_batch(model: str, answered: int, failed: int, duration_ms: float) -> None:
+    """Report one object of a batch: its records, and how long all of it took."""
+    _report(
+        model,
+        ("BatchDuration", MetricUnit.Milliseconds, duration_ms),
+        ("BatchRecords", MetricUnit.Count, answered + failed),
+        ("BatchRecordErrors", MetricUnit.Count, failed),
+    )
+
+
 def _report(model: str, *values: tuple[str, MetricUnit, float]) -> None:
     if is_metrics_disabled():  # Powertools would collect what it does not print
         return

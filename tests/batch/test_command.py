@@ -192,12 +192,19 @@ def test_what_cannot_be_done_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_with_json_what_cannot_be_done_is_json_too(folders: Folders) -> None:
+@pytest.mark.parametrize(
+    ("store", "exit_code", "code", "reason"),
+    [("store", 1, "failed", "unheard-of"), ("missing", 3, "unreachable", "STORE.json is missing")],
+)
+def test_with_json_what_cannot_be_done_is_json_too(
+    folders: Folders, store: str, exit_code: int, code: str, reason: str
+) -> None:
+    folders.store = folders.store.with_name(store)
     ran = folders.run("--json", model="unheard-of")
-    assert ran.code == 1
+    assert (ran.code, ran.err) == (exit_code, "")
     error = json.loads(ran.out)["error"]
-    assert error["code"] == "failed"
-    assert "unheard-of" in error["message"]
+    assert error["code"] == code
+    assert reason in error["message"]
 
 
 def test_the_help_says_what_comes_out_and_what_the_exit_codes_mean(folders: Folders) -> None:

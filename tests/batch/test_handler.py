@@ -52,6 +52,18 @@ def test_an_object_is_answered_into_the_output_bucket(
     }
 
 
+def test_an_objects_records_are_counted_in_metrics(
+    handler: BatchHandler, buckets: Buckets, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = buckets.put("adder/a.jsonl", lines_of(add_up(1, 2), {}, add_up(3, 4)))
+    assert answer(handler, message(record)) == []
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [line for line in lines if "BatchRecords" in line]
+    assert counted["model"] == "adder"
+    assert (counted["BatchRecords"], counted["BatchRecordErrors"]) == ([3], [1])
+    assert counted["BatchDuration"][0] > 0
+
+
 def test_json_lines_are_answered_line_by_line(handler: BatchHandler, buckets: Buckets) -> None:
     record = buckets.put("adder/a.jsonl", lines_of(add_up(1, 2), {}, add_up(3, 4)))
     assert answer(handler, message(record)) == []
