@@ -5,15 +5,20 @@ end, keeps its staging folder, and says how to go on: the next invocation finds 
 arrived (`copied.json`) and copies the rest. Only a file that takes longer than a whole invocation
 cannot arrive. The files' digests are held against the contents when they are copied, and again
 when the version is tried.
+
+`copied.json` says of which contents it is, and goes away when it is taken up: what is another's,
+or is being worked on, is left alone.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
+from model_store import documents
+from model_store.documents import FORMAT
 from model_store.files import FileEntry
-from model_sync.errors import OutOfTimeError, SourceError
+from model_sync import durable
+from model_sync.errors import OutOfTimeError, RequestError, SourceError
 from model_sync.staging import copy_in
 from model_sync.trial import DEADLINE_S
 
@@ -43,8 +48,34 @@ class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in th
         self.staging_id = staging_id
 
 
+def take_up(staging: Staging, uploaded: UploadedContents) -> set[FileEntry]:
+    """What had arrived of uploaded contents when their staging folder was kept.
+
+    Raises RequestError where none of these contents is waiting there, and then leaves the folder
+    to whoever it belongs to; DamagedError, after which it is of no use.
+    """
+    path = staging.path(_COPIED)
+    try:
+        fields = documents.open_document(path.read_bytes(), str(path))
+        is_ours = fields.digest("contents") == uploaded.content.digest
+        if is_ours:
+            path.unlink()  # of two who would take it up, one finds it
+    except FileNotFoundError:
+        is_ours = False
+    if not is_ours:
+        staging.keep()
+        raise RequestError(
+            f"nothing of {uploaded.name} waits in {staging.folder}: "
+            "publish again, from the beginning"
+        )
+    copied = {FileEntry.from_json(item, str(path)) for item in fields.items("files")}
+    fields.done()
+    return copied
+
+
 def copy_files(
     uploaded: UploadedContents,
+    copied: set[FileEntry],
     folder: Path,
     staging: Staging,
     progress: Progress,
@@ -52,11 +83,10 @@ def copy_files(
 ) -> None:
     """Copy what has not arrived yet of uploaded contents into a staged folder.
 
-    Raises ToBeContinued, having got on; OutOfTimeError where one file alone needs more time;
-    SourceError.
+    `copied` is what has arrived there, and grows. Raises ToBeContinued, having got on;
+    OutOfTimeError where one file alone needs more time; SourceError.
     """
     files = uploaded.content.files
-    copied = _read(staging)
     before = len(copied)
     progress.step("copying from S3", uploaded.content.size_bytes)
     progress.advance(sum(entry.size_bytes for entry in copied))
@@ -78,28 +108,24 @@ def copy_files(
                     f"{entry.path!r} ({entry.size_bytes} bytes) takes longer to copy than one "
                     "invocation lasts: raise the sync function's timeout"
                 ) from None
-            _pause(staging, copied)
+            _pause(staging, uploaded, copied)
         if came != entry:
             raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
         copied.add(entry)
     if len(copied) > before and remaining_ms() < REST_MS:
-        _pause(staging, copied)
+        _pause(staging, uploaded, copied)
 
 
 class _TimeIsUpError(Exception):
     pass
 
 
-def _pause(staging: Staging, copied: set[FileEntry]) -> None:
-    text = json.dumps([entry.to_json() for entry in sorted(copied)])
-    staging.path(_COPIED).write_text(text, "utf-8")
+def _pause(staging: Staging, uploaded: UploadedContents, copied: set[FileEntry]) -> None:
+    noted = {
+        "format": FORMAT,
+        "contents": str(uploaded.content.digest),
+        "files": [entry.to_json() for entry in sorted(copied)],
+    }
+    durable.write_file(staging.path(_COPIED), documents.render(noted))
     staging.keep()
     raise ToBeContinued(staging.id)
-
-
-def _read(staging: Staging) -> set[FileEntry]:
-    path = staging.path(_COPIED)
-    if not path.exists():
-        return set()
-    listed = json.loads(path.read_text("utf-8"))
-    return {FileEntry.from_json(item, str(path)) for item in listed}

@@ -41,7 +41,7 @@ from model_sync.creation import open_store
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.job_progress import ProgressObject
 from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
-from model_sync.job_requests import PROBE, PublishRequest, request_id_of
+from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
 from model_sync.listing import list_published
 from model_sync.packages import describe_packages, list_packages
 from model_sync.recipe import RECIPE
@@ -99,12 +99,14 @@ class SyncJob:
             "runtime": RUNTIME,
             "target": Target.running().to_json(),
             "settings": self._settings.describe(),
+            "store_ids": [],
+            "generations": {},
         }
         try:
             found["store_ids"] = [read_store_id(layout)]
             models = list_published(layout)["models"]
         except StoreError as error:
-            return {**found, "store_ids": [], "generations": {}, "published": {"error": str(error)}}
+            return {**found, "published": {"error": str(error)}}
         generations = {model["name"]: model["generation"] for model in models}
         return {**found, "generations": generations, "published": sorted(generations)}
 
@@ -131,8 +133,7 @@ class SyncJob:
 
     def _publish_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         progress = self._progress(request_id_of(event))
-        source = str(event.get("source", ""))
-        uploaded = UploadedSet(self._client, self._settings.models_bucket, source)
+        uploaded = UploadedSet(self._client, self._settings.models_bucket, source_of(event))
         layout = open_store(self._settings.store_path)
         manifest, created = publish_uploaded_set(layout, uploaded, progress)
         return {**describe_packages(manifest), "created": created}

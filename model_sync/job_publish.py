@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model_sync.checkpoint import take_up
 from model_sync.commit import settle
 from model_sync.errors import RequestError, SourceError
 from model_sync.packages import describe_set, find_published, publish_set
@@ -38,12 +39,13 @@ def publish_uploaded(
     if request.model is None:
         raise RequestError("'model' is missing: uploaded contents have no name of their own")
     with Staging(layout, resume=request.resume) as staging:
+        copied = take_up(staging, uploaded) if request.resume else set()
         settle(layout.model(request.model), staging)
         publication = Publication(layout, request.model, staging, progress, who=request.who)
         unchanged = publication.unchanged(uploaded.content.digest, request.label)
         if unchanged:
             return unchanged
-        publication.stage_uploaded(uploaded, remaining_ms)
+        publication.stage_uploaded(uploaded, copied, remaining_ms)
         return publication.commit(request.label, request.reason)
 
 

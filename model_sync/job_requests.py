@@ -14,12 +14,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from model_store.errors import InvalidNameError
 from model_store.names import check_id, check_label, check_model
 from model_store.refs import LATEST
 from model_sync.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PROBE: Final = 'or {"coldpress": "probe"}'
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -42,16 +43,15 @@ class PublishRequest:
 
     @classmethod
     def of_event(cls, event: Mapping[str, Any]) -> Self:
-        """Read a request; raises RequestError or InvalidNameError."""
-        model, who, resume = (_text(event, key) for key in ("model", "who", "resume"))
+        """Read a request; raises RequestError."""
         return cls(
             request_id=request_id_of(event),
-            source=_text(event, "source") or "",
-            model=check_model(model) if model else None,
-            label=check_label(_text(event, "label") or LATEST),
+            source=source_of(event),
+            model=_name(event, "model", check_model),
+            label=_name(event, "label", check_label) or LATEST,
             reason=_text(event, "reason") or "",
-            who=who or None,
-            resume=check_id(resume) if resume else None,
+            who=_text(event, "who") or None,
+            resume=_name(event, "resume", check_id),
         )
 
 
@@ -61,6 +61,22 @@ def request_id_of(event: Mapping[str, Any]) -> str:
     if not _REQUEST_ID.fullmatch(request_id):
         raise RequestError(f"request_id {request_id[:64]!r} is not 1 to 64 letters, digits, - or _")
     return request_id
+
+
+def source_of(event: Mapping[str, Any]) -> str:
+    """What is to be published, a key or an address; raises RequestError."""
+    source = _text(event, "source")
+    if not source:
+        raise RequestError("'source' is missing")
+    return source
+
+
+def _name(event: Mapping[str, Any], key: str, check: Callable[[str], str]) -> str | None:
+    text = _text(event, key)
+    try:
+        return check(text) if text else None
+    except InvalidNameError as error:
+        raise RequestError(f"{key!r}: {error}") from None
 
 
 def _text(event: Mapping[str, Any], key: str) -> str | None:

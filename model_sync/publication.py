@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.digests import Digest
+    from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
     from model_sync.checkpoint import RemainingMs
@@ -92,16 +93,18 @@ class Publication:
         content = stage_contents(recipe, source, folder, self._progress, packages)
         self._describe(folder, content)
 
-    def stage_uploaded(self, uploaded: UploadedContents, remaining_ms: RemainingMs) -> None:
+    def stage_uploaded(
+        self, uploaded: UploadedContents, copied: set[FileEntry], remaining_ms: RemainingMs
+    ) -> None:
         """Copy uploaded contents into staging, hold each file to its digest, and inspect them.
 
-        Refused if they name a package set that is not in place. Raises ToBeContinued where the
-        time does not suffice.
+        `copied` is there already. Refused if they name a package set that is not in place. Raises
+        ToBeContinued where the time does not suffice.
         """
         self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
         folder.mkdir(exist_ok=True)  # it is there where an invocation before this one got on
-        copy_files(uploaded, folder, self._staging, self._progress, remaining_ms)
+        copy_files(uploaded, copied, folder, self._staging, self._progress, remaining_ms)
         self._describe(folder, uploaded.content)
 
     def _require_packages(self, uploaded: UploadedContents) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,17 @@ from urllib.parse import quote_plus
 
 import numpy as np
 
+from model_sync.contents import stage_contents
+from model_sync.progress import Silent
+from model_sync.recipe import read_recipe
+from model_sync.source import FolderSource
+from model_sync.uploads import upload_contents
 from tests.tiny_models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from model_store.version import VersionContent
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
@@ -46,20 +54,35 @@ class Bucket:
                 self.s3.upload_file(str(path), self.name, key)
         return f"s3://{self.name}/{prefix}/"
 
-    @contextlib.contextmanager
-    def puts(self) -> Iterator[list[str]]:
+    def puts(self) -> contextlib.AbstractContextManager[list[str]]:
         """The keys that are put through the client meanwhile."""
+        return self._keys_of("PutObject")
+
+    def reads(self) -> contextlib.AbstractContextManager[list[str]]:
+        """The keys whose bytes are asked for through the client meanwhile."""
+        return self._keys_of("GetObject")
+
+    @contextlib.contextmanager
+    def _keys_of(self, operation: str) -> Iterator[list[str]]:
         keys: list[str] = []
 
         def note(params: dict[str, Any], **_: Any) -> None:
             keys.append(params["Key"])
 
-        events = self.s3.meta.events
-        events.register("provide-client-params.s3.PutObject", note)
+        events, event = self.s3.meta.events, f"provide-client-params.s3.{operation}"
+        events.register(event, note)
         try:
             yield keys
         finally:
-            events.unregister("provide-client-params.s3.PutObject", note)
+            events.unregister(event, note)
+
+    def upload(self, folder: Path) -> tuple[str, VersionContent]:
+        """Upload a model's folder by digest, as the command line does; its key and contents."""
+        source = FolderSource(folder)
+        with tempfile.TemporaryDirectory() as temporary:
+            staged = Path(temporary)
+            content = stage_contents(read_recipe(source, name="adder"), source, staged, Silent())
+            return upload_contents(self.s3, self.name, content, staged, Silent()), content
 
 
 def write_model(folder: Path, *, constant: float = 1.0, width: int = 2) -> Path:

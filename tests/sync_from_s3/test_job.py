@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model_sync.contents import stage_contents
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.recipe import read_recipe
-from model_sync.source import FolderSource
 from model_sync.uploaded import BLOBS
-from model_sync.uploads import upload_contents
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, arrived, event_file, write_model
+from tests.sync_from_s3.invocations import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,19 +24,8 @@ if TYPE_CHECKING:
     Call = Callable[[dict[str, Any]], Any]
 
 
-def request(source: str, **fields: Any) -> dict[str, Any]:
-    return {"verb": "publish", "request_id": "r-1", "model": "adder", "source": source, **fields}
-
-
 def models(call: Call) -> list[str]:
     return [model["name"] for model in call({"verb": "list"})["models"]]
-
-
-def upload(bucket: Bucket, folder: Path, staged: Path) -> str:
-    source = FolderSource(folder)
-    staged.mkdir()
-    content = stage_contents(read_recipe(source, name="adder"), source, staged, Silent())
-    return upload_contents(bucket.s3, bucket.name, content, staged, Silent())
 
 
 def test_publishing_a_prefix_equals_publishing_the_folder(
@@ -75,7 +61,7 @@ def test_publishing_uploads_equals_publishing_the_folder_and_again_copies_nothin
 ) -> None:
     folder = write_model(tmp_path / "adder")
     local = publish(folder, tmp_path / "local", progress=Silent())
-    key = upload(bucket, folder, tmp_path / "staged")
+    key, _ = bucket.upload(folder)
     done = call(request(key))
     assert (done["digest"], done["created"]) == (local.digest, True)
     for blob in bucket.keys(BLOBS):
@@ -91,7 +77,7 @@ def test_publishing_uploads_equals_publishing_the_folder_and_again_copies_nothin
 def test_a_damaged_blob_fails_and_changes_nothing_visible(
     call: Call, bucket: Bucket, tmp_path: Path
 ) -> None:
-    key = upload(bucket, write_model(tmp_path / "adder"), tmp_path / "staged")
+    key, _ = bucket.upload(write_model(tmp_path / "adder"))
     for blob in bucket.keys(BLOBS):
         bucket.put(blob, bytes(len(bucket.get(blob))))
     failed = call(request(key))
