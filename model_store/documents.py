@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """The newest store format that this release reads, and the one that it writes."""
 
+MAX_DOCUMENT_BYTES: Final = 64 << 20
+"""A larger document is not written, and not read: one of 400,000 files, or as many versions."""
+
 _TIME: Final = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
@@ -35,9 +38,18 @@ def now() -> str:
 
 
 def render(value: dict[str, Any]) -> bytes:
-    """Spell a document: the same value always gives the same bytes."""
+    """Spell a document: the same value always gives the same bytes.
+
+    Raises ValueError for what no document can hold: NaN, half a surrogate pair, and more than
+    MAX_DOCUMENT_BYTES.
+    """
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    data = text.encode() + b"\n"
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise ValueError(
+            f"a document of {len(data)} bytes is refused: the limit is {MAX_DOCUMENT_BYTES}"
+        )
+    return data
 
 
 def open_document(data: bytes, where: str) -> Fields:

@@ -1,11 +1,11 @@
-"""What a manifest says of the files in its folder, and the check that they are still so."""
+"""Opening files below a folder; what a manifest says of its files; the check that they are so."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store.digests import Digest
 from model_store.documents import Fields
@@ -15,6 +15,11 @@ from model_store.names import check_relative_path
 if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
+
+# With O_PATH a folder is only gone through. To open it for reading would cost an NFS client a
+# round trip, and needs a permission that going through it does not.
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_PART_BYTES: Final = 1 << 20
 
 
 class FileEntry(NamedTuple):
@@ -54,23 +59,29 @@ def open_beneath(folder: Path, path: str) -> BufferedReader:
     ENOTDIR where a link stands in the path, EINVAL for a folder, pipe or device),
     InvalidNameError for a path that leaves the folder.
     """
-    *parents, name = check_relative_path(path).split("/")
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for parent in parents:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            inner = os.open(parent, flags, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        # Opening a pipe would wait for a writer.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        file_fd = os.open(name, flags, dir_fd=fd)
-    finally:
+    # Opening a pipe would wait for a writer.
+    fd = _open_at(folder, path, os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-    if not stat.S_ISREG(os.fstat(file_fd).st_mode):
-        os.close(file_fd)
         raise OSError(errno.EINVAL, "not a regular file", str(folder / path))
-    return os.fdopen(file_fd, "rb")
+    return os.fdopen(fd, "rb")
+
+
+def read_beneath(folder: Path, path: str, limit_bytes: int) -> bytes:
+    """Return the bytes of a file below `folder`, following no link on the way.
+
+    Raises OSError and InvalidNameError as `open_beneath` does, and DamagedError for a file of more
+    than `limit_bytes`, which is not read into memory.
+    """
+    data = bytearray()
+    with os.fdopen(_open_at(folder, path, 0), "rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        while size <= limit_bytes and (part := stream.read(_PART_BYTES)):
+            data += part
+            size = max(size, len(data))  # it may have grown, or be of no stated size
+    if size > limit_bytes:
+        raise DamagedError(f"{folder / path} is larger than {limit_bytes} bytes")
+    return bytes(data)
 
 
 def check_file(folder: Path, entry: FileEntry) -> None:
@@ -95,6 +106,19 @@ def read_checked(folder: Path, entry: FileEntry) -> bytes:
         raise DamagedError(f"{folder / entry.path} cannot be read: {error.strerror}") from error
     _compare(folder, entry, len(data), Digest.of_bytes(data))
     return data
+
+
+def _open_at(folder: Path, path: str, flags: int) -> int:
+    *parents, name = check_relative_path(path).split("/")
+    fd = os.open(folder, _FOLDER)
+    try:
+        for parent in parents:
+            inner = os.open(parent, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=fd)
+    finally:
+        os.close(fd)
 
 
 def _compare(folder: Path, entry: FileEntry, size: int, digest: Digest) -> None:

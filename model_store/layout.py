@@ -33,6 +33,11 @@ class ModelLayout(NamedTuple):
     folder: Path
 
     @property
+    def root(self) -> Path:
+        """The store's root."""
+        return self.folder.parent.parent
+
+    @property
     def model_json(self) -> Path:
         """`{"format", "id"}`: a model deleted and made again has another id."""
         return self.folder / "MODEL.json"

@@ -7,21 +7,24 @@
    rename). Whoever starts cold reads upward from it until a generation is missing.
 4. A reader never goes back: a generation lower than one that it has seen is ignored, unless the
    model is another model (its id differs).
+5. No link below the root is followed, and no document larger than MAX_DOCUMENT_BYTES is read.
 
 Every function does its file operations when called; none keeps state, and all are thread-safe.
 """
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, NamedTuple
 
-from model_store.documents import open_document
+from model_store.documents import MAX_DOCUMENT_BYTES, open_document
 from model_store.errors import (
     DamagedError,
     InvalidNameError,
     NotFoundError,
     StoreUnreachableError,
 )
+from model_store.files import read_beneath
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.preparation import PreparationManifest
 from model_store.refs import Refs, VersionEntry
@@ -46,7 +49,7 @@ def read_store_id(layout: StoreLayout) -> str:
     """Return the store's id; raises StoreUnreachableError, DamagedError or FormatTooNewError."""
     path = layout.store_json
     try:
-        data = path.read_bytes()
+        data = read_beneath(layout.root, path.name, MAX_DOCUMENT_BYTES)
     except FileNotFoundError:
         raise StoreUnreachableError(
             f"there is no store at {layout.root}: {path.name} is missing "
@@ -62,7 +65,7 @@ def read_store_id(layout: StoreLayout) -> str:
 
 def read_model_id(layout: ModelLayout) -> str:
     """Return the id in MODEL.json; raises NotFoundError where there is none, or DamagedError."""
-    fields = open_document(_read(layout.model_json), str(layout.model_json))
+    fields = open_document(_read(layout.root, layout.model_json), str(layout.model_json))
     model_id = fields.text("id")
     fields.done()
     return model_id
@@ -111,7 +114,7 @@ def refresh(layout: StoreLayout, model: str, seen: Seen | None) -> Seen:
 def read_version(layout: StoreLayout, model: str, entry: VersionEntry) -> VersionManifest:
     """Read a version's manifest and compare it with what refs say of it; raises DamagedError."""
     path = layout.model(model).version(entry.id) / MANIFEST
-    manifest = VersionManifest.parse(_read(path), str(path))
+    manifest = VersionManifest.parse(_read(layout.root, path), str(path))
     if (manifest.model, manifest.id, manifest.content.digest) != (model, entry.id, entry.digest):
         raise DamagedError(f"{path} is not the manifest that refs name")
     return manifest
@@ -125,7 +128,7 @@ def read_preparation(
     if preparation_id is None:
         return None
     path = layout.model(model).preparation(preparation_id) / MANIFEST
-    manifest = PreparationManifest.parse(_read(path), str(path))
+    manifest = PreparationManifest.parse(_read(layout.root, path), str(path))
     found = manifest.id, manifest.model, manifest.version_id, manifest.version_digest
     if (*found, manifest.runtime) != (preparation_id, model, entry.id, entry.digest, runtime):
         raise DamagedError(f"{path} is not the preparation that refs name")
@@ -139,7 +142,7 @@ def read_package_set(layout: StoreLayout, digest: Digest) -> PackageSetManifest:
 
     path = layout.package_set(digest) / MANIFEST
     try:
-        data = _read(path)
+        data = _read(layout.root, path)
     except NotFoundError:
         raise NotFoundError(f"the store holds no package set {digest}") from None
     manifest = PackageSetManifest.parse(data, str(path))
@@ -189,21 +192,21 @@ def _is_published(folder: Path) -> bool:
 
 def _read_refs(layout: ModelLayout, path: Path) -> Refs | None:
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = _read(layout.root, path)
+    except NotFoundError:
         return None
-    except OSError as error:
-        raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error
     refs = Refs.parse(data, str(path))
     if refs.model != layout.folder.name:
         raise DamagedError(f"{path} is of the model {refs.model!r}")
     return refs
 
 
-def _read(path: Path) -> bytes:
+def _read(root: Path, path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_beneath(root, path.relative_to(root).as_posix(), MAX_DOCUMENT_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"{path} is missing") from None
     except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise DamagedError(f"{path} is a link, or its path leads over one") from error
         raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error

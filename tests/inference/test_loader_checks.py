@@ -126,6 +126,20 @@ def test_a_link_in_a_folders_place_is_not_followed(full: Path, tmp_path: Path, f
     assert "cannot be read" in refusal(full)
 
 
+@pytest.mark.parametrize("place", ["the version", "its preparation"])
+@pytest.mark.parametrize("part", ["the folder", "the manifest"])
+def test_a_link_in_place_of_what_refs_name_is_not_followed(
+    full: Path, tmp_path: Path, place: str, part: str
+) -> None:
+    folder = version_folder(full, 1, MODEL)
+    if place == "its preparation":
+        folder = preparation_manifest(full).parent
+    path = folder / "manifest.json" if part == "the manifest" else folder
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert "manifest.json is a link, or its path leads over one" in refusal(full)
+
+
 def test_a_folder_in_a_files_place_is_refused(full: Path) -> None:
     file = version_folder(full, 1, MODEL) / "source/model.onnx"
     file.unlink()

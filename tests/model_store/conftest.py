@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,22 @@ def model(store: StoreLayout) -> ModelLayout:
 
 
 class _Opens:
-    """An audit hook cannot be taken off again, so one stays and listens when it is told to."""
+    """An audit hook cannot be taken off again, so one stays and listens when it is told to.
+
+    Not heard are folders that are only gone through (O_PATH), as by any path, and descriptors
+    that are made streams.
+    """
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] | None = None
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.heard is not None and event in {"open", "os.listdir", "os.scandir"}:
-            self.heard.append((event, str(arguments[0])))
+        if self.heard is None or event not in {"open", "os.listdir", "os.scandir"}:
+            return
+        what, _, flags = arguments if event == "open" else (*arguments[:1], "", 0)
+        assert isinstance(flags, int)
+        if not isinstance(what, int) and not flags & os.O_PATH:
+            self.heard.append((event, str(what)))
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def test_a_warm_reader_opens_two_files_and_lists_nothing(
     write_generations(model, G1, G2, newest=G2)
     with heard() as events:
         refresh(store, "adder", Seen(STORE_ID, G2))
-    assert events == [("open", str(store.store_json)), ("open", str(model.refs_json))]
+    assert events == [("open", "STORE.json"), ("open", "refs.json")]
 
 
 @pytest.mark.parametrize("seen", [None, Seen(STORE_ID, G3)], ids=["cold", "warm"])
