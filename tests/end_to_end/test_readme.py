@@ -100,13 +100,17 @@ def test_every_command_in_the_readme_is_run_here() -> None:
     ]
     assert others == [
         "make demo",
+        "make cloud-demo",  # in test_cloud_demo.py
         "make test",  # what runs this
         "make sync-model MODEL=magika",
         "make models",
         "make predict MODEL=magika FILE=README.md",
         ".venv/bin/python -m model_sync publish path/to/my-model --store .store",
+        "make synth",  # in .ci/run, and in tests/infra/test_synth_for_real.py
     ]
-    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "\nmake test\n" in ci
+    assert "\nmake synth\n" in ci
 
 
 def test_the_demo_runs_twice_on_one_store(copy: Path, environ: dict[str, str]) -> None:
