@@ -168,6 +168,23 @@ def test_an_object_in_the_input_bucket_becomes_outputs_in_the_output_bucket(
     assert json.loads(output)["label"] == "png"
 
 
+def test_an_object_that_cannot_be_answered_ends_among_the_dead_letters(
+    stage: EmulatedStage,
+) -> None:
+    """It is tried three times; the hour and a half between two of them is taken out."""
+    s3, sqs = client(stage, "s3"), client(stage, "sqs")
+    queues: list[str] = sqs.list_queues()["QueueUrls"]
+    [dead_letters] = [url for url in queues if "-BatchQueueDeadLetters" in url]
+    [queue] = [url for url in queues if "-BatchQueue" in url and url != dead_letters]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})
+    s3.put_object(Bucket=stage.outputs["BatchInputBucket"], Key="nobody/x.png", Body=PNG)
+    [message] = wait_for(
+        lambda: sqs.receive_message(QueueUrl=dead_letters).get("Messages"), "no dead letter"
+    )
+    [record] = json.loads(message["Body"])["Records"]
+    assert record["s3"]["object"]["key"] == "nobody/x.png"
+
+
 def test_a_model_that_arrives_in_its_bucket_is_published_and_answers(
     stage: EmulatedStage, tmp_path: Path
 ) -> None:
