@@ -63,6 +63,10 @@ demo: install ## Publish a real model, call it, swap it while it is being called
 cloud-demo: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## A whole stage on an emulated AWS: deploy, publish, call, batch, swap
 	@$(BIN)/python -m docs.cloud_demo
 
+.PHONY: cloud
+cloud: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## An emulated AWS with a STAGE on it, until Ctrl-C (STAGE=dev)
+	@exec $(BIN)/python -m infra.emulated --stage "$(or $(STAGE),dev)" --store .cache/cloud/mount
+
 .PHONY: sync-model
 sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (MODEL=magika STORE=.store)
 	@$(BIN)/python -m model_sync publish "models/$(MODEL)" $(PLACE)
