@@ -12,13 +12,11 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
-from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 from installer.utils import parse_wheel_filename
 
@@ -74,12 +72,24 @@ def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
 
 
 def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetManifest:
-    """A set by what makes it up, its wheels' file names and digests; nothing is unpacked yet."""
-    wheels = []
+    """A set by what makes it up, its wheels' file names and digests; nothing is unpacked yet.
+
+    Raises PackagesError: no wheel, a file name that is none of a wheel, one package twice.
+    """
+    if not digests:
+        raise PackagesError("a package set needs a wheel, and there is none")
+    wheels: dict[str, Wheel] = {}
     for file, digest in digests.items():
-        name = parse_wheel_filename(file)
-        wheels.append(Wheel(name.distribution.lower().replace("_", "-"), name.version, digest))
-    return PackageSetManifest(target, tuple(sorted(wheels)), 0, 0, Digest.of_bytes(b""), now())
+        try:
+            parsed = parse_wheel_filename(file)
+        except ValueError:
+            raise PackagesError(f"{file!r} is no wheel's file name") from None
+        name = parsed.distribution.lower().replace("_", "-")
+        if name in wheels:
+            raise PackagesError(f"two wheels are of the package {name}: a set holds each once")
+        wheels[name] = Wheel(name, parsed.version, digest)
+    made_of = tuple(sorted(wheels.values()))
+    return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now())
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
@@ -169,8 +179,9 @@ def _unpack(wheel: Path, folder: Path, scratch: Path) -> None:
             install(source, destination, additional_metadata={"INSTALLER": b"coldpress\n"})
     except InvalidNameError as error:
         raise PackagesError(f"{wheel.name} writes outside its folder: {error}") from error
-    except (InstallerError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise PackagesError(f"{wheel.name} cannot be unpacked: {error}") from error
+    except Exception as error:  # a stranger's archive: a dozen kinds, not all of them documented
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PackagesError(f"{wheel.name} cannot be unpacked: {reason}") from error
 
 
 def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:

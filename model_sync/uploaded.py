@@ -88,6 +88,9 @@ class UploadedSet:
             fields.done()
         except DamagedError as error:
             raise SourceError(str(error)) from error
+        _check_name(self.name, key, SETS, self.digest)
+        if len(self.digests) < len(self._wheels):
+            raise SourceError(f"{self.name} names a wheel twice")
 
     @property
     def digests(self) -> dict[str, Digest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ import pytest
 
 from model_sync.job_handler import SyncJob
 from model_sync.job_settings import JobSettings
-from tests.batch.seaweed import client, s3_server
+from tests.batch.seaweed import CREDENTIALS, REGION, client, s3_server
 from tests.sync_from_s3.buckets import Bucket
 
 if TYPE_CHECKING:
@@ -61,6 +62,39 @@ def call(s3: Any, bucket: Bucket, tmp_path: Path) -> Callable[..., Any]:
         return job(event, Invocation(remaining_ms))
 
     return call
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, s3_port: int) -> None:
+    """Let clients that this process makes reach that server, and nothing that is not loopback."""
+    for name, value in aws_environment(s3_port).items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder; the wheels in it are all that pip can find."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
+
+
+def aws_environment(s3_port: int) -> dict[str, str]:
+    """Settings by which AWS's SDK finds the server, and asks no other machine for credentials."""
+    return {
+        **CREDENTIALS,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3_port}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""Package sets to upload, and requests for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from model_store.package_set import Target
+from model_sync.packages import describe_set, hash_wheels
+from model_sync.progress import Silent
+from model_sync.uploads import upload_set
+from tests.packages.tiny_wheels import write_wheel
+from tests.sync_from_s3.invocations import staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sync_from_s3.buckets import Bucket
+
+TARGET: Final = Target("3.11", "x86_64-manylinux_2_28")
+
+
+def request_set(source: object) -> dict[str, Any]:
+    """Publish an uploaded set."""
+    return {"verb": "publish-packages", "request_id": "r-1", "source": source}
+
+
+def write_two(folder: Path) -> tuple[Path, ...]:
+    """Two wheels."""
+    return tuple(write_wheel(folder, name) for name in ("alpha", "beta"))
+
+
+def upload_wheels(bucket: Bucket, wheels: tuple[Path, ...]) -> str:
+    """Upload the set that wheels make; its key."""
+    described = describe_set(hash_wheels(wheels), TARGET)
+    return upload_set(bucket.s3, bucket.name, described, wheels, Silent())
+
+
+def nothing_is_left(tmp_path: Path) -> bool:
+    """Tell whether a store holds no set, nor anything staged."""
+    return not staged(tmp_path) and not list((tmp_path / "store").glob("packages/*"))
