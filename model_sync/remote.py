@@ -100,7 +100,10 @@ class Remote:
     def target(self) -> Target:
         """What the functions run on, as the sync function itself says."""
         answer = self._stage.call("SyncFunction", {"coldpress": "probe"})
-        return Target(answer["target"]["python"], answer["target"]["platform"])
+        match answer:
+            case {"target": {"python": str(python), "platform": str(platform)}}:
+                return Target(python, platform)
+        raise self._stranger("the probe without its target")
 
     def _publish(self, source: str, name: str | None, reason: str) -> dict[str, Any]:
         return self._ask(
@@ -124,27 +127,31 @@ class Remote:
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the sync function until it is done; raises RefusedError with what it says if not."""
-        bucket, resume = self._stage.output("ModelsBucket"), None
+        bucket = self._stage.output("ModelsBucket")
+        resume: str | None = None
         request_id = uuid.uuid4().hex
         for _ in range(_MOST_CALLS):
             asked = {**request, "request_id": request_id, "resume": resume}
-            answer = told_meanwhile(
+            answer: dict[str, Any] = told_meanwhile(
                 partial(self._stage.call, "SyncFunction", asked),
                 self._client,
                 bucket,
                 request_id,
                 self._progress,
             )
-            match answer.pop("state", None):
-                case "done":
-                    return dict(answer)
-                case "continue":
-                    resume = answer["resume"]
-                case "failed":
-                    raise RefusedError(answer["error"]["code"], answer["error"]["message"])
-                case state:
-                    raise StageError(
-                        f"the sync function of stage {self._stage.name!r} answered {state!r}: "
-                        "it is of another release than this command"
-                    )
+            match answer:
+                case {"state": "done", **found}:
+                    return found
+                case {"state": "continue", "resume": str(resume)}:
+                    pass
+                case {"state": "failed", "error": {"code": str(code), "message": str(message)}}:
+                    raise RefusedError(code, message)
+                case _:
+                    raise self._stranger(f"state {answer.get('state')!r}")
         raise StageError(f"the sync function did not come to an end in {_MOST_CALLS} calls")
+
+    def _stranger(self, what: str) -> StageError:
+        return StageError(
+            f"the sync function of stage {self._stage.name!r} answered {what}: "
+            "it is of another release than this command"
+        )

@@ -80,8 +80,8 @@ class Stage:
                 f"make deploy STAGE={self.name}"
             ) from None
 
-    def call(self, function: str, request: Mapping[str, Any]) -> Any:
-        """Call the function that an output names and return its answer.
+    def call(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Call the function that an output names and return its answer, an object.
 
         Waits as long as Lambda lets a function run, and tries again what did not begin. Raises
         StageError where the function failed, StageUnreachableError where it could not be called,
@@ -93,10 +93,13 @@ class Stage:
             payload = response["Payload"].read()
         except (ClientError, BotoCoreError) as error:
             raise _explained(error, f"the function {name} of stage {self.name!r}") from error
-        answer = json.loads(payload)
+        answer = _parsed(payload)
         if "FunctionError" in response:
-            kind, message = answer.get("errorType"), _one_line(answer.get("errorMessage"))
-            raise StageError(f"the function {name} failed: {kind}: {message}; its log has more")
+            said = ((answer or {}).get(key) for key in ("errorType", "errorMessage"))
+            reason = ": ".join(_one_line(text) for text in said if text)
+            raise StageError(f"the function {name} failed: {reason}; its log has more")
+        if answer is None:
+            raise StageError(f"the function {name} answered no JSON object: is it Coldpress's?")
         return answer
 
     def _invoke(self, name: str, payload: bytes) -> Any:
@@ -135,6 +138,15 @@ def find_stage(name: str) -> Stage:
         raise _explained(error, f"stage {name!r}") from error
     outputs = described["Stacks"][0].get("Outputs", ())
     return Stage(name, {each["OutputKey"]: each["OutputValue"] for each in outputs}, calls)
+
+
+def _parsed(payload: bytes) -> dict[str, Any] | None:
+    """An answer; None where it is no JSON object."""
+    try:
+        answer = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _explained(error: Exception, what: str) -> StageError:

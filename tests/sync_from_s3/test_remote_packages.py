@@ -1,0 +1,92 @@
+"""A model's packages go to a stage before the model does; sets also go by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model_store.layout import StoreLayout
+from model_store.package_set import Target
+from model_store.reading import read_package_set, read_upward, read_version
+from model_sync.errors import PackagesError, RefusedError
+from model_sync.packages import list_packages
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from model_sync.remote import Remote
+from tests.packages.models import MODEL, write_greeter
+from tests.packages.tiny_wheels import write_requirements, write_wheel
+from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sync_from_s3.buckets import Bucket
+
+
+@pytest.fixture
+def calls(bucket: Bucket, tmp_path: Path) -> LambdaClient:
+    """The stage's functions, over `bucket` and `tmp_path / "store"`."""
+    return LambdaClient(bucket, tmp_path / "store")
+
+
+@pytest.fixture
+def remote(here: None, calls: LambdaClient, bucket: Bucket) -> Remote:
+    """The stage, to be published to."""
+    return Remote(stage_of(calls, bucket.name), Silent())
+
+
+def test_the_set_is_published_first_and_the_version_pins_it(
+    remote: Remote, calls: LambdaClient, registry: Path, tmp_path: Path
+) -> None:
+    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    local = publish(folder, tmp_path / "local", progress=Silent())
+    done = remote.publish_folder(folder, name=None, reason="")
+    assert done["digest"] == local.digest
+    probe, *asked = calls.asked
+    assert probe == {"coldpress": "probe"}
+    assert [each["verb"] for each in asked] == ["publish-packages", "publish"]
+    layout = StoreLayout(tmp_path / "store")
+    refs = read_upward(layout.model(MODEL))
+    assert refs
+    packages = read_version(layout, MODEL, refs.versions[1]).content.packages
+    assert packages
+    assert read_package_set(layout, packages).target == Target.running()
+    (here,) = list_packages(StoreLayout(tmp_path / "local"))
+    assert here["digest"] == str(packages)
+
+
+def test_a_model_whose_packages_cannot_be_got_leaves_nothing_anywhere(
+    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+) -> None:
+    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    (registry / "greetings-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(PackagesError, match="No matching distribution found for greetings"):
+        remote.publish_folder(folder, name=None, reason="")
+    assert bucket.keys() == []
+
+
+def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_trial(
+    remote: Remote, registry: Path, tmp_path: Path
+) -> None:
+    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    write_requirements(folder / "requirements.txt", write_wheel(registry, "another"))
+    with pytest.raises(RefusedError, match="No module named 'greetings'") as caught:
+        remote.publish_folder(folder, name=None, reason="")
+    assert caught.value.code == "trial"
+    assert remote.list_models() == {"models": []}
+
+
+def test_a_set_by_itself_is_for_the_functions_python_unless_said(
+    remote: Remote, registry: Path, tmp_path: Path
+) -> None:
+    pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
+    done = remote.publish_packages(pins, python=None, platform=None)
+    assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
+    assert done["target"] == Target.running().to_json()
+    again = remote.publish_packages(pins, python=None, platform=None)
+    assert again == {**done, "created": False}
+    other = remote.publish_packages(pins, python="3.12", platform="aarch64-manylinux_2_28")
+    assert other["target"] == {"python": "3.12", "platform": "aarch64-manylinux_2_28"}
+    listed = remote.list_packages()["packages"]
+    assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
