@@ -57,7 +57,7 @@ just after it was deployed, or when many environments start at once."""
 _WAITS_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 """How long to wait before each further try of a call that has not begun."""
 _FIXES: Final = {
-    NoRegionError: "no AWS region is set: set AWS_REGION, or a profile's region",
+    NoRegionError: "no AWS region is set: set AWS_DEFAULT_REGION, or a profile's region",
     NoCredentialsError: "no AWS credentials are found: set AWS_PROFILE, or log in",
 }
 
@@ -126,6 +126,7 @@ def find_stage(name: str) -> Stage:
     try:
         session = boto3.Session()
         described = session.client("cloudformation", config=_ASK).describe_stacks(StackName=stack)
+        outputs = described["Stacks"][0].get("Outputs", ())
         calls = session.client("lambda", config=_CALL)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
@@ -136,7 +137,8 @@ def find_stage(name: str) -> Stage:
         raise _explained(error, f"stage {name!r}") from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
         raise _explained(error, f"stage {name!r}") from error
-    outputs = described["Stacks"][0].get("Outputs", ())
+    except LookupError as error:
+        raise StageError(f"stage {name!r} cannot be used: what answers is not AWS") from error
     return Stage(name, {each["OutputKey"]: each["OutputValue"] for each in outputs}, calls)
 
 
