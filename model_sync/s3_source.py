@@ -52,7 +52,7 @@ def parse_s3_url(url: str) -> tuple[str, str]:
     Raises SourceError for what is no such address.
     """
     match = _URL.fullmatch(url)
-    if not match:
+    if not match or not _is_utf8(url):
         raise SourceError(f"{url!r} is no S3 address: expected s3://BUCKET/PREFIX/")
     return match[1], match[2].rstrip("/") + "/"
 
@@ -157,3 +157,11 @@ def explained(address: str) -> Iterator[None]:
 
 def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

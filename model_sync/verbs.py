@@ -81,7 +81,7 @@ def list_packages(options: argparse.Namespace) -> None:
 def _place(options: argparse.Namespace) -> Iterator[Place]:
     """The store that the options name, and progress while it is worked with."""
     with _progress(options) as progress:
-        if options.stage:
+        if options.stage is not None:  # an empty name is a mistake, not this machine
             from model_sync.remote import Remote  # noqa: PLC0415 - AWS's SDK: a third of a second
             from model_sync.stage import find_stage  # noqa: PLC0415
 
@@ -104,7 +104,7 @@ def _progress(options: argparse.Namespace) -> Iterator[Progress]:
 
 
 def _where(options: argparse.Namespace) -> str:
-    return f"stage {options.stage}" if options.stage else str(options.store)
+    return str(options.store) if options.stage is None else f"stage {options.stage}"
 
 
 def _print(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -13,6 +12,8 @@ from model_sync.job_handler import SyncJob
 from model_sync.job_settings import JobSettings
 from tests.batch.seaweed import CREDENTIALS, REGION, client, s3_server
 from tests.sync_from_s3.buckets import Bucket
+from tests.sync_from_s3.cloud import Cloud, cloud
+from tests.sync_from_s3.lambda_client import FUNCTION, Invocation, LambdaClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,17 @@ def here(monkeypatch: pytest.MonkeyPatch, s3_port: int) -> None:
 
 
 @pytest.fixture
+def dev(here: None, s3_port: int, bucket: Bucket, tmp_path: Path) -> Iterator[Cloud]:
+    """The stage `dev`, deployed on loopback; its bucket is `bucket`, its store as of `call`."""
+    with cloud() as served, pytest.MonkeyPatch.context() as patch:
+        served.stacks["coldpress-dev"] = {"ModelsBucket": bucket.name, "SyncFunction": FUNCTION}
+        served.answer = LambdaClient(bucket, tmp_path / "store").called
+        for name, value in served.environment(s3_port).items():
+            patch.setenv(name, value)
+        yield served
+
+
+@pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder; the wheels in it are all that pip can find."""
     folder = tmp_path / "registry"
@@ -95,13 +107,6 @@ def aws_environment(s3_port: int) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """Lambda's context, as far as the function asks it."""
-
-    get_remaining_time_in_millis: Callable[[], float]
 
 
 def _new_bucket(s3: Any) -> Bucket:

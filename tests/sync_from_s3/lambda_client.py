@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_sync.job_handler import SyncJob
 from model_sync.job_settings import JobSettings
 from model_sync.stage import Stage
-from tests.sync_from_s3.conftest import Invocation
 from tests.sync_from_s3.invocations import LONG
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from tests.sync_from_s3.buckets import Bucket
 
 FUNCTION = "coldpress-dev-sync"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Lambda's context, as far as the function asks it."""
+
+    get_remaining_time_in_millis: Callable[[], float]
 
 
 class LambdaClient:
@@ -41,6 +48,10 @@ class LambdaClient:
             failed = {"errorType": type(error).__name__, "errorMessage": str(error)}
             return response(failed, FunctionError="Unhandled")
 
+    def called(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """The same, for who has the event and no boto3."""
+        return self.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+
 
 class Answering:
     """`invoke` that gives what it was made with, one after the other; raises what is an error."""
@@ -57,6 +68,10 @@ class Answering:
         if isinstance(answer, BaseException):
             raise answer
         return answer if isinstance(answer, dict) and "Payload" in answer else response(answer)
+
+    def called(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """The same, for who has the event and no boto3."""
+        return self.invoke(FunctionName=name, Payload=json.dumps(event).encode())
 
 
 def response(answer: object, **more: str) -> dict[str, Any]:

@@ -40,7 +40,17 @@ def test_an_address_is_a_bucket_and_a_prefix(url: str, parts: tuple[str, str]) -
 
 
 @pytest.mark.parametrize(
-    "url", ["", "adder", "https://a/b", "s3://models", "s3://models/", "s3://M/a"]
+    "url",
+    [
+        "",
+        "adder",
+        "https://a/b",
+        "s3://models",
+        "s3://models/",
+        "s3://M/a",
+        "s3://models/\udcff",
+        "s3://models/a\nb",
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(SourceError, match="is no S3 address: expected s3://BUCKET/PREFIX/"):
