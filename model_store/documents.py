@@ -34,7 +34,12 @@ _TIME: Final = re.compile(
 
 def now() -> str:
     """The time in UTC, to the second, as documents spell it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return timestamp(time.time())
+
+
+def timestamp(seconds: float) -> str:
+    """Spell a time that is given in seconds since 1970. Later times are greater texts."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def render(value: dict[str, Any]) -> bytes:

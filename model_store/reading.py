@@ -79,14 +79,18 @@ def read_upward(layout: ModelLayout) -> Refs | None:
     newest = _read_refs(layout, layout.refs_json)
     while True:
         number = newest.generation + 1 if newest else 1
-        following = _read_refs(layout, layout.generation(number))
+        following = read_generation(layout, number)
         if following is None:
             return newest
-        if following.generation != number:
-            raise DamagedError(
-                f"{layout.generation(number)} says generation {following.generation}"
-            )
         newest = following
+
+
+def read_generation(layout: ModelLayout, number: int) -> Refs | None:
+    """Read one generation, as it was committed; None if there is none. Raises as `read_upward`."""
+    refs = _read_refs(layout, layout.generation(number))
+    if refs is not None and refs.generation != number:
+        raise DamagedError(f"{layout.generation(number)} says generation {refs.generation}")
+    return refs
 
 
 def refresh(layout: StoreLayout, model: str, seen: Seen | None) -> Seen:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LATEST: Final = "latest"
 """The label that publishing moves, and that calls without a label use."""
 
+GRACE_S: Final = 86_400
+"""How long a retired version stays in place at the least: writers and readers both count on it."""
+
 _WHOLE_PERCENT: Final = 100
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 

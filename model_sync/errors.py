@@ -8,6 +8,7 @@ SyncError
 ├── InspectionError   the model file is no ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
 ├── PackagesError     a package set cannot be made of what its requirements name
+├── ChangeError       refs may not be changed in this way: a label names it, it was deleted, ...
 ├── RequestError      a request to the sync function does not say what to do
 ├── OutOfTimeError    the sync function has too little time for what was asked
 ├── RefusedError      the sync function answered that it failed; it says why
@@ -67,6 +68,12 @@ class PackagesError(SyncError):
     """A package set cannot be made."""
 
     code = "packages"
+
+
+class ChangeError(SyncError):
+    """A change of labels, split, holds or states is refused."""
+
+    code = "change"
 
 
 class RequestError(SyncError):

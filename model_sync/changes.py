@@ -1,0 +1,161 @@
+"""What writing verbs change in refs. Pure functions of values; the tables are in the tests.
+
+Each takes the newest refs and returns what the next generation holds, its number, writer and
+change left to whoever commits it (transaction.py). Equal refs mean that there is nothing to do.
+A ChangeError says why it may not be done; nothing has changed then.
+
+- A label names a version that may be served: putting one on a retired version takes that version
+  back into service; what is deleted stays deleted.
+- What a label or a running hold names is not retired.
+- Retiring says when the version may be swept: readers keep off it before that (sweep_plan.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_store.refs import LATEST, Hold, Refs, State, VersionEntry
+from model_sync.errors import ChangeError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+
+def promote(refs: Refs, number: int, label: str) -> Refs:
+    """Put a label on a version."""
+    entry = _existing(refs, number)
+    return refs._replace(
+        labels={**refs.labels, label: number},
+        versions={**refs.versions, number: _in_service(entry)},
+    )
+
+
+def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = None) -> Refs:
+    """Put a label back on the version that it named before, or on `to`.
+
+    `history`: the versions that the label has named, each time it moved, the newest first.
+    """
+    if label not in refs.labels:
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: {_labels(refs)}")
+    if to is None:
+        if len(history) < 2:
+            raise ChangeError(
+                f"{label!r} of {refs.model!r} has named version {refs.labels[label]} alone: "
+                "there is nothing to roll back to"
+            )
+        to = history[1]
+    return promote(refs, to, label)
+
+
+def remove_label(refs: Refs, label: str) -> Refs:
+    """Take a label away; nothing is to be done if there is none."""
+    if label in refs.split:
+        raise ChangeError(
+            f"{label!r} of {refs.model!r} has {refs.split[label]}% of the calls: "
+            "change the split first"
+        )
+    return refs._replace(labels={k: v for k, v in refs.labels.items() if k != label})
+
+
+def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
+    """Give labels their percentages of the calls that name no version; none takes the split away.
+
+    What is left goes to `latest`, which therefore has no share of its own.
+    """
+    for label, percent in shares.items():
+        if label not in refs.labels:
+            raise ChangeError(f"{refs.model!r} has no label {label!r}: {_labels(refs)}")
+        if label == LATEST:
+            raise ChangeError(f"{LATEST!r} gets what the other labels leave: give shares to those")
+        if not 0 <= percent <= 100:
+            raise ChangeError(f"{label}={percent} is no share: expected 0 to 100 percent")
+    total = sum(shares.values())
+    if total > 100:
+        raise ChangeError(f"the shares come to {total}%: expected 100 at most")
+    return refs._replace(split=dict(shares))
+
+
+def retire(refs: Refs, number: int, *, now: str, sweep_after: str) -> Refs:
+    """Take a version from service; it may be swept after a time."""
+    entry = _existing(refs, number)
+    if entry.state is State.RETIRED:
+        return refs
+    named = sorted(label for label, named in refs.labels.items() if named == number)
+    if named:
+        raise ChangeError(
+            f"version {number} of {refs.model!r} is named by {', '.join(named)}: "
+            "move the label first (promote, rollback or unlabel)"
+        )
+    job = next((job for job, hold in refs.holds.items() if _holds(hold, number, now)), None)
+    if job:
+        raise ChangeError(
+            f"version {number} of {refs.model!r} is held by {job!r} until "
+            f"{refs.holds[job].until}: wait, or release it"
+        )
+    return refs._replace(versions={**refs.versions, number: _retired(entry, now, sweep_after)})
+
+
+def retire_all(refs: Refs, *, now: str, sweep_after: str) -> Refs:
+    """Take a whole model from service: no label, no split, every version retired."""
+    return refs._replace(
+        labels={},
+        split={},
+        holds={},
+        versions={
+            number: _retired(entry, now, sweep_after) if entry.state is State.AVAILABLE else entry
+            for number, entry in refs.versions.items()
+        },
+    )
+
+
+def hold(refs: Refs, job: str, number: int, *, until: str) -> Refs:
+    """Keep a version from being swept until a time, in a job's name; again, the time is moved."""
+    _existing(refs, number)
+    return refs._replace(holds={**refs.holds, job: Hold(number, until)})
+
+
+def release(refs: Refs, job: str) -> Refs:
+    """Take a job's hold away; nothing is to be done if there is none."""
+    return refs._replace(holds={k: v for k, v in refs.holds.items() if k != job})
+
+
+def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:
+    """Mark versions as deleted, and forget holds that have run out. What may be: sweep_plan.py."""
+    return refs._replace(
+        holds={job: hold for job, hold in refs.holds.items() if hold.until > now},
+        versions={
+            number: entry._replace(state=State.DELETED, preparations={})
+            if number in numbers
+            else entry
+            for number, entry in refs.versions.items()
+        },
+    )
+
+
+def _existing(refs: Refs, number: int) -> VersionEntry:
+    entry = refs.versions.get(number)
+    if entry is None:
+        known = ", ".join(map(str, sorted(refs.versions))) or "none"
+        raise ChangeError(f"{refs.model!r} has no version {number}: there are {known}")
+    if entry.state is State.DELETED:
+        raise ChangeError(
+            f"version {number} of {refs.model!r} was deleted: publish its contents again"
+        )
+    return entry
+
+
+def _in_service(entry: VersionEntry) -> VersionEntry:
+    return entry._replace(state=State.AVAILABLE, retired_at=None, sweep_after=None)
+
+
+def _retired(entry: VersionEntry, now: str, sweep_after: str) -> VersionEntry:
+    return entry._replace(state=State.RETIRED, retired_at=now, sweep_after=sweep_after)
+
+
+def _holds(hold: Hold, number: int, now: str) -> bool:
+    return hold.version == number and hold.until > now
+
+
+def _labels(refs: Refs) -> str:
+    names = ", ".join(sorted(refs.labels))
+    return f"its labels are {names}" if names else "it has no label"

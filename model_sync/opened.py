@@ -1,0 +1,27 @@
+"""A store that verbs work on: where it lies, who asks, and who is told how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_sync.transaction import Outcome, change_refs
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+    from model_sync.progress import Progress
+    from model_sync.transaction import Decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedStore:
+    """A store that is there."""
+
+    layout: StoreLayout
+    progress: Progress
+    who: str
+    """Who asks, for the models' history."""
+
+    def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:
+        """Commit what `decide` makes of a model's newest refs (transaction.py)."""
+        return change_refs(self.layout, model, decide, verb=verb, reason=reason, who=self.who)

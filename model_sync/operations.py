@@ -1,0 +1,39 @@
+"""The verbs that work on a store where it is mounted, by name: here, or in the sync function.
+
+Each takes the Store and what was asked (fields by name, asked.py) and returns what it found or
+did, as `--json` prints it. Raises SyncError or StoreError. Publishing is not among them: its bytes
+come from elsewhere (publish.py, job_publish.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from model_sync import label_verbs, show, version_verbs
+from model_sync.asked import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from model_sync.opened import OpenedStore
+
+    Operation = Callable[[OpenedStore, Asked], dict[str, Any]]
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "show": show.show,
+    "history": show.history,
+    "promote": label_verbs.promote,
+    "rollback": label_verbs.rollback,
+    "unlabel": label_verbs.unlabel,
+    "split": label_verbs.split,
+    "retire": version_verbs.retire,
+    "delete-model": version_verbs.delete_model,
+    "hold": version_verbs.hold,
+    "release": version_verbs.release,
+    "settle": version_verbs.settle_models,
+}
+
+
+def run_operation(verb: str, store: OpenedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one verb; raises KeyError for one that is not here."""
+    return OPERATIONS[verb](store, Asked(fields))

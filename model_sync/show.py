@@ -1,0 +1,120 @@
+"""Verbs that only look: show, history."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from model_store.errors import NotFoundError
+from model_store.reading import read_preparation, read_upward, read_version
+from model_store.refs import LATEST, State
+from model_sync.errors import ChangeError
+from model_sync.history import generations
+
+if TYPE_CHECKING:
+    from model_store.refs import Refs, VersionEntry
+    from model_sync.asked import Asked, Reference
+    from model_sync.opened import OpenedStore
+
+MOST_GENERATIONS = 10_000
+
+
+def show(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+    """Everything about one version: the one that `model` (NAME, NAME@7, NAME:label) names."""
+    reference = asked.reference()
+    asked.done()
+    refs = newest_refs(store, reference.model)
+    number = named_version(refs, reference)
+    entry = refs.versions[number]
+    found = {
+        "model": refs.model,
+        "model_id": refs.model_id,
+        "generation": refs.generation,
+        "version": number,
+        "id": entry.id,
+        "state": str(entry.state),
+        "digest": str(entry.digest),
+        "size_bytes": entry.size_bytes,
+        "published_at": entry.published_at,
+        "retired_at": entry.retired_at,
+        "sweep_after": entry.sweep_after,
+        "labels": sorted(label for label, named in refs.labels.items() if named == number),
+        "split": {
+            label: share for label, share in refs.split.items() if refs.labels[label] == number
+        },
+        "holds": {
+            job: hold.until for job, hold in sorted(refs.holds.items()) if hold.version == number
+        },
+    }
+    if entry.state is State.DELETED:
+        return found
+    return {**found, **_described(store, refs, entry)}
+
+
+def history(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+    """Every change of a model, the newest first; `most` of them."""
+    model, most = asked.model(), asked.whole("most", 1, MOST_GENERATIONS)
+    asked.done()
+    newest = newest_refs(store, model)
+    shown = islice(generations(store.layout.model(model), newest), most)
+    return {
+        "model": model,
+        "generations": [
+            {
+                "generation": refs.generation,
+                **refs.change.to_json(),
+                "labels": dict(sorted(refs.labels.items())),
+                "split": dict(sorted(refs.split.items())),
+                "versions": {
+                    str(number): str(entry.state) for number, entry in sorted(refs.versions.items())
+                },
+            }
+            for refs in shown
+        ],
+    }
+
+
+def newest_refs(store: OpenedStore, model: str) -> Refs:
+    """A model's newest refs; raises NotFoundError where there is no such model."""
+    refs = read_upward(store.layout.model(model))
+    if refs is None:
+        raise NotFoundError(f"no model is named {model!r} in the store at {store.layout.root}")
+    return refs
+
+
+def named_version(refs: Refs, reference: Reference) -> int:
+    """The number of the version that a reference names; raises ChangeError where there is none."""
+    if reference.version is not None:
+        if reference.version not in refs.versions:
+            known = ", ".join(map(str, sorted(refs.versions)))
+            raise ChangeError(
+                f"{refs.model!r} has no version {reference.version}: there are {known}"
+            )
+        return reference.version
+    label = reference.label or LATEST
+    if label not in refs.labels:
+        known = ", ".join(sorted(refs.labels)) or "none"
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: its labels are {known}")
+    return refs.labels[label]
+
+
+def _described(store: OpenedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
+    manifest = read_version(store.layout, refs.model, entry)
+    preparations = {}
+    for runtime in sorted(entry.preparations):
+        preparation = read_preparation(store.layout, refs.model, entry, runtime)
+        if preparation:
+            preparations[runtime] = {
+                "created_at": preparation.created_at,
+                "chosen": preparation.chosen,
+                "variants": [variant.to_json() for variant in preparation.variants],
+            }
+    content = manifest.content
+    return {
+        "signature": manifest.signature.to_json(),
+        "files": [each.to_json() for each in content.files],
+        "pipeline": content.pipeline_file,
+        "golden_cases": list(content.golden.cases),
+        "packages": str(content.packages) if content.packages else None,
+        "preparations": preparations,
+    }
