@@ -7,9 +7,6 @@ The order of the steps, and why it is safe, is in publish.py and docs/store-form
 from __future__ import annotations
 
 import contextlib
-import getpass
-import os
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +26,7 @@ from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
 from model_sync.trial import try_version
+from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,12 +263,3 @@ def describe_version(folder: Path, name: str, content: VersionContent) -> Versio
     manifest = VersionManifest(name, new_id(), now(), signature, content)
     durable.write_file(folder / MANIFEST, manifest.render())
     return manifest
-
-
-def publisher() -> str:
-    """Who this process is, for a model's history: `user@host`."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in Lambda
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}".encode(errors="replace").decode()

@@ -24,13 +24,14 @@ from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
 from model_sync.errors import RefusedError, SourceError, StageError
 from model_sync.packages import describe_set, hash_wheels
-from model_sync.publication import describe_version, publisher
+from model_sync.publication import describe_version
 from model_sync.publish import build_outputs, read_folder, requirements_file
 from model_sync.s3_client import s3_client
 from model_sync.s3_source import parse_s3_url
 from model_sync.trial import try_version
 from model_sync.uploads import upload_contents, upload_set
 from model_sync.wheels import download_wheels
+from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,8 @@ from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.progress import Silent
-from model_sync.publication import publisher
 from model_sync.publish import publish
+from model_sync.who import publisher
 from tests.model_sync.model_folders import RECIPE, write_bare
 
 if TYPE_CHECKING:
