@@ -34,7 +34,7 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
     `refs.writer` must be of this attempt alone: it settles who won when the file system's own
     answer leaves doubt.
     """
-    durable.make_folder(layout.refs_folder)
+    durable.make_folder(layout.refs_folder, within=layout.root)
     staged = staging.path(f"refs-{refs.writer}.json")
     durable.write_file(staged, refs.render())
     target = layout.generation(refs.generation)
@@ -77,7 +77,7 @@ def ensure_model(layout: ModelLayout, staging: Staging) -> str:
         return read_model_id(layout)
     except NotFoundError:
         pass
-    durable.make_folder(layout.folder)
+    durable.make_folder(layout.folder, within=layout.root)
     staged = staging.path(f"model-{new_id()}.json")
     durable.write_file(staged, render({"format": FORMAT, "id": new_id()}))
     durable.link_new(staged, layout.model_json)

@@ -6,6 +6,7 @@ wrong path, and a mount point whose file system is away must not be taken for an
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def _create(layout: StoreLayout) -> None:
             "name a folder in it to make a store there"
         )
     if not root.is_dir():
-        durable.make_folder(root)
+        _make_root(root)
     strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
     if strangers and not layout.store_json.exists():  # another may have made it meanwhile
         raise StoreUnreachableError(
@@ -59,3 +60,24 @@ def _create(layout: StoreLayout) -> None:
     finally:
         staged.unlink()
     durable.sync_folder(root)
+
+
+def _make_root(root: Path) -> None:
+    """Make the root by a rename: it appears with its mode.
+
+    A folder that is there already may be private on purpose. So no later publication could tell
+    that from one whose maker died before it had its mode, and mend it.
+    """
+    if os.path.lexists(root):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
+    if not root.parent.is_dir():
+        durable.make_folder(root.parent)
+    staged = root.parent / f".{root.name}.{new_id()}"
+    durable.make_folder(staged)
+    durable.sync_folder(staged)  # its mode, too
+    try:
+        durable.rename(staged, root)
+    except OSError:
+        staged.rmdir()
+        if not root.is_dir():  # another made it meanwhile
+            raise

@@ -28,14 +28,20 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, within: Path | None = None) -> None:
     """Make a folder, and those above it that are missing, each with its mode and durable.
 
     One that is there may be what a crash, or another writer under way, left between its making
-    and its mode: it gets its mode, and its name is made durable, all the same.
+    and its mode: it gets its mode, and its name is made durable, all the same. Below `within`,
+    which is there and is left as it is, that goes for the folders above it, too: only one that has
+    nothing in it yet can be so, for each is made complete before the next.
     """
-    if not folder.parent.is_dir():
-        make_folder(folder.parent)
+    if within is None:
+        goes_up = not folder.parent.is_dir()
+    else:
+        goes_up = folder.parent != within and not folder.is_dir()
+    if goes_up:
+        make_folder(folder.parent, within=within)
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
     found = folder.stat()

@@ -37,13 +37,14 @@ class Staging:
     def __init__(self, layout: StoreLayout, *, resume: str | None = None) -> None:
         self.id: Final = resume or new_id()
         self.folder: Final = layout.staging(self.id)
+        self._root = layout.root
         self._resumed = resume is not None
         self._kept = False
 
     def __enter__(self) -> Self:
         if self._resumed and not self.folder.is_dir():
             raise RequestError(f"{self.folder} is gone: publish again, from the beginning")
-        durable.make_folder(self.folder)
+        durable.make_folder(self.folder, within=self._root)
         return self
 
     def __exit__(
@@ -70,7 +71,7 @@ class Staging:
         """Seal a staged folder and rename it to `target`, which must not exist."""
         folder = self.path(name)
         _seal(folder)
-        durable.make_folder(target.parent)
+        durable.make_folder(target.parent, within=self._root)
         durable.rename(folder, target)
 
     def take_back(self, target: Path) -> None:

@@ -137,3 +137,41 @@ def test_a_store_that_another_made_and_used_meanwhile_is_used(
     # Between a writer's look for STORE.json and its look at what else is there, another is done.
     monkeypatch.setattr(os.path, "ismount", late)
     assert read_store_id(open_store(tmp_path))
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir(mode=0o700)
+    open_store(tmp_path / "store")
+    assert modes(tmp_path)["store"] == 0o700
+
+
+@pytest.mark.usefixtures("umask")
+def test_no_store_ever_has_another_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    for name in ("mkdir", "chmod", "rename"):
+        real = getattr(os, name)
+
+        def noting(*given: Any, real: Any = real, **more: Any) -> None:
+            real(*given, **more)
+            if (tmp_path / "store").exists():
+                seen.append(modes(tmp_path)["store"])
+
+        monkeypatch.setattr(os, name, noting)
+    open_store(tmp_path / "store")
+    assert set(seen) == {FOLDER}
+
+
+def test_of_two_who_make_the_root_at_once_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def late(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        open_store(target)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", late)
+    layout = open_store(tmp_path / "store")
+    assert read_store_id(layout)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -32,6 +32,16 @@ def test_a_folder_that_a_crash_left_without_its_mode_gets_it(
     assert synced.lacking(tmp_path) == [str(tmp_path / "a")]
 
 
+def test_so_does_an_empty_one_above_the_folder_to_be_made(tmp_path: Path, synced: Synced) -> None:
+    within = tmp_path / "within"
+    within.mkdir(mode=0o700)
+    (within / "a").mkdir(mode=0o700)
+    durable.make_folder(within / "a" / "b", within=within)
+    assert modes(within) == {"a": FOLDER, "a/b": FOLDER}
+    assert synced.lacking(within) == [str(within / "a" / "b")]
+    assert modes(tmp_path)["within"] == 0o700
+
+
 def test_a_folder_that_is_as_it_should_be_is_left_as_it_is(tmp_path: Path) -> None:
     durable.make_folder(tmp_path / "a")
     before = snapshot(tmp_path)
