@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_sync import verbs
+from model_sync.store_arguments import StoreVerbs
 
 _EPILOG: Final = (
     "Exit codes: 0 done or unchanged, 1 refused or failed, 2 usage, "
@@ -33,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     listing.set_defaults(verb=verbs.list_models)
+    StoreVerbs(inner, common, _EPILOG).add_all()
     _add_packages(inner, common)
     return parser
 
@@ -77,6 +79,9 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
     )
     publish.add_argument(
         "--name", help="the model's name (default: model.toml's, else the folder's)"
+    )
+    publish.add_argument(
+        "--label", default="latest", help="the label that names it then (default: latest)"
     )
     publish.add_argument("--reason", type=_text, default="", help="why, for the model's history")
     publish.set_defaults(verb=verbs.publish)

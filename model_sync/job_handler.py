@@ -18,7 +18,7 @@ import json
 import platform
 import urllib.parse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import onnxruntime
@@ -43,10 +43,13 @@ from model_sync.job_progress import ProgressObject
 from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
 from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
 from model_sync.listing import list_published
+from model_sync.opened import OpenedStore
+from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.packages import describe_packages, list_packages
 from model_sync.recipe import RECIPE
 from model_sync.s3_source import S3Source, parse_s3_url
 from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
+from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
     Verb = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 _logger = Logger(service="coldpress")
+_OF_THE_REQUEST: Final = frozenset({"verb", "request_id", "resume", "who"})
+"""What every request has, besides what its verb asks for."""
 
 
 class SyncJob:
@@ -112,9 +117,22 @@ class SyncJob:
 
     def _verb(self, event: Mapping[str, Any]) -> Verb:
         verb = event.get("verb")
+        if verb in OPERATIONS and verb not in ONLY_HERE:
+            return self._operate
         if not isinstance(verb, str) or verb not in self._verbs:
-            raise RequestError(f"unknown verb {verb!r}: expected {', '.join(self._verbs)}, {PROBE}")
+            known = (*self._verbs, *sorted(OPERATIONS.keys() - ONLY_HERE))
+            raise RequestError(f"unknown verb {verb!r}: expected {', '.join(known)}, {PROBE}")
         return self._verbs[verb]
+
+    def _operate(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Run one of the verbs that work on a store where it is mounted."""
+        store = OpenedStore(
+            layout=open_store(self._settings.store_path),
+            progress=self._progress(request_id_of(event)),
+            who=str(event.get("who") or publisher()),
+        )
+        fields = {key: value for key, value in event.items() if key not in _OF_THE_REQUEST}
+        return run_operation(event["verb"], store, fields)
 
     def _publish(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         request = PublishRequest.of_event(event)

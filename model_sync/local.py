@@ -9,14 +9,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from model_store.layout import StoreLayout
+from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_sync.listing import list_published
+from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_sync.progress import Progress
+    from model_sync.verbs import PublishAs
 
 
 class Local:
@@ -26,14 +29,14 @@ class Local:
         self._root = root
         self._progress = progress
 
-    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError or StoreError."""
         from model_sync.publish import publish  # noqa: PLC0415 - as above
 
-        done = publish(folder, self._root, progress=self._progress, name=name, reason=reason)
+        done = publish(folder, self._root, progress=self._progress, **as_what._asdict())
         return asdict(done)
 
-    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
         from model_sync.creation import open_store  # noqa: PLC0415 - as above
         from model_sync.publish import publish_source  # noqa: PLC0415
@@ -41,10 +44,18 @@ class Local:
         from model_sync.s3_client import s3_client  # noqa: PLC0415
         from model_sync.s3_source import S3Source, parse_s3_url  # noqa: PLC0415
 
+        check_label(as_what.label)
         source = S3Source(s3_client(), *parse_s3_url(url))
-        recipe = read_recipe(source, name=name, implied_name=source.name.rpartition("/")[2])
+        recipe = read_recipe(source, name=as_what.name, implied_name=source.name.rpartition("/")[2])
         layout = open_store(self._root)
-        done = publish_source(source, recipe, layout, progress=self._progress, reason=reason)
+        done = publish_source(
+            source,
+            recipe,
+            layout,
+            progress=self._progress,
+            label=as_what.label,
+            reason=as_what.reason,
+        )
         return asdict(done)
 
     def publish_packages(
@@ -70,3 +81,13 @@ class Local:
         layout = StoreLayout(self._root)
         read_store_id(layout)
         return {"packages": list_packages(layout)}
+
+    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Run one of the verbs of operations.py; raises SyncError or StoreError."""
+        from model_sync.opened import OpenedStore  # noqa: PLC0415 - as above
+        from model_sync.operations import run_operation  # noqa: PLC0415
+
+        layout = StoreLayout(self._root)
+        read_store_id(layout)
+        store = OpenedStore(layout=layout, progress=self._progress, who=publisher())
+        return run_operation(verb, store, fields)

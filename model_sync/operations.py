@@ -34,6 +34,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }
 
 
+ONLY_HERE: Final = frozenset({"backup"})
+"""Verbs that need the store and another place of this machine's: not for the sync function."""
+
+
 def run_operation(verb: str, store: OpenedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Run one verb; raises KeyError for one that is not here."""
     return OPERATIONS[verb](store, Asked(fields))

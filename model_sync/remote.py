@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_store.digests import Digest
 from model_store.layout import StoreLayout
+from model_store.names import check_label
 from model_store.package_set import Target
 from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
 from model_sync.errors import RefusedError, SourceError, StageError
+from model_sync.operations import ONLY_HERE
 from model_sync.packages import describe_set, hash_wheels
 from model_sync.publication import describe_version
 from model_sync.publish import build_outputs, read_folder, requirements_file
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from model_sync.progress import Progress
     from model_sync.stage import Stage
+    from model_sync.verbs import PublishAs
 
 _MOST_CALLS: Final = 100
 """More than a day of invocations: what goes on longer goes round in circles."""
@@ -51,9 +54,10 @@ class Remote:
         self._progress = progress
         self._client = s3_client()
 
-    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError."""
-        source, recipe = read_folder(folder, name=name)
+        source, recipe = read_folder(folder, name=as_what.name)
+        check_label(as_what.label)
         build_outputs(recipe, folder, self._progress)
         bucket = self._stage.output("ModelsBucket")
         packages = None
@@ -71,9 +75,9 @@ class Remote:
                 result = Path(temporary, "trial.json")
                 try_version(staged, result, layout=StoreLayout(Path(temporary)), config={})
             key = upload_contents(self._client, bucket, content, staged, self._progress)
-        return self._publish(key, recipe.name, reason)
+        return self._publish(key, as_what._replace(name=recipe.name))
 
-    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish a prefix of the models bucket; raises SyncError."""
         bucket, _ = parse_s3_url(url)
         reached = self._stage.output("ModelsBucket")
@@ -82,7 +86,7 @@ class Remote:
                 f"{url}: the functions of stage {self._stage.name!r} reach s3://{reached}/ alone: "
                 "copy it there, or publish it from a folder"
             )
-        return self._publish(url, name, reason)
+        return self._publish(url, as_what)
 
     def publish_packages(
         self, requirements: Path, *, python: str | None, platform: str | None
@@ -106,13 +110,23 @@ class Remote:
                 return Target(python, platform)
         raise self._stranger("the probe without its target")
 
-    def _publish(self, source: str, name: str | None, reason: str) -> dict[str, Any]:
+    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Run one of the verbs of operations.py in the sync function."""
+        if verb in ONLY_HERE:
+            raise StageError(
+                f"{verb} works on a store that is mounted here: the file system of a stage is "
+                "copied by AWS Backup (backs_up = true in its settings)"
+            )
+        return self._ask({"verb": verb, "who": publisher(), **fields})
+
+    def _publish(self, source: str, as_what: PublishAs) -> dict[str, Any]:
         return self._ask(
             {
                 "verb": "publish",
                 "source": source,
-                "model": name,
-                "reason": reason,
+                "model": as_what.name,
+                "label": as_what.label,
+                "reason": as_what.reason,
                 "who": publisher(),
             }
         )

@@ -32,7 +32,7 @@ def show(store: OpenedStore, asked: Asked) -> dict[str, Any]:
         "generation": refs.generation,
         "version": number,
         "id": entry.id,
-        "state": str(entry.state),
+        "version_state": str(entry.state),
         "digest": str(entry.digest),
         "size_bytes": entry.size_bytes,
         "published_at": entry.published_at,

@@ -6,9 +6,11 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from model_store.refs import LATEST
 from model_sync import printing
+from model_sync.errors import ChangeError
 from model_sync.progress import Bar, Silent, lines_on_stderr
 
 if TYPE_CHECKING:
@@ -18,16 +20,24 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
 
 
+class PublishAs(NamedTuple):
+    """As what to publish: under which name (None: the recipe's), by which label, and why."""
+
+    name: str | None = None
+    label: str = LATEST
+    reason: str = ""
+
+
 class Place(Protocol):
     """A store to publish into: on this machine (local.py), or a stage's (remote.py).
 
     What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
     """
 
-    def publish_folder(self, folder: Path, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
         """Publish a model's folder."""
 
-    def publish_url(self, url: str, *, name: str | None, reason: str) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below `s3://BUCKET/PREFIX/`."""
 
     def publish_packages(
@@ -41,15 +51,18 @@ class Place(Protocol):
     def list_packages(self) -> dict[str, Any]:
         """The package sets."""
 
+    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Run one of the verbs of operations.py."""
+
 
 def publish(options: argparse.Namespace) -> None:
     """Publish a model."""
-    chosen = {"name": options.name, "reason": options.reason}
+    as_what = PublishAs(options.name, options.label, options.reason)
     with _place(options) as place:
         if options.source.startswith("s3://"):
-            found = place.publish_url(options.source, **chosen)
+            found = place.publish_url(options.source, as_what)
         else:
-            found = place.publish_folder(Path(options.source), **chosen)
+            found = place.publish_folder(Path(options.source), as_what)
     changed = found.pop("changed")
     _print(options, found, lambda: printing.published(found, changed=changed))
 
@@ -75,6 +88,29 @@ def list_packages(options: argparse.Namespace) -> None:
     with _place(options) as place:
         found = place.list_packages()
     _print(options, found, lambda: printing.packages(found["packages"], _where(options)))
+
+
+def operate(options: argparse.Namespace) -> None:
+    """Run a verb that looks at a store, or changes it."""
+    fields = options.fields(options)
+    with _place(options) as place:
+        found = place.ask(options.operation, fields)
+    _print(options, found, lambda: options.readable(found))
+
+
+def delete_model(options: argparse.Namespace) -> None:
+    """Take a model from service, once a person has said its name, or `--yes`."""
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise ChangeError(f"delete-model asks before it takes {options.model!r} away: --yes")
+        sys.stderr.write(
+            f"Take {options.model} and all its versions from service? They are swept a day later.\n"
+            "Its name, to go on: "
+        )
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() != options.model:
+            raise ChangeError(f"{options.model!r} was not named: nothing has changed")
+    operate(options)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from typing import TYPE_CHECKING, Any, Final
@@ -36,17 +37,18 @@ def s3(s3_port: int) -> Any:
 
 
 @pytest.fixture
-def bucket(s3: Any) -> Bucket:
+def bucket(s3: Any) -> Iterator[Bucket]:
     """A new bucket, without versions."""
-    return _new_bucket(s3)
+    with _new_bucket(s3) as made:
+        yield made
 
 
 @pytest.fixture
-def versioned(s3: Any) -> Bucket:
+def versioned(s3: Any) -> Iterator[Bucket]:
     """A new bucket that keeps versions."""
-    made = _new_bucket(s3)
-    s3.put_bucket_versioning(Bucket=made.name, VersioningConfiguration={"Status": "Enabled"})
-    return made
+    with _new_bucket(s3) as made:
+        s3.put_bucket_versioning(Bucket=made.name, VersioningConfiguration={"Status": "Enabled"})
+        yield made
 
 
 @pytest.fixture
@@ -109,7 +111,15 @@ def aws_environment(s3_port: int) -> dict[str, str]:
     }
 
 
-def _new_bucket(s3: Any) -> Bucket:
+@contextlib.contextmanager
+def _new_bucket(s3: Any) -> Iterator[Bucket]:
+    """A bucket, and its end: each takes volumes of the server's, which has about 170 of them."""
     made = Bucket(s3, f"models-{next(_NUMBERS)}")
     s3.create_bucket(Bucket=made.name)
-    return made
+    try:
+        yield made
+    finally:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=made.name):
+            for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                s3.delete_object(Bucket=made.name, Key=each["Key"], VersionId=each["VersionId"])
+        s3.delete_bucket(Bucket=made.name)

@@ -12,6 +12,7 @@ from model_sync import call_progress
 from model_sync.call_progress import told_meanwhile
 from model_sync.job_progress import progress_key
 from model_sync.remote import Remote
+from model_sync.verbs import PublishAs
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 from tests.sync_from_s3.recording import DEADLINE_S, Recording
@@ -112,7 +113,7 @@ def test_a_publication_tells_what_the_function_is_at(bucket: Bucket, tmp_path: P
 
     url = bucket.put_folder(write_model(tmp_path / "adder"), "adder")
     stage = stage_of(Patient(bucket, tmp_path / "store"), bucket.name)
-    assert Remote(stage, progress).publish_url(url, name=None, reason="")["version"] == 1
+    assert Remote(stage, progress).publish_url(url, PublishAs())["version"] == 1
 
 
 @pytest.mark.parametrize("error", [TimeoutError("late"), KeyError("x"), SystemExit(3)])

@@ -10,9 +10,10 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.errors import RefusedError, SourceError, TrialError
 from model_sync.progress import Silent
-from model_sync.publication import publisher
 from model_sync.publish import publish
 from model_sync.remote import Remote
+from model_sync.verbs import PublishAs
+from model_sync.who import publisher
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.invocations import LONG, staged, time_for
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
@@ -36,7 +37,7 @@ def remote(here: None, calls: LambdaClient, bucket: Bucket) -> Remote:
 def test_a_folder_becomes_the_version_that_it_is_locally(remote: Remote, tmp_path: Path) -> None:
     folder = write_model(tmp_path / "adder")
     local = publish(folder, tmp_path / "local", progress=Silent())
-    done = remote.publish_folder(folder, name=None, reason="because")
+    done = remote.publish_folder(folder, PublishAs(reason="because"))
     assert (done["digest"], done["created"], done["version"]) == (local.digest, True, 1)
     assert staged(tmp_path) == []
 
@@ -46,8 +47,8 @@ def test_the_same_folder_again_is_unchanged_and_uploads_nothing(
 ) -> None:
     remote = Remote(stage_of(LambdaClient(versioned, tmp_path / "store"), versioned.name), Silent())
     folder = write_model(tmp_path / "adder")
-    done = remote.publish_folder(folder, name=None, reason="")
-    again = remote.publish_folder(folder, name=None, reason="")
+    done = remote.publish_folder(folder, PublishAs())
+    again = remote.publish_folder(folder, PublishAs())
     assert again == {**done, "created": False, "changed": False}
     listed = versioned.s3.list_object_versions(Bucket=versioned.name, Prefix="blobs/")
     put = [each["Key"] for each in listed["Versions"]]
@@ -58,7 +59,7 @@ def test_the_same_folder_again_is_unchanged_and_uploads_nothing(
 def test_the_history_says_who_asked_and_why(
     remote: Remote, calls: LambdaClient, tmp_path: Path
 ) -> None:
-    remote.publish_folder(write_model(tmp_path / "adder"), name="sum", reason="because")
+    remote.publish_folder(write_model(tmp_path / "adder"), PublishAs("sum", reason="because"))
     refs = read_upward(StoreLayout(tmp_path / "store").model("sum"))
     assert refs
     assert (refs.change.who, refs.change.reason) == (publisher(), "because")
@@ -71,7 +72,7 @@ def test_it_goes_on_until_the_function_is_done(
     folder = write_model(tmp_path / "adder")
     local = publish(folder, tmp_path / "local", progress=Silent())
     calls.times = [time_for(1), time_for(2), lambda: LONG]
-    done = remote.publish_folder(folder, name=None, reason="")
+    done = remote.publish_folder(folder, PublishAs())
     assert (done["digest"], len(calls.asked)) == (local.digest, 3)
     first, second, third = calls.asked
     assert first["resume"] is None
@@ -87,7 +88,7 @@ def test_a_model_that_answers_wrongly_is_refused_before_anything_is_uploaded(
     folder = write_model(tmp_path / "adder")
     (folder / "golden" / "zeros" / "expected.json").write_text('{"outputs": []}')
     with pytest.raises(TrialError, match="golden case 'zeros' is answered wrongly"):
-        remote.publish_folder(folder, name=None, reason="")
+        remote.publish_folder(folder, PublishAs())
     assert bucket.keys() == []
     assert calls.asked == []
 
@@ -98,9 +99,9 @@ def test_a_prefix_of_the_stages_bucket_is_published(
     folder = write_model(tmp_path / "adder")
     local = publish(folder, tmp_path / "local", progress=Silent())
     url = bucket.put_folder(folder, "team/adder")
-    done = remote.publish_url(url, name=None, reason="")
+    done = remote.publish_url(url, PublishAs())
     assert (done["model"], done["digest"]) == ("adder", local.digest)
-    assert remote.publish_url(url, name="sum", reason="")["model"] == "sum"
+    assert remote.publish_url(url, PublishAs("sum"))["model"] == "sum"
     assert [model["name"] for model in remote.list_models()["models"]] == ["adder", "sum"]
 
 
@@ -108,7 +109,7 @@ def test_another_bucket_is_refused_in_one_line(
     remote: Remote, calls: LambdaClient, bucket: Bucket
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        remote.publish_url("s3://elsewhere/adder/", name=None, reason="")
+        remote.publish_url("s3://elsewhere/adder/", PublishAs())
     assert str(caught.value) == (
         "s3://elsewhere/adder/: the functions of stage 'dev' reach "
         f"s3://{bucket.name}/ alone: copy it there, or publish it from a folder"
@@ -118,9 +119,9 @@ def test_another_bucket_is_refused_in_one_line(
 
 def test_what_the_function_refuses_is_told_with_its_code(remote: Remote, bucket: Bucket) -> None:
     with pytest.raises(RefusedError) as caught:
-        remote.publish_url(f"s3://{bucket.name}/nothing/", name=None, reason="")
+        remote.publish_url(f"s3://{bucket.name}/nothing/", PublishAs())
     assert caught.value.code == "recipe"
     assert str(caught.value).startswith(f"s3://{bucket.name}/nothing holds no .onnx file")
     with pytest.raises(RefusedError) as caught:
-        remote.publish_url(f"s3://{bucket.name}/nothing/", name="No Name", reason="")
+        remote.publish_url(f"s3://{bucket.name}/nothing/", PublishAs("No Name"))
     assert caught.value.code == "request"

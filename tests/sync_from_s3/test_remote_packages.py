@@ -14,6 +14,7 @@ from model_sync.packages import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.remote import Remote
+from model_sync.verbs import PublishAs
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
@@ -41,7 +42,7 @@ def test_the_set_is_published_first_and_the_version_pins_it(
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     local = publish(folder, tmp_path / "local", progress=Silent())
-    done = remote.publish_folder(folder, name=None, reason="")
+    done = remote.publish_folder(folder, PublishAs())
     assert done["digest"] == local.digest
     probe, *asked = calls.asked
     assert probe == {"coldpress": "probe"}
@@ -62,7 +63,7 @@ def test_a_model_whose_packages_cannot_be_got_leaves_nothing_anywhere(
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     (registry / "greetings-1.0-py3-none-any.whl").unlink()
     with pytest.raises(PackagesError, match="No matching distribution found for greetings"):
-        remote.publish_folder(folder, name=None, reason="")
+        remote.publish_folder(folder, PublishAs())
     assert bucket.keys() == []
 
 
@@ -72,7 +73,7 @@ def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_tria
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     write_requirements(folder / "requirements.txt", write_wheel(registry, "another"))
     with pytest.raises(RefusedError, match="No module named 'greetings'") as caught:
-        remote.publish_folder(folder, name=None, reason="")
+        remote.publish_folder(folder, PublishAs())
     assert caught.value.code == "trial"
     assert remote.list_models() == {"models": []}
 

@@ -1,0 +1,155 @@
+"""What looking at a store found, and what changing it did, as a person reads it, on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from model_sync.progress import readable_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def moved(found: dict[str, Any]) -> None:
+    """Print a label's move: `latest of magika: version 3, before 4 (generation 9)`."""
+    version, before = _numbered(found["version"]), _numbered(found["before"])
+    what = f"{found['label']} of {found['model']}"
+    if found["changed"]:
+        _line(f"{what}: {version}, before {before} (generation {found['generation']})")
+    else:
+        _line(f"unchanged: {what} is {version}")
+
+
+def split(found: dict[str, Any]) -> None:
+    """Print a split: `magika: 5% to canary, 95% to latest (generation 9)`."""
+    shares = [f"{percent}% to {label}" for label, percent in found["split"].items()]
+    shares.append(f"{100 - sum(found['split'].values())}% to latest")
+    _line(f"{_unchanged(found)}{found['model']}: {', '.join(shares)}{_generation(found)}")
+
+
+def retired(found: dict[str, Any]) -> None:
+    """Print that a version was taken from service."""
+    _line(
+        f"{_unchanged(found)}{found['model']} version {found['version']} is retired, and may be "
+        f"swept after {found['sweep_after']}{_generation(found)}"
+    )
+
+
+def model_deleted(found: dict[str, Any]) -> None:
+    """Print that a model was taken from service."""
+    versions, size = found["versions"], readable_bytes(found["size_bytes"])
+    after = f", swept after {found['sweep_after']}" if versions else ""
+    _line(
+        f"{_unchanged(found)}{found['model']} is out of service: {len(versions)} versions, "
+        f"{size}{after}{_generation(found)}"
+    )
+
+
+def held(found: dict[str, Any]) -> None:
+    """Print a hold."""
+    _line(
+        f"{found['model']} version {found['version']} is held by {found['job']} until "
+        f"{found['until']}{_generation(found)}"
+    )
+
+
+def released(found: dict[str, Any]) -> None:
+    """Print that a hold is gone."""
+    _line(
+        f"{_unchanged(found)}{found['job']} holds nothing of {found['model']}{_generation(found)}"
+    )
+
+
+def settled(found: dict[str, Any]) -> None:
+    """Print the newest generations."""
+    for model in found["models"]:
+        _line(f"{model['name']}: generation {model['generation']}")
+    if not found["models"]:
+        _line("nothing is published")
+
+
+def history(found: dict[str, Any]) -> None:
+    """Print a model's changes as a table, the newest first."""
+    rows = [
+        (
+            str(each["generation"]),
+            each["when"],
+            each["who"],
+            each["verb"],
+            ", ".join(f"{label}={number}" for label, number in each["labels"].items()),
+            each["reason"],
+        )
+        for each in found["generations"]
+    ]
+    _table(("GENERATION", "WHEN", "WHO", "VERB", "LABELS", "REASON"), rows)
+
+
+def shown(found: dict[str, Any]) -> None:
+    """Print everything about a version."""
+    _line(f"{found['model']} version {found['version']}, {found['version_state']}")
+    facts = {
+        "labels": ", ".join(found["labels"]) or "none",
+        "share": ", ".join(f"{share}% by {label}" for label, share in found["split"].items()),
+        "holds": ", ".join(f"{job} until {until}" for job, until in found["holds"].items()),
+        "published": found["published_at"],
+        "retired": found["retired_at"],
+        "swept after": found["sweep_after"],
+        "size": readable_bytes(found["size_bytes"]),
+        "digest": found["digest"],
+        "packages": found.get("packages"),
+        "pipeline": found.get("pipeline"),
+        "golden cases": ", ".join(found.get("golden_cases", ())),
+    }
+    for name, value in facts.items():
+        if value:
+            _line(f"  {name:<13} {value}")
+    for side in ("inputs", "outputs"):
+        for spec in found.get("signature", {}).get(side, ()):
+            _line(f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {_shape(spec['shape'])}")
+    for runtime, preparation in found.get("preparations", {}).items():
+        _line(f"  prepared for  {runtime}: {preparation['chosen']}")
+        for variant in preparation["variants"]:
+            measured = variant["measurement"]
+            _line(
+                f"    {variant['name']}: load {measured['load_ms']:.1f} ms, first answer "
+                f"{measured['first_ms']:.1f} ms, {readable_bytes(measured['resident_bytes'])} "
+                f"resident, {readable_bytes(measured['peak_bytes'])} at the peak"
+            )
+    for file in found.get("files", ()):
+        _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
+
+
+def _shape(shape: list[int] | None) -> str:
+    if shape is None:
+        return "of any rank"
+    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
+
+
+def _numbered(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"
+
+
+def _unchanged(found: dict[str, Any]) -> str:
+    return "" if found["changed"] else "unchanged: "
+
+
+def _generation(found: dict[str, Any]) -> str:
+    return f" (generation {found['generation']})" if found["changed"] else ""
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a table needs it
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    # In a pipe nobody knows the width: rather long lines than cut ones.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,164 @@
+"""The options of the verbs that look at a store or change it, and how they become what is asked.
+
+Each verb sets `operation` (its name in operations.py), `fields` (its options as fields, asked.py)
+and `readable` (how what it found is printed).
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from model_sync import printing_store, verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Fields = Callable[[argparse.Namespace], dict[str, Any]]
+    Readable = Callable[[dict[str, Any]], None]
+
+_MODEL: Final = ("model", {"metavar": "MODEL", "help": "the model's name"})
+_VERSION: Final = (
+    "version",
+    {"metavar": "VERSION", "type": int, "help": "the version's number"},
+)
+_LABEL: Final = (
+    "--label",
+    {"default": "latest", "metavar": "LABEL", "help": "the label to move (default: latest)"},
+)
+
+
+class StoreVerbs:
+    """Adds verbs to the menu. `common` holds the options that all of them take."""
+
+    def __init__(self, menu: Any, common: argparse.ArgumentParser, epilog: str) -> None:
+        self._menu = menu
+        self._common = common
+        self._epilog = epilog
+
+    def add_all(self) -> None:
+        """Add every verb."""
+        self._add_looking()
+        self._add_labels()
+        self._add_versions()
+
+    def _add_looking(self) -> None:
+        show = self._add("show", "everything about one version", readable=printing_store.shown)
+        show.add_argument("model", metavar="MODEL", help="NAME, NAME@7 or NAME:label")
+        show.set_defaults(fields=lambda o: {"model": o.model})
+        history = self._add(
+            "history", "who changed what of a model, and why", readable=printing_store.history
+        )
+        _take(history, _MODEL)
+        history.add_argument(
+            "--most", type=int, default=20, metavar="N", help="how many changes (default: 20)"
+        )
+        history.set_defaults(fields=lambda o: {"model": o.model, "most": o.most})
+
+    def _add_labels(self) -> None:
+        promote = self._add_change("promote", "put a label on a version", printing_store.moved)
+        _take(promote, _MODEL)
+        promote.add_argument(
+            "version", metavar="VERSION", help="its number, or a label that names it"
+        )
+        _take(promote, _LABEL)
+        promote.set_defaults(fields=_fields("model", "version", "label", "reason"))
+        rollback = self._add_change(
+            "rollback", "put a label back on what it named before", printing_store.moved
+        )
+        _take(rollback, _MODEL)
+        rollback.add_argument(
+            "--to", type=int, metavar="VERSION", help="this version instead of the one before"
+        )
+        _take(rollback, _LABEL)
+        rollback.set_defaults(fields=_fields("model", "to", "label", "reason"))
+        unlabel = self._add_change("unlabel", "take a label away", printing_store.moved)
+        _take(unlabel, _MODEL)
+        unlabel.add_argument("label", metavar="LABEL", help="the label")
+        unlabel.set_defaults(fields=_fields("model", "label", "reason"))
+        split = self._add_change(
+            "split", "give labels their shares of the calls", printing_store.split
+        )
+        _take(split, _MODEL)
+        split.add_argument(
+            "shares",
+            metavar="LABEL=PERCENT",
+            nargs="*",
+            type=_share,
+            help="what calls without a version go to; the rest goes to latest",
+        )
+        split.add_argument("--none", action="store_true", help="take the split away")
+        split.set_defaults(fields=_split_fields, parser=split)
+
+    def _add_versions(self) -> None:
+        retire = self._add_change(
+            "retire", "take a version from service; swept a day later", printing_store.retired
+        )
+        _take(retire, _MODEL, _VERSION)
+        retire.set_defaults(fields=_fields("model", "version", "reason"))
+        delete = self._add_change(
+            "delete-model",
+            "take a whole model from service; swept a day later",
+            printing_store.model_deleted,
+        )
+        _take(delete, _MODEL)
+        delete.add_argument("--yes", action="store_true", help="do not ask")
+        delete.set_defaults(verb=verbs.delete_model, fields=_fields("model", "reason"))
+        hold = self._add_change(
+            "hold", "keep a version from being swept, for a job", printing_store.held
+        )
+        _take(hold, _MODEL, _VERSION)
+        hold.add_argument("--job", required=True, metavar="JOB", help="in whose name")
+        hold.add_argument(
+            "--hours", type=int, default=24, metavar="N", help="for how long (default: 24)"
+        )
+        hold.set_defaults(fields=_fields("model", "version", "job", "hours", "reason"))
+        release = self._add_change("release", "take a job's hold away", printing_store.released)
+        _take(release, _MODEL)
+        release.add_argument("job", metavar="JOB", help="whose hold")
+        release.set_defaults(fields=_fields("model", "job", "reason"))
+        settle = self._add(
+            "settle", "make refs.json the newest generation again", readable=printing_store.settled
+        )
+        settle.add_argument(
+            "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
+        )
+        settle.set_defaults(fields=_fields("model"))
+
+    def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = self._menu.add_parser(
+            operation,
+            parents=[self._common],
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}.",
+            epilog=self._epilog,
+        )
+        parser.set_defaults(verb=verbs.operate, operation=operation, readable=readable)
+        return parser
+
+    def _add_change(self, operation: str, what: str, readable: Readable) -> argparse.ArgumentParser:
+        parser = self._add(operation, what, readable=readable)
+        parser.add_argument("--reason", default="", help="why, for the model's history")
+        return parser
+
+
+def _take(parser: argparse.ArgumentParser, *arguments: tuple[str, dict[str, Any]]) -> None:
+    for name, options in arguments:
+        parser.add_argument(name, **options)
+
+
+def _fields(*names: str) -> Fields:
+    return lambda options: {name: getattr(options, name) for name in names}
+
+
+def _split_fields(options: argparse.Namespace) -> dict[str, Any]:
+    if bool(options.shares) == options.none:
+        options.parser.error("name shares as LABEL=PERCENT, or --none to take the split away")
+    return {"model": options.model, "shares": dict(options.shares), "reason": options.reason}
+
+
+def _share(text: str) -> tuple[str, int]:
+    label, _, percent = text.partition("=")
+    if not label or not (percent.isascii() and percent.isdecimal()) or len(percent) > 3:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: expected LABEL=PERCENT")
+    return label, int(percent)
