@@ -1,0 +1,254 @@
+"""Labels, splits, holds and retiring, from the command line, on a real store."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_store.layout import StoreLayout
+from model_store.reading import read_upward
+from model_sync.__main__ import main
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from tests.model_sync.snapshots import snapshot
+from tests.tiny_models import write_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from model_store.refs import Refs
+
+    Run = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A model `adder` with versions 1, 2 and 3; latest is 3."""
+    for constant in (1, 2, 3):
+        write_adder(tmp_path / "adder", constant)
+        publish(tmp_path / "adder", tmp_path / "store", progress=Silent())
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run(store: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a verb with --json; its exit code, and the object that it printed."""
+
+    def run(*arguments: str) -> tuple[int, Any]:
+        code = main([*arguments, "--store", str(store), "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def refs(store: Path) -> Refs:
+    found = read_upward(StoreLayout(store).model("adder"))
+    assert found
+    return found
+
+
+def test_promote_moves_latest_unless_told_another_label(store: Path, run: Run) -> None:
+    code, found = run("promote", "adder", "1", "--reason", "3 is slow")
+    assert code == 0
+    assert found == {
+        "model": "adder",
+        "generation": 4,
+        "changed": True,
+        "label": "latest",
+        "version": 1,
+        "before": 3,
+    }
+    run("promote", "adder", "2", "--label", "stable")
+    assert refs(store).labels == {"latest": 1, "stable": 2}
+    change = refs(store)
+    assert change.change.verb == "promote"
+    assert run("promote", "adder", "stable")[1]["version"] == 2, "by the label that names it"
+
+
+def test_what_is_so_already_makes_no_generation(store: Path, run: Run) -> None:
+    before = snapshot(store / "models")
+    assert run("promote", "adder", "3")[1]["changed"] is False
+    assert snapshot(store / "models") == before
+
+
+def test_rollback_is_one_command_and_another_takes_it_back(run: Run) -> None:
+    assert run("rollback", "adder")[1]["version"] == 2
+    assert run("rollback", "adder")[1]["version"] == 3
+    assert run("rollback", "adder", "--to", "1")[1]["version"] == 1
+
+
+def test_history_says_who_did_what_when_and_why(run: Run) -> None:
+    run("promote", "adder", "1", "--reason", "3 is slow")
+    code, found = run("history", "adder", "--most", "2")
+    assert code == 0
+    newest, before = found["generations"]
+    assert (newest["verb"], newest["reason"], newest["labels"]) == (
+        "promote",
+        "3 is slow",
+        {"latest": 1},
+    )
+    assert "@" in newest["who"]
+    assert (before["generation"], before["verb"], before["labels"]) == (3, "publish", {"latest": 3})
+
+
+def test_publishing_by_another_label_leaves_latest_alone(
+    store: Path, run: Run, tmp_path: Path
+) -> None:
+    write_adder(tmp_path / "adder", 4)
+    code, found = run("publish", str(tmp_path / "adder"), "--label", "canary", "--quiet")
+    assert (code, found["version"], found["labels"]) == (0, 4, ["canary"])
+    assert run("split", "adder", "canary=5")[1]["split"] == {"canary": 5}
+    assert (refs(store).labels, refs(store).split) == ({"latest": 3, "canary": 4}, {"canary": 5})
+    assert run("unlabel", "adder", "canary")[0] == 1, "it has a share"
+    assert run("split", "adder", "--none")[1]["split"] == {}
+    assert run("unlabel", "adder", "canary")[1]["version"] is None
+
+
+def test_a_version_that_nothing_names_is_retired_and_comes_back(store: Path, run: Run) -> None:
+    code, found = run("retire", "adder", "1")
+    assert (code, found["version"]) == (0, 1)
+    entry = refs(store).versions[1]
+    assert entry.retired_at
+    assert entry.sweep_after
+    assert entry.sweep_after == found["sweep_after"]
+    assert entry.sweep_after > entry.retired_at
+    code, refused = run("retire", "adder", "3")
+    assert (code, refused["error"]["code"]) == (1, "change")
+    run("promote", "adder", "1")
+    assert refs(store).versions[1].sweep_after is None
+
+
+def test_a_held_version_is_not_retired_until_it_is_released(store: Path, run: Run) -> None:
+    code, found = run("hold", "adder", "1", "--job", "nightly", "--hours", "2")
+    assert (code, found["job"]) == (0, "nightly")
+    assert run("retire", "adder", "1")[0] == 1
+    run("release", "adder", "nightly")
+    assert run("retire", "adder", "1")[0] == 0
+    assert refs(store).holds == {}
+
+
+def test_show_tells_all_of_one_version(run: Run) -> None:
+    for name, number in (("adder", 3), ("adder@1", 1), ("adder:latest", 3)):
+        code, found = run("show", name)
+        assert (code, found["version"]) == (0, number)
+    assert found["version_state"] == "available"
+    assert [spec["name"] for spec in found["signature"]["inputs"]] == ["x"]
+    assert [each["path"] for each in found["files"]] == ["source/model.onnx"]
+    (preparation,) = found["preparations"].values()
+    assert preparation["variants"][0]["measurement"]["peak_bytes"] > 0
+
+
+def test_a_deleted_model_keeps_its_versions_until_they_are_swept(store: Path, run: Run) -> None:
+    code, found = run("delete-model", "adder", "--yes")
+    assert (code, found["versions"]) == (0, [1, 2, 3])
+    assert refs(store).labels == {}
+    assert run("promote", "adder", "3")[0] == 0, "it can be brought back"
+
+
+@pytest.mark.parametrize(("said", "code"), [("adder\n", 0), ("\n", 1), ("another\n", 1)])
+def test_a_person_is_asked_for_the_name_before_a_model_goes(
+    store: Path, said: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(said))
+    assert main(["delete-model", "adder", "--store", str(store)]) == code
+    assert (refs(store).labels == {}) is (code == 0)
+
+
+def test_nobody_to_ask_is_a_refusal(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("adder\n"))
+    assert main(["delete-model", "adder", "--store", str(store)]) == 1
+    assert refs(store).labels == {"latest": 3}
+
+
+def test_settle_heals_what_a_crash_left_between_link_and_rename(store: Path, run: Run) -> None:
+    model = StoreLayout(store).model("adder")
+    behind = model.generation(1).read_bytes()
+    model.refs_json.unlink()
+    model.refs_json.write_bytes(behind)
+    assert run("settle")[1] == {"models": [{"name": "adder", "generation": 3}]}
+    assert model.refs_json.read_bytes() == model.generation(3).read_bytes()
+
+
+READABLE = {
+    ("promote", "adder", "1"): "latest of adder: version 1, before version 3 (generation 4)\n",
+    ("promote", "adder", "3"): "unchanged: latest of adder is version 3\n",
+    ("settle",): "adder: generation 3\n",
+    ("hold", "adder", "1", "--job", "nightly"): "adder version 1 is held by nightly until ",
+    ("release", "adder", "x"): "unchanged: x holds nothing of adder\n",
+    ("retire", "adder", "1"): "adder version 1 is retired, and may be swept after ",
+    ("delete-model", "adder", "--yes"): "adder is out of service: 3 versions, ",
+    ("show", "adder@2"): "adder version 2, available\n",
+    ("history", "adder"): "GENERATION  WHEN",
+}
+
+
+@pytest.mark.parametrize("arguments", READABLE, ids=" ".join)
+def test_every_verb_has_a_readable_form(
+    store: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert main([*arguments, "--store", str(store)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(READABLE[arguments])
+    assert err == ""
+
+
+REFUSED = {
+    ("promote", "adder", "9"): "'adder' has no version 9",
+    ("promote", "adder", "beta"): "'adder' has no label 'beta'",
+    ("promote", "nobody", "1"): "no model is named 'nobody'",
+    ("rollback", "adder", "--label", "beta"): "'adder' has no label 'beta'",
+    ("show", "adder:beta"): "'adder' has no label 'beta'",
+    ("show", "adder@x"): "'x' is no version",
+    ("show", "../adder"): "is refused",
+    ("history", "adder", "--most", "0"): "'most' is 0",
+    ("hold", "adder", "1", "--job", "n", "--hours", "0"): "'hours' is 0",
+    ("split", "adder", "beta=5"): "'adder' has no label 'beta'",
+    ("settle", "../adder"): "is refused",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED, ids=" ".join)
+def test_what_cannot_be_done_is_one_line_and_changes_nothing(
+    store: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    before = snapshot(store / "models")
+    assert main([*arguments, "--store", str(store)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert REFUSED[arguments] in err
+    assert err.count("\n") == 1
+    assert snapshot(store / "models") == before
+    assert list((store / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["split", "adder"],
+        ["split", "adder", "canary"],
+        ["split", "adder", "canary=x"],
+        ["split", "adder", "canary=5", "--none"],
+        ["retire", "adder", "x"],
+        ["hold", "adder", "1"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2(store: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([*arguments, "--store", str(store)])
+    assert raised.value.code == 2
+
+
+def test_a_store_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:
+    assert main(["promote", "adder", "1", "--store", str(tmp_path / "missing")]) == 3
+    assert not (tmp_path / "missing").exists()

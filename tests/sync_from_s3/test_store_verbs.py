@@ -1,0 +1,80 @@
+"""The verbs that work on a store, asked of the sync function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_store.layout import StoreLayout
+from model_store.reading import read_upward
+from model_sync.errors import RefusedError, StageError
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from model_sync.remote import Remote
+from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
+from tests.tiny_models import write_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.sync_from_s3.buckets import Bucket
+
+    Call = Callable[[dict[str, Any]], Any]
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StoreLayout:
+    """A model `adder` with versions 1 and 2."""
+    for constant in (1, 2):
+        write_adder(tmp_path / "adder", constant)
+        publish(tmp_path / "adder", tmp_path / "store", progress=Silent())
+    return StoreLayout(tmp_path / "store")
+
+
+@pytest.fixture
+def remote(bucket: Bucket, store: StoreLayout) -> Remote:
+    return Remote(stage_of(LambdaClient(bucket, store.root), bucket.name), Silent())
+
+
+def test_a_label_moves_on_a_stage_in_its_callers_name(remote: Remote, store: StoreLayout) -> None:
+    found = remote.ask("rollback", {"model": "adder", "label": "latest", "reason": "slow"})
+    assert (found["version"], found["before"], found["changed"]) == (1, 2, True)
+    refs = read_upward(store.model("adder"))
+    assert refs
+    assert refs.labels == {"latest": 1}
+    assert (refs.change.verb, refs.change.reason) == ("rollback", "slow")
+    assert "@" in refs.change.who
+
+
+def test_what_a_stage_shows_is_what_the_store_here_shows(remote: Remote) -> None:
+    found = remote.ask("show", {"model": "adder@1"})
+    assert (found["version"], found["version_state"]) == (1, "available")
+    assert len(remote.ask("history", {"model": "adder", "most": 10})["generations"]) == 2
+
+
+def test_a_refusal_comes_back_with_its_code(remote: Remote) -> None:
+    with pytest.raises(RefusedError, match="has no version 9") as raised:
+        remote.ask("promote", {"model": "adder", "version": "9"})
+    assert raised.value.code == "change"
+
+
+def test_a_backup_of_a_stage_is_not_ours(remote: Remote) -> None:
+    with pytest.raises(StageError, match="AWS Backup"):
+        remote.ask("backup", {"folder": "/tmp/x"})  # noqa: S108 - nothing is written
+
+
+def test_a_field_that_the_verb_does_not_know_is_refused(call: Call, store: StoreLayout) -> None:
+    failed = call(
+        {"verb": "promote", "request_id": "r", "model": "adder", "version": "1", "force": True}
+    )
+    assert failed["state"] == "failed"
+    assert failed["error"]["message"] == "'force' is no field of this verb"
+
+
+def test_a_backup_asked_of_the_function_is_an_unknown_verb(call: Call, store: StoreLayout) -> None:
+    failed = call({"verb": "backup", "request_id": "r", "folder": "/tmp/x"})  # noqa: S108
+    assert failed["error"]["message"].startswith("unknown verb 'backup'")
