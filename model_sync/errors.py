@@ -8,6 +8,8 @@ SyncError
 ├── InspectionError   the model file is no ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
 ├── PackagesError     a package set cannot be made of what its requirements name
+├── SignatureError    callers of the version that the label names would be broken
+├── SpaceError        the store's file system is full, or would be
 ├── ChangeError       refs may not be changed in this way: a label names it, it was deleted, ...
 ├── RequestError      a request to the sync function does not say what to do
 ├── OutOfTimeError    the sync function has too little time for what was asked
@@ -21,12 +23,17 @@ Each message is one line that says what happened, to what, and what to do where 
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from model_store.errors import StoreError, StoreUnreachableError
 
 UNREACHABLE: Final = "unreachable"
 """The code of a store, or a stage, that cannot be reached."""
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where no more can be written: none is left, not to this user, not in one
+file."""
 
 
 class SyncError(Exception):
@@ -68,6 +75,18 @@ class PackagesError(SyncError):
     """A package set cannot be made."""
 
     code = "packages"
+
+
+class SignatureError(SyncError):
+    """A label would move to a version that its callers cannot go on calling."""
+
+    code = "signature"
+
+
+class SpaceError(SyncError):
+    """What is to be written does not fit where it belongs."""
+
+    code = "space"
 
 
 class ChangeError(SyncError):
@@ -123,6 +142,8 @@ def code_of(error: Exception) -> str:
             return UNREACHABLE
         case StoreError():
             return "store"
+        case OSError() if error.errno in FULL:
+            return SpaceError.code
         case OSError():
             return "system"
         case _:

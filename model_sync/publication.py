@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from inference.loader import RUNTIME
 from model_store.documents import now
-from model_store.errors import NotFoundError, StoreError
+from model_store.errors import StoreError
 from model_store.layout import MANIFEST
 from model_store.names import new_id
 from model_store.preparation import PLAIN, PreparationManifest, Variant
-from model_store.reading import read_package_set, read_preparation, read_upward, read_version
+from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
@@ -25,6 +25,9 @@ from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
+from model_sync.removal import check_in_time, newest_to_build_on
+from model_sync.served_signature import hold_to_served
+from model_sync.set_marks import is_in_place, rely_on
 from model_sync.trial import try_version
 from model_sync.who import publisher
 
@@ -80,6 +83,7 @@ class Publication:
         self._progress = progress
         self._placed: dict[str, Path] = {}
         self._preparations: dict[str, str] = {}
+        self._told: set[str] = set()
 
     def stage(self, recipe: Recipe, source: Source, packages: Digest | None = None) -> None:
         """Copy the contents into staging, inspect them and write their manifest.
@@ -108,12 +112,11 @@ class Publication:
     def _require_packages(self, uploaded: UploadedContents) -> None:
         if uploaded.content.packages is None:
             return
-        try:
-            read_package_set(self._layout, uploaded.content.packages)
-        except NotFoundError as error:
+        if rely_on(self._layout, uploaded.content.packages) is None:
             raise PackagesError(
-                f"{uploaded.name} cannot be published: {error} (it goes there first)"
-            ) from error
+                f"{uploaded.name} cannot be published: the store holds no package set "
+                f"{uploaded.content.packages} (it goes there first)"
+            )
 
     def unchanged(self, digest: Digest, label: str) -> Published | None:
         """What is published, if publishing contents with this digest would change nothing."""
@@ -125,24 +128,37 @@ class Publication:
         self._progress.step("inspecting the model")
         self._manifest = describe_version(folder, self._name, content)
 
-    def commit(self, label: str, reason: str) -> Published:
-        """Make what was staged the version that `label` names; does nothing if it is already."""
+    def commit(self, label: str, reason: str, *, allow_signature_change: bool = False) -> Published:
+        """Make what was staged the version that `label` names; does nothing if it is already.
+
+        Raises SignatureError where that would break callers of the version that the label names,
+        unless allowed: before the version is tried, and again where another writer moved the label.
+        """
         digest = self._manifest.content.digest
         try:
-            refs = read_upward(self._model)
+            refs = newest_to_build_on(self._layout, self._name, self._staging)
             while True:
                 plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
                 if refs and plan.is_noop:
                     break
+                if refs and plan.move_label:
+                    self._hold_to_served(refs, label, allowed=allow_signature_change)
                 following = self._following(refs, plan, label, reason)
                 if self._try_commit(following):
                     refs = following
                     break
-                refs = read_upward(self._model)
+                refs = newest_to_build_on(self._layout, self._name, self._staging)
             self._settle()
         finally:
             self._take_back_unnamed()
         return self._published(refs, digest, plan)
+
+    def _hold_to_served(self, refs: Refs, label: str, *, allowed: bool) -> None:
+        new = self._manifest.signature
+        for line in hold_to_served(self._layout, refs, label, new, allowed=allowed):
+            if line not in self._told:  # as after a lost race
+                self._told.add(line)
+                self._progress.step(line)
 
     def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> Published:
         number = decisions.find_available(refs, digest)
@@ -163,13 +179,24 @@ class Publication:
         )
 
     def _try_commit(self, following: Refs) -> bool:
+        # What sweep deletes is over a day old: nothing that old may be named from here on.
+        check_in_time(self._name, self._placed)
+        packages = self._manifest.content.packages
+        if packages and rely_on(self._layout, packages) is None:
+            raise PackagesError(f"package set {packages} was swept meanwhile: publish again")
         try:
-            return try_commit(self._model, self._staging, following)
+            committed = try_commit(self._model, self._staging, following)
         except OSError:
             # Whether the link was made is in doubt, and it may yet appear: what it names must
             # stay. A folder that nothing names does no harm; a name without its folder would.
             self._placed.clear()
             raise
+        if committed and packages and not is_in_place(self._layout, packages):
+            raise PackagesError(
+                f"{self._name!r} was published, and its package set {packages} swept at the "
+                "same moment: publish again, and it is made anew"
+            )
+        return committed
 
     def _settle(self) -> None:
         """Settle after a commit: the version is published, so a failure here is not one of it."""

@@ -5,11 +5,13 @@
 2. Settle: heal what a crashed writer left.
 3. Stage the contents, hashing while copying; inspect the staged graph; render the manifest.
 4. If these contents are published already, keep that version, and drop what was staged.
-5. Try it: load it in a fresh process by the code that will serve it, run the golden cases.
-6. Rename version and preparation into place: complete, and named by nothing yet.
-7. Commit one generation of refs: number, label, preparation, all at once. Lost the race: decide
+5. Compare the signature with that of the version that the label names now: what would break its
+   callers is refused, unless that is allowed.
+6. Try it: load it in a fresh process by the code that will serve it, run the golden cases.
+7. Rename version and preparation into place: complete, and named by nothing yet.
+8. Commit one generation of refs: number, label, preparation, all at once. Lost the race: decide
    again from 4, on what the winner wrote.
-8. Settle.
+9. Settle.
 
 Whatever fails, readers see the generation that they saw before.
 """
@@ -48,8 +50,12 @@ def publish(
     name: str | None = None,
     label: str = LATEST,
     reason: str = "",
+    allow_signature_change: bool = False,
 ) -> Published:
     """Publish a model's folder into a store, which is made if it is not there yet.
+
+    `allow_signature_change`: also where callers of the version that the label names would be
+    broken by it (compatibility.py).
 
     Raises SyncError or StoreError; nothing visible has changed then.
     """
@@ -73,6 +79,7 @@ def publish(
         progress=progress,
         label=label,
         reason=reason,
+        allow_signature_change=allow_signature_change,
     )
 
 
@@ -107,6 +114,7 @@ def publish_source(
     label: str = LATEST,
     reason: str = "",
     who: str | None = None,
+    allow_signature_change: bool = False,
 ) -> Published:
     """Publish a source whose build outputs are there, into a store that is there.
 
@@ -117,4 +125,4 @@ def publish_source(
         settle(layout.model(recipe.name), staging)
         publication = Publication(layout, recipe.name, staging, progress, who=who)
         publication.stage(recipe, source, packages)
-        return publication.commit(label, reason)
+        return publication.commit(label, reason, allow_signature_change=allow_signature_change)

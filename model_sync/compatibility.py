@@ -1,0 +1,86 @@
+"""What a new signature means to those who call a model by the old one. Pure functions of values.
+
+A caller goes on as before if every request that the old signature takes is taken by the new, and
+every answer that the new gives is one that the old could have given. So inputs may take more, and
+outputs may promise more; whatever else differs breaks somebody:
+
+| | an input | an output |
+|---|---|---|
+| gone, or renamed | breaks | breaks |
+| new | breaks: callers do not send it | does not |
+| another datatype, another rank, another fixed dimension | breaks | breaks |
+| a dimension or the rank was fixed, is dynamic | does not | breaks: callers counted on it |
+| a dimension or the rank was dynamic, is fixed | breaks | does not |
+| another order | does not: the protocol names tensors | does not |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from model_store.signature import DYNAMIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_store.signature import Signature, TensorSpec
+
+_INPUT, _OUTPUT = "input", "output"
+
+
+class Difference(NamedTuple):
+    """One difference, told in a line, and whether it breaks callers."""
+
+    text: str
+    breaks: bool
+
+
+def compare(old: Signature, new: Signature) -> tuple[Difference, ...]:
+    """All differences, those that break callers first; () for what is the same."""
+    found = [
+        *_of_side(_INPUT, old.inputs, new.inputs),
+        *_of_side(_OUTPUT, old.outputs, new.outputs),
+    ]
+    return tuple(sorted(found, key=lambda difference: not difference.breaks))
+
+
+def _of_side(
+    side: str, old: tuple[TensorSpec, ...], new: tuple[TensorSpec, ...]
+) -> Iterator[Difference]:
+    before = {spec.name: spec for spec in old}
+    after = {spec.name: spec for spec in new}
+    for name, spec in before.items():
+        if name in after:
+            yield from _of_tensor(side, spec, after[name])
+        else:
+            yield Difference(f"{side} {name!r} is gone, or renamed", breaks=True)
+    for name in after:
+        if name not in before:
+            yield Difference(f"{side} {name!r} is new", breaks=side == _INPUT)
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield Difference(f"the {side}s come in another order", breaks=False)
+
+
+def _of_tensor(side: str, old: TensorSpec, new: TensorSpec) -> Iterator[Difference]:
+    what = f"{side} {old.name!r}"
+    if old.datatype != new.datatype:
+        yield Difference(f"{what} was {old.datatype}, is {new.datatype}", breaks=True)
+    if old.shape != new.shape:
+        narrow, wide = (old.shape, new.shape) if side == _INPUT else (new.shape, old.shape)
+        text = f"{what} had shape {_shown(old.shape)}, has {_shown(new.shape)}"
+        yield Difference(text, breaks=not _is_within(narrow, wide))
+
+
+def _is_within(narrow: tuple[int, ...] | None, wide: tuple[int, ...] | None) -> bool:
+    """Whether every tensor of the one shape is of the other, too."""
+    if wide is None:
+        return True
+    if narrow is None or len(narrow) != len(wide):
+        return False
+    return all(many in {one, DYNAMIC} for one, many in zip(narrow, wide, strict=True))
+
+
+def _shown(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "of any rank"
+    return f"[{', '.join('any' if size == DYNAMIC else str(size) for size in shape)}]"
