@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.reading import read_upward
