@@ -5,7 +5,8 @@
     <root>/models/<name>/versions/<id>/manifest.json  source/  pipeline/  golden/
     <root>/models/<name>/preparations/<id>/manifest.json
     <root>/packages/<digest>/manifest.json  files.json  site-packages/
-    <root>/staging/<id>/                          invisible to readers
+    <root>/packages/.unused/<digest>              since when no version pins the set
+    <root>/staging/<id>/  trash/<id>/             invisible to readers
 
 Names are checked here, so a path made by this module never leaves the store.
 """
@@ -25,6 +26,9 @@ MANIFEST: Final = "manifest.json"
 SOURCE: Final = "source"
 PIPELINE: Final = "pipeline"
 GOLDEN: Final = "golden"
+STAGING: Final = "staging"
+TRASH: Final = "trash"
+UNUSED: Final = ".unused"
 
 
 class ModelLayout(NamedTuple):
@@ -103,6 +107,14 @@ class StoreLayout(NamedTuple):
         """One package set's folder."""
         return self.packages / digest.hex
 
+    def unused_mark(self, digest: Digest) -> Path:
+        """Says since when no version pins a package set; a publisher that needs it deletes it."""
+        return self.packages / UNUSED / digest.hex
+
     def staging(self, staging_id: str) -> Path:
         """A folder in which a writer makes things complete before they appear."""
-        return self.root / "staging" / check_id(staging_id)
+        return self.root / STAGING / check_id(staging_id)
+
+    def trash(self, trash_id: str) -> Path:
+        """A folder of what is being deleted: moved there first, out of everyone's sight."""
+        return self.root / TRASH / check_id(trash_id)

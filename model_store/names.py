@@ -59,6 +59,17 @@ def new_id() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(6).hex()}"
 
 
+def id_time(text: str) -> float:
+    """When an id was made, in seconds since 1970, by its maker's clock; raises InvalidNameError."""
+    import calendar  # noqa: PLC0415 - no reader asks, and a cold start imports what it needs
+
+    try:
+        made = time.strptime(check_id(text).partition("-")[0], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        raise InvalidNameError(f"id {text!r} is refused: its time is none") from None
+    return float(calendar.timegm(made))
+
+
 def _check(pattern: re.Pattern[str], text: str, what: str, rule: str) -> str:
     if not pattern.fullmatch(text):
         shown = text if len(text) <= 80 else text[:77] + "..."

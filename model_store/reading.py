@@ -80,8 +80,8 @@ def read_upward(layout: ModelLayout) -> Refs | None:
     while True:
         number = newest.generation + 1 if newest else 1
         following = read_generation(layout, number)
-        if following is None:
-            return newest
+        if following is None or (newest and following.model_id != newest.model_id):
+            return newest  # of another model: a writer missed that the one it knew was removed
         newest = following
 
 

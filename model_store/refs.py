@@ -27,6 +27,9 @@ LATEST: Final = "latest"
 GRACE_S: Final = 86_400
 """How long a retired version stays in place at the least: writers and readers both count on it."""
 
+REMOVED: Final = "removed"
+"""The verb of a model's last generation: none is committed after it, and its folder goes."""
+
 _WHOLE_PERCENT: Final = 100
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -135,6 +138,11 @@ class Refs(NamedTuple):
     versions: Mapping[int, VersionEntry]
     holds: Mapping[str, Hold]
     change: Change
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether this is the last generation of a model whose folder is about to go."""
+        return self.change.verb == REMOVED
 
     def render(self) -> bytes:
         """The document's bytes."""

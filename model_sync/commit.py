@@ -7,6 +7,10 @@
 3. `settle` installs the newest generation as `refs.json`, by linking it to a temporary name and
    renaming that, then looks again until nothing newer exists.
 
+A model may be removed, and one made anew at its name (removal.py), while a writer is under way. A
+generation that was linked counts only if the one before it is of the same model then: what was
+linked into another model's folder is taken back, and its writer has lost.
+
 No lock is taken: two writers at once are two links, of which one fails.
 """
 
@@ -17,9 +21,9 @@ import os
 from typing import TYPE_CHECKING
 
 from model_store.documents import FORMAT, render
-from model_store.errors import NotFoundError
+from model_store.errors import NotFoundError, StoreError
 from model_store.names import new_id
-from model_store.reading import read_model_id, read_upward
+from model_store.reading import read_generation, read_model_id, read_upward
 from model_store.refs import Refs
 from model_sync import durable
 
@@ -32,15 +36,17 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
     """Link refs as their generation; False if another writer was first. Durable when True.
 
     `refs.writer` must be of this attempt alone: it settles who won when the file system's own
-    answer leaves doubt.
+    answer leaves doubt. Also False: the model that they follow was removed.
     """
+    if not _follows(layout, refs):
+        return False
     durable.make_folder(layout.refs_folder, within=layout.root)
     staged = staging.path(f"refs-{refs.writer}.json")
     durable.write_file(staged, refs.render())
     target = layout.generation(refs.generation)
     try:
         if durable.link_new(staged, target):
-            return True
+            return _counts(layout, refs)
         data = target.read_bytes()
     except OSError as error:
         try:
@@ -61,6 +67,7 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
     heals at the next.
     """
     while True:
+        _drop_strange(layout)
         newest = read_upward(layout)
         if newest is None or _installed(layout) == newest.generation:
             return newest
@@ -85,8 +92,55 @@ def ensure_model(layout: ModelLayout, staging: Staging) -> str:
 
 
 def _installed(layout: ModelLayout) -> int | None:
+    refs = _read_installed(layout)
+    return refs.generation if refs else None
+
+
+def _read_installed(layout: ModelLayout) -> Refs | None:
     try:
         data = layout.refs_json.read_bytes()
     except FileNotFoundError:
         return None
-    return Refs.parse(data, str(layout.refs_json)).generation
+    return Refs.parse(data, str(layout.refs_json))
+
+
+def _follows(layout: ModelLayout, refs: Refs) -> bool:
+    """Whether the generation before is of the same model; of the first: whether the id is."""
+    if refs.generation == 1:
+        with contextlib.suppress(NotFoundError):
+            return read_model_id(layout) == refs.model_id
+        return True
+    before = read_generation(layout, refs.generation - 1)
+    return before is not None and before.model_id == refs.model_id and not before.is_removed
+
+
+def _counts(layout: ModelLayout, refs: Refs) -> bool:
+    """Whether a generation that was just linked lies in the folder of the model that it is of.
+
+    In that order: if the folder was exchanged before the link, the one before it is looked for in
+    the folder that came. If it was exchanged after the link, `removed` was linked first there.
+    """
+    target = layout.generation(refs.generation)
+    try:
+        linked = read_generation(layout, refs.generation)
+        if linked is not None and linked.writer == refs.writer:
+            if _follows(layout, refs):
+                return True
+            target.unlink(missing_ok=True)
+    except (OSError, StoreError):
+        return True  # it was linked; that it cannot be read now is no sign that it is not there
+    return False
+
+
+def _drop_strange(layout: ModelLayout) -> None:
+    """Delete a `refs.json` that is of the model that was here before, by a late `settle` of it."""
+    try:
+        model_id = read_model_id(layout)
+    except NotFoundError:
+        return
+    installed = _read_installed(layout)
+    if installed is None or installed.model_id == model_id:
+        return
+    first = read_generation(layout, 1)
+    if first is None or first.model_id == model_id:
+        layout.refs_json.unlink(missing_ok=True)

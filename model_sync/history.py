@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.errors import DamagedError
 from model_store.reading import read_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from model_store.layout import ModelLayout
     from model_store.refs import Refs
@@ -44,3 +44,41 @@ def label_history(newest_first: Iterable[Refs], label: str) -> Iterator[int]:
 def last_named(layout: ModelLayout, newest: Refs, label: str, count: int) -> tuple[int, ...]:
     """The last few versions that a label has named; reads no more generations than that takes."""
     return tuple(islice(label_history(generations(layout, newest), label), count))
+
+
+class LookBack(NamedTuple):
+    """What sweeping must know of a model's past."""
+
+    named: Mapping[str, tuple[int, ...]]
+    """By label that exists: the last two versions that it named, the newest first."""
+    retired_by: Mapping[int, int]
+    """By version: the generation that retired it, the last time that it was retired."""
+
+
+def look_back(newest_first: Iterable[Refs], retired: Collection[int]) -> LookBack:
+    """Look back from the newest generation, no further than needed. Pure."""
+    named: dict[str, list[int]] = {}
+    retired_by: dict[int, int] = {}
+    open_labels: set[str] = set()
+    open_versions = set(retired)
+    newest = None
+    for refs in newest_first:
+        if newest is None:
+            newest = refs
+            named = {label: [] for label in refs.labels}
+            open_labels = set(named)
+        for label in tuple(open_labels):
+            number = refs.labels.get(label)
+            if number is not None and number not in named[label][-1:]:
+                named[label].append(number)
+            if len(named[label]) == 2:
+                open_labels.discard(label)
+        for number in tuple(open_versions):
+            entry, now = refs.versions.get(number), newest.versions[number]
+            if entry and (entry.state, entry.retired_at) == (now.state, now.retired_at):
+                retired_by[number] = refs.generation
+            else:
+                open_versions.discard(number)
+        if not open_labels and not open_versions:
+            break
+    return LookBack({label: tuple(numbers) for label, numbers in named.items()}, retired_by)

@@ -22,14 +22,14 @@ from installer.utils import parse_wheel_filename
 
 from model_store.digests import Digest
 from model_store.documents import FORMAT, now, render
-from model_store.errors import InvalidNameError, NotFoundError
+from model_store.errors import InvalidNameError
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST
 from model_store.names import check_relative_path
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_store.reading import read_package_set
 from model_sync import durable
 from model_sync.errors import PackagesError
+from model_sync.set_marks import rely_on
 from model_sync.staging import Staging
 from model_sync.wheels import download_wheels
 
@@ -93,11 +93,11 @@ def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetMan
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
-    """The set of this digest if the store has it; raises StoreError."""
-    try:
-        return read_package_set(layout, digest)
-    except NotFoundError:
-        return None
+    """The set of this digest if the store has it, for a publisher that relies on it.
+
+    It is kept from being swept for a day (set_marks.py). Raises StoreError.
+    """
+    return rely_on(layout, digest)
 
 
 def publish_set(

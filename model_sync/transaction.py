@@ -50,7 +50,7 @@ def change_refs(
     with Staging(layout) as staging:
         before = settle(place, staging)
         while True:
-            if before is None:
+            if before is None or before.is_removed:
                 raise NotFoundError(f"the model {model!r} was deleted meanwhile")
             decided = decide(before)
             if decided == before:
@@ -64,4 +64,4 @@ def change_refs(
                 with contextlib.suppress(OSError, StoreError):  # it is committed; the next heals
                     settle(place, staging)
                 return Outcome(before, after)
-            before = read_upward(place)
+            before = settle(place, staging)

@@ -1,0 +1,176 @@
+"""How a package set that no version pins is deleted without harm to a publisher that relies on it.
+
+- A sweep marks a set that no version pins: `packages/.unused/<digits>` says since when.
+- A publisher that relies on a set deletes the mark first, then looks whether the set is there.
+- A sweep that finds a mark a day old *claims* the set: it renames the mark into the set's folder,
+  as DELETING. A publisher that was first has deleted the mark: then there is nothing to rename.
+  Then it looks once more which sets are pinned, and gives the set back if this one is by now.
+- A publisher that finds a claim ends the deletion, and makes the set anew.
+- A set goes manifest first; then it is no set any more. Its folder goes last, by `rmdir`, which
+  fails where the set was made anew meanwhile: a whole set appears by the rename of a full folder.
+
+Every step goes by the descriptor of the set's own folder, so one that was interrupted, however
+long, works on that folder and never on the set that was made anew at its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING, Final
+
+from model_store import documents
+from model_store.documents import FORMAT, MAX_DOCUMENT_BYTES
+from model_store.errors import NotFoundError
+from model_store.files import read_beneath
+from model_store.layout import MANIFEST, UNUSED
+from model_store.names import new_id
+from model_store.reading import read_package_set
+from model_sync import durable
+from model_sync.trash import Trash, open_folder
+
+if TYPE_CHECKING:
+    from model_store.digests import Digest
+    from model_store.layout import StoreLayout
+    from model_store.package_set import PackageSetManifest
+    from model_sync.staging import Staging
+
+DELETING: Final = "DELETING"
+"""The claim: a mark that was renamed into the folder of its set."""
+
+_PACKAGES: Final = "packages"
+
+
+def rely_on(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
+    """The set, if the store has it, kept from being swept for a day; None: it is to be made.
+
+    For writers: ends a deletion that is under way. Raises StoreError or OSError.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        layout.unused_mark(digest).unlink()
+    if is_claimed(layout, digest):
+        with Trash(layout) as trash:
+            delete_claimed(layout, digest, trash)
+        return None
+    try:
+        return read_package_set(layout, digest)
+    except NotFoundError:
+        return None
+
+
+def is_in_place(layout: StoreLayout, digest: Digest) -> bool:
+    """Whether the set is there and no sweep has claimed it. Writes nothing."""
+    if is_claimed(layout, digest):
+        return False
+    try:
+        read_package_set(layout, digest)
+    except NotFoundError:
+        return False
+    return True
+
+
+def is_claimed(layout: StoreLayout, digest: Digest) -> bool:
+    """Whether a sweep is deleting the set. By opening: that asks an NFS server."""
+    return claimed_at(layout, digest) is not None
+
+
+def claimed_at(layout: StoreLayout, digest: Digest) -> float | None:
+    """When a sweep claimed the set, by the file system's clock; None if none has."""
+    try:
+        with open_folder(layout.root, _PACKAGES, digest.hex) as folder:
+            fd = os.open(DELETING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                return os.fstat(fd).st_ctime
+            finally:
+                os.close(fd)
+    except FileNotFoundError:
+        return None
+
+
+def unused_since(layout: StoreLayout, digest: Digest) -> str | None:
+    """What the mark of a set says; None if it has none. Raises DamagedError."""
+    mark = layout.unused_mark(digest)
+    try:
+        data = read_beneath(layout.root, f"{_PACKAGES}/{UNUSED}/{digest.hex}", MAX_DOCUMENT_BYTES)
+    except FileNotFoundError:
+        return None
+    fields = documents.open_document(data, str(mark))
+    since = fields.time("unused_since")
+    fields.done()
+    return since
+
+
+def mark_unused(layout: StoreLayout, digest: Digest, staging: Staging, now: str) -> None:
+    """Mark a set that no version pins; a mark that is there already stays as it is."""
+    mark = layout.unused_mark(digest)
+    durable.make_folder(mark.parent)
+    staged = staging.path(f"unused-{new_id()}.json")
+    durable.write_file(staged, documents.render({"format": FORMAT, "unused_since": now}))
+    durable.link_new(staged, mark)
+
+
+def unmark(layout: StoreLayout, digest: Digest) -> None:
+    """Take away a set's mark, and a claim that came to nothing: a version pins it."""
+    with contextlib.suppress(FileNotFoundError):
+        layout.unused_mark(digest).unlink()
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open_folder(layout.root, _PACKAGES, digest.hex) as folder,
+    ):
+        os.unlink(DELETING, dir_fd=folder)
+        os.fsync(folder)
+
+
+def claim(layout: StoreLayout, digest: Digest) -> bool:
+    """Claim a set for deletion; False if a publisher relies on it, or it is gone."""
+    try:
+        with (
+            open_folder(layout.root, _PACKAGES, UNUSED) as marks,
+            open_folder(layout.root, _PACKAGES, digest.hex) as folder,
+        ):
+            os.rename(digest.hex, DELETING, src_dir_fd=marks, dst_dir_fd=folder)
+            os.fsync(folder)
+            os.fsync(marks)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def delete_claimed(layout: StoreLayout, digest: Digest, trash: Trash) -> tuple[str, ...]:
+    """Move a claimed set to trash; returns the names there. Any number may do it at once."""
+    taken = []
+    try:
+        with open_folder(layout.root, _PACKAGES, digest.hex) as folder:
+            if not _has(folder, DELETING):
+                return ()  # given back, or made anew: a whole set never holds one
+            others = sorted(os.listdir(folder), key=lambda name: (name != MANIFEST, name))  # noqa: PTH208 - of a descriptor
+            for name in others:
+                if name != DELETING:
+                    with contextlib.suppress(FileNotFoundError):
+                        taken.append(trash.take(folder, name))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(DELETING, dir_fd=folder)
+        with open_folder(layout.root, _PACKAGES) as packages:
+            _remove_empty(packages, digest.hex)
+    except FileNotFoundError:
+        pass
+    return tuple(taken)
+
+
+def _has(folder: int, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove_empty(parent: int, name: str) -> None:
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        # Made anew meanwhile, or another who deletes it was first.
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            raise
+    os.fsync(parent)
