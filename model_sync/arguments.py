@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_sync import verbs
+from model_sync.argument_types import text
 from model_sync.store_arguments import StoreVerbs
 
 _EPILOG: Final = (
@@ -83,7 +84,7 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
     publish.add_argument(
         "--label", default="latest", help="the label that names it then (default: latest)"
     )
-    publish.add_argument("--reason", type=_text, default="", help="why, for the model's history")
+    publish.add_argument("--reason", type=text, default="", help="why, for the model's history")
     publish.set_defaults(verb=verbs.publish)
 
 
@@ -120,11 +121,3 @@ def _add_packages(inner: Any, common: argparse.ArgumentParser) -> None:
         epilog=_EPILOG,
     )
     listing.set_defaults(verb=verbs.list_packages)
-
-
-def _text(argument: str) -> str:
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8 text") from None
-    return argument

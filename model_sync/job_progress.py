@@ -42,7 +42,7 @@ class ProgressObject:
     def _tell(self) -> None:
         self._told_at = time.monotonic()
         told = {"step": self._what, "done_bytes": self._done, "total_bytes": self._total}
-        with explained("s3://{Bucket}/{Key}".format(**self._place)):
+        with explained("s3://{Bucket}/{Key}".format(**self._place), done="written"):
             self._client.put_object(
                 **self._place, Body=json.dumps(told).encode(), ContentType="application/json"
             )

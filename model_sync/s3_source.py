@@ -138,8 +138,11 @@ class _Sink:
 
 
 @contextlib.contextmanager
-def explained(address: str) -> Iterator[None]:
-    """Turn what boto3 raises into a SourceError of one line that names the address."""
+def explained(address: str, *, done: str = "read") -> Iterator[None]:
+    """Turn what boto3 raises into a SourceError of one line that names the address.
+
+    `done` says what could not be done with it.
+    """
     try:
         yield
     except ClientError as error:
@@ -148,11 +151,11 @@ def explained(address: str) -> Iterator[None]:
             raise MissingError(f"{address} is missing") from error
         if code in {"412", "PreconditionFailed"}:
             raise SourceError(f"{address} changed while it was read: publish again") from error
-        raise SourceError(f"{address} cannot be read: {error}") from error
+        raise SourceError(f"{address} cannot be {done}: {error}") from error
     except S3DownloadFailedError as error:  # a later part was another object's
         raise SourceError(f"{address} changed while it was read: publish again") from error
     except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
-        raise SourceError(f"{address} cannot be read: {error}") from error
+        raise SourceError(f"{address} cannot be {done}: {error}") from error
 
 
 def _is_hidden(path: str) -> bool:

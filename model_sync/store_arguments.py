@@ -6,12 +6,13 @@ and `readable` (how what it found is printed).
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync import printing_store, verbs
+from model_sync.argument_types import share, text
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     Fields = Callable[[argparse.Namespace], dict[str, Any]]
@@ -84,7 +85,7 @@ class StoreVerbs:
             "shares",
             metavar="LABEL=PERCENT",
             nargs="*",
-            type=_share,
+            type=share,
             help="what calls without a version go to; the rest goes to latest",
         )
         split.add_argument("--none", action="store_true", help="take the split away")
@@ -138,7 +139,7 @@ class StoreVerbs:
 
     def _add_change(self, operation: str, what: str, readable: Readable) -> argparse.ArgumentParser:
         parser = self._add(operation, what, readable=readable)
-        parser.add_argument("--reason", default="", help="why, for the model's history")
+        parser.add_argument("--reason", type=text, default="", help="why, for the model's history")
         return parser
 
 
@@ -155,10 +156,3 @@ def _split_fields(options: argparse.Namespace) -> dict[str, Any]:
     if bool(options.shares) == options.none:
         options.parser.error("name shares as LABEL=PERCENT, or --none to take the split away")
     return {"model": options.model, "shares": dict(options.shares), "reason": options.reason}
-
-
-def _share(text: str) -> tuple[str, int]:
-    label, _, percent = text.partition("=")
-    if not label or not (percent.isascii() and percent.isdecimal()) or len(percent) > 3:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: expected LABEL=PERCENT")
-    return label, int(percent)

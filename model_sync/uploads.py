@@ -75,7 +75,7 @@ def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: P
     total = sum(each.size_bytes for each in missing.values())
     progress.step(f"uploading {len(missing)} of {len(blobs)} {what}", total)
     for each in missing.values():
-        with explained(f"s3://{bucket}/{BLOBS}{each.digest.hex}"):
+        with explained(f"s3://{bucket}/{BLOBS}{each.digest.hex}", done="written"):
             client.upload_file(
                 str(each.path),
                 bucket,
@@ -93,5 +93,5 @@ def _blob_of(path: Path) -> _Blob:
 
 def _put_document(client: Any, bucket: str, key: str, fields: dict[str, Any]) -> None:
     body = documents.render({"format": FORMAT, **fields})
-    with explained(f"s3://{bucket}/{key}"):
+    with explained(f"s3://{bucket}/{key}", done="written"):
         client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")

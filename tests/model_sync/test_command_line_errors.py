@@ -125,7 +125,13 @@ def test_what_nobody_thought_of_is_one_line_too(capsys: pytest.CaptureFixture[st
     assert json.loads(out) == {"error": {"code": "internal", "message": "embedded null byte"}}
 
 
-def test_a_reason_that_no_file_can_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verb", [["publish", "adder"], ["promote", "adder", "1"]])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("\udcff", "is not UTF-8 text"), ("a" * 1025, "it is longer than 1024")]
+)
+def test_a_reason_that_no_history_can_hold_is_refused(
+    capsys: pytest.CaptureFixture[str], verb: list[str], text: str, reason: str
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["publish", "adder", "--reason", "\udcff"])
-    assert "is not UTF-8 text" in capsys.readouterr().err
+        main([*verb, "--reason", text])
+    assert reason in capsys.readouterr().err

@@ -79,6 +79,7 @@ def test_an_upload_that_the_server_refuses_is_one_line(
             upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
     finally:
         events.unregister("before-call.s3.PutObject", spoil)
+    assert "cannot be written" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

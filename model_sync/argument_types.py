@@ -1,0 +1,26 @@
+"""What the command line's arguments may be, for argparse: each raises its ArgumentTypeError."""
+
+from __future__ import annotations
+
+import argparse
+
+from model_sync.asked import MOST_CHARACTERS
+
+
+def text(argument: str) -> str:
+    """A text that histories can hold, and requests carry."""
+    if len(argument) > MOST_CHARACTERS:
+        raise argparse.ArgumentTypeError(f"it is longer than {MOST_CHARACTERS} characters")
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8 text") from None
+    return argument
+
+
+def share(argument: str) -> tuple[str, int]:
+    """A label's share of the calls: `canary=5`."""
+    label, _, percent = argument.partition("=")
+    if not label or not (percent.isascii() and percent.isdecimal()) or len(percent) > 3:
+        raise argparse.ArgumentTypeError(f"{argument!r} is no share: expected LABEL=PERCENT")
+    return label, int(percent)
