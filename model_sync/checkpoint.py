@@ -19,6 +19,7 @@ from model_store.documents import FORMAT
 from model_store.files import FileEntry
 from model_sync import durable
 from model_sync.errors import OutOfTimeError, RequestError, SourceError
+from model_sync.space import require_space
 from model_sync.staging import copy_in
 from model_sync.trial import DEADLINE_S
 
@@ -84,10 +85,13 @@ def copy_files(
     """Copy what has not arrived yet of uploaded contents into a staged folder.
 
     `copied` is what has arrived there, and grows. Raises ToBeContinued, having got on;
-    OutOfTimeError where one file alone needs more time; SourceError.
+    OutOfTimeError where one file alone needs more time; SourceError; SpaceError, where they do not
+    fit, before anything is copied.
     """
     files = uploaded.content.files
     before = len(copied)
+    missing = sum(entry.size_bytes for entry in files if entry not in copied)
+    require_space(folder, missing, uploaded.name)
     progress.step("copying from S3", uploaded.content.size_bytes)
     progress.advance(sum(entry.size_bytes for entry in copied))
 
@@ -101,7 +105,8 @@ def copy_files(
             continue
         (folder / entry.path).unlink(missing_ok=True)  # a part of it, if time was up meanwhile
         try:
-            came = copy_in(uploaded, entry.path, folder, entry.path, advance)
+            path, size = entry.path, entry.size_bytes
+            came = copy_in(uploaded, path, folder, path, advance, size_bytes=size)
         except _TimeIsUpError:
             if len(copied) == before:
                 raise OutOfTimeError(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from model_store.layout import GOLDEN, PIPELINE, SOURCE
 from model_store.version import GoldenCases, VersionContent
 from model_sync.errors import RecipeError, SourceError
-from model_sync.inspection import external_files
+from model_sync.inspection import external_files, refuse_too_large
 from model_sync.recipe import RECIPE
+from model_sync.space import require_space
 from model_sync.staging import copy_in
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ class _Copier:
 
     def copy(self, what: str, targets: dict[str, str]) -> None:
         """Copy files, given as {path in the source: path in the version}."""
+        sizes = {path: self.source.size_bytes(path) for path in targets}
         if targets:
-            total = sum(self.source.size_bytes(path) for path in targets)
-            self.progress.step(f"copying {what}", total)
+            self.progress.step(f"copying {what}", sum(sizes.values()))
         for path, target in targets.items():
-            advance = self.progress.advance
-            self.entries.append(copy_in(self.source, path, self.folder, target, advance))
+            advance, size = self.progress.advance, sizes[path]
+            entry = copy_in(self.source, path, self.folder, target, advance, size_bytes=size)
+            self.entries.append(entry)
+
+    def require_space(self, *parts: dict[str, str]) -> None:
+        """Raise SpaceError where the files of these parts do not fit; SourceError."""
+        n_bytes = sum(self.source.size_bytes(path) for part in parts for path in part)
+        require_space(self.folder, n_bytes, self.source.name)
 
 
 def stage_contents(
@@ -55,7 +62,8 @@ def stage_contents(
 
     `packages` is the set that the recipe's requirements came to: getting it is the caller's, who
     can reach a registry. Raises RecipeError, also where the recipe wants packages and there are
-    none; SourceError or InspectionError, and `folder` then holds a part of it.
+    none; SourceError or InspectionError, and `folder` then holds a part of it; SpaceError, where
+    it does not fit, having written the graph at most: that says which other files there are.
     """
     if recipe.packages and packages is None:
         raise RecipeError(
@@ -66,35 +74,41 @@ def stage_contents(
     model_file = recipe.model_file or _only_model(source)
     graph = PurePosixPath(model_file)
     staged_graph = f"{SOURCE}/{graph.name}"
+    pipeline = _pipeline(recipe)
+    cases = _cases(recipe, source)
+    golden = {
+        path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
+        for case, paths in cases.items()
+        for path in paths
+    }
+    copier.require_space({model_file: staged_graph}, pipeline, golden)
+    refuse_too_large(source.size_bytes(model_file), model_file)
     copier.copy(model_file, {model_file: staged_graph})
     external = {
         str(graph.parent / path): f"{SOURCE}/{path}"
         for path in external_files(folder / staged_graph, model_file)
     }
-    copier.copy("external data", external)
     if recipe.model_file is None:
         _refuse_strangers(source, {model_file, *external})
-    pipeline_file = None
-    if recipe.pipeline:
-        pipeline_file = f"{PIPELINE}/{recipe.pipeline.file}"
-        paths = (recipe.pipeline.file, *recipe.pipeline.data)
-        copier.copy("the pipeline", {path: f"{PIPELINE}/{path}" for path in paths})
-    cases = _cases(recipe, source)
-    copier.copy(
-        f"{len(cases)} golden cases",
-        {
-            path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
-            for case, paths in cases.items()
-            for path in paths
-        },
-    )
+    copier.require_space(external, pipeline, golden)
+    copier.copy("external data", external)
+    copier.copy("the pipeline", pipeline)
+    copier.copy(f"{len(cases)} golden cases", golden)
     return VersionContent(
         files=tuple(sorted(copier.entries)),
         model_file=staged_graph,
-        pipeline_file=pipeline_file,
+        pipeline_file=f"{PIPELINE}/{recipe.pipeline.file}" if recipe.pipeline else None,
         golden=GoldenCases(tuple(cases), recipe.golden.rtol, recipe.golden.atol),
         packages=packages,
     )
+
+
+def _pipeline(recipe: Recipe) -> dict[str, str]:
+    """The pipeline and its data, as {path in the source: path in the version}."""
+    if not recipe.pipeline:
+        return {}
+    paths = (recipe.pipeline.file, *recipe.pipeline.data)
+    return {path: f"{PIPELINE}/{path}" for path in paths}
 
 
 def _only_model(source: Source) -> str:

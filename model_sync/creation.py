@@ -17,6 +17,7 @@ from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.reading import read_store_id
 from model_sync import durable
+from model_sync.space import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 def open_store(root: Path) -> StoreLayout:
     """Return the layout of an existing store, or of a new one where `root` is missing or empty.
 
-    Raises StoreUnreachableError where `root` is something else, or cannot be written.
+    Raises StoreUnreachableError where `root` is something else, or cannot be written; SpaceError.
     """
     layout = StoreLayout(root)
     try:
         if layout.store_json.exists():
             read_store_id(layout)
         else:
-            _create(layout)
+            with writing(f"a store at {root}"):
+                _create(layout)
     except OSError as error:
         raise StoreUnreachableError(f"no store can be made at {root}: {error}") from error
     return layout

@@ -12,6 +12,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from model_sync.space import writing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -60,11 +62,21 @@ def create_file(path: Path) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Create a file with these bytes, durable but for its name; it must not exist."""
-    with os.fdopen(create_file(path), "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Create a file with these bytes, durable but for its name; it must not exist.
+
+    Raises SpaceError where they do not fit, and leaves no part of them.
+    """
+    written = 0
+    with writing(str(path), lambda: len(data) - written):
+        stream = os.fdopen(create_file(path), "wb", buffering=0)
+        try:
+            with stream:
+                while written < len(data):
+                    written += stream.write(data[written:])
+                os.fsync(stream.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def link_new(existing: Path, new: Path) -> bool:

@@ -5,6 +5,7 @@ Done by the `onnx` package on the staged copy, so that what was inspected is wha
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import onnx
@@ -35,6 +36,17 @@ _DATATYPES: Final[dict[int, str]] = {
     onnx.TensorProto.DOUBLE: "FP64",
     onnx.TensorProto.STRING: "BYTES",
 }
+_MOST_BYTES: Final = (2 << 30) - 1
+"""A Protocol Buffers message holds no more; it is read into memory as a whole."""
+
+
+def refuse_too_large(size_bytes: int, name: str) -> None:
+    """Raise InspectionError for a graph that is larger than any that can be read; `name` is its."""
+    if size_bytes > _MOST_BYTES:
+        raise InspectionError(
+            f"{name} has {size_bytes} bytes, and ONNX files end at {_MOST_BYTES}: "
+            "export it with its weights as external data"
+        )
 
 
 def external_files(path: Path, name: str) -> tuple[str, ...]:
@@ -84,6 +96,8 @@ def _external_location(tensor: onnx.TensorProto, name: str) -> str:
 
 
 def _read(path: Path, name: str) -> onnx.ModelProto:
+    with contextlib.suppress(OSError):  # told where it is read
+        refuse_too_large(path.stat().st_size, name)
     try:
         model = onnx.load_model(str(path), load_external_data=False)
     except Exception as error:

@@ -15,22 +15,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from installer import install
-from installer.destinations import SchemeDictionaryDestination
-from installer.sources import WheelFile
 from installer.utils import parse_wheel_filename
 
 from model_store.digests import Digest
 from model_store.documents import FORMAT, now, render
-from model_store.errors import InvalidNameError
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST
-from model_store.names import check_relative_path
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_sync import durable
 from model_sync.errors import PackagesError
 from model_sync.set_marks import rely_on
+from model_sync.space import require_space, writing
 from model_sync.staging import Staging
+from model_sync.unpacking import size_of, unpack, unpacked_bytes
 from model_sync.wheels import download_wheels
 
 if TYPE_CHECKING:
@@ -106,16 +103,23 @@ def publish_set(
     layout: StoreLayout,
     progress: Progress,
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish the set that was described, of its wheels; tell whether it is new."""
+    """Publish the set that was described, of its wheels; tell whether it is new.
+
+    Raises PackagesError; SpaceError, where it does not fit; StoreError.
+    """
     folder = layout.package_set(described.digest)
     found = find_published(layout, described.digest)
     if found:
         return found, False
+    unpacked = sum(unpacked_bytes(wheel) for wheel in wheels)
+    require_space(layout.root, unpacked, f"the {len(wheels)} unpacked wheels of a package set")
     with Staging(layout) as staging:
         staged = staging.path(_SET)
+        scratch = staging.path("scratch")
         progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
         for wheel in wheels:
-            _unpack(wheel, staged, scratch=staging.path(f"scratch/{wheel.name}"))
+            with writing(f"what {wheel.name} holds", lambda: unpacked - size_of(staged, scratch)):
+                unpack(wheel, staged, scratch=scratch / wheel.name)
             progress.advance(wheel.stat().st_size)
         entries = _seal_files(staged / SITE_PACKAGES, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
@@ -159,29 +163,6 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
         "packages": {wheel.name: wheel.version for wheel in manifest.wheels},
         "created_at": manifest.created_at,
     }
-
-
-def _unpack(wheel: Path, folder: Path, scratch: Path) -> None:
-    """Unpack a wheel as installers do; its scripts, headers and data go to `scratch`."""
-    site = str(folder / SITE_PACKAGES)
-    schemes = {"purelib": site, "platlib": site}
-    schemes |= {name: str(scratch / name) for name in ("scripts", "headers", "data")}
-    destination = SchemeDictionaryDestination(
-        schemes,
-        interpreter="/usr/bin/python3",
-        script_kind="posix",
-        bytecode_optimization_levels=(),
-    )
-    try:
-        with WheelFile.open(wheel) as source:
-            for (path, _, _), _, _ in source.get_contents():
-                check_relative_path(path)
-            install(source, destination, additional_metadata={"INSTALLER": b"coldpress\n"})
-    except InvalidNameError as error:
-        raise PackagesError(f"{wheel.name} writes outside its folder: {error}") from error
-    except Exception as error:  # a stranger's archive: a dozen kinds, not all of them documented
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PackagesError(f"{wheel.name} cannot be unpacked: {reason}") from error
 
 
 def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:

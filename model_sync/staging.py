@@ -18,7 +18,8 @@ from model_store.digests import ALGORITHM, Digest
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
 from model_sync import durable
-from model_sync.errors import RequestError
+from model_sync.errors import FULL, RequestError
+from model_sync.space import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 class Staging:
     """One writer's staging folder, as a context manager; leaving it removes what is in it.
 
+    An OSError that says that the file system is full leaves it as a SpaceError (space.py).
     `resume` is the id of one that was kept: entering raises RequestError where that is gone.
     """
 
@@ -44,7 +46,8 @@ class Staging:
     def __enter__(self) -> Self:
         if self._resumed and not self.folder.is_dir():
             raise RequestError(f"{self.folder} is gone: publish again, from the beginning")
-        durable.make_folder(self.folder, within=self._root)
+        with writing(str(self.folder)):
+            durable.make_folder(self.folder, within=self._root)
         return self
 
     def __exit__(
@@ -58,6 +61,9 @@ class Staging:
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             durable.sync_folder(self.folder.parent)
+        if isinstance(error, OSError) and error.errno in FULL:
+            with writing(str(error.filename or self.folder)):
+                raise error
 
     def keep(self) -> None:
         """Leave it as it is on leaving, for one who resumes it."""
@@ -80,28 +86,46 @@ class Staging:
 
 
 def copy_in(
-    source: Bytes, path: str, folder: Path, target: str, advance: Callable[[int], None]
+    source: Bytes,
+    path: str,
+    folder: Path,
+    target: str,
+    advance: Callable[[int], None],
+    *,
+    size_bytes: int = 0,
 ) -> FileEntry:
     """Copy a source's file to `target` in a staged folder and hash it on the way.
 
     The file is durable, its name is so once the folder is sealed. `advance` is told each block's
-    bytes. Returns what the manifest will say of the file; raises SourceError.
+    bytes. Blocks of zeros become holes, as they were in a sparse original. Returns what the
+    manifest will say of the file. Raises SourceError; SpaceError, which says how much is missing
+    of `size_bytes`, if that is known.
     """
     place = folder / check_relative_path(target)
     place.parent.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.new(ALGORITHM), 0
-    with os.fdopen(durable.create_file(place), "wb", buffering=0) as out:
+    digest, size, written = hashlib.new(ALGORITHM), 0, 0
+
+    def missing_bytes() -> int:
+        return max(size_bytes, size) - written
+
+    with (
+        writing(target, missing_bytes),
+        os.fdopen(durable.create_file(place), "wb", buffering=0) as out,
+    ):
 
         def write(block: bytes) -> None:
-            nonlocal size
+            nonlocal size, written
             digest.update(block)
-            view = memoryview(block)
-            while view:
-                view = view[out.write(view) :]
             size += len(block)
+            if block == bytes(len(block)):
+                written = out.seek(size)
+            view = memoryview(block)
+            while written < size:
+                written += out.write(view[written - size :])
             advance(len(block))
 
         source.copy(path, write)
+        out.truncate(size)  # it may end in a hole
         os.fsync(out.fileno())
     return FileEntry(target, size, Digest(ALGORITHM, digest.hexdigest()))
 

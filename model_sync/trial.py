@@ -23,13 +23,16 @@ from typing import TYPE_CHECKING, Any, Final
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.preparation import Measurement
 from model_store.version import VersionManifest
-from model_sync.errors import TrialError
+from model_sync.errors import FULL, SpaceError, TrialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""
+
+_NO_ROOM: Final = 96
+"""The exit code of a trial whose result could not be written; as no code that Python uses."""
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _STATUS: Final = Path("/proc/self/status")
@@ -41,7 +44,8 @@ def try_version(
     """Load a version's folder in a fresh process and run its golden cases.
 
     `result` is where the process writes what it found; `layout` is of the store that holds the
-    version's package set. Raises TrialError with the reason.
+    version's package set. Raises TrialError with the reason; SpaceError where the result does not
+    fit.
     """
     # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
     # sets that this process itself uses are not for it: it finds its own.
@@ -65,6 +69,8 @@ def try_version(
         )
     except subprocess.TimeoutExpired:
         raise TrialError(f"the trial of the model did not end within {DEADLINE_S} s") from None
+    if done.returncode == _NO_ROOM:
+        raise SpaceError(f"no room left while writing {result}: make room, and try again")
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise TrialError(f"loading the model ended its process with {name}")
@@ -85,7 +91,12 @@ def main(arguments: list[str]) -> None:
         found = _try(folder, StoreLayout(root), json.loads(arguments[3]))
     except Exception as error:
         found = {"error": str(error) or type(error).__name__}
-    result.write_text(json.dumps(found), "utf-8")
+    try:
+        result.write_text(json.dumps(found), "utf-8")
+    except OSError as error:
+        if error.errno in FULL:
+            sys.exit(_NO_ROOM)
+        raise
 
 
 def _try(folder: Path, layout: StoreLayout, config: dict[str, str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from model_store.package_set import Target
 from model_store.version import VersionContent
 from model_sync.errors import MissingError, SourceError
 from model_sync.s3_source import S3Source
+from model_sync.space import require_space
 from model_sync.staging import copy_in
 
 if TYPE_CHECKING:
@@ -103,9 +104,15 @@ class UploadedSet:
         return sum(wheel.size_bytes for wheel in self._wheels)
 
     def copy_wheels(self, folder: Path, advance: Callable[[int], None]) -> tuple[Path, ...]:
-        """Copy the wheels into a staged folder, holding each to its digest; raises SourceError."""
+        """Copy the wheels into a staged folder, holding each to its digest.
+
+        Raises SourceError; SpaceError, where they do not fit, before anything is copied.
+        """
+        folder.mkdir(exist_ok=True)
+        require_space(folder, self.size_bytes, f"the wheels of {self.name}")
         for wheel in self._wheels:
-            came = copy_in(self, wheel.file, folder, wheel.file, advance)
+            size = wheel.size_bytes
+            came = copy_in(self, wheel.file, folder, wheel.file, advance, size_bytes=size)
             if came.digest != wheel.digest:
                 raise SourceError(f"{self.name}: the bytes of {wheel.file!r} are damaged")
         return tuple(folder / wheel.file for wheel in self._wheels)
