@@ -12,6 +12,7 @@ from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.staging import Staging
 from tests.model_sync.durability import Synced
+from tests.model_sync.sweepable import Sweepable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,3 +88,9 @@ def typed() -> Iterator[None]:
     yield
     os.dup2(before, 0)
     os.close(before)
+
+
+@pytest.fixture
+def store(layout: StoreLayout) -> Sweepable:
+    """A store to sweep, with nothing in it."""
+    return Sweepable(layout)

@@ -1,0 +1,91 @@
+"""Sweeps package sets: marks what no version pins, and deletes it a day later (set_marks.py)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from model_store.digests import ALGORITHM, Digest
+from model_store.documents import timestamp
+from model_store.layout import UNUSED
+from model_store.reading import list_models, read_upward, read_version
+from model_store.refs import State
+from model_sync.set_marks import (
+    claim,
+    claimed_at,
+    delete_claimed,
+    mark_unused,
+    unmark,
+    unused_since,
+)
+from model_sync.sweep_plan import SetFacts, plan_sets
+from model_sync.trash import names_in, size_of
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+    from model_sync.swept import Sweep
+
+_PACKAGES: Final = "packages"
+_DIGITS: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def sweep_sets(sweep: Sweep) -> None:
+    """Sweep the package sets. Raises StoreError where it cannot be known which are pinned."""
+    root = sweep.layout.root
+    names = {*names_in(root, _PACKAGES), *names_in(root, _PACKAGES, UNUSED)}
+    digests = [Digest(ALGORITHM, name) for name in sorted(names) if _DIGITS.fullmatch(name)]
+    if not digests:
+        return
+    pinned = pinned_sets(sweep.layout)
+    sets = {}
+    for digest in digests:
+        with sweep.step(f"{_PACKAGES}/{digest.hex}"):
+            sets[digest.hex] = SetFacts(
+                pinned=digest in pinned,
+                unused_since=unused_since(sweep.layout, digest),
+                claimed_s=claimed_at(sweep.layout, digest),
+            )
+    plan = plan_sets(sets, sweep.now_s)
+    for digits in plan.delete:
+        with sweep.step(f"{_PACKAGES}/{digits}"):
+            _delete(sweep, Digest(ALGORITHM, digits), claimed=sets[digits].claimed_s is not None)
+    if sweep.staging is None:
+        return
+    for digits in plan.mark:
+        with sweep.step(f"{_PACKAGES}/{UNUSED}/{digits}"):
+            digest = Digest(ALGORITHM, digits)
+            mark_unused(sweep.layout, digest, sweep.staging, timestamp(sweep.now_s))
+    for digits in plan.unmark:
+        with sweep.step(f"{_PACKAGES}/{UNUSED}/{digits}"):
+            unmark(sweep.layout, Digest(ALGORITHM, digits))
+
+
+def pinned_sets(layout: StoreLayout) -> frozenset[Digest]:
+    """The sets that versions pin which are not deleted; raises StoreError, then nobody knows."""
+    pinned = set()
+    for model in list_models(layout):
+        refs = read_upward(layout.model(model))
+        for entry in refs.versions.values() if refs else ():
+            if entry.state is not State.DELETED:
+                packages = read_version(layout, model, entry).content.packages
+                if packages:
+                    pinned.add(packages)
+    return frozenset(pinned)
+
+
+def _delete(sweep: Sweep, digest: Digest, *, claimed: bool) -> None:
+    path = f"{_PACKAGES}/{digest.hex}"
+    if sweep.staging is None:
+        sweep.report.freed_bytes += size_of(sweep.layout.root, _PACKAGES, digest.hex)
+        sweep.report.packages.append(str(digest))
+        return
+    if not claimed and not claim(sweep.layout, digest):
+        return
+    # A version that was committed before the claim is seen now; of one that is committed after
+    # it, the publisher sees the claim.
+    if digest in pinned_sets(sweep.layout):
+        unmark(sweep.layout, digest)
+        return
+    taken = delete_claimed(sweep.layout, digest, sweep.trash)
+    sweep.report.packages.append(str(digest))
+    sweep.empty(path, *taken)
