@@ -8,17 +8,16 @@ a crash leaves behind is invisible to readers.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from model_store.digests import ALGORITHM, Digest
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
 from model_sync import durable
 from model_sync.errors import FULL, RequestError
+from model_sync.hashing import Hashing
 from model_sync.space import writing
 
 if TYPE_CHECKING:
@@ -103,19 +102,20 @@ def copy_in(
     """
     place = folder / check_relative_path(target)
     place.parent.mkdir(parents=True, exist_ok=True)
-    digest, size, written = hashlib.new(ALGORITHM), 0, 0
+    size = written = 0
 
     def missing_bytes() -> int:
         return max(size_bytes, size) - written
 
     with (
         writing(target, missing_bytes),
+        Hashing() as hashing,
         os.fdopen(durable.create_file(place), "wb", buffering=0) as out,
     ):
 
         def write(block: bytes) -> None:
             nonlocal size, written
-            digest.update(block)
+            hashing.update(block)
             size += len(block)
             if block == bytes(len(block)):
                 written = out.seek(size)
@@ -127,7 +127,7 @@ def copy_in(
         source.copy(path, write)
         out.truncate(size)  # it may end in a hole
         os.fsync(out.fileno())
-    return FileEntry(target, size, Digest(ALGORITHM, digest.hexdigest()))
+    return FileEntry(target, size, hashing.digest())
 
 
 def _seal(folder: Path) -> None:

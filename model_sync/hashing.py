@@ -1,0 +1,73 @@
+"""A digest that is computed beside whoever has the bytes: hashing and writing take turns no more.
+
+OpenSSL lets other threads run while it hashes, and so does the operating system while it writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+from model_store.digests import ALGORITHM, Digest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_MOST_BLOCKS: Final = 8
+"""How far hashing may be behind: so many blocks are in memory at the most."""
+
+
+class Hashing:
+    """The digest of blocks, in the order in which they are given; a context manager.
+
+    A thread is started with the second block: most files of a model are one. `digest` waits for it;
+    so does leaving.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.new(ALGORITHM)
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_MOST_BLOCKS)
+        self._thread: threading.Thread | None = None
+        self._any = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._finish()
+
+    def update(self, block: bytes) -> None:
+        """Take the next block, which must not change; waits where hashing is far behind."""
+        if not self._any:
+            self._any = True
+            self._hash.update(block)
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="hashing", daemon=True)
+            self._thread.start()
+        self._room.acquire()
+        self._blocks.put(block)
+
+    def digest(self) -> Digest:
+        """The digest of all blocks; none may follow."""
+        self._finish()
+        return Digest(ALGORITHM, self._hash.hexdigest())
+
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self._hash.update(block)
+            self._room.release()
+
+    def _finish(self) -> None:
+        if self._thread is not None:
+            self._blocks.put(None)
+            self._thread.join()
+            self._thread = None
