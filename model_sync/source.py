@@ -67,14 +67,14 @@ class FolderSource:
         if not root.is_dir():
             raise SourceError(f"{root} is no folder")
         above: dict[str, frozenset[str]] = {}
-        for parent, folders, names in os.walk(root, followlinks=True):
+        for parent, folders, names in os.walk(root, followlinks=True, onerror=_refuse_unlisted):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             real = os.path.realpath(parent)
             if not Path(real).is_relative_to(self._real):
-                raise SourceError(f"{parent} leads out of the model's folder")
+                raise SourceError(f"{_shown(parent)} leads out of the model's folder")
             outer = above.get(os.path.dirname(parent), frozenset())  # noqa: PTH120 - of strings
             if real in outer:
-                raise SourceError(f"{parent} links to a folder above it")
+                raise SourceError(f"{_shown(parent)} links to a folder above it")
             above[parent] = outer | {real}
             found.extend(
                 os.path.relpath(os.path.join(parent, name), self.folder)  # noqa: PTH118 - of strings
@@ -97,23 +97,42 @@ class FolderSource:
     def copy(self, path: str, write: Write) -> None:
         """Give all bytes of one file to `write`, in blocks of a mebibyte."""
         with self._open(path) as stream:
-            while block := stream.read(BLOCK_BYTES):
+            while block := self._read(stream, path):
                 write(block)
 
+    def _read(self, stream: BufferedReader, path: str) -> bytes:
+        try:
+            return stream.read(BLOCK_BYTES)
+        except OSError as error:
+            raise SourceError(f"{_shown(self.folder / path)} cannot be read: {error}") from error
+
     def _open(self, path: str) -> BufferedReader:
+        shown = _shown(self.folder / path)
         try:
             real = (self.folder / check_relative_path(path)).resolve(strict=True)
             if not real.is_relative_to(self._real):
-                raise SourceError(f"{self.folder / path} leads out of the model's folder")
-            # Opening a pipe would wait for a writer; what it is is asked of what was opened.
+                raise SourceError(f"{shown} leads out of the model's folder")
+            # To open a device may do something, to open a pipe would wait for a writer.
+            if not stat.S_ISREG(real.stat().st_mode):
+                raise SourceError(f"{shown} is not a regular file")
             fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise MissingError(f"{self.folder / path} is missing") from None
+            raise MissingError(f"{shown} is missing") from None
         except InvalidNameError as error:
             raise SourceError(f"{self.folder}: {error}") from error
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
-            raise SourceError(f"{self.folder / path} cannot be read: {error}") from error
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise SourceError(f"{shown} cannot be read: {error}") from error
+        if not stat.S_ISREG(os.fstat(fd).st_mode):  # it became another meanwhile
             os.close(fd)
-            raise SourceError(f"{self.folder / path} is not a regular file")
+            raise SourceError(f"{shown} is not a regular file")
         return os.fdopen(fd, "rb")
+
+
+def _refuse_unlisted(error: OSError) -> None:
+    raise SourceError(f"{_shown(error.filename)} cannot be listed: {error.strerror}") from error
+
+
+def _shown(path: Path | str) -> str:
+    """A path as messages show it: in one line, and as it is."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)

@@ -139,7 +139,7 @@ def _socket(folder: Path) -> None:
         (_dangling, "it is missing"),
         (_loop, "it cannot be read"),
         (_subfolder, "it is not a regular file"),
-        (_socket, "it cannot be read"),
+        (_socket, "it is not a regular file"),
     ],
 )
 def test_what_is_no_file_is_refused_and_nothing_stays_open(
