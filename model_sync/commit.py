@@ -52,6 +52,8 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
         try:
             data = target.read_bytes()
         except OSError:
+            if isinstance(error, FileNotFoundError) and not layout.refs_folder.exists():
+                return False
             raise error from None
     won = Refs.parse(data, str(target)).writer == refs.writer
     if won:

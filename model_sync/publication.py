@@ -25,7 +25,7 @@ from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
-from model_sync.removal import check_in_time, newest_to_build_on
+from model_sync.removal import check_placed, newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
 from model_sync.trial import try_version
@@ -179,8 +179,7 @@ class Publication:
         )
 
     def _try_commit(self, following: Refs) -> bool:
-        # What sweep deletes is over a day old: nothing that old may be named from here on.
-        check_in_time(self._name, self._placed)
+        check_placed(self._name, self._placed)
         packages = self._manifest.content.packages
         if packages and rely_on(self._layout, packages) is None:
             raise PackagesError(f"package set {packages} was swept meanwhile: publish again")

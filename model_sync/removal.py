@@ -24,11 +24,12 @@ from model_store.names import id_time
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import Refs
 from model_sync.commit import settle
-from model_sync.errors import OutOfTimeError
+from model_sync.errors import ChangeError, OutOfTimeError
 from model_sync.trash import Trash, open_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from model_store.layout import ModelLayout, StoreLayout
     from model_sync.staging import Staging
@@ -56,13 +57,16 @@ def newest_to_build_on(layout: StoreLayout, name: str, staging: Staging) -> Refs
     )
 
 
-def check_in_time(name: str, placed: Collection[str]) -> None:
-    """Return if what was put in place for a generation is young; raises OutOfTimeError.
+def check_placed(name: str, placed: Mapping[str, Path]) -> None:
+    """Return if what was put in place for a generation, by its ids, is young and there.
 
     Asked right before the link. Sweep moves away what no generation names when it is over a day
     old, after it has committed a generation itself: a writer that commits later has read that one,
-    and asked this after it.
+    and asked this after it. A whole model goes with what was put in place for it, however young;
+    then its last generation was first. Raises OutOfTimeError or ChangeError.
     """
+    if not all(target.exists() for target in placed.values()):
+        raise ChangeError(f"{name!r} was removed while it was being published: publish again")
     now_s = time.time()
     if any(now_s - id_time(each) > PLACED_S for each in placed):
         raise OutOfTimeError(

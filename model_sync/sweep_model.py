@@ -52,7 +52,9 @@ def sweep_model(sweep: Sweep, name: str) -> None:
         _remove(sweep, refs)
     else:
         newest = _sweep_versions(sweep, refs)
-        if may_remove(newest, _linked_s(place, newest.generation), sweep.now_s):
+        # What was marked just now is waited for, whatever the clocks say.
+        untouched = newest.generation == refs.generation
+        if untouched and may_remove(newest, _linked_s(place, newest.generation), sweep.now_s):
             _remove(sweep, newest)
 
 

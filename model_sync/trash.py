@@ -55,15 +55,18 @@ def names_in(root: Path, *names: str) -> tuple[str, ...]:
 
 
 def size_of(root: Path, *names: str) -> int:
-    """How many bytes deleting a folder would free."""
-    total = 0
+    """How many bytes deleting a folder would free; a file with two names in it counts once."""
+    files: dict[int, int] = {}
     try:
         with open_folder(root, *names) as fd:
-            for _, _, files, inner in os.fwalk(dir_fd=fd, follow_symlinks=False):
-                total += sum(_freed(os.lstat(name, dir_fd=inner)) for name in files)
+            for _, _, inside, inner in os.fwalk(dir_fd=fd, follow_symlinks=False):
+                for name in inside:
+                    status = os.lstat(name, dir_fd=inner)
+                    if stat.S_ISREG(status.st_mode):
+                        files[status.st_ino] = status.st_size
     except FileNotFoundError:
         pass
-    return total
+    return sum(files.values())
 
 
 class Trash:

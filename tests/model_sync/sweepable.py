@@ -53,6 +53,18 @@ class Sweepable:
         """Sweep as of so many days from now."""
         return sweep_store(self.opened, time.time() + days * DAY_S, dry_run=dry_run)
 
+    def sweep_around(self, days: float) -> dict[str, Any]:
+        """Sweep as of so many days from now while somebody publishes today.
+
+        What is being staged is put aside, for it is not as old as this sweep would take it for.
+        """
+        staging = self.layout.root / "staging"
+        aside = staging.rename(staging.with_name("put-aside"))
+        found = self.sweep(days)
+        staging.rmdir()
+        aside.rename(staging)
+        return found
+
     def model(self, name: str = ADDER) -> ModelLayout:
         """A model's layout."""
         return self.layout.model(name)
@@ -70,9 +82,8 @@ class Sweepable:
     def in_place(self, name: str = ADDER) -> set[int]:
         """The numbers of the versions whose folders are there."""
         model = self.model(name)
-        return {
-            n for n, entry in self.refs(name).versions.items() if model.version(entry.id).exists()
-        }
+        versions = self.refs(name).versions.items()
+        return {number for number, entry in versions if model.version(entry.id).exists()}
 
     def publish(self, name: str = ADDER, *, packages: Digest | None = None) -> int:
         """Publish a version with a preparation, as publishing does; returns its number."""
