@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from model_sync.source import Bytes
 
 
+_ZEROS: Final = bytes(1 << 20)
+"""A block as large as sources give them."""
+
+
 class Staging:
     """One writer's staging folder, as a context manager; leaving it removes what is in it.
 
@@ -117,7 +121,7 @@ def copy_in(
             nonlocal size, written
             hashing.update(block)
             size += len(block)
-            if block == bytes(len(block)):
+            if _ZEROS.startswith(block):
                 written = out.seek(size)
             view = memoryview(block)
             while written < size:
