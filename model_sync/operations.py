@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import label_verbs, show, sweep, version_verbs
+from model_sync import label_verbs, show, sweep, verify, version_verbs
 from model_sync.asked import Asked
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "release": version_verbs.release,
     "settle": version_verbs.settle_models,
     "sweep": sweep.sweep,
+    "verify": verify.verify,
 }
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from model_store.layout import StoreLayout
 from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.staging import Staging
 from tests.model_sync.durability import Synced
+from tests.model_sync.rich_store import build_rich_store
 from tests.model_sync.sweepable import Sweepable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from model_store.layout import ModelLayout, StoreLayout
+    from model_store.layout import ModelLayout
     from model_sync.publication import Published
 
     Publish = Callable[..., Published]
@@ -53,6 +56,19 @@ def publish_to(tmp_path: Path) -> Publish:
         return publish(folder, tmp_path / "store", progress=Silent(), **options)
 
     return publish_folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with everything in it (rich_store.py), made once: for copies only."""
+    return build_rich_store(tmp_path_factory.mktemp("rich"))
+
+
+@pytest.fixture
+def rich(tmp_path: Path, built: Path) -> StoreLayout:
+    """A copy of the store with everything in it, for one test to do what it likes with."""
+    shutil.copytree(built, tmp_path / "rich", symlinks=True)
+    return StoreLayout(tmp_path / "rich")
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""What was published, as folders of files: a version, a preparation, a package set.
+
+Each is read from its manifest, which is held against what names it (refs, or the folder's name),
+and comes with its documents among its files: a document that parses has one spelling, so its bytes
+are known too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from model_store.digests import ALGORITHM, Digest
+from model_store.documents import MAX_DOCUMENT_BYTES, open_document
+from model_store.errors import DamagedError
+from model_store.files import FileEntry, parse_files, read_beneath
+from model_store.layout import MANIFEST
+from model_store.package_set import FILES, SITE_PACKAGES
+from model_store.reading import read_package_set, read_preparation, read_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.layout import StoreLayout
+    from model_store.package_set import PackageSetManifest
+    from model_store.refs import VersionEntry
+
+_SET_NAME: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class PublishedFolder(NamedTuple):
+    """A folder that was published, and every file in it."""
+
+    folder: Path
+    files: tuple[FileEntry, ...]
+    packages: Digest | None = None
+    """The package set that a version's code imports from."""
+
+    @property
+    def content_bytes(self) -> int:
+        """All files together, but for the documents."""
+        return sum(entry.size_bytes for entry in self.files if not is_document(entry))
+
+
+def is_document(entry: FileEntry) -> bool:
+    """Whether a file is one that sizes do not count: a manifest, a set's list of files."""
+    return entry.path in {MANIFEST, FILES}
+
+
+def version_folder(layout: StoreLayout, model: str, entry: VersionEntry) -> PublishedFolder:
+    """A version as refs name it; raises StoreError."""
+    manifest = read_version(layout, model, entry)
+    files = (_document(MANIFEST, manifest.render()), *manifest.content.files)
+    folder = layout.model(model).version(entry.id)
+    return PublishedFolder(folder, files, manifest.content.packages)
+
+
+def preparation_folder(
+    layout: StoreLayout, model: str, entry: VersionEntry, runtime: str
+) -> PublishedFolder:
+    """A version's preparation for a runtime, which refs name; raises StoreError."""
+    manifest = read_preparation(layout, model, entry, runtime)
+    if manifest is None:
+        raise DamagedError(f"refs name no preparation of {model!r} for {runtime}")
+    folder = layout.model(model).preparation(manifest.id)
+    return PublishedFolder(folder, (_document(MANIFEST, manifest.render()),))
+
+
+def package_set_folder(layout: StoreLayout, digest: Digest) -> PublishedFolder:
+    """A package set by its digest; raises StoreError."""
+    manifest = read_package_set(layout, digest)
+    folder = layout.package_set(digest)
+    try:
+        data = read_beneath(folder, FILES, MAX_DOCUMENT_BYTES)
+    except OSError as error:
+        raise DamagedError(f"{folder / FILES} cannot be read: {error.strerror}") from error
+    inside = _listed(manifest, data, str(folder / FILES))
+    documents = _document(MANIFEST, manifest.render()), _document(FILES, data)
+    return PublishedFolder(folder, (*documents, *inside))
+
+
+def list_sets(layout: StoreLayout) -> tuple[Digest, ...]:
+    """The digests of the folders in `packages/`; raises OSError."""
+    try:
+        names = [path.name for path in layout.packages.iterdir()]
+    except FileNotFoundError:
+        return ()
+    return tuple(Digest(ALGORITHM, name) for name in sorted(names) if _SET_NAME.fullmatch(name))
+
+
+def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:
+    """The files that `files.json` lists, as paths in the set's folder."""
+    if (found := Digest.of_bytes(data)) != manifest.files_digest:
+        raise DamagedError(
+            f"{where} is damaged: published with digest {manifest.files_digest}, it has {found}"
+        )
+    fields = open_document(data, where)
+    entries = parse_files(fields.items("files"), f"{where}: files")
+    fields.done()
+    size_bytes = sum(entry.size_bytes for entry in entries)
+    if (len(entries), size_bytes) != (manifest.files, manifest.size_bytes):
+        raise DamagedError(f"{where} is not of the files and bytes that the manifest counts")
+    return tuple(entry._replace(path=f"{SITE_PACKAGES}/{entry.path}") for entry in entries)
+
+
+def _document(path: str, data: bytes) -> FileEntry:
+    return FileEntry(path, len(data), Digest.of_bytes(data))

@@ -1,0 +1,188 @@
+"""Checks one model's refs: every generation readable, and in keeping with the newest.
+
+What is damaged is told in a line and left out; the newest that can be read goes on to be checked.
+`refs.json` may be behind: that is no damage, and the next writing verb heals it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from model_store.documents import MAX_DOCUMENT_BYTES
+from model_store.errors import DamagedError, InvalidNameError, StoreError, StoreUnreachableError
+from model_store.files import read_beneath
+from model_store.reading import read_generation, read_model_id
+from model_store.refs import Refs, State
+from model_sync.folder_look import mode_fault, spelled
+from model_sync.parallel import SharedProgress, in_parallel
+from model_sync.progress import Silent
+
+if TYPE_CHECKING:
+    from model_store.layout import ModelLayout, StoreLayout
+
+_GENERATION: Final = re.compile(r"([1-9][0-9]{0,17})\.json")
+
+
+class RefsFound(NamedTuple):
+    """The newest refs that can be read, and what is wrong with any, a line each."""
+
+    newest: Refs | None
+    problems: tuple[str, ...]
+
+
+def check_refs(layout: ModelLayout) -> RefsFound:
+    """Read every generation there is, and MODEL.json; raises no error for what is damaged."""
+    problems: list[str] = []
+    try:
+        # Listed first: whatever is added from here on, reading upward finds.
+        numbers = _listed(layout, problems)
+        installed = _installed(layout, problems)
+        newest = _newest(layout, numbers, installed)
+        if newest is None:
+            return RefsFound(None, tuple(problems) or ("no generation of its refs can be read",))
+        _check_generations(layout, newest, max({newest.generation, *numbers}), problems)
+        committed = _read(layout, installed.generation) if installed else None
+        if committed and installed != committed:
+            problems.append(f"{layout.refs_json} is not what its generation in refs/ is")
+        _check_model_id(layout, newest, problems)
+        _check_modes(layout, problems)
+    except OSError as error:
+        problems.append(f"{layout.folder} cannot be read: {error.strerror}")
+        return RefsFound(None, tuple(problems))
+    return RefsFound(newest, tuple(sorted(problems)))
+
+
+def model_names(layout: StoreLayout) -> tuple[str, ...]:
+    """The models of which there is any generation, readable or not.
+
+    Raises StoreUnreachableError where `models/` cannot be listed.
+    """
+    try:
+        names = sorted(path.name for path in layout.models.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreUnreachableError(f"{layout.models} cannot be listed: {error}") from error
+    return tuple(name for name in names if _is_model(layout, name))
+
+
+def has_refs(layout: ModelLayout) -> bool:
+    """Whether there is any generation of a model's refs: before, its first is being published."""
+    try:
+        return layout.refs_json.exists() or any(layout.refs_folder.iterdir())
+    except OSError:
+        return False
+
+
+def _is_model(layout: StoreLayout, name: str) -> bool:
+    try:
+        return has_refs(layout.model(name))
+    except InvalidNameError:
+        return False
+
+
+def _listed(layout: ModelLayout, problems: list[str]) -> set[int]:
+    """The numbers in refs/; what else is in it is a problem."""
+    if layout.refs_folder.is_symlink():
+        problems.append(f"{layout.refs_folder} is a link: nothing below a store's root is one")
+        return set()
+    try:
+        names = sorted(path.name for path in layout.refs_folder.iterdir())
+    except FileNotFoundError:
+        problems.append(f"{layout.refs_folder} is missing")
+        return set()
+    matches = {name: _GENERATION.fullmatch(name) for name in names}
+    for name, match in matches.items():
+        if match is None:
+            problems.append(f"{spelled(layout.refs_folder / name)} is no generation of refs")
+    return {int(match[1]) for match in matches.values() if match}
+
+
+def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
+    """What refs.json says; None where it is missing, which a crash may leave, or damaged."""
+    path = layout.refs_json
+    try:
+        data = read_beneath(layout.root, str(path.relative_to(layout.root)), MAX_DOCUMENT_BYTES)
+        return Refs.parse(data, str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}")
+    except StoreError as error:
+        problems.append(str(error))
+    return None
+
+
+def _newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> Refs | None:
+    """The newest that can be read, of what was listed and what is above it, and refs.json."""
+    readable = (_read(layout, number) for number in sorted(numbers, reverse=True))
+    newest = next((refs for refs in readable if refs), None)
+    if newest is None or (installed and installed.generation > newest.generation):
+        newest = installed
+    while newest and (following := _read(layout, newest.generation + 1)):
+        newest = following
+    return newest
+
+
+def _check_generations(
+    layout: ModelLayout, newest: Refs, highest: int, problems: list[str]
+) -> None:
+    def check(number: int) -> None:
+        try:
+            refs = read_generation(layout, number)
+            if refs is None:
+                raise DamagedError(f"{layout.generation(number)} is missing")
+            problems.extend(
+                f"{layout.generation(number)}: {fault}" for fault in disagreements(refs, newest)
+            )
+        except StoreError as error:
+            problems.append(str(error))
+
+    in_parallel(check, range(1, highest + 1), SharedProgress(Silent()))
+
+
+def disagreements(refs: Refs, newest: Refs) -> list[str]:
+    """What an earlier generation says that the newest cannot follow from. Pure."""
+    faults = []
+    if refs.model_id != newest.model_id:
+        faults.append(f"it is of the model id {refs.model_id}, the newest of {newest.model_id}")
+    if refs.generation < newest.generation and refs.next_version > newest.next_version:
+        faults.append("its next_version is above that of the newest")
+    for number, entry in sorted(refs.versions.items()):
+        last = newest.versions.get(number)
+        if last is None:
+            continue
+        if (entry.id, entry.digest) != (last.id, last.digest):
+            faults.append(f"its version {number} is not the version {number} of the newest")
+        elif entry.state is State.DELETED and last.state is not State.DELETED:
+            faults.append(f"its version {number} is deleted, and in the newest it is {last.state}")
+    return faults
+
+
+def _check_model_id(layout: ModelLayout, newest: Refs, problems: list[str]) -> None:
+    try:
+        model_id = read_model_id(layout)
+    except StoreError as error:
+        problems.append(str(error))
+        return
+    if model_id != newest.model_id:
+        problems.append(f"{layout.model_json} says the id {model_id}, refs say {newest.model_id}")
+
+
+def _check_modes(layout: ModelLayout, problems: list[str]) -> None:
+    folders = layout.folder, layout.refs_folder, layout.versions, layout.preparations
+    for path in (*folders, layout.refs_json, layout.model_json, *layout.refs_folder.iterdir()):
+        try:
+            fault = mode_fault(path, path.lstat().st_mode)
+        except FileNotFoundError:
+            continue
+        if fault:
+            problems.append(fault)
+
+
+def _read(layout: ModelLayout, number: int) -> Refs | None:
+    try:
+        return read_generation(layout, number)
+    except StoreError:
+        return None
