@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STORE ?= .store
 MODEL ?= magika
+LABEL ?= latest
 PORT ?= 8080
 
 VENV := .venv
@@ -74,6 +75,27 @@ sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (
 .PHONY: models
 models: install ## What is published in STORE, or in a deployed STAGE, as a table
 	@$(BIN)/python -m model_sync list $(PLACE)
+
+.PHONY: history
+history: install ## Who changed what of MODEL, and why
+	@$(BIN)/python -m model_sync history "$(MODEL)" $(PLACE)
+
+.PHONY: promote
+promote: install ## Put a label on a version (MODEL=magika VERSION=3 LABEL=latest)
+	@test -n "$(VERSION)" || { echo "name the version: make promote MODEL=$(MODEL) VERSION=3" >&2; exit 2; }
+	@$(BIN)/python -m model_sync promote "$(MODEL)" "$(VERSION)" --label "$(LABEL)" $(PLACE)
+
+.PHONY: rollback
+rollback: install ## Put a label back on what it named before (MODEL=magika LABEL=latest)
+	@$(BIN)/python -m model_sync rollback "$(MODEL)" --label "$(LABEL)" $(PLACE)
+
+.PHONY: verify
+verify: install ## Read every byte of a store again and compare
+	@$(BIN)/python -m model_sync verify $(PLACE)
+
+.PHONY: sweep
+sweep: install ## Delete what was retired a day ago and nothing names
+	@$(BIN)/python -m model_sync sweep $(PLACE)
 
 .PHONY: serve
 serve: install ## Serve STORE on this machine (PORT=8080; Ctrl-C ends it)

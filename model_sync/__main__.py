@@ -23,14 +23,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     options = make_parser().parse_args(arguments)
     try:
-        options.verb(options)
+        went_well = options.verb(options)
     except KeyboardInterrupt as error:
         return _fail(options, error, str(error) or "interrupted", "interrupted", INTERRUPTED)
     except Exception as error:
         code = code_of(error)
         exit_code = OUT_OF_REACH if code == UNREACHABLE else FAILED
         return _fail(options, error, str(error), code, exit_code)
-    return DONE
+    # Most verbs raise, or have done it; those that go on past a problem tell.
+    return FAILED if went_well is False else DONE
 
 
 def _fail(

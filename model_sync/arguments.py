@@ -84,6 +84,11 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
     publish.add_argument(
         "--label", default="latest", help="the label that names it then (default: latest)"
     )
+    publish.add_argument(
+        "--allow-signature-change",
+        action="store_true",
+        help="also where callers of the version that the label names would be broken",
+    )
     publish.add_argument("--reason", type=text, default="", help="why, for the model's history")
     publish.set_defaults(verb=verbs.publish)
 

@@ -46,7 +46,11 @@ def publish_uploaded(
         if unchanged:
             return unchanged
         publication.stage_uploaded(uploaded, copied, remaining_ms)
-        return publication.commit(request.label, request.reason)
+        return publication.commit(
+            request.label,
+            request.reason,
+            allow_signature_change=request.allow_signature_change,
+        )
 
 
 def publish_prefix(
@@ -63,6 +67,7 @@ def publish_prefix(
         label=request.label,
         reason=request.reason,
         who=request.who,
+        allow_signature_change=request.allow_signature_change,
     )
 
 

@@ -1,6 +1,7 @@
 """Requests to the sync function, as values. Pure.
 
-    {"verb": "publish", "request_id", "source", "model", "label", "reason", "who", "resume"}
+    {"verb": "publish", "request_id", "source", "model", "label", "reason", "who",
+     "allow_signature_change", "resume"}
     {"verb": "publish-packages", "request_id", "source"}
     {"verb": "list"}    {"verb": "list-packages"}    {"coldpress": "probe"}
     {"verb": <one of operations.py>, "request_id", "who", <the verb's fields>}
@@ -39,6 +40,8 @@ class PublishRequest:
     reason: str = ""
     who: str | None = None
     """Who asked, for the model's history; None: this function did by itself."""
+    allow_signature_change: bool = False
+    """Also where callers of the version that the label names would be broken."""
     resume: str | None = None
     """The staging folder in which an invocation before this one got on."""
 
@@ -52,6 +55,7 @@ class PublishRequest:
             label=_name(event, "label", check_label) or LATEST,
             reason=_text(event, "reason") or "",
             who=_text(event, "who") or None,
+            allow_signature_change=_flag(event, "allow_signature_change"),
             resume=_name(event, "resume", check_id),
         )
 
@@ -78,6 +82,13 @@ def _name(event: Mapping[str, Any], key: str, check: Callable[[str], str]) -> st
         return check(text) if text else None
     except InvalidNameError as error:
         raise RequestError(f"{key!r}: {error}") from None
+
+
+def _flag(event: Mapping[str, Any], key: str) -> bool:
+    value = event.get(key, False)
+    if type(value) is not bool:
+        raise RequestError(f"{key!r} is {value!r}: expected true or false")
+    return value
 
 
 def _text(event: Mapping[str, Any], key: str) -> str | None:

@@ -55,6 +55,7 @@ class Local:
             progress=self._progress,
             label=as_what.label,
             reason=as_what.reason,
+            allow_signature_change=as_what.allow_signature_change,
         )
         return asdict(done)
 

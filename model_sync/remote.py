@@ -127,6 +127,7 @@ class Remote:
                 "model": as_what.name,
                 "label": as_what.label,
                 "reason": as_what.reason,
+                "allow_signature_change": as_what.allow_signature_change,
                 "who": publisher(),
             }
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import printing_store, verbs
+from model_sync import printing_store, printing_upkeep, verbs
 from model_sync.argument_types import share, text
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class StoreVerbs:
         self._add_looking()
         self._add_labels()
         self._add_versions()
+        self._add_upkeep()
 
     def _add_looking(self) -> None:
         show = self._add("show", "everything about one version", readable=printing_store.shown)
@@ -125,6 +126,22 @@ class StoreVerbs:
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
         )
         settle.set_defaults(fields=_fields("model"))
+
+    def _add_upkeep(self) -> None:
+        sweep = self._add(
+            "sweep", "delete what nobody may use any more", readable=printing_upkeep.swept
+        )
+        sweep.add_argument(
+            "--dry-run", action="store_true", help="only say what would be deleted, and why not"
+        )
+        sweep.set_defaults(fields=_fields("dry_run"))
+        verify = self._add(
+            "verify", "read every byte again and compare", readable=printing_upkeep.verified
+        )
+        verify.add_argument(
+            "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
+        )
+        verify.set_defaults(fields=_fields("model"))
 
     def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self._menu.add_parser(

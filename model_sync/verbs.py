@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class PublishAs(NamedTuple):
-    """As what to publish: under which name (None: the recipe's), by which label, and why."""
+    """As what to publish: under which name (None: the recipe's), by which label, and why.
+
+    `allow_signature_change`: also where callers of what the label names would be broken.
+    """
 
     name: str | None = None
     label: str = LATEST
     reason: str = ""
+    allow_signature_change: bool = False
 
 
 class Place(Protocol):
@@ -57,7 +61,7 @@ class Place(Protocol):
 
 def publish(options: argparse.Namespace) -> None:
     """Publish a model."""
-    as_what = PublishAs(options.name, options.label, options.reason)
+    as_what = PublishAs(options.name, options.label, options.reason, options.allow_signature_change)
     with _place(options) as place:
         if options.source.startswith("s3://"):
             found = place.publish_url(options.source, as_what)
@@ -90,15 +94,16 @@ def list_packages(options: argparse.Namespace) -> None:
     _print(options, found, lambda: printing.packages(found["packages"], _where(options)))
 
 
-def operate(options: argparse.Namespace) -> None:
-    """Run a verb that looks at a store, or changes it."""
+def operate(options: argparse.Namespace) -> bool:
+    """Run a verb that looks at a store, or changes it; tell whether all of it went well."""
     fields = options.fields(options)
     with _place(options) as place:
         found = place.ask(options.operation, fields)
     _print(options, found, lambda: options.readable(found))
+    return not (found.get("problems") or found.get("failures"))
 
 
-def delete_model(options: argparse.Namespace) -> None:
+def delete_model(options: argparse.Namespace) -> bool:
     """Take a model from service, once a person has said its name, or `--yes`."""
     if not options.yes:
         if not sys.stdin.isatty():
@@ -110,7 +115,7 @@ def delete_model(options: argparse.Namespace) -> None:
         sys.stderr.flush()
         if sys.stdin.readline().strip() != options.model:
             raise ChangeError(f"{options.model!r} was not named: nothing has changed")
-    operate(options)
+    return operate(options)
 
 
 @contextlib.contextmanager

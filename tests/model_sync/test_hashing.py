@@ -34,8 +34,12 @@ def test_one_block_needs_no_thread() -> None:
 
 
 def test_whatever_fails_meanwhile_the_thread_ends() -> None:
-    with pytest.raises(ValueError, match="the disk"), Hashing() as hashing:
-        hashing.update(b"a")
-        hashing.update(b"b")
-        raise ValueError("the disk")
+    def fail() -> None:
+        with Hashing() as hashing:
+            hashing.update(b"a")
+            hashing.update(b"b")
+            raise ValueError("the disk")
+
+    with pytest.raises(ValueError, match="the disk"):
+        fail()
     assert hashing_threads() == []

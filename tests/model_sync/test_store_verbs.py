@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from onnx import TensorProto
 
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
@@ -15,7 +16,7 @@ from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.model_sync.snapshots import snapshot
-from tests.tiny_models import write_adder
+from tests.tiny_models import write_adder, write_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,18 @@ def test_publishing_by_another_label_leaves_latest_alone(
     assert run("unlabel", "adder", "canary")[0] == 1, "it has a share"
     assert run("split", "adder", "--none")[1]["split"] == {}
     assert run("unlabel", "adder", "canary")[1]["version"] is None
+
+
+def test_what_would_break_callers_is_published_only_when_asked_for(
+    store: Path, run: Run, tmp_path: Path
+) -> None:
+    write_identity(tmp_path / "adder", TensorProto.FLOAT, shape=[1])
+    publish = ["publish", str(tmp_path / "adder"), "--quiet"]
+    code, refused = run(*publish)
+    assert (code, refused["error"]["code"]) == (1, "signature")
+    assert refs(store).labels == {"latest": 3}
+    assert run(*publish, "--allow-signature-change")[0] == 0
+    assert refs(store).labels == {"latest": 4}
 
 
 def test_a_version_that_nothing_names_is_retired_and_comes_back(store: Path, run: Run) -> None:
@@ -252,3 +265,36 @@ def test_wrong_usage_is_exit_code_2(store: Path, arguments: list[str]) -> None:
 def test_a_store_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:
     assert main(["promote", "adder", "1", "--store", str(tmp_path / "missing")]) == 3
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_sweep_says_what_it_deletes_and_why_it_keeps_the_rest(
+    store: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("retire", "adder", "1")
+    before = snapshot(store)
+    code, found = run("sweep", "--dry-run")
+    assert (code, found["deleted"], found["dry_run"]) == (0, [], True)
+    reasons = {each["version"]: each["reason"] for each in found["kept"]}
+    assert set(reasons) == {1, 2, 3}
+    assert "latest" in reasons[3]
+    assert snapshot(store) == before
+    assert main(["sweep", "--store", str(store), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert f"kept adder version 1: {reasons[1]}\n" in out
+    assert out.endswith(" freed\n")
+
+
+def test_a_damaged_store_is_told_by_a_line_a_problem_and_exit_code_1(
+    store: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = run("verify", "--quiet")
+    assert (code, found["problems"]) == (0, [])
+    assert found["checked"]["versions"] == 3
+    entry = refs(store).versions[2]
+    graph = StoreLayout(store).model("adder").version(entry.id) / "source" / "model.onnx"
+    graph.write_bytes(bytes(graph.stat().st_size))
+    assert main(["verify", "adder", "--store", str(store), "--quiet"]) == 1
+    problem, summary = capsys.readouterr().out.splitlines()
+    assert "adder@2" in problem
+    assert summary.startswith("1 problem: 1 models, 3 versions, ")
+    assert run("verify", "--quiet")[0] == 1

@@ -26,6 +26,7 @@ ID = new_id()
         ({"reason": "é" * 1024}, {"reason": "é" * 1024}),
         ({"who": "me@here"}, {"who": "me@here"}),
         ({"resume": ID}, {"resume": ID}),
+        ({"allow_signature_change": True}, {"allow_signature_change": True}),
         ({"request_id": "aZ09_-" + "x" * 58}, {"request_id": "aZ09_-" + "x" * 58}),
     ],
 )
@@ -33,6 +34,12 @@ def test_what_is_not_said_is_the_default(fields: dict[str, Any], means: dict[str
     defaults = {"model": None, "label": "latest", "reason": "", "who": None, "resume": None}
     expected = PublishRequest(**{**LEAST, **defaults, **means})
     assert PublishRequest.of_event({**LEAST, **fields}) == expected
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", "", [], None])
+def test_a_flag_is_true_or_false(value: object) -> None:
+    with pytest.raises(RequestError, match=r"'allow_signature_change' is .*: expected true or"):
+        PublishRequest.of_event({**LEAST, "allow_signature_change": value})
 
 
 TEXTS = ("request_id", "source", "model", "label", "reason", "who", "resume")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from onnx import TensorProto
 
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
@@ -12,8 +13,9 @@ from model_sync.errors import RefusedError, StageError
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.remote import Remote
+from model_sync.verbs import PublishAs
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
-from tests.tiny_models import write_adder
+from tests.tiny_models import write_adder, write_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,17 @@ def test_a_refusal_comes_back_with_its_code(remote: Remote) -> None:
     with pytest.raises(RefusedError, match="has no version 9") as raised:
         remote.ask("promote", {"model": "adder", "version": "9"})
     assert raised.value.code == "change"
+
+
+def test_what_would_break_callers_is_published_on_a_stage_only_when_asked_for(
+    remote: Remote, tmp_path: Path
+) -> None:
+    write_identity(tmp_path / "adder", TensorProto.FLOAT, shape=[1])
+    with pytest.raises(RefusedError, match="--allow-signature-change") as raised:
+        remote.publish_folder(tmp_path / "adder", PublishAs())
+    assert raised.value.code == "signature"
+    done = remote.publish_folder(tmp_path / "adder", PublishAs(allow_signature_change=True))
+    assert done["version"] == 3
 
 
 def test_a_backup_of_a_stage_is_not_ours(remote: Remote) -> None:
