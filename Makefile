@@ -45,6 +45,14 @@ $(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
 	@$(PIP_INSTALL) -r requirements/cloud.txt
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
 
+# The stand-in for EFS: pyfuse3 is compiled here, and its tests trace system calls.
+$(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
+	@{ command -v fusermount3 && command -v strace && pkg-config --exists fuse3; } >/dev/null 2>&1 || \
+		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
+	@echo "installing what the tests of faults need into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/faults.txt
+	@touch $@
+
 # The emulator of AWS, in an environment of its own.
 $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 	@echo "installing the emulator of AWS into $(MINISTACK)"
@@ -127,8 +135,13 @@ test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
 .PHONY: test-slow
-test-slow: $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the tests that build real layers and large package sets
+test-slow: $(VENV)/dev.stamp $(VENV)/faults.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults
 	@$(BIN)/python -m pytest -m slow
+
+.PHONY: system-packages
+system-packages: ## Install the Debian packages that test-slow needs, as root
+	apt-get update --quiet
+	apt-get install --yes --quiet --no-install-recommends libfuse3-dev fuse3 pkg-config strace
 
 .PHONY: check
 check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
@@ -158,6 +171,7 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
 	$(UV_COMPILE) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
 	$(UV_COMPILE) requirements/cloud.in -c requirements/dev.txt -o requirements/cloud.txt
+	$(UV_COMPILE) requirements/faults.in -c requirements/dev.txt -o requirements/faults.txt
 	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
 	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt

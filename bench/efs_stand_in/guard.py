@@ -1,0 +1,42 @@
+"""Runs a file system's process and unmounts after it, whatever became of it. A script; Linux only.
+
+`guard.py MOUNTPOINT COMMAND...` starts the command and waits for SIGTERM, also when the command
+has ended: a mount whose process died stays, and fails, as its users must see it do. Then it
+kills the command, which lets go whoever hangs in the mount, and takes the mount away.
+"""
+
+import ctypes
+import signal
+import subprocess
+import sys
+
+# From linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
+
+
+def unmount(mountpoint: str) -> None:
+    """Take a mount away now, whoever still uses it; one that is not there is no error."""
+    for command in (["fusermount3", "-u", "-z", "-q", mountpoint], ["umount", "-l", mountpoint]):
+        done = subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode == 0:
+            return
+
+
+def _guard(mountpoint: str, command: list[str]) -> None:
+    told = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)  # before the command starts: none is missed
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    guarded = subprocess.Popen(command, preexec_fn=prepare)  # noqa: PLW1509 - one thread
+    signal.sigwait(told)
+    guarded.kill()
+    guarded.wait()
+    unmount(mountpoint)
+
+
+if __name__ == "__main__":
+    _guard(sys.argv[1], sys.argv[2:])
