@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import label_verbs, show, sweep, verify, version_verbs
+from model_sync import diff, label_verbs, show, sweep, verify, version_verbs
 from model_sync.asked import Asked
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "show": show.show,
+    "diff": diff.diff,
     "history": show.history,
     "promote": label_verbs.promote,
     "rollback": label_verbs.rollback,

@@ -1,0 +1,101 @@
+"""Compares two versions of a model: what callers see, what it holds, what it takes.
+
+Everything is said as from `one` to `other`. Reading is here; comparing is pure (differences.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from model_store.files import read_checked
+from model_store.reading import read_package_set, read_preparation, read_version
+from model_store.refs import State
+from model_sync import differences
+from model_sync.asked import Reference
+from model_sync.errors import ChangeError
+from model_sync.show import named_version, newest_refs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_store.files import FileEntry
+    from model_store.preparation import PreparationManifest
+    from model_store.refs import Refs, VersionEntry
+    from model_store.version import VersionManifest
+    from model_sync.asked import Asked
+    from model_sync.opened import OpenedStore
+
+
+class _Side(NamedTuple):
+    number: int
+    entry: VersionEntry
+    manifest: VersionManifest
+    read: Callable[[FileEntry], bytes]
+
+
+def diff(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+    """Compare the versions `one` and `other` of `model`, both by number.
+
+    Raises ChangeError where there is no such version, or its files are gone; StoreError.
+    """
+    model = asked.model()
+    numbers = asked.whole("one", 1, 10**18), asked.whole("other", 1, 10**18)
+    asked.done()
+    refs = newest_refs(store, model)
+    one, other = (_side(store, refs, number) for number in numbers)
+    files = differences.files(one.manifest.content.files, other.manifest.content.files)
+    return {
+        "model": model,
+        "one": one.number,
+        "other": other.number,
+        "signature": differences.signatures(one.manifest.signature, other.manifest.signature),
+        "size_bytes": {"one": one.entry.size_bytes, "other": other.entry.size_bytes},
+        "files": files,
+        "golden": differences.golden_cases(
+            one.manifest.content, other.manifest.content, one.read, other.read
+        ),
+        "packages": _packages(store, one, other),
+        "measurements": _measurements(store, model, one, other),
+    }
+
+
+def _side(store: OpenedStore, refs: Refs, number: int) -> _Side:
+    entry = refs.versions[named_version(refs, Reference(refs.model, version=number))]
+    if entry.state is State.DELETED:
+        raise ChangeError(
+            f"version {number} of {refs.model!r} is deleted: there is nothing left to compare"
+        )
+    folder = store.layout.model(refs.model).version(entry.id)
+
+    def read(file: FileEntry) -> bytes:
+        return read_checked(folder, file)
+
+    return _Side(number, entry, read_version(store.layout, refs.model, entry), read)
+
+
+def _packages(store: OpenedStore, one: _Side, other: _Side) -> dict[str, Any]:
+    digests = one.manifest.content.packages, other.manifest.content.packages
+    sets = [read_package_set(store.layout, digest).wheels if digest else () for digest in digests]
+    return {
+        "one": str(digests[0]) if digests[0] else None,
+        "other": str(digests[1]) if digests[1] else None,
+        **differences.wheels(*sets),
+    }
+
+
+def _measurements(store: OpenedStore, model: str, one: _Side, other: _Side) -> dict[str, Any]:
+    """By runtime, the chosen variant of each; null where a version is not prepared for it."""
+
+    def chosen(side: _Side, runtime: str) -> dict[str, Any] | None:
+        prepared: PreparationManifest | None = read_preparation(
+            store.layout, model, side.entry, runtime
+        )
+        if prepared is None:
+            return None
+        return {"variant": prepared.chosen, **prepared.variant.measurement.to_json()}
+
+    runtimes = sorted({*one.entry.preparations, *other.entry.preparations})
+    return {
+        runtime: {"one": chosen(one, runtime), "other": chosen(other, runtime)}
+        for runtime in runtimes
+    }
