@@ -20,7 +20,7 @@ from model_store.files import FileEntry
 from model_sync import durable
 from model_sync.errors import OutOfTimeError, RequestError, SourceError
 from model_sync.space import require_space
-from model_sync.staging import copy_in
+from model_sync.staging import copy_in, seal
 from model_sync.trial import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -113,24 +113,28 @@ def copy_files(
                     f"{entry.path!r} ({entry.size_bytes} bytes) takes longer to copy than one "
                     "invocation lasts: raise the sync function's timeout"
                 ) from None
-            _pause(staging, uploaded, copied)
+            _pause(staging, folder, uploaded, copied)
         if came != entry:
             raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
         copied.add(entry)
     if len(copied) > before and remaining_ms() < REST_MS:
-        _pause(staging, uploaded, copied)
+        _pause(staging, folder, uploaded, copied)
 
 
 class _TimeIsUpError(Exception):
     pass
 
 
-def _pause(staging: Staging, uploaded: UploadedContents, copied: set[FileEntry]) -> None:
+def _pause(
+    staging: Staging, folder: Path, uploaded: UploadedContents, copied: set[FileEntry]
+) -> None:
+    seal(folder)  # what is noted is there after a crash, too
     noted = {
         "format": FORMAT,
         "contents": str(uploaded.content.digest),
         "files": [entry.to_json() for entry in sorted(copied)],
     }
     durable.write_file(staging.path(_COPIED), documents.render(noted))
+    durable.sync_folder(staging.folder)
     staging.keep()
     raise ToBeContinued(staging.id)

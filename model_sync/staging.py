@@ -79,7 +79,7 @@ class Staging:
     def publish(self, name: str, target: Path) -> None:
         """Seal a staged folder and rename it to `target`, which must not exist."""
         folder = self.path(name)
-        _seal(folder)
+        seal(folder)
         durable.make_folder(target.parent, within=self._root)
         durable.rename(folder, target)
 
@@ -134,7 +134,7 @@ def copy_in(
     return FileEntry(target, size, hashing.digest())
 
 
-def _seal(folder: Path) -> None:
+def seal(folder: Path) -> None:
     """Give all folders their mode and make all names durable, the deepest first."""
     for parent, _, _ in os.walk(folder, topdown=False):
         Path(parent).chmod(durable.FOLDER_MODE)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pytest
 
 
 class Synced:
@@ -28,6 +29,41 @@ class Synced:
             for path in paths
             if self._durable.get(path.stat().st_ino) != _state(str(path))
         ]
+
+
+class Appearances:
+    """What this process renames or links to where readers look; what of it was not durable then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.lacking: list[str] = []
+        self._synced = Synced()
+        rename, link, fsync = os.rename, os.link, os.fsync
+
+        def renaming(source: Path, target: Path) -> None:
+            self._look(source, target)
+            rename(source, target)
+
+        def linking(source: Path, target: Path) -> None:
+            self._look(source, target)
+            link(source, target)
+
+        def syncing(fd: int) -> None:
+            fsync(fd)
+            self._synced.take(fd)
+
+        monkeypatch.setattr(os, "rename", renaming)
+        monkeypatch.setattr(os, "link", linking)
+        monkeypatch.setattr(os, "fsync", syncing)
+
+    def _look(self, source: Path, target: Path) -> None:
+        if "staging" not in Path(target).parts:
+            self.names.append(Path(target).name)
+            self.lacking += self._synced.lacking(Path(source))
+
+    def lost(self, root: Path) -> list[str]:
+        """What would be lost now, from `root` down."""
+        return self._synced.lacking(root)
 
 
 def _state(path: int | str) -> int | frozenset[str]:

@@ -1,0 +1,30 @@
+"""A package set is durable before it appears, and its name when publishing it returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_store.package_set import Target
+from model_sync.packages import publish_wheels
+from model_sync.progress import Silent
+from tests.model_sync.durability import Appearances
+from tests.packages.tiny_wheels import write_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from model_store.layout import StoreLayout
+
+
+def test_every_file_and_folder_of_a_set_is_durable_before_it_appears(
+    layout: StoreLayout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"tool/deep/er/module.py": "X = 1\n", "tool/empty.txt": "", "one.py": ""}
+    wheel = write_wheel(tmp_path / "wheels", "tool", files=files)
+    appearances = Appearances(monkeypatch)
+    manifest, _ = publish_wheels((wheel,), layout, Target.running(), Silent())
+    assert appearances.names == [manifest.digest.hex]
+    assert appearances.lacking == []
+    assert appearances.lost(layout.packages) == []
