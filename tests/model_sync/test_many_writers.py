@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+DRIVER: Final = (sys.executable, "-m", "tests.model_sync.many_writers")
 PUBLISHERS, PROMOTERS, TURNS = 8, 8, 2
 
 
@@ -51,7 +52,6 @@ def test_no_update_is_lost_and_no_number_used_twice(tmp_path: Path) -> None:
         write_adder(folders / f"{publisher}-{turn}", 1 + publisher + 100 * turn)
     write_adder(tmp_path / "first", 0)
     publish(tmp_path / "first", store, progress=Silent(), name="adder", reason="first")
-    command = [sys.executable, "-m", "tests.model_sync.many_writers"]
     numbers = [str(number) for number in (PUBLISHERS, PROMOTERS, TURNS)]
     done = subprocess.run(
         [*command, store, folders, log, *numbers],
