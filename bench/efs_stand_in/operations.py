@@ -248,7 +248,7 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
         delay: str | None = None,
     ) -> Any:
         def paths() -> list[str]:
-            return [self._tree.path(*each) for each in about]
+            return [path for each in about for path in self._tree.paths(*each)]
 
         return await self._traffic.do(operation, paths, work, size_bytes=size_bytes, delay=delay)
 

@@ -17,12 +17,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from bench.efs_stand_in.known_names import KnownNames
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT: Final = 1
 _HOLD: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_DELETED: Final = " (deleted)"
 
 Found = tuple[int, os.stat_result]
 """An inode's number, stable while mounted, and what it is."""
@@ -45,22 +46,22 @@ class Tree:
         self._source = os.fspath(source)
         root = _Node(os.open(source, _HOLD | os.O_DIRECTORY))
         self._nodes: dict[int, _Node] = {ROOT: root}
+        self._names = KnownNames(ROOT)
         self._numbers: dict[tuple[int, int], int] = {_key(os.fstat(root.fd)): ROOT}
 
     # Names
 
-    def path(self, inode: int, name: bytes | None = None) -> str:
-        """Where an inode, or a name in it, is now, relative to the source; for faults."""
-        node = self._nodes.get(inode)
-        found = "?" if node is None else str(os.readlink(f"/proc/self/fd/{node.fd}"))
-        found = found.removesuffix(_DELETED).removeprefix(self._source).lstrip("/")
-        if name is None:
-            return found
-        return f"{found}/{os.fsdecode(name)}" if found else os.fsdecode(name)
+    def paths(self, inode: int, name: bytes | None = None) -> list[str]:
+        """What an inode is called, or a name in it, relative to the source."""
+        return self._names.paths(inode) if name is None else [self._names.path((inode, name))]
 
     def lookup(self, parent: int, name: bytes) -> Found:
         """Find a name; the kernel knows its inode from here until it forgets it."""
-        fd = os.open(name, _HOLD, dir_fd=self._fd(parent))
+        try:
+            fd = os.open(name, _HOLD, dir_fd=self._fd(parent))
+        except FileNotFoundError:
+            self._names.remove((parent, name))
+            raise
         try:
             found = os.fstat(fd)
             number = self._numbers.setdefault(_key(found), len(self._numbers) + ROOT)
@@ -71,6 +72,7 @@ class Tree:
             if fd >= 0:
                 os.close(fd)
         self._nodes[number].lookups += 1
+        self._names.put((parent, name), number)
         return number, found
 
     def forget(self, inode: int, lookups: int) -> None:
@@ -80,20 +82,24 @@ class Tree:
         if node.lookups <= 0 and inode != ROOT:
             os.close(node.fd)
             del self._nodes[inode]
+            self._names.forget(inode)
 
     def unlink(self, parent: int, name: bytes) -> None:
         self._deletes(parent, name)
         os.unlink(name, dir_fd=self._fd(parent))
+        self._names.remove((parent, name))
 
     def rmdir(self, parent: int, name: bytes) -> None:
         self._deletes(parent, name)
         os.rmdir(name, dir_fd=self._fd(parent))
+        self._names.remove((parent, name))
 
     def rename(self, old: tuple[int, bytes], new: tuple[int, bytes], flags: int) -> None:
         if flags:  # NFS has neither RENAME_NOREPLACE nor RENAME_EXCHANGE
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._deletes(*new)
         os.rename(old[1], new[1], src_dir_fd=self._fd(old[0]), dst_dir_fd=self._fd(new[0]))
+        self._names.move(old, new)
 
     def link(self, inode: int, parent: int, name: bytes) -> Found:
         os.link(self._magic(inode), name, dst_dir_fd=self._fd(parent))
