@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_sync.progress import readable_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def swept(found: dict[str, Any]) -> None:
@@ -36,6 +39,47 @@ def verified(found: dict[str, Any]) -> None:
         f"{checked['package_sets']} package sets; {checked['files']} files, "
         f"{readable_bytes(checked['bytes'])} read"
     )
+
+
+def compared(found: dict[str, Any]) -> None:
+    """Print what differs from one version to the other: + added, - removed, ~ changed."""
+    sizes = (readable_bytes(found["size_bytes"][side]) for side in ("one", "other"))
+    _line(f"{found['model']}: from version {found['one']} to version {found['other']}")
+    _line(f"size: {' -> '.join(sizes)}")
+    for side in ("inputs", "outputs"):
+        _changes(side, found["signature"][side], _tensor)
+    _changes("files", found["files"], lambda file: f"{file['path']} ({file['size_bytes']} bytes)")
+    _changes("packages", found["packages"], lambda wheel: f"{wheel['name']} {wheel['version']}")
+    golden = found["golden"]
+    for sign, what in (("+", "added"), ("-", "removed"), ("~", "request_changed")):
+        for case in golden[what]:
+            _line(f"  {sign} golden case {case}")
+    for each in golden["expected_changed"]:
+        _line(f"  ~ golden case {each['case']}: {each['difference']}")
+    for runtime, both in found["measurements"].items():
+        _line(f"  {runtime}: {_measured(both['one'])} -> {_measured(both['other'])}")
+
+
+def _changes(what: str, found: dict[str, Any], show: Callable[[dict[str, Any]], str]) -> None:
+    lines = [f"+ {show(each)}" for each in found["added"]]
+    lines += [f"- {show(each)}" for each in found["removed"]]
+    for each in found["changed"]:
+        one, other = show(each["one"]), show(each["other"])
+        lines.append(f"~ {one}" if one == other else f"~ {one} -> {other}")
+    _line(f"{what}: {'the same' if not lines else len(lines)}")
+    for line in lines:
+        _line(f"  {line}")
+
+
+def _tensor(spec: dict[str, Any]) -> str:
+    return f"{spec['name']} {spec['datatype']} {spec['shape']}"
+
+
+def _measured(measurement: dict[str, Any] | None) -> str:
+    if measurement is None:
+        return "not prepared"
+    peak = readable_bytes(measurement["peak_bytes"])
+    return f"{measurement['variant']}, load {measurement['load_ms']:.1f} ms, {peak} at the peak"
 
 
 def _line(text: str) -> None:

@@ -143,6 +143,14 @@ class StoreVerbs:
         )
         verify.set_defaults(fields=_fields("model"))
 
+        diff = self._add(
+            "diff", "what differs between two versions", readable=printing_upkeep.compared
+        )
+        _take(diff, _MODEL)
+        for name in ("one", "other"):
+            diff.add_argument(name, metavar="VERSION", type=int, help="a version's number")
+        diff.set_defaults(fields=_fields("model", "one", "other"))
+
     def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self._menu.add_parser(
             operation,

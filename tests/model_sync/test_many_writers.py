@@ -54,7 +54,7 @@ def test_no_update_is_lost_and_no_number_used_twice(tmp_path: Path) -> None:
     publish(tmp_path / "first", store, progress=Silent(), name="adder", reason="first")
     numbers = [str(number) for number in (PUBLISHERS, PROMOTERS, TURNS)]
     done = subprocess.run(
-        [*command, store, folders, log, *numbers],
+        [*DRIVER, store, folders, log, *numbers],
         cwd=ROOT,
         capture_output=True,
         text=True,

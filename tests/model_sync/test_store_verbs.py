@@ -201,6 +201,7 @@ READABLE = {
     ("delete-model", "adder", "--yes"): "adder is out of service: 3 versions, ",
     ("show", "adder@2"): "adder version 2, available\n",
     ("history", "adder"): "GENERATION  WHEN",
+    ("diff", "adder", "1", "3"): "adder: from version 1 to version 3\nsize: ",
 }
 
 
@@ -298,3 +299,24 @@ def test_a_damaged_store_is_told_by_a_line_a_problem_and_exit_code_1(
     assert "adder@2" in problem
     assert summary.startswith("1 problem: 1 models, 3 versions, ")
     assert run("verify", "--quiet")[0] == 1
+
+
+def test_a_diff_names_what_changed(run: Run, store: Path, tmp_path: Path) -> None:
+    write_identity(tmp_path / "adder", TensorProto.FLOAT, shape=[1])
+    run("publish", str(tmp_path / "adder"), "--quiet", "--allow-signature-change")
+    code, found = run("diff", "adder", "3", "4")
+    assert code == 0
+    (changed,) = found["signature"]["inputs"]["changed"]
+    assert (changed["one"]["shape"], changed["other"]["shape"]) == ([-1, 2], [1])
+
+
+def test_a_diff_is_told_line_by_line(
+    store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_identity(tmp_path / "adder", TensorProto.FLOAT, shape=[1])
+    publish(tmp_path / "adder", store, progress=Silent(), allow_signature_change=True)
+    assert main(["diff", "adder", "3", "4", "--store", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert "inputs: 1\n  ~ x FP32 [-1, 2] -> x FP32 [1]\n" in out
+    assert "files: 1\n  ~ source/model.onnx (" in out
+    assert "packages: the same\n" in out
