@@ -22,6 +22,8 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_version, refresh
 from model_sync.errors import InspectionError, SourceError, SyncError
 from model_sync.inspection import inspect
+from model_sync.progress import Silent
+from model_sync.publish import publish
 from model_sync.source import FolderSource
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full
@@ -369,12 +371,16 @@ def test_a_path_in_a_message_is_one_line_and_what_it_is(tmp_path: Path, name: st
 
 
 def test_a_graph_larger_than_any_onnx_file_is_refused_before_it_is_copied(
-    tmp_path: Path, publish_to: Publish
+    tmp_path: Path,
 ) -> None:
+    class Told(Silent):
+        def step(self, what: str, total_bytes: int = 0) -> None:
+            pytest.fail(f"{what}: nothing was to be begun")
+
     folder = write_bare(tmp_path / "adder")
     os.truncate(folder / "model.onnx", 2 << 30)
     with pytest.raises(InspectionError, match=r"^model\.onnx has 2147483648 bytes, and ONNX"):
-        publish_to(folder)
+        publish(folder, tmp_path / "store", progress=Told())
     with pytest.raises(InspectionError, match=r"^it has 2147483648 bytes"):
         inspect(folder / "model.onnx", "it")
     assert not (tmp_path / "store" / "models").exists()
