@@ -33,7 +33,12 @@ awkward = st.text(st.characters(), max_size=40) | st.lists(
         (STORE.store_json, "STORE.json"),
         (STORE.models, "models"),
         (STORE.staging(VERSION_ID), f"staging/{VERSION_ID}"),
+        (STORE.trash(VERSION_ID), f"trash/{VERSION_ID}"),
         (STORE.packages, "packages"),
+        (
+            STORE.unused_mark(Digest.parse(f"sha256:{'ab' * 32}")),
+            f"packages/.unused/{'ab' * 32}",
+        ),
         (STORE.package_set(Digest.parse(f"sha256:{'ab' * 32}")), f"packages/{'ab' * 32}"),
         (MODEL.folder, "models/adder"),
         (MODEL.model_json, "models/adder/MODEL.json"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from model_store.errors import InvalidNameError
-from model_store.names import check_id, check_label, check_model, check_runtime_key, new_id
+from model_store.names import check_id, check_label, check_model, check_runtime_key, id_time, new_id
 from model_store.preparation import runtime_key
 
 if TYPE_CHECKING:
@@ -106,3 +106,27 @@ def _refusal(check: Callable[[str], str], text: str) -> str:
     assert re.fullmatch(r"[\x20-\x7e\u00a0-\uffff]+", message)
     assert len(message) < 300
     return message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("19700101T000000Z-000000000000", 0),
+        ("20261123T210935Z-0f3c9a51be77", 1_795_468_175),
+        ("20240229T235959Z-0f3c9a51be77", 1_709_251_199),
+    ],
+)
+def test_an_id_says_when_it_was_made(text: str, expected: float) -> None:
+    assert id_time(text) == expected
+
+
+def test_an_id_made_now_is_of_now() -> None:
+    before = int(time.time())
+    assert before <= id_time(new_id()) <= time.time()
+
+
+@pytest.mark.parametrize(
+    "text", ["20261323T210935Z-0f3c9a51be77", "00000000T000000Z-000000000000", "20261123", ""]
+)
+def test_what_has_no_time_says_none(text: str) -> None:
+    assert _refusal(lambda each: str(id_time(each)), text).startswith("id ")
