@@ -48,23 +48,29 @@ def _create(layout: StoreLayout) -> None:
             "name a folder in it to make a store there"
         )
     if not root.is_dir():
-        _make_root(root)
+        make_root(root)
     strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
     if strangers and not layout.store_json.exists():  # another may have made it meanwhile
         raise StoreUnreachableError(
             f"{root} is no store: it has no STORE.json, and holds {min(strangers)!r}"
         )
-    staged = root / f"STORE.json.{new_id()}"
+    # Of two who make it at once, one makes it; both then use that one.
+    write_store_json(layout)
+
+
+def write_store_json(layout: StoreLayout) -> bool:
+    """Make a folder a store, by an id that no store had; False if it is one already."""
+    staged = layout.root / f"STORE.json.{new_id()}"
     durable.write_file(staged, render({"format": FORMAT, "id": str(uuid.uuid4())}))
     try:
-        # Of two who make it at once, one makes it; both then use that one.
-        durable.link_new(staged, layout.store_json)
+        made = durable.link_new(staged, layout.store_json)
     finally:
         staged.unlink()
-    durable.sync_folder(root)
+    durable.sync_folder(layout.root)
+    return made
 
 
-def _make_root(root: Path) -> None:
+def make_root(root: Path) -> None:
     """Make the root by a rename: it appears with its mode.
 
     A folder that is there already may be private on purpose. So no later publication could tell

@@ -11,6 +11,7 @@ SyncError
 ├── SignatureError    callers of the version that the label names would be broken
 ├── SpaceError        the store's file system is full, or would be
 ├── ChangeError       refs may not be changed in this way: a label names it, it was deleted, ...
+├── BackupError       a backup cannot be made there, or is none that can be restored there
 ├── RequestError      a request to the sync function does not say what to do
 ├── OutOfTimeError    the sync function has too little time for what was asked
 ├── RefusedError      the sync function answered that it failed; it says why
@@ -93,6 +94,12 @@ class ChangeError(SyncError):
     """A change of labels, split, holds or states is refused."""
 
     code = "change"
+
+
+class BackupError(SyncError):
+    """A folder cannot take a backup, or a store, or is no complete backup."""
+
+    code = "backup"
 
 
 class RequestError(SyncError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import diff, label_verbs, show, sweep, verify, version_verbs
+from model_sync import backup, diff, label_verbs, show, sweep, verify, version_verbs
 from model_sync.asked import Asked
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "settle": version_verbs.settle_models,
     "sweep": sweep.sweep,
     "verify": verify.verify,
+    "backup": backup.backup,
 }
 
 

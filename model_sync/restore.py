@@ -1,0 +1,122 @@
+"""Makes a store of a backup (backup.py), under a new store id: warm readers start over.
+
+1. The root is missing or empty, and taken: by a `staging/` in it that nobody else made.
+2. Of each model: what the backup's generation names is copied, then its refs, then refs.json.
+3. STORE.json, last: a folder that was half restored is no store.
+
+Models keep their ids, generations, labels and history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from model_store.errors import DamagedError
+from model_store.layout import STAGING, StoreLayout
+from model_store.reading import read_generation, read_package_set, read_store_id
+from model_store.refs import State
+from model_sync import durable
+from model_sync.commit import settle
+from model_sync.creation import make_root, write_store_json
+from model_sync.errors import BackupError
+from model_sync.image import check_apart, nearest, read_image
+from model_sync.space import require_space
+from model_sync.staging import Staging
+from model_sync.store_copy import StoreCopy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from model_store.refs import Refs
+    from model_sync.image import Image
+    from model_sync.progress import Progress
+
+
+def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
+    """Make a store at `root`, which must be missing or empty, of the backup in `folder`.
+
+    Raises BackupError, SpaceError, and StoreError for what is damaged in the backup. What was
+    restored until then is removed; a process that is killed leaves it, and no STORE.json.
+    """
+    image = read_image(folder)
+    check_apart(folder, root)
+    source, target = StoreLayout(folder), StoreLayout(root)
+    models = [_refs_of(source, name, number) for name, number in sorted(image.models.items())]
+    try:
+        require_empty(root)
+        size_bytes = _size_bytes(source, image, models)
+        require_space(nearest(root), size_bytes, "the store")
+        with _taken(target):
+            with Staging(target) as staging:
+                progress.step("restoring from the backup", size_bytes)
+                copy = StoreCopy(source, target, staging, progress)
+                for refs in models:
+                    copy.model(refs)
+                    settle(target.model(refs.model), staging)
+                for digest in image.package_sets:
+                    copy.package_set(digest)
+            if not write_store_json(target):
+                raise BackupError(f"somebody else made a store at {root} meanwhile: it is theirs")
+    except OSError as error:
+        raise BackupError(f"no store was restored to {root}: {error}") from error
+    return {
+        "store_id": read_store_id(target),
+        "backup_of": image.store_id,
+        "made_at": image.made_at,
+        "models": dict(image.models),
+        "copied": copy.copied,
+    }
+
+
+def require_empty(root: Path) -> None:
+    """Refuse a root in which anything is, and a mount point; raises BackupError, OSError."""
+    if os.path.ismount(root):
+        raise BackupError(f"{root} is the root of a file system: name a folder in it")
+    if root.is_dir() and (names := sorted(path.name for path in root.iterdir())):
+        raise BackupError(
+            f"{root} is not empty, it holds {names[0]!r}: restore into a folder that is missing or "
+            "empty (what a restoring that was killed has left there may be deleted)"
+        )
+
+
+@contextlib.contextmanager
+def _taken(target: StoreLayout) -> Iterator[None]:
+    """Take an empty root for this process alone, and empty it again if restoring fails."""
+    if not target.root.is_dir():
+        make_root(target.root)
+    staging = target.root / STAGING
+    try:
+        staging.mkdir()
+    except FileExistsError:
+        raise BackupError(f"somebody else is writing to {target.root}: wait for them") from None
+    try:
+        yield
+    except BaseException:
+        if not target.store_json.exists():
+            for folder in (target.models, target.packages, staging):
+                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                durable.sync_folder(target.root)
+        raise
+
+
+def _refs_of(source: StoreLayout, name: str, number: int) -> Refs:
+    refs = read_generation(source.model(name), number)
+    if refs is None:
+        raise DamagedError(f"the backup lacks {source.model(name).generation(number)}")
+    return refs
+
+
+def _size_bytes(source: StoreLayout, image: Image, models: list[Refs]) -> int:
+    versions = sum(
+        entry.size_bytes
+        for refs in models
+        for entry in refs.versions.values()
+        if entry.state is not State.DELETED
+    )
+    sets = (read_package_set(source, digest).size_bytes for digest in image.package_sets)
+    return versions + sum(sets)

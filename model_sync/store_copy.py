@@ -1,0 +1,154 @@
+"""Copies what refs name from one store's tree to another's: to a backup, and back from it.
+
+Every byte is checked against its digest while it is copied, every file is fsynced, and a folder
+appears by one rename when it is complete. What is there already is not copied again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from model_store.documents import FORMAT, render
+from model_store.errors import DamagedError, NotFoundError, StoreError
+from model_store.reading import read_generation, read_model_id
+from model_store.refs import State
+from model_sync import durable
+from model_sync.folder_look import is_complete
+from model_sync.parallel import SharedProgress, in_parallel
+from model_sync.published import (
+    PublishedFolder,
+    is_document,
+    package_set_folder,
+    preparation_folder,
+    version_folder,
+)
+from model_sync.whole_files import copy_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.digests import Digest
+    from model_store.files import FileEntry
+    from model_store.layout import ModelLayout, StoreLayout
+    from model_store.refs import Refs
+    from model_sync.progress import Progress
+    from model_sync.staging import Staging
+
+
+class StoreCopy:
+    """Copies from `source` to `target`, through a staging folder in `target`."""
+
+    def __init__(
+        self, source: StoreLayout, target: StoreLayout, staging: Staging, progress: Progress
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._staging = staging
+        self._progress = progress
+        self.package_sets: set[Digest] = set()
+        """Those that are in the target, as asked."""
+        self.copied = dict.fromkeys(("versions", "preparations", "package_sets", "bytes"), 0)
+
+    def model(self, refs: Refs) -> set[Path]:
+        """Copy what one generation names, then the model's refs up to it.
+
+        Returns the folders that it names in the target. Raises StoreError for what is not in the
+        source as it should be; OSError.
+        """
+        named = set()
+        for entry in refs.versions.values():
+            if entry.state is State.DELETED:
+                continue
+            version = version_folder(self._source, refs.model, entry)
+            if version.packages:  # a set is in place before a version that names it
+                self.package_set(version.packages)
+            named.add(self._folder("versions", version))
+            for runtime in entry.preparations:
+                prepared = preparation_folder(self._source, refs.model, entry, runtime)
+                named.add(self._folder("preparations", prepared))
+        self._refs(refs)
+        return named
+
+    def package_set(self, digest: Digest) -> None:
+        """Copy a package set; raises StoreError, NotFoundError where there is none, and OSError."""
+        if digest not in self.package_sets:
+            self._folder("package_sets", package_set_folder(self._source, digest))
+            self.package_sets.add(digest)
+
+    def _folder(self, kind: str, published: PublishedFolder) -> Path:
+        target = self._target.root / published.folder.relative_to(self._source.root)
+        if is_complete(published._replace(folder=target)):
+            return target
+        staged = self._staging.path(f"copy-{target.name}")
+        if staged.exists():  # of a try that failed
+            self._staging.take_back(staged)
+        for parent in sorted({(staged / entry.path).parent for entry in published.files}):
+            parent.mkdir(parents=True, exist_ok=True)
+        shared = SharedProgress(self._progress)
+
+        def copy(entry: FileEntry) -> None:
+            uncounted = partial(_tell_nothing, shared)
+            advance = uncounted if is_document(entry) else shared.advance
+            copy_whole(published.folder, entry, staged / entry.path, advance)
+
+        in_parallel(copy, published.files, shared)
+        if target.exists():  # damaged
+            self._staging.take_back(target)
+        self._staging.publish(staged.name, target)
+        self.copied[kind] += 1
+        self.copied["bytes"] += published.content_bytes
+        return target
+
+    def _refs(self, newest: Refs) -> None:
+        """Copy every generation up to `newest`, and MODEL.json, where they are not there."""
+        source, target = (layout.model(newest.model) for layout in (self._source, self._target))
+        model_id = read_model_id(source)
+        if model_id != newest.model_id:
+            raise DamagedError(f"{source.model_json} says the id {model_id}, not {newest.model_id}")
+        durable.make_folder(target.refs_folder, within=self._target.root)
+        if _model_id(target) != model_id:
+            self._place(target.model_json, render({"format": FORMAT, "id": model_id}))
+
+        def copy(number: int) -> None:
+            refs = newest if number == newest.generation else read_generation(source, number)
+            if refs is None:
+                raise DamagedError(f"{source.generation(number)} is missing")
+            if refs.model_id != model_id:
+                raise DamagedError(f"{source.generation(number)} is of another model's id")
+            if generation_in(target, number) != refs:
+                self._place(target.generation(number), refs.render())
+
+        # Upward but for the newest, which comes last: a generation that is there has all before it.
+        shared = SharedProgress(self._progress)
+        in_parallel(copy, range(1, newest.generation), shared)
+        durable.sync_folder(target.refs_folder)
+        copy(newest.generation)
+        durable.sync_folder(target.refs_folder)
+        durable.sync_folder(target.folder)
+
+    def _place(self, path: Path, data: bytes) -> None:
+        """Put a document in place; its name is durable once its folder is fsynced."""
+        staged = self._staging.path(f"document-{path.parent.parent.name}-{path.name}")
+        staged.unlink(missing_ok=True)
+        durable.write_file(staged, data)
+        staged.rename(path)
+
+
+def _tell_nothing(shared: SharedProgress, n_bytes: int) -> None:
+    shared.advance(0)
+
+
+def _model_id(layout: ModelLayout) -> str | None:
+    try:
+        return read_model_id(layout)
+    except (NotFoundError, DamagedError):
+        return None
+
+
+def generation_in(layout: ModelLayout, number: int) -> Refs | None:
+    """One generation of refs, if it is there and can be read."""
+    try:
+        return read_generation(layout, number)
+    except StoreError:
+        return None

@@ -1,0 +1,118 @@
+"""Looking at backups and at what comes back from them; and progress that ends things."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from model_sync.image import BACKUP_JSON
+from model_sync.progress import Silent
+from model_sync.restore import restore
+from tests.model_sync.command_line import environment
+from tests.model_sync.rich_store import ask
+from tests.model_sync.snapshots import modes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_sync.progress import Progress
+
+
+def back_up(root: Path, folder: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Back a store up."""
+    return ask(root, "backup", progress, folder=str(folder))
+
+
+def tree(root: Path) -> dict[str, bytes | None]:
+    """What lies below a folder: files' bytes, None for a folder."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def store_tree(root: Path) -> dict[str, bytes | None]:
+    """What of a store a backup keeps, and restoring brings back."""
+    left_out = ("staging", "trash", "packages/.unused")
+    return {
+        path: data
+        for path, data in tree(root).items()
+        if path != "STORE.json" and not path.startswith(left_out)
+    }
+
+
+def image_tree(folder: Path) -> dict[str, bytes | None]:
+    """The same of a backup's folder."""
+    return {path: data for path, data in tree(folder).items() if path != BACKUP_JSON}
+
+
+def without_refs_json(found: dict[str, bytes | None]) -> dict[str, bytes | None]:
+    """All but what restoring makes anew."""
+    return {path: data for path, data in found.items() if not path.endswith("/refs.json")}
+
+
+def is_restorable(folder: Path, root: Path) -> bool:
+    """Restore, and tell whether what came back is sound; a folder that is refused is not."""
+    restore(folder, root, Silent())
+    assert ask(root, "verify")["problems"] == []
+    assert set(modes(root).values()) <= {0o755, 0o644}
+    return True
+
+
+class Ended(BaseException):
+    """What ends work is no Exception, as Ctrl-C is none."""
+
+
+class Ends(Silent):
+    """Ends the work when it is told for the n-th time how far that is."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        self._count()
+
+    def advance(self, n_bytes: int) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.end()
+
+    def end(self) -> None:
+        raise Ended
+
+
+class Killed(Ends):
+    """The same, and without a chance to tidy up."""
+
+    def end(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+BACKUP: Final = """
+import sys
+from pathlib import Path
+from tests.model_sync.backups import Killed, back_up
+back_up(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
+"""
+
+RESTORE: Final = """
+import sys
+from pathlib import Path
+from model_sync.restore import restore
+from tests.model_sync.backups import Killed
+restore(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
+"""
+
+
+def killed(script: str, source: Path, target: Path, after: int) -> bool:
+    """Run a script in a process that kills itself on the way; False: it came to its end first."""
+    arguments = [sys.executable, "-c", script, str(source), str(target), str(after)]
+    done = subprocess.run(arguments, env=environment(), capture_output=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr.decode()
+    return done.returncode != 0
