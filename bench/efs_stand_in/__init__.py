@@ -12,11 +12,11 @@ By hand: `python -m bench.efs_stand_in SOURCE MOUNTPOINT`, until Ctrl-C.
 A FUSE file system in a process of its own, which keeper.py and guard.py end and unmount however
 its owner ends. It needs Debian's fuse3 and libfuse3-dev (`make system-packages`) and pyfuse3.
 
-Like an NFS client: every open asks (close-to-open), attributes and names are believed for a
-while, an unchanged file's page cache is kept across opens and a changed one's is not, a file that
-another client deleted is ESTALE, the read-ahead is a kernel's. Unlike one: writes are not held
-back until a close; a close that wrote nothing costs nothing; at most 12 reads ahead are under
-way at once; locks are the kernel's own.
+Like an NFS client: every open asks (close-to-open: of the file that a believed name leads to),
+attributes and names are believed for a while, an unchanged file's page cache is kept across opens
+and a changed one's is not, a file that another client deleted is ESTALE, the read-ahead is a
+kernel's. Unlike one: writes are not held back until a close; a close that wrote nothing costs
+nothing; at most 12 reads ahead are under way at once; locks are the kernel's own.
 """
 
 from bench.efs_stand_in.faults import DIE, HANG, Fault

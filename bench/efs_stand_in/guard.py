@@ -1,11 +1,13 @@
 """Runs a file system's process and unmounts after it, whatever became of it. A script; Linux only.
 
-`guard.py MOUNTPOINT COMMAND...` starts the command and waits for SIGTERM, also when the command
-has ended: a mount whose process died stays, and fails, as its users must see it do. Then it
-kills the command, which lets go whoever hangs in the mount, and takes the mount away.
+`guard.py MOUNTPOINT FOLDER COMMAND...` starts the command and waits for SIGTERM, also when the
+command has ended: a mount whose process died stays, and fails, as its users must see it do. Then
+it kills the command, which lets go whoever hangs in the mount, takes the mount away, and removes
+FOLDER, which holds the command's socket.
 """
 
 import ctypes
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +24,7 @@ def unmount(mountpoint: str) -> None:
             return
 
 
-def _guard(mountpoint: str, command: list[str]) -> None:
+def _guard(mountpoint: str, folder: str, command: list[str]) -> None:
     told = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, told)  # before the command starts: none is missed
     libc = ctypes.CDLL(None)
@@ -36,7 +38,8 @@ def _guard(mountpoint: str, command: list[str]) -> None:
     guarded.kill()
     guarded.wait()
     unmount(mountpoint)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    _guard(sys.argv[1], sys.argv[2:])
+    _guard(sys.argv[1], sys.argv[2], sys.argv[3:])

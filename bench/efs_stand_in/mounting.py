@@ -100,7 +100,7 @@ class EfsStandIn:
             self._keeper = subprocess.Popen(
                 [
                     *[*isolated, keeping.__file__],
-                    *[*isolated, guard.__file__, str(self.mountpoint)],
+                    *[*isolated, guard.__file__, str(self.mountpoint), str(self._folder)],
                     *[*daemon, *map(str, places), *self.options.arguments()],
                 ],
                 stdin=subprocess.PIPE,

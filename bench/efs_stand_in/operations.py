@@ -154,6 +154,8 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
             "open", partial(self._tree.open, inode, flags), (inode, None)
         )
         self._files[fd] = _Opened(inode)
+        if not unchanged:  # its size may be believed still; NFS's OPEN answers with attributes
+            pyfuse3.invalidate_inode(inode, attr_only=True)
         return pyfuse3.FileInfo(fh=fd, keep_cache=unchanged)
 
     async def create(self, parent: int, name: bytes, mode: int, flags: int, ctx: Any) -> Any:

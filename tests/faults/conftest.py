@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder with an empty `source` and `mount`, that other users can come by."""
-    made = Path(tempfile.mkdtemp(prefix="coldpress-faults-"))
-    made.chmod(0o755)
-    for name in ("source", "mount"):
-        (made / name).mkdir()
-    yield made
-    shutil.rmtree(made)
+    with _made() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -31,3 +28,22 @@ def efs(folder: Path) -> Iterator[EfsStandIn]:
     """An empty folder, mounted without delays."""
     with EfsStandIn(folder / "source", folder / "mount", FAST) as mounted:
         yield mounted
+
+
+@pytest.fixture(scope="module")
+def shared_efs() -> Iterator[EfsStandIn]:
+    """A mount that a module's tests share, each in a folder of its own."""
+    with _made() as folder, EfsStandIn(folder / "source", folder / "mount", FAST) as mounted:
+        yield mounted
+
+
+@contextlib.contextmanager
+def _made() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="coldpress-faults-"))
+    made.chmod(0o755)
+    for name in ("source", "mount"):
+        (made / name).mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
