@@ -17,7 +17,7 @@ PLACE = $(if $(STAGE),--stage "$(STAGE)",--store "$(STORE)")
 
 .PHONY: help
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -137,6 +137,10 @@ test: $(VENV)/dev.stamp ## Install what tests need and run them all
 .PHONY: test-slow
 test-slow: $(VENV)/dev.stamp $(VENV)/faults.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults
 	@$(BIN)/python -m pytest -m slow
+
+.PHONY: test-exhaustive
+test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too (minutes)
+	@$(BIN)/python -m pytest -m exhaustive
 
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that test-slow needs, as root
