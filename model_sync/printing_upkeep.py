@@ -41,6 +41,27 @@ def verified(found: dict[str, Any]) -> None:
     )
 
 
+def backed_up(found: dict[str, Any]) -> None:
+    """Print what a backup holds, and what of it is new."""
+    _line(f"{len(found['models'])} models are backed up in {found['folder']}{_copied(found)}")
+
+
+def restored(found: dict[str, Any]) -> None:
+    """Print what was restored, under which store id."""
+    _line(
+        f"{len(found['models'])} models are restored as of {found['made_at']}, as store "
+        f"{found['store_id']}{_copied(found)}"
+    )
+
+
+def _copied(found: dict[str, Any]) -> str:
+    copied = found["copied"]
+    return (
+        f": {copied['versions']} versions, {copied['preparations']} preparations and "
+        f"{copied['package_sets']} package sets copied, {readable_bytes(copied['bytes'])}"
+    )
+
+
 def compared(found: dict[str, Any]) -> None:
     """Print what differs from one version to the other: + added, - removed, ~ changed."""
     sizes = (readable_bytes(found["size_bytes"][side]) for side in ("one", "other"))

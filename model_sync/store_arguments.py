@@ -6,6 +6,7 @@ and `readable` (how what it found is printed).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync import printing_store, printing_upkeep, verbs
@@ -150,6 +151,24 @@ class StoreVerbs:
         for name in ("one", "other"):
             diff.add_argument(name, metavar="VERSION", type=int, help="a version's number")
         diff.set_defaults(fields=_fields("model", "one", "other"))
+
+        backup = self._add(
+            "backup",
+            "copy a store that is mounted here to a folder",
+            readable=printing_upkeep.backed_up,
+        )
+        backup.add_argument(
+            "folder",
+            metavar="FOLDER",
+            type=Path,
+            help="missing, empty, or an earlier backup of this store: what is new is added",
+        )
+        backup.set_defaults(fields=lambda o: {"folder": str(o.folder.absolute())})
+        restore = self._add(
+            "restore", "make a store of a backup", readable=printing_upkeep.restored
+        )
+        restore.add_argument("folder", metavar="FOLDER", type=Path, help="what backup wrote")
+        restore.set_defaults(verb=verbs.restore_store)
 
     def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self._menu.add_parser(

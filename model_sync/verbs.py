@@ -118,6 +118,20 @@ def delete_model(options: argparse.Namespace) -> bool:
     return operate(options)
 
 
+def restore_store(options: argparse.Namespace) -> None:
+    """Make a store of a backup, where there is none yet."""
+    if options.stage is not None:
+        raise ChangeError(
+            "restore makes a store that is mounted here: a stage's file system is restored by "
+            "AWS Backup"
+        )
+    from model_sync.restore import restore  # noqa: PLC0415 - only where it is needed
+
+    with _progress(options) as progress:
+        found = restore(options.folder, options.store, progress)
+    _print(options, found, lambda: options.readable(found))
+
+
 @contextlib.contextmanager
 def _place(options: argparse.Namespace) -> Iterator[Place]:
     """The store that the options name, and progress while it is worked with."""

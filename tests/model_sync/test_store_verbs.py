@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto
 
 from model_store.layout import StoreLayout
-from model_store.reading import read_upward
+from model_store.reading import read_store_id, read_upward
 from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publish import publish
@@ -320,3 +320,21 @@ def test_a_diff_is_told_line_by_line(
     assert "inputs: 1\n  ~ x FP32 [-1, 2] -> x FP32 [1]\n" in out
     assert "files: 1\n  ~ source/model.onnx (" in out
     assert "packages: the same\n" in out
+
+
+def test_a_backup_becomes_a_store_again_under_another_id(
+    store: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = run("backup", str(tmp_path / "backup"), "--quiet")
+    assert (code, found["models"], found["copied"]["versions"]) == (0, {"adder": 3}, 3)
+    assert run("backup", str(tmp_path / "backup"), "--quiet")[1]["copied"]["versions"] == 0
+    other = str(tmp_path / "other")
+    assert main(["restore", str(tmp_path / "backup"), "--store", other, "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("1 models are restored as of ")
+    assert main(["verify", "--store", other, "--quiet"]) == 0
+    assert read_store_id(StoreLayout(tmp_path / "other")) != read_store_id(StoreLayout(store))
+
+
+def test_a_stage_is_not_restored_from_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["restore", "/nowhere", "--stage", "dev"]) == 1
+    assert "AWS Backup" in capsys.readouterr().err
