@@ -105,6 +105,7 @@ def test_every_command_in_the_readme_is_run_here() -> None:
         "make sync-model MODEL=magika",
         "make models",
         "make predict MODEL=magika FILE=README.md",
+        "make history MODEL=magika",
         ".venv/bin/python -m model_sync publish path/to/my-model --store .store",
         "make synth",  # in .ci/run, and in tests/infra/test_synth_for_real.py
     ]
@@ -123,6 +124,7 @@ def test_the_demo_runs_twice_on_one_store(copy: Path, environ: dict[str, str]) -
 
 def test_the_tour_publishes_lists_and_predicts(published: Path, environ: dict[str, str]) -> None:
     assert re.search(r"magika +\d+ +latest +available", run("make models", published, environ))
+    assert re.search(r" publish +latest=\d", run("make history MODEL=magika", published, environ))
     out = run("make predict MODEL=magika FILE=README.md", published, environ)
     assert '"label": "markdown"' in out
 
