@@ -4,7 +4,7 @@
    and its preparations: the manifest against refs, every file, what does not belong, modes.
 2. Every package set: its digest against its folder's name, files.json, every file.
 3. What was found wrong is looked at again in the newest refs: what a sweep has deleted meanwhile,
-   and what a writer was just making, is no problem.
+   or was just deleting when it died, and what a writer was just making, is no problem.
 
 One damaged thing never stops the rest. Nothing is written. What no digest vouches for cannot be
 found damaged: a change within refs that still agrees with all else, a manifest's times.
@@ -15,11 +15,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from model_store.digests import ALGORITHM, Digest
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
 from model_sync.folder_look import mode_fault, strangers_and_modes
 from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.published import is_document, list_sets
+from model_sync.set_marks import is_claimed
+from model_sync.trash import names_in
 from model_sync.verify_refs import check_refs, has_refs, model_names
 from model_sync.verify_subjects import Subject, set_subjects, version_subjects
 from model_sync.whole_files import whole
@@ -156,7 +159,7 @@ class _Verification:
         for subject, problem in self._findings:
             importers = self._importers.get(subject.folder.name, ())
             is_set = subject.kind == "package_sets"
-            there = is_set and os.path.lexists(subject.folder)
+            there = is_set and _is_there_to_stay(self._layout, subject.folder)
             if there or subject.folder in named or (is_set and not named.isdisjoint(importers)):
                 self._problems.append((subject.what, problem))
 
@@ -166,6 +169,20 @@ def _set_names(layout: StoreLayout) -> list[str]:
         return [digest.hex for digest in list_sets(layout)]
     except NotADirectoryError:
         return []
+
+
+def _is_there_to_stay(layout: StoreLayout, folder: Path) -> bool:
+    """Whether a package set is there, and not what a sweep has begun to delete, or has emptied.
+
+    A sweep that died in the middle leaves it so; the next ones go on, a day later.
+    """
+    if not os.path.lexists(folder):
+        return False
+    try:
+        empty = not names_in(layout.root, layout.packages.name, folder.name)
+        return not (empty or is_claimed(layout, Digest(ALGORITHM, folder.name)))
+    except OSError:  # no folder, or one that cannot be looked into
+        return True
 
 
 def _newest_now(layout: StoreLayout, refs: Refs) -> Refs | None:

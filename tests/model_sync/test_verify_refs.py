@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.errors import StoreUnreachableError
+from model_store.layout import MANIFEST
 from model_store.names import new_id
+from model_store.package_set import SITE_PACKAGES
 from model_store.refs import State
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.set_marks import DELETING
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import (
     ADDER,
@@ -250,6 +253,22 @@ def test_a_package_set_that_goes_meanwhile_is_no_problem_if_no_version_needs_it(
 
     ask(rich.root, "unlabel", model=GREETER, label="latest")
     assert ask(rich.root, "verify", Meanwhile(sweep))["problems"] == []
+
+
+@pytest.mark.parametrize("left", [(DELETING, MANIFEST, SITE_PACKAGES), (DELETING,), ()])
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_package_set_that_a_dead_sweep_left_is_a_problem_if_a_version_needs_it(
+    rich: StoreLayout, left: tuple[str, ...], *, pinned: bool
+) -> None:
+    folder = set_path(rich.root)
+    if not pinned:
+        ask(rich.root, "unlabel", model=GREETER, label="latest")
+        delete(rich.root, GREETER, 1)
+    (folder / DELETING).touch()
+    for name in {path.name for path in folder.iterdir()} - set(left):
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+    found = ask(rich.root, "verify")["problems"]
+    assert bool(found) is pinned
 
 
 def test_what_is_deleted_without_a_word_in_refs_is_a_problem(rich: StoreLayout) -> None:
