@@ -6,6 +6,7 @@ at, if that is inside too; one that leads out, a device, a pipe or a socket is r
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Write = Callable[[bytes], None]
 
 BLOCK_BYTES: Final = 1 << 20
+_ZEROS: Final = bytes(BLOCK_BYTES)
 
 
 class Bytes(Protocol):
@@ -95,14 +97,18 @@ class FolderSource:
             return os.fstat(stream.fileno()).st_size
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`, in blocks of a mebibyte."""
+        """Give all bytes of one file to `write`, in blocks of a mebibyte at most."""
         with self._open(path) as stream:
             while block := self._read(stream, path):
                 write(block)
 
     def _read(self, stream: BufferedReader, path: str) -> bytes:
+        """The next bytes; those of a hole are not asked of the system, which would cache them."""
         try:
-            return stream.read(BLOCK_BYTES)
+            hole = _hole_bytes(stream)
+            if hole:
+                stream.seek(min(hole, BLOCK_BYTES), os.SEEK_CUR)
+            return _ZEROS[:hole] if hole else stream.read(BLOCK_BYTES)
         except OSError as error:
             raise SourceError(f"{_shown(self.folder / path)} cannot be read: {error}") from error
 
@@ -126,6 +132,17 @@ class FolderSource:
             os.close(fd)
             raise SourceError(f"{shown} is not a regular file")
         return os.fdopen(fd, "rb")
+
+
+def _hole_bytes(stream: BufferedReader) -> int:
+    """How many bytes there are before the next data, or the end; the place stays where it is."""
+    place = stream.tell()
+    try:
+        data = stream.seek(place, os.SEEK_DATA)
+    except OSError as error:  # EINVAL and the like: it cannot say
+        data = stream.seek(0, os.SEEK_END) if error.errno == errno.ENXIO else place
+    stream.seek(place)
+    return max(data - place, 0)  # it may have shrunk meanwhile
 
 
 def _refuse_unlisted(error: OSError) -> None:
