@@ -12,7 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from model_sync.space import writing
+from model_sync.space import naming, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,8 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        with naming(str(folder)):
+            os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -57,7 +58,12 @@ def make_folder(folder: Path, *, within: Path | None = None) -> None:
 def create_file(path: Path) -> int:
     """Create a file that must not exist, open for writing, and return its descriptor."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    os.fchmod(fd, FILE_MODE)
+    try:
+        with naming(str(path)):
+            os.fchmod(fd, FILE_MODE)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 

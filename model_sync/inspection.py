@@ -15,6 +15,7 @@ from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_store.signature import DYNAMIC, Signature, TensorSpec
 from model_sync.errors import InspectionError
+from model_sync.space import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,8 +100,11 @@ def _read(path: Path, name: str) -> onnx.ModelProto:
     with contextlib.suppress(OSError):  # told where it is read
         refuse_too_large(path.stat().st_size, name)
     try:
-        model = onnx.load_model(str(path), load_external_data=False)
+        with naming(str(path)):
+            model = onnx.load_model(str(path), load_external_data=False)
     except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise  # it could not be read: that says nothing of the model
         raise InspectionError(f"{name} is not an ONNX model: {_reason(error)}") from error
     # Protocol Buffers read almost any short file as a message without fields.
     if not model.ir_version or not model.graph.node:

@@ -38,12 +38,13 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
 
 @contextlib.contextmanager
 def writing(what: str, missing_bytes: Callable[[], int] = lambda: 1) -> Iterator[None]:
-    """Turn the system's refusal to write more into a SpaceError.
+    """Turn the system's refusal to write more into a SpaceError; name what other errors are about.
 
     `missing_bytes` is asked then: how many bytes of it are not written yet, as far as known.
     """
     try:
-        yield
+        with naming(what):
+            yield
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -51,3 +52,14 @@ def writing(what: str, missing_bytes: Callable[[], int] = lambda: 1) -> Iterator
             f"no room left while writing {what}: {max(missing_bytes(), 1)} bytes are missing at "
             f"least ({error.strerror}): make room, and try again"
         ) from error
+
+
+@contextlib.contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Let the system's errors say what they are about, where a descriptor is all that it knew."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = what
+        raise

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ from model_sync import durable
 from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.model_sync.durability import Synced
 
 
@@ -135,3 +134,8 @@ def test_a_rename_is_durable_in_both_folders(tmp_path: Path, synced: Synced) -> 
     durable.rename(tmp_path / "from" / "file", tmp_path / "to" / "name")
     assert synced.lacking(tmp_path / "from") == []
     assert synced.lacking(tmp_path / "to") == []
+
+
+def test_a_folder_whose_names_cannot_be_made_durable_is_named() -> None:
+    with pytest.raises(OSError, match=r"'/proc/self'$"):
+        durable.sync_folder(Path("/proc/self"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import onnx
 import pytest
@@ -12,9 +12,6 @@ from model_sync.errors import InspectionError
 from model_sync.inspection import external_files, inspect
 from tests.model_sync import awkward_models as awkward
 from tests.tiny_models import write_adder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _refusal(path: Path) -> str:
@@ -143,3 +140,8 @@ def test_a_model_of_a_format_yet_to_come_is_refused(tmp_path: Path) -> None:
     model.ir_version = 10_000
     path.write_bytes(model.SerializeToString())
     assert "is not a valid ONNX model" in _refusal(path)
+
+
+def test_a_file_that_cannot_be_read_is_not_called_no_model() -> None:
+    with pytest.raises(OSError, match="Input/output error: '/proc/self/mem'"):
+        inspect(Path("/proc/self/mem"), "<model.onnx>")

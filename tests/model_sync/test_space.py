@@ -152,6 +152,13 @@ def test_other_errors_are_left_as_they_are(layout: StoreLayout) -> None:
     assert code_of(OSError(errno.EIO, "")) == "system"
 
 
+def test_other_errors_say_what_they_are_about_even_where_only_a_descriptor_was_known() -> None:
+    with pytest.raises(OSError, match=r"Input/output error: 'it'$"), writing("it"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    with pytest.raises(OSError, match=r"Input/output error: 'its/own'$"), writing("it"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "its/own")
+
+
 @pytest.mark.parametrize("number", sorted(FULL))
 def test_what_ends_a_staging_for_lack_of_room_is_a_space_error(
     layout: StoreLayout, number: int
