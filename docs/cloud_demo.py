@@ -8,6 +8,7 @@ What MiniStack cannot show is said in docs/operations.md.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from docs.showing import (
@@ -54,11 +56,18 @@ def main() -> int:
     stage = parser.parse_args().stage
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    _stay_here()
     with tempfile.TemporaryDirectory(prefix="coldpress-demo-") as temporary:
         try:
             return _demo(stage, Path(temporary))
-        except InfraError as error:
-            sys.stderr.write(f"error: {error}\n")
+        except (
+            InfraError,
+            OSError,
+            http.client.HTTPException,
+            BotoCoreError,
+            ClientError,
+        ) as error:
+            sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
             return 1
         except KeyboardInterrupt:
             return 130
@@ -108,6 +117,14 @@ def _end(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _stay_here() -> None:
+    """Forget what would lead anywhere but to the emulator: a person's own AWS, a proxy."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
+
+
 def _functions(running: EmulatedStage) -> str:
     names = sorted(key.removesuffix("Function") for key in running.outputs if "Function" in key)
     return ", ".join(names)
@@ -126,7 +143,8 @@ def _make(verb: str, stage: str, environ: Mapping[str, str]) -> str:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"error: make {verb} failed: {done.stderr.strip()}")
+        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        sys.exit(said[-1] if said else f"error: make {verb} failed")
     return done.stdout.rstrip()
 
 

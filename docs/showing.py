@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import shutil
 import struct
@@ -149,7 +150,7 @@ class Calls:
         while not self.stop.is_set():
             try:
                 answer = ask(self.call, "", b"let x = 1;\n")
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, http.client.HTTPException):
                 self.failed += 1
             else:
                 self.answered[answer.version] += 1

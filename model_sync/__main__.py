@@ -7,8 +7,9 @@ options are in arguments.py, what they do in verbs.py.
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from model_sync.arguments import make_parser
 from model_sync.errors import UNREACHABLE, code_of
@@ -46,5 +47,11 @@ def _fail(
     return exit_code
 
 
+def _terminate(*_: object) -> NoReturn:
+    """Have SIGTERM unwind as Ctrl-C does: what was begun is removed, and children end."""
+    raise KeyboardInterrupt("terminated")
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())

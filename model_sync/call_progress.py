@@ -40,14 +40,20 @@ def told_meanwhile(
 
     threading.Thread(target=make, name="call", daemon=True).start()
     follower = _Follower(progress)
-    while True:
-        with contextlib.suppress(TimeoutError):
-            return answered.result(_LOOK_EVERY_S)
-        if answered.done():  # a TimeoutError of the call's own
-            return answered.result()
-        with contextlib.suppress(Exception):  # whatever lies there, or does not
-            body = client.get_object(Bucket=bucket, Key=progress_key(request_id))["Body"].read()
-            follower.follow(json.loads(body))
+    try:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return answered.result(_LOOK_EVERY_S)
+            if answered.done():  # a TimeoutError of the call's own
+                return answered.result()
+            with contextlib.suppress(Exception):  # whatever lies there, or does not
+                body = client.get_object(Bucket=bucket, Key=progress_key(request_id))["Body"]
+                follower.follow(json.loads(body.read()))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "interrupted; the sync function goes on with what it was asked: list shows what came "
+            "of it"
+        ) from None
 
 
 class _Follower:

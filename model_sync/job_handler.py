@@ -14,9 +14,7 @@ its prefix. A message that fails is tried again by the queue. `handler` itself: 
 
 from __future__ import annotations
 
-import json
 import platform
-import urllib.parse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,11 +32,11 @@ from model_store.errors import StoreError
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id
-from model_store.refs import LATEST
 from model_store.release import VERSION
 from model_sync.checkpoint import ToBeContinued
 from model_sync.creation import open_store
 from model_sync.errors import RequestError, SyncError, code_of
+from model_sync.job_events import arrivals_in, was_published
 from model_sync.job_progress import ProgressObject
 from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
 from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
@@ -46,7 +44,7 @@ from model_sync.listing import list_published
 from model_sync.opened import OpenedStore
 from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.packages import describe_packages, list_packages
-from model_sync.recipe import RECIPE
+from model_sync.recipe import RECIPE, read_recipe
 from model_sync.s3_source import S3Source, parse_s3_url
 from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
 from model_sync.who import publisher
@@ -161,23 +159,21 @@ class SyncJob:
 
     def _take_up(self, record: SQSRecord) -> None:
         """Publish each prefix whose `model.toml` a message says has arrived."""
-        message = json.loads(record.body)
-        for item in message.get("Records", ()):  # S3's test event has none
-            key = urllib.parse.unquote_plus(item["s3"]["object"]["key"])
-            prefix, _, file = key.rpartition("/")
-            if file != RECIPE or not prefix:
+        for arrival in arrivals_in(record.body):
+            source = self._prefix(arrival.url)
+            if arrival.state and source.state(RECIPE) != arrival.state:
+                _logger.info("replaced since: its own message follows", arrival=arrival)
                 continue
-            url = f"s3://{item['s3']['bucket']['name']}/{prefix}/"
-            request = PublishRequest(
-                request_id=record.message_id,
-                source=url,
-                model=None,
-                label=LATEST,
-                reason=f"{RECIPE} arrived at {url}",
-            )
+            recipe = read_recipe(source, implied_name=arrival.prefix.rpartition("/")[2])
             layout = open_store(self._settings.store_path)
+            if was_published(layout, recipe.name, arrival):
+                _logger.info("published before: the message came again", arrival=arrival)
+                continue
+            request = PublishRequest(
+                request_id=record.message_id, source=arrival.url, reason=arrival.reason
+            )
             progress = self._progress(request.request_id)
-            published = publish_prefix(layout, self._prefix(url), request, progress)
+            published = publish_prefix(layout, source, request, progress)
             _logger.info("published", published=asdict(published))
 
     def _prefix(self, url: str) -> S3Source:

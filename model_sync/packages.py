@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -81,12 +82,17 @@ def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetMan
             parsed = parse_wheel_filename(file)
         except ValueError:
             raise PackagesError(f"{file!r} is no wheel's file name") from None
-        name = parsed.distribution.lower().replace("_", "-")
+        name = canonical_name(parsed.distribution)
         if name in wheels:
             raise PackagesError(f"two wheels are of the package {name}: a set holds each once")
         wheels[name] = Wheel(name, parsed.version, digest)
     made_of = tuple(sorted(wheels.values()))
     return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now())
+
+
+def canonical_name(distribution: str) -> str:
+    """A package's one name, however it is spelt. Source: PEP 503, "Normalized Names"."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:

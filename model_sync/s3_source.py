@@ -94,6 +94,11 @@ class S3Source:
         """The size of one object."""
         return self._pin(path).size_bytes
 
+    def state(self, path: str) -> str:
+        """Which state of one object this is: its version's id, or its tag where there is none."""
+        pin = self._pin(path)
+        return pin.version_id or pin.etag.strip('"')
+
     def copy(self, path: str, write: Write) -> None:
         """Give all bytes of one object, as it was pinned, to `write`."""
         pin = self._pin(path)

@@ -17,7 +17,7 @@ from infra.emulated.bootstrap import gather_client
 from infra.emulated.deploy import deploy
 from infra.emulated.kept import kept, last_words
 from infra.emulated.ministack import MINISTACK, ministack
-from infra.errors import SynthError
+from infra.errors import EmulatorError, SynthError
 from infra.settings import read_stage
 
 if TYPE_CHECKING:
@@ -59,11 +59,13 @@ def emulated_stage(
     """
     stack = read_stage(stage).stack_name
     store = store.resolve()
-    store.mkdir(parents=True, exist_ok=True)
+    if store.exists() and not store.is_dir():
+        raise EmulatorError(f"{store} is no folder: name one for the store")
     with tempfile.TemporaryDirectory(prefix="coldpress-emulated-") as temporary:
         folder = Path(temporary)
         gather_client(folder / "client")
         with ministack(folder / "ministack", interpreter=interpreter) as cloud:
+            store.mkdir(parents=True, exist_ok=True)
             made = _synthesize(stage, folder)
             outputs = deploy(cloud, made, stack, store=store, client=folder / "client")
             yield EmulatedStage(
@@ -95,7 +97,13 @@ def _synthesize(stage: str, folder: Path) -> Path:
     """
     out, log = folder / "assembly", folder / "synth.log"
     command = [sys.executable, "-m", "infra.synth", "--stage", stage, "--python", RUNNING]
-    environ = {**os.environ, "CDK_CONTEXT_JSON": json.dumps(_STAGES_NO_ASSETS)}
+    temporary = folder / "synth-tmp"  # killed, CDK's Node leaves its files there
+    temporary.mkdir()
+    environ = {
+        **os.environ,
+        "CDK_CONTEXT_JSON": json.dumps(_STAGES_NO_ASSETS),
+        "TMPDIR": str(temporary),
+    }
     with kept([*command, "--out", out], log=log, cwd=REPOSITORY, environ=environ) as synth:
         if synth.wait():
             said = last_words(log).removeprefix("error: ")

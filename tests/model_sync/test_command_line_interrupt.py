@@ -74,9 +74,16 @@ def _publishing(folder: Path, store: Path, *options: str) -> Iterator[subprocess
         publisher.communicate()
 
 
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+)
 @pytest.mark.parametrize(("make", "options"), [(_slow_build, []), (_slow_trial, ["--json"])])
 def test_an_interrupted_publication_leaves_nothing(
-    tmp_path: Path, make: Callable[[Path, Path], None], options: list[str]
+    tmp_path: Path,
+    make: Callable[[Path, Path], None],
+    options: list[str],
+    number: signal.Signals,
+    said: str,
 ) -> None:
     started, store = tmp_path / "started", tmp_path / "store"
     make(tmp_path / "adder", started)
@@ -84,14 +91,14 @@ def test_an_interrupted_publication_leaves_nothing(
         _wait_for(started.exists, "it never started")
         if make is _slow_trial:
             assert list((store / "staging").iterdir())
-        publisher.send_signal(signal.SIGINT)
+        publisher.send_signal(number)
         out, err = publisher.communicate(timeout=DEADLINE_S)
     assert publisher.returncode == 130
     if options:
-        assert out == '{"error": {"code": "interrupted", "message": "interrupted"}}\n'
+        assert out == f'{{"error": {{"code": "interrupted", "message": "{said}"}}}}\n'
         assert err == ""
     else:
-        assert (out, err) == ("", "error: interrupted\n")
+        assert (out, err) == ("", f"error: {said}\n")
     pid = int(started.read_text())
     _wait_for(lambda: _is_gone(pid), "what it had started goes on")
     assert not (store / "models").exists()

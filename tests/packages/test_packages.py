@@ -16,6 +16,7 @@ from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Ta
 from model_sync.errors import PackagesError
 from model_sync.packages import (
     describe_packages,
+    describe_set,
     list_packages,
     publish_packages,
     publish_wheels,
@@ -183,3 +184,13 @@ def test_two_wheels_with_the_same_file_are_refused(layout: StoreLayout, tmp_path
     with pytest.raises(PackagesError, match=r"^two-1\.0-py3-none-any\.whl cannot be unpacked: "):
         publish_wheels(wheels, layout, TARGET, Silent())
     assert nothing_is_left(layout)
+
+
+@pytest.mark.parametrize(
+    "spelt", ["zope.interface", "zope_interface", "Zope-Interface", "zope._-interface"]
+)
+def test_a_package_has_one_name_however_it_is_spelt(spelt: str) -> None:
+    """Else two versions of it would pass as two packages. PEP 503."""
+    wheel = f"{spelt.replace('-', '_')}-1.0-py3-none-any.whl"
+    (found,) = describe_set({wheel: Digest.of_bytes(b"")}, TARGET).wheels
+    assert found.name == "zope-interface"

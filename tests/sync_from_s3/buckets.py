@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 import numpy as np
+from botocore.exceptions import ClientError
 
 from model_sync.contents import stage_contents
 from model_sync.progress import Silent
@@ -116,5 +117,12 @@ def arrived(bucket: Bucket, key: str, *, number: int = 1) -> dict[str, Any]:
     message: dict[str, Any] = event_file("sqs_s3_object_created")["Records"][0]
     body = json.loads(message["body"])
     body["Records"][0]["s3"]["bucket"]["name"] = bucket.name
-    body["Records"][0]["s3"]["object"]["key"] = quote_plus(key, safe="/")
+    found = body["Records"][0]["s3"]["object"]
+    found["key"] = quote_plus(key, safe="/")
+    found.pop("versionId", None)
+    with contextlib.suppress(ClientError):  # it may not be there
+        head = bucket.s3.head_object(Bucket=bucket.name, Key=key)
+        found["eTag"] = head["ETag"].strip('"')  # an event has it bare
+        if head.get("VersionId", "null") != "null":
+            found["versionId"] = head["VersionId"]
     return {**message, "messageId": f"message-{number}", "body": json.dumps(body)}

@@ -179,6 +179,49 @@ def test_a_record_that_fails_goes_back_to_the_queue_alone(
     assert models(call) == ["adder"]
 
 
+def latest(call: Call) -> int:
+    (model,) = call({"verb": "list"})["models"]
+    found: int = model["labels"]["latest"]
+    return found
+
+
+def test_a_message_that_comes_again_takes_nothing_back(
+    call: Call, versioned: Bucket, tmp_path: Path
+) -> None:
+    versioned.put_folder(write_model(tmp_path / "adder"), "adder")
+    message = arrived(versioned, "adder/model.toml")
+    assert call({"Records": [message]}) == {"batchItemFailures": []}
+    publish(write_model(tmp_path / "adder", constant=5.0), tmp_path / "store", progress=Silent())
+    assert latest(call) == 2
+    assert call({"Records": [message]}) == {"batchItemFailures": []}
+    assert latest(call) == 2, "by the same message it was published once"
+    versioned.put_folder(tmp_path / "adder", "adder")
+    assert call({"Records": [arrived(versioned, "adder/model.toml")]}) == {"batchItemFailures": []}
+    versioned.put_folder(write_model(tmp_path / "adder", constant=7.0), "adder")
+    assert call({"Records": [arrived(versioned, "adder/model.toml")]}) == {"batchItemFailures": []}
+    assert latest(call) == 3
+
+
+def test_a_message_about_an_object_that_was_replaced_is_passed_over(
+    call: Call, bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put_folder(write_model(tmp_path / "adder"), "adder")
+    message = arrived(bucket, "adder/model.toml")
+    bucket.put("adder/model.toml", bucket.get("adder/model.toml") + b"\n")
+    assert call({"Records": [message]}) == {"batchItemFailures": []}
+    assert models(call) == []
+
+
+def test_a_key_with_an_empty_part_publishes_no_other_prefix(
+    call: Call, bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put_folder(write_model(tmp_path / "adder"), "adder")
+    bucket.put("adder//model.toml", b"name = 'other'\n")
+    message = arrived(bucket, "adder//model.toml")
+    assert call({"Records": [message]}) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert models(call) == []
+
+
 def test_a_lone_record_that_fails_goes_back_to_the_queue(call: Call, bucket: Bucket) -> None:
     message = arrived(bucket, "gone/model.toml")
     assert call({"Records": [message]}) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
