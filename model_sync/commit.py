@@ -26,6 +26,7 @@ from model_store.names import new_id
 from model_store.reading import read_generation, read_model_id, read_upward
 from model_store.refs import Refs
 from model_sync import durable
+from model_sync.space import naming
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout
@@ -100,7 +101,8 @@ def _installed(layout: ModelLayout) -> int | None:
 
 def _read_installed(layout: ModelLayout) -> Refs | None:
     try:
-        data = layout.refs_json.read_bytes()
+        with naming(str(layout.refs_json)):  # also where closing it fails, as on NFS
+            data = layout.refs_json.read_bytes()
     except FileNotFoundError:
         return None
     return Refs.parse(data, str(layout.refs_json))

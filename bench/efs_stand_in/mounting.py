@@ -138,6 +138,10 @@ class EfsStandIn:
             self._log.close()
             self._log = None
 
+    def is_serving(self) -> bool:
+        """Whether its process is there, so that it can be asked."""
+        return self._daemon() is not None
+
     def restart(self) -> Self:
         """Mount anew: nothing is cached, nothing counted and nothing at fault."""
         self.stop()

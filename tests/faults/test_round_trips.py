@@ -1,0 +1,103 @@
+"""What the verbs and the service cost on EFS, in round trips: counts, which are exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.loader import load_version
+from inference.manager import Manager
+from model_store.layout import StoreLayout
+from tests.faults.mounted_stores import MountedStore, write_models
+from tests.inference.stores import ADDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.efs_stand_in import Counts, EfsStandIn
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def store(efs: EfsStandIn, tmp_path: Path) -> MountedStore:
+    """A store of two versions on a mount of which nothing is cached."""
+    store = MountedStore(efs, tmp_path)
+    for constant in (1.0, 2.0):
+        assert store.publish(constant).code == 0
+    efs.restart()
+    return store
+
+
+def manager_of(store: MountedStore) -> Manager:
+    return Manager(StoreLayout(store.path), ref_ttl_s=0.0, load=load_version)
+
+
+def test_a_warm_check_of_refs_is_two_opens_and_nothing_else(store: MountedStore) -> None:
+    manager = manager_of(store)
+    for _ in range(2):
+        assert manager.resolve(ADDER).loaded.number == 2
+    store.efs.reset()
+    for _ in range(10):
+        manager.resolve(ADDER)
+    counts = store.efs.counts()
+    assert counts["open"] == 20
+    # The names and attributes that were believed may have to be asked for again meanwhile.
+    assert counts.round_trips - counts["lookup"] - counts["getattr"] == 20
+    assert counts["read"] == 0
+
+
+def test_a_cold_start_reads_each_byte_once_and_lists_nothing(store: MountedStore) -> None:
+    assert manager_of(store).resolve(ADDER).loaded.number == 2
+    counts = store.efs.counts()
+    assert counts["opendir"] == counts["readdir"] == 0
+    assert counts["open"] <= 10
+    assert counts["read"] <= 8
+    assert counts.round_trips <= 50
+    read = sum(path.stat().st_size for path in store.beneath.rglob("*") if path.is_file())
+    assert 0 < counts["read_bytes"] < read
+    for operation in ("create", "write", "mkdir", "rename", "link", "unlink", "setattr"):
+        assert counts[operation] == 0
+
+
+def test_publishing_what_is_published_stays_within_its_budget(store: MountedStore) -> None:
+    before = store.refs()
+    assert "unchanged" in store.publish(2.0).out
+    assert store.refs() == before
+    counts = store.efs.counts()
+    assert counts.round_trips <= 160
+    assert counts["rename"] == counts["link"] == 0
+    assert counts["fsync"] <= 6
+
+
+@pytest.mark.parametrize("verb", ["promote", "rollback"])
+def test_moving_a_label_stays_within_its_budget(store: MountedStore, verb: str) -> None:
+    done = store.run("promote", ADDER, "1") if verb == "promote" else store.run(verb, ADDER)
+    assert (done.code, store.latest()) == (0, 1), done.err
+    counts = store.efs.counts()
+    assert counts.round_trips <= 110
+    # One link commits; the other and the rename install it as refs.json.
+    assert (counts["link"], counts["rename"], counts["create"], counts["fsync"]) == (2, 1, 1, 1)
+
+
+def cost_of_list(efs: EfsStandIn, tmp_path: Path, models: int, versions: int) -> Counts:
+    store = MountedStore(efs, tmp_path)
+    write_models(store.beneath, models, versions)
+    efs.restart()
+    done = store.run("list", "--json")
+    assert done.out.count('"published_at"') == models * versions
+    return efs.counts()
+
+
+def test_listing_costs_a_few_calls_a_model_however_many_versions_it_has(
+    efs: EfsStandIn, tmp_path: Path
+) -> None:
+    # Counted on caches that last: with none, every component of every path is asked for.
+    few = cost_of_list(efs, tmp_path, 5, 20)
+    many = cost_of_list(efs, tmp_path, 50, 20)
+    young = cost_of_list(efs, tmp_path, 5, 2)
+    a_model = (many.round_trips - few.round_trips) / 45
+    assert a_model <= 8
+    assert few.round_trips - young.round_trips <= 5  # a longer refs.json, not another file
+    assert (many["open"] - few["open"]) / 45 <= 2

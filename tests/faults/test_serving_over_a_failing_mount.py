@@ -1,0 +1,174 @@
+"""A warm service answers whatever becomes of its mount, and takes up what is new afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.efs_stand_in import FAST, EfsStandIn
+from inference import manager as manager_module
+from inference.application import Application
+from inference.settings import Settings
+from tests.faults.mounted_stores import MountedStore
+from tests.inference.calls import add, get
+from tests.inference.concurrency import wait_until
+from tests.inference.stores import STEP, publish_adder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "CHECK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 5.0)
+
+
+@pytest.fixture
+def efs(folder: Path) -> Iterator[EfsStandIn]:
+    """A mount that believes nothing: every check goes to it. The writer is another client."""
+    options = dataclasses.replace(FAST, cache_s=0.0)
+    with EfsStandIn(folder / "source", folder / "mount", options) as mounted:
+        yield mounted
+        if mounted.is_serving():
+            mounted.heal()
+
+
+@pytest.fixture
+def store(efs: EfsStandIn, folder: Path) -> MountedStore:
+    store = MountedStore(efs, folder)
+    publish_adder(store.beneath, STEP)
+    return store
+
+
+@pytest.fixture
+def service(store: MountedStore) -> Application:
+    """A service that is warm."""
+    service = Application(Settings(store.path, ref_ttl_s=0.0))
+    assert add(service, [1.0, 2.0]).version == 1
+    return service
+
+
+def answers(service: Application, version: int, calls: int = 20) -> None:
+    """Every call is answered, by one version."""
+    for number in range(calls):
+        answer = add(service, [float(number), 0.0])
+        assert (answer.status, answer.version) == (200, version)
+        assert answer.values == [number + version * STEP, version * STEP]
+
+
+def takes_up(service: Application, version: int) -> None:
+    wait_until(lambda: add(service, [0.0, 0.0]).version == version)
+    assert get(service, "/v2/health/ready").status == 200
+
+
+@pytest.mark.parametrize("operation", ["*", "open", "read", "lookup"])
+def test_a_hang_is_not_noticed_by_calls_and_new_versions_come_after_it(
+    store: MountedStore, service: Application, operation: str
+) -> None:
+    publish_adder(store.beneath, 2 * STEP)
+    hang = store.efs.hang(operation, "*" if operation == "*" else "*.json")
+    answers(service, 1)
+    assert hang.hits >= 1
+    store.efs.heal()
+    takes_up(service, 2)
+
+
+def test_readiness_says_that_the_store_hangs(
+    store: MountedStore, service: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 0.2)
+    store.efs.hang()
+    answer = get(service, "/v2/health/ready")
+    assert answer.status == 503
+    assert "did not answer" in answer.json["error"]
+    assert get(service, "/v2/health/live").status == 200
+    answers(service, 1)
+    store.efs.heal()
+    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 5.0)
+    wait_until(lambda: get(service, "/v2/health/ready").status == 200)
+
+
+def test_a_mount_that_is_gone_is_not_noticed_by_calls_and_is_taken_up_when_it_is_back(
+    store: MountedStore, service: Application
+) -> None:
+    store.efs.kill()
+    answers(service, 1)
+    answer = get(service, "/v2/health/ready")
+    assert answer.status == 503
+    assert "STORE.json cannot be read" in answer.json["error"]
+    publish_adder(store.beneath, 2 * STEP)
+    answers(service, 1)
+    store.efs.restart()
+    takes_up(service, 2)
+
+
+def test_a_mountpoint_without_its_mount_is_no_empty_store(
+    store: MountedStore, service: Application
+) -> None:
+    store.efs.stop()
+    answers(service, 1)
+    answer = get(service, "/v2/health/ready")
+    assert answer.status == 503
+    assert "STORE.json is missing" in answer.json["error"]
+    assert get(service, "/v2/models/adder").status == 200
+    store.efs.start()
+    publish_adder(store.beneath, 2 * STEP)
+    takes_up(service, 2)
+
+
+@pytest.mark.parametrize("error", ["EIO", "ESTALE", "ENOTCONN"])
+@pytest.mark.parametrize("operation", ["open", "read"])
+def test_a_check_that_fails_changes_nothing_and_the_next_is_made(
+    store: MountedStore, service: Application, operation: str, error: str
+) -> None:
+    publish_adder(store.beneath, 2 * STEP)
+    fault = store.efs.fail(operation, error, "*/models/*", times=None)
+    answers(service, 1, calls=3)
+    assert fault.hits >= 1
+    store.efs.heal()
+    takes_up(service, 2)
+
+
+def test_refs_that_are_stale_once_are_opened_again_within_the_check(
+    store: MountedStore, service: Application
+) -> None:
+    publish_adder(store.beneath, 2 * STEP)
+    fault = store.efs.fail("open", "ESTALE", "*/refs.json")
+    add(service, [0.0, 0.0])
+    assert fault.hits == 1
+    wait_until(lambda: add(service, [0.0, 0.0]).version == 2)
+
+
+@pytest.mark.parametrize("operation", ["open", "read"])
+def test_a_version_that_cannot_be_read_is_tried_again_and_the_old_one_answers(
+    store: MountedStore,
+    service: Application,
+    operation: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(manager_module, "RETRY_UNREACHABLE_S", 0.05)
+    monkeypatch.setattr(manager_module, "RETRY_BROKEN_VERSION_S", 0.05)
+    publish_adder(store.beneath, 2 * STEP)
+    fault = store.efs.fail(operation, "EIO", "*/versions/*", times=None)
+    wait_until(lambda: add(service, [0.0, 0.0]).version == 1 and fault.hits)
+    answers(service, 1)
+    store.efs.heal()
+    takes_up(service, 2)
+
+
+def test_a_cold_service_says_what_it_cannot_reach_and_starts_when_it_can(
+    store: MountedStore,
+) -> None:
+    store.efs.kill()
+    service = Application(Settings(store.path, ref_ttl_s=0.0))
+    answer = add(service, [0.0, 0.0])
+    assert answer.status == 503
+    assert "STORE.json cannot be read" in answer.error
+    store.efs.restart()
+    answers(service, 1)
