@@ -37,7 +37,7 @@ from model_sync.image import (
     nearest,
     uninstall,
 )
-from model_sync.published import list_sets
+from model_sync.published import is_there_to_stay, list_sets
 from model_sync.space import require_space
 from model_sync.staging import Staging
 from model_sync.store_copy import StoreCopy, generation_in
@@ -161,7 +161,7 @@ class _Backup:
             try:
                 copy.package_set(digest)
             except (StoreError, OSError):
-                if self._source.package_set(digest).exists():  # or it is swept
+                if is_there_to_stay(self._source, self._source.package_set(digest)):
                     raise
 
     def _prune(self, staging: Staging, image: Image) -> int:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from model_sync.published import PublishedFolder
 
 
-def strangers_and_modes(published: PublishedFolder) -> Iterator[str]:
+def strangers_and_modes(published: PublishedFolder, *, may_be: str = "") -> Iterator[str]:
     """Say in a line each what is in a folder and not of it, and whose mode is not the store's.
 
-    A folder that does not belong is one line, whatever is in it. Raises OSError.
+    A folder that does not belong is one line, whatever is in it. `may_be` may be there and need
+    not. Raises OSError.
     """
-    files = {entry.path for entry in published.files}
+    files = {may_be, *(entry.path for entry in published.files)}
     folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
     return _look(published.folder, ".", files, folders)
 

@@ -7,6 +7,7 @@ are known too.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from model_store.files import FileEntry, parse_files, read_beneath
 from model_store.layout import MANIFEST
 from model_store.package_set import FILES, SITE_PACKAGES
 from model_store.reading import read_package_set, read_preparation, read_version
+from model_sync.set_marks import is_claimed
+from model_sync.trash import names_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +89,20 @@ def list_sets(layout: StoreLayout) -> tuple[Digest, ...]:
     except FileNotFoundError:
         return ()
     return tuple(Digest(ALGORITHM, name) for name in sorted(names) if _SET_NAME.fullmatch(name))
+
+
+def is_there_to_stay(layout: StoreLayout, folder: Path) -> bool:
+    """Whether a package set is there, and not what a sweep has begun to delete, or has emptied.
+
+    A sweep that died in the middle leaves it so; the next ones go on, a day later.
+    """
+    if not os.path.lexists(folder):
+        return False
+    try:
+        empty = not names_in(layout.root, layout.packages.name, folder.name)
+        return not (empty or is_claimed(layout, Digest(ALGORITHM, folder.name)))
+    except OSError:  # no folder, or one that cannot be looked into
+        return True
 
 
 def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:

@@ -104,8 +104,6 @@ class StoreCopy:
         """Copy every generation up to `newest`, and MODEL.json, where they are not there."""
         source, target = (layout.model(newest.model) for layout in (self._source, self._target))
         model_id = read_model_id(source)
-        if model_id != newest.model_id:
-            raise DamagedError(f"{source.model_json} says the id {model_id}, not {newest.model_id}")
         durable.make_folder(target.refs_folder, within=self._target.root)
         if _model_id(target) != model_id:
             self._place(target.model_json, render({"format": FORMAT, "id": model_id}))
@@ -115,7 +113,7 @@ class StoreCopy:
             if refs is None:
                 raise DamagedError(f"{source.generation(number)} is missing")
             if refs.model_id != model_id:
-                raise DamagedError(f"{source.generation(number)} is of another model's id")
+                raise DamagedError(f"{source.generation(number)} is not of the id {model_id}")
             if generation_in(target, number) != refs:
                 self._place(target.generation(number), refs.render())
 

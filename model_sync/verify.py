@@ -15,14 +15,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from model_store.digests import ALGORITHM, Digest
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
 from model_sync.folder_look import mode_fault, strangers_and_modes
 from model_sync.parallel import SharedProgress, in_parallel
-from model_sync.published import is_document, list_sets
-from model_sync.set_marks import is_claimed
-from model_sync.trash import names_in
+from model_sync.published import is_document, is_there_to_stay, list_sets
+from model_sync.set_marks import DELETING
 from model_sync.verify_refs import check_refs, has_refs, model_names
 from model_sync.verify_subjects import Subject, set_subjects, version_subjects
 from model_sync.whole_files import whole
@@ -134,7 +132,8 @@ class _Verification:
                 if published.packages:
                     importers = self._importers.setdefault(published.packages.hex, [])
                     importers.append(subject.folder)
-                for problem in strangers_and_modes(published):
+                # A sweep that died after its claim left DELETING in a set; the next one heals it.
+                for problem in strangers_and_modes(published, may_be=DELETING):
                     self._findings.append((subject, problem))
             except StoreError as error:
                 self._findings.append((subject, str(error)))
@@ -159,7 +158,7 @@ class _Verification:
         for subject, problem in self._findings:
             importers = self._importers.get(subject.folder.name, ())
             is_set = subject.kind == "package_sets"
-            there = is_set and _is_there_to_stay(self._layout, subject.folder)
+            there = is_set and is_there_to_stay(self._layout, subject.folder)
             if there or subject.folder in named or (is_set and not named.isdisjoint(importers)):
                 self._problems.append((subject.what, problem))
 
@@ -169,20 +168,6 @@ def _set_names(layout: StoreLayout) -> list[str]:
         return [digest.hex for digest in list_sets(layout)]
     except NotADirectoryError:
         return []
-
-
-def _is_there_to_stay(layout: StoreLayout, folder: Path) -> bool:
-    """Whether a package set is there, and not what a sweep has begun to delete, or has emptied.
-
-    A sweep that died in the middle leaves it so; the next ones go on, a day later.
-    """
-    if not os.path.lexists(folder):
-        return False
-    try:
-        empty = not names_in(layout.root, layout.packages.name, folder.name)
-        return not (empty or is_claimed(layout, Digest(ALGORITHM, folder.name)))
-    except OSError:  # no folder, or one that cannot be looked into
-        return True
 
 
 def _newest_now(layout: StoreLayout, refs: Refs) -> Refs | None:

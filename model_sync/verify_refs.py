@@ -115,14 +115,34 @@ def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
 
 
 def _newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> Refs | None:
-    """The newest that can be read, of what was listed and what is above it, and refs.json."""
-    readable = (_read(layout, number) for number in sorted(numbers, reverse=True))
-    newest = next((refs for refs in readable if refs), None)
-    if newest is None or (installed and installed.generation > newest.generation):
-        newest = installed
-    while newest and (following := _read(layout, newest.generation + 1)):
-        newest = following
-    return newest
+    """The newest that can be read, of what was listed and what is above it, and refs.json.
+
+    One of the model id that MODEL.json says, if any is: a writer that died may have left another's.
+    """
+    model_id = _model_id(layout)
+    best = installed
+    for number in sorted(numbers, reverse=True):
+        refs = _read(layout, number)
+        if refs and _rank(refs, model_id) > _rank(best, model_id):
+            best = refs
+        if best and best.model_id == model_id and best.generation >= number:
+            break
+    while best and (following := _read(layout, best.generation + 1)):
+        if following.model_id != best.model_id:
+            break
+        best = following
+    return best
+
+
+def _rank(refs: Refs | None, model_id: str | None) -> tuple[bool, int]:
+    return (False, 0) if refs is None else (refs.model_id == model_id, refs.generation)
+
+
+def _model_id(layout: ModelLayout) -> str | None:
+    try:
+        return read_model_id(layout)
+    except StoreError:
+        return None
 
 
 def _check_generations(
@@ -144,9 +164,9 @@ def _check_generations(
 
 def disagreements(refs: Refs, newest: Refs) -> list[str]:
     """What an earlier generation says that the newest cannot follow from. Pure."""
-    faults = []
     if refs.model_id != newest.model_id:
-        faults.append(f"it is of the model id {refs.model_id}, the newest of {newest.model_id}")
+        return [f"it is of the model id {refs.model_id}, the newest of {newest.model_id}"]
+    faults = []
     if refs.generation < newest.generation and refs.next_version > newest.next_version:
         faults.append("its next_version is above that of the newest")
     for number, entry in sorted(refs.versions.items()):

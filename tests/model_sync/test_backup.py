@@ -12,6 +12,7 @@ import pytest
 from model_store.errors import DamagedError
 from model_store.package_set import Target
 from model_store.reading import read_store_id
+from model_store.refs import REMOVED
 from model_sync.creation import open_store
 from model_sync.errors import BackupError, RequestError, SpaceError
 from model_sync.image import BACKUP_JSON, UNFINISHED, Image, read_image
@@ -229,6 +230,33 @@ def test_a_store_whose_file_system_was_put_back_to_an_earlier_time_is_backed_up_
     ask(rich.root, "promote", model=ADDER, version="1", label="other")
     back_up(rich.root, folder)
     assert image_tree(folder) == without_refs_json(store_tree(rich.root))
+
+
+def test_a_model_that_a_sweep_is_about_to_remove_is_left_out(
+    rich: StoreLayout, folder: Path
+) -> None:
+    ask(rich.root, "unlabel", model=GREETER, label="latest")
+    opened(rich.root).change(
+        GREETER,
+        lambda refs: refs._replace(change=refs.change._replace(verb=REMOVED)),
+        verb=REMOVED,
+        reason="",
+    )
+    assert back_up(rich.root, folder)["models"].keys() == {ADDER}
+
+
+def test_a_set_that_a_sweep_is_deleting_is_left_out(rich: StoreLayout, folder: Path) -> None:
+    other = rich.packages / ("0" * 64)
+    shutil.copytree(set_path(rich.root), other)
+    with pytest.raises(DamagedError, match="is the manifest of another package set"):
+        back_up(rich.root, folder)
+    (other / "manifest.json").unlink()
+    (other / "DELETING").touch()
+    back_up(rich.root, folder)
+    for path in other.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    back_up(rich.root, folder)
+    assert read_image(folder).package_sets == (set_digest(rich.root),)
 
 
 class Meanwhile(Silent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,36 @@ def test_a_second_backup_that_ends_anywhere_leaves_the_first(
     assert after > 2
     assert read_image(folder).models[ADDER] == generation + 1
     assert image_tree(folder) == without_refs_json(store_tree(rich.root))
+
+
+def test_a_backup_of_a_model_made_anew_that_ends_anywhere_is_whole_or_none(
+    rich: StoreLayout, tmp_path: Path
+) -> None:
+    back_up(rich.root, tmp_path / "first")
+    generation = newest(rich.root).generation
+    shutil.rmtree(rich.model(ADDER).folder)
+    for number in (7, 8):
+        publish(write_bare(tmp_path / f"{number}" / ADDER, number), rich.root, progress=Silent())
+    publish(write_bare(tmp_path / "last" / "last", 9), rich.root, progress=Silent())
+    whole = none = 0
+    for after in itertools.count(1):
+        folder, root = tmp_path / f"backup-{after}", tmp_path / f"restored-{after}"
+        shutil.copytree(tmp_path / "first", folder)
+        try:
+            back_up(rich.root, folder, Ends(after))
+        except Ended:
+            if (folder / BACKUP_JSON).exists():
+                whole += 1
+                assert is_restorable(folder, root)
+                assert newest(root).generation == generation
+            else:
+                none += 1
+                back_up(rich.root, folder)
+                assert image_tree(folder) == without_refs_json(store_tree(rich.root))
+        else:
+            break
+    assert whole
+    assert none > 2
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 9, 20])

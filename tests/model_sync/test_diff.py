@@ -18,7 +18,7 @@ from tests.model_sync.model_folders import write_full
 from tests.model_sync.rich_store import ADDER, GREETER, ask, opened, version_path
 from tests.model_sync.snapshots import snapshot
 from tests.packages.models import write_greeter
-from tests.tiny_models import write_identity
+from tests.tiny_models import adder_request, write_adder, write_identity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,6 +134,29 @@ def test_answers_that_the_tolerance_of_the_first_takes_for_equal_do_not_differ(
     assert golden["expected_changed"] == (expected if differs else [])
     assert golden["tolerance"]["one"] == {"rtol": rtol, "atol": 0.0}
     assert golden["tolerance"]["other"] == {"rtol": 0.5, "atol": 0.0}
+
+
+def test_without_a_pipeline_answers_differ_by_their_outputs_alone(
+    rich: StoreLayout, tmp_path: Path
+) -> None:
+    numbers = []
+    for constant, id_ in ((1.0, "a"), (1.0, "b"), (2.0, "b")):
+        folder = write_adder(tmp_path / f"{constant}-{id_}" / "cases", constant).parent
+        case = folder / "golden" / "c"
+        case.mkdir(parents=True)
+        (case / "request.json").write_text(json.dumps(adder_request([1.0, 2.0])))
+        data = [1.0 + constant, 2.0 + constant]
+        output = {"name": "y", "datatype": "FP32", "shape": [1, 2], "data": data}
+        (case / "expected.json").write_text(json.dumps({"id": id_, "outputs": [output]}))
+        recipe = '[model]\nfile = "model.onnx"\n[golden]\nfolder = "golden"\n'
+        (folder / "model.toml").write_text(recipe)
+        numbers.append(publish(folder, rich.root, progress=Silent()).version)
+    same = compared(rich.root, *numbers[:2], "cases")
+    assert [each["one"]["path"] for each in same["files"]["changed"]] == ["golden/c/expected.json"]
+    assert same["golden"]["expected_changed"] == []
+    assert compared(rich.root, *numbers[1:], "cases")["golden"]["expected_changed"] == [
+        {"case": "c", "difference": "$[0].data[0] is 3.0, expected 2.0"}
+    ]
 
 
 def test_wheels_are_told_by_name(

@@ -274,6 +274,7 @@ def test_a_store_that_somebody_made_meanwhile_is_left_to_them(folder: Path, root
     with pytest.raises(BackupError, match="somebody else made a store at"):
         restore(folder, root, Meanwhile(make))
     assert (root / "STORE.json").read_text() == "theirs"
+    assert newest(root).labels["latest"] == 2
 
 
 def test_room_is_asked_for_first(folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -250,6 +251,14 @@ def broken_set_manifest(root: Path) -> str:
     return "its digest does not follow from its contents"
 
 
+def broken_set_counts(root: Path) -> str:
+    path = set_path(root) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["size_bytes"] += 1
+    path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    return "files.json is not of the files and bytes that the manifest counts"
+
+
 def broken_set_mode(root: Path) -> str:
     (set_path(root) / "site-packages").chmod(0o750)
     return "site-packages has mode 0750"
@@ -282,6 +291,24 @@ def test_a_package_set_under_another_name_is_found_without_a_version_that_names_
     what, problem = only_problem(rich.root)
     assert what == f"packages/{other.name}"
     assert "is the manifest of another package set" in problem
+
+
+@pytest.mark.parametrize("left", ["files.json", None])
+def test_a_set_that_a_sweep_is_deleting_is_no_problem_if_no_version_needs_it(
+    rich: StoreLayout, left: str | None
+) -> None:
+    other = rich.packages / ("0" * 64)
+    shutil.copytree(set_path(rich.root), other)
+    (other / "DELETING").touch()
+    (other / "manifest.json").unlink()
+    shutil.rmtree(other / "site-packages")
+    if left is None:
+        (other / "files.json").unlink()
+    assert problems(rich.root) == []
+    (set_path(rich.root) / "DELETING").touch(mode=0o644)  # claimed, and to be given back
+    assert problems(rich.root) == []
+    broken_set_file(rich.root)
+    assert len(problems(rich.root)) == 1
 
 
 def test_one_damaged_thing_does_not_stop_the_rest(rich: StoreLayout) -> None:

@@ -193,6 +193,15 @@ def test_versions_are_verified_by_the_newest_refs_that_can_be_read(rich: StoreLa
     assert whats == [f"{ADDER}@2", *[f"{ADDER}@3"] * 2, MODEL, MODEL]
 
 
+def test_versions_are_not_verified_by_refs_of_a_model_that_is_gone(rich: StoreLayout) -> None:
+    model = rich.model(ADDER)
+    number = newest_listed(model) + 1
+    shutil.copyfile(rich.model(GREETER).generation(1), model.generation(number))
+    stray = {"generation": number, "model": ADDER}
+    edit(model.generation(number), lambda refs: refs.update(stray))
+    assert f"refs/{number}.json: it is of the model id" in only_problem(rich.root)[1]
+
+
 def newest_listed(model: ModelLayout) -> int:
     return max(int(path.stem) for path in model.refs_folder.iterdir())
 
@@ -218,14 +227,15 @@ def test_folders_that_nothing_names_yet_are_no_damage(rich: StoreLayout) -> None
 
 
 class Meanwhile(Silent):
-    """Does something to the store as soon as files are being verified."""
+    """Does something to the store as soon as files, or refs, are being verified."""
 
-    def __init__(self, what: Callable[[], object]) -> None:
+    def __init__(self, what: Callable[[], object], step: str = "verifying") -> None:
         self._what = what
+        self._step = step
         self._done = False
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        if what.startswith("verifying") and not self._done:
+        if what.startswith(self._step) and not self._done:
             self._done = True
             self._what()
 
@@ -237,8 +247,9 @@ def test_a_version_that_a_sweep_deletes_meanwhile_is_no_problem(rich: StoreLayou
     assert found["checked"]["versions"] == 4  # it was to be verified, and was gone
 
 
-def test_a_model_that_is_removed_meanwhile_is_no_problem(rich: StoreLayout) -> None:
-    meanwhile = Meanwhile(lambda: shutil.rmtree(rich.model(ADDER).folder))
+@pytest.mark.parametrize("step", ["reading the refs", "verifying"])
+def test_a_model_that_is_removed_meanwhile_is_no_problem(rich: StoreLayout, step: str) -> None:
+    meanwhile = Meanwhile(lambda: shutil.rmtree(rich.model(ADDER).folder), step)
     assert ask(rich.root, "verify", meanwhile)["problems"] == []
 
 
