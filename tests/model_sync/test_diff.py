@@ -151,10 +151,11 @@ def test_without_a_pipeline_answers_differ_by_their_outputs_alone(
         recipe = '[model]\nfile = "model.onnx"\n[golden]\nfolder = "golden"\n'
         (folder / "model.toml").write_text(recipe)
         numbers.append(publish(folder, rich.root, progress=Silent()).version)
-    same = compared(rich.root, *numbers[:2], "cases")
+    one, other, third = numbers
+    same = compared(rich.root, one, other, "cases")
     assert [each["one"]["path"] for each in same["files"]["changed"]] == ["golden/c/expected.json"]
     assert same["golden"]["expected_changed"] == []
-    assert compared(rich.root, *numbers[1:], "cases")["golden"]["expected_changed"] == [
+    assert compared(rich.root, other, third, "cases")["golden"]["expected_changed"] == [
         {"case": "c", "difference": "$[0].data[0] is 3.0, expected 2.0"}
     ]
 
