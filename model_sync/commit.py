@@ -21,7 +21,7 @@ import os
 from typing import TYPE_CHECKING
 
 from model_store.documents import FORMAT, render
-from model_store.errors import NotFoundError, StoreError
+from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.names import new_id
 from model_store.reading import read_generation, read_model_id, read_upward
 from model_store.refs import Refs
@@ -109,13 +109,22 @@ def _read_installed(layout: ModelLayout) -> Refs | None:
 
 
 def _follows(layout: ModelLayout, refs: Refs) -> bool:
-    """Whether the generation before is of the same model; of the first: whether the id is."""
+    """Whether the generation before is of the same model; of the first: whether the id is.
+
+    Raises DamagedError where `refs.json` says that it is there: losing again and again is no way.
+    """
     if refs.generation == 1:
         with contextlib.suppress(NotFoundError):
             return read_model_id(layout) == refs.model_id
         return True
     before = read_generation(layout, refs.generation - 1)
-    return before is not None and before.model_id == refs.model_id and not before.is_removed
+    if before is not None and before.model_id == refs.model_id:
+        return not before.is_removed
+    installed = _read_installed(layout)
+    if installed and installed[:3] == (refs.model, refs.model_id, refs.generation - 1):
+        path = layout.generation(refs.generation - 1)
+        raise DamagedError(f"{path} is missing or of another model, and refs.json says it is not")
+    return False
 
 
 def _counts(layout: ModelLayout, refs: Refs) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model_store.errors import NotFoundError
+from model_store.errors import DamagedError, NotFoundError
 from model_store.names import new_id
 from model_store.reading import list_models, read_model_id, refresh
 from model_store.refs import LATEST, REMOVED, Change, State
@@ -134,7 +134,7 @@ def test_a_link_into_no_model_counts_as_lost(spent: Sweepable) -> None:
     spent.sweep(1.1)
     with Staging(spent.layout) as staging:
         assert try_commit(spent.model(), staging, late) is False
-    assert not spent.model().generation(late.generation).exists()
+    assert not spent.model().folder.exists(), "and makes no folder anew"
 
 
 def test_a_link_into_the_model_made_anew_counts_as_lost_and_is_taken_back(
@@ -267,3 +267,11 @@ def test_a_folder_that_holds_what_is_not_ours_is_left_alone(
     (store.model().folder / stranger).mkdir()
     assert store.sweep(100)["folders"] == []
     assert (store.model().folder / stranger).exists()
+
+
+def test_a_newest_generation_that_is_missing_is_damage_and_no_lost_race(store: Sweepable) -> None:
+    for _ in range(4):
+        store.publish()
+    store.model().generation(4).unlink()
+    with pytest.raises(DamagedError, match=r"4\.json is missing or of another model"):
+        store.run("retire", version=1)

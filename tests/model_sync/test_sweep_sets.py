@@ -164,6 +164,41 @@ def test_a_sweep_that_slept_after_its_claim_leaves_what_was_made_anew(
     assert is_in_place(store.layout, made.digest)
 
 
+def test_a_sweep_that_slept_before_it_moves_anything_leaves_what_was_made_anew(
+    store: Sweepable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = write_wheel(tmp_path / "wheels", "alpha")
+    made, _ = publish_wheels((wheel,), store.layout, Target.running(), Silent())
+    store.sweep(0)
+    rename = os.rename
+
+    def renaming(source: Any, target: Any, **options: Any) -> None:
+        rename(source, target, **options)
+        if source == made.digest.hex:
+            monkeypatch.setattr(os, "rename", rename)
+            assert publish_wheels((wheel,), store.layout, Target.running(), Silent())[1]
+
+    monkeypatch.setattr(os, "rename", renaming)
+    found = store.sweep(2)
+    assert found["failures"] == []
+    assert is_in_place(store.layout, made.digest)
+
+
+def test_the_manifest_goes_first_so_that_no_half_of_a_set_reads_as_one(
+    store: Sweepable, digest: Digest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.sweep(0)
+    rename, taken = os.rename, []
+
+    def renaming(source: Any, target: Any, **options: Any) -> None:
+        taken.append(source)
+        rename(source, target, **options)
+
+    monkeypatch.setattr(os, "rename", renaming)
+    store.sweep(2)
+    assert taken[:4] == [digest.hex, "manifest.json", "files.json", "site-packages"]
+
+
 def test_a_claim_that_another_sweep_left_is_ended_a_day_later(
     store: Sweepable, digest: Digest
 ) -> None:
