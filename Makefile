@@ -135,7 +135,7 @@ test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
 .PHONY: test-slow
-test-slow: $(VENV)/dev.stamp $(VENV)/faults.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults
+test-slow: $(VENV)/faults.stamp $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults
 	@$(BIN)/python -m pytest -m slow
 
 .PHONY: test-exhaustive
