@@ -108,9 +108,10 @@ def main(scenario: str, folder: Path, writes: int | None) -> None:
         kill_at(stage, point, trace)
         try:
             stage.check()
-            if writes is None or stage.scenario.sweeps or number % 3 == 0:
+            thorough = writes is None or stage.scenario.sweeps or number % 3 == 0
+            if thorough:
                 stage.repeat()
-            stage.heal()
+            stage.heal(verifies=thorough)
         except Exception as error:  # each is a finding, and there may be more
             failures.append(f"{point.call} {point.ordinal}: {error!r}\n    {point.line}")
     tried = Counter(point.call for point in points)

@@ -142,6 +142,7 @@ _RETIRED: Final = (
 )
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "new store": Scenario(lambda place: open_store(place.store), fewest=8),
     "first publish": Scenario(_publish("one"), fewest=60),
     "second publish": Scenario(_publish("two"), (_publish("one"),), fewest=50),
     "publish after a crash": Scenario(_publish("other"), (*_TWO, _fall_behind), fewest=50),

@@ -101,8 +101,12 @@ class Stage:
         if swept != self._swept:
             raise TornError(f"later sweeps leave {swept}")
 
-    def heal(self) -> None:
-        """Publish something else: its number is right, it settles, nothing else is changed."""
+    def heal(self, *, verifies: bool = True) -> None:
+        """Publish something else: its number is right, it settles, nothing else is changed.
+
+        `verifies`: the whole store, by the verb, as well. Where the act makes what this does not
+        (packages/), ask for it again before.
+        """
         store = self.place.store
         found, seen = look(store)
         if found is None or (seen and seen.refs.is_removed):
@@ -122,7 +126,7 @@ class Stage:
         if not model.refs_json.samefile(model.generation(generation)):
             raise TornError("the next publication does not settle")
         check_places(store, sweeps=self.scenario.sweeps)
-        problems = self.place.operate("verify")["problems"]
+        problems = self.place.operate("verify")["problems"] if verifies else []
         if problems:
             raise TornError(f"verify finds {problems}")
 
