@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from inference.settings import Settings
 from tests.faults.mounted_stores import MountedStore
 from tests.inference.calls import add, get
 from tests.inference.concurrency import wait_until
-from tests.inference.stores import STEP, publish_adder
+from tests.inference.stores import STEP, point_latest, publish_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +40,20 @@ def efs(folder: Path) -> Iterator[EfsStandIn]:
             mounted.heal()
 
 
+@pytest.fixture(scope="module")
+def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two versions, of which `latest` names the first. Not to be changed."""
+    store = tmp_path_factory.mktemp("published") / "store"
+    for number in (1, 2):
+        publish_adder(store, number * STEP)
+    point_latest(store, 1)
+    return store
+
+
 @pytest.fixture
-def store(efs: EfsStandIn, folder: Path) -> MountedStore:
+def store(efs: EfsStandIn, folder: Path, two_versions: Path) -> MountedStore:
     store = MountedStore(efs, folder)
-    publish_adder(store.beneath, STEP)
+    shutil.copytree(two_versions, store.beneath)
     return store
 
 
@@ -71,7 +82,7 @@ def takes_up(service: Application, version: int) -> None:
 def test_a_hang_is_not_noticed_by_calls_and_new_versions_come_after_it(
     store: MountedStore, service: Application, operation: str
 ) -> None:
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     hang = store.efs.hang(operation, "*" if operation == "*" else "*.json")
     answers(service, 1)
     assert hang.hits >= 1
@@ -102,7 +113,7 @@ def test_a_mount_that_is_gone_is_not_noticed_by_calls_and_is_taken_up_when_it_is
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
     assert "STORE.json cannot be read" in answer.json["error"]
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     answers(service, 1)
     store.efs.restart()
     takes_up(service, 2)
@@ -118,7 +129,7 @@ def test_a_mountpoint_without_its_mount_is_no_empty_store(
     assert "STORE.json is missing" in answer.json["error"]
     assert get(service, "/v2/models/adder").status == 200
     store.efs.start()
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     takes_up(service, 2)
 
 
@@ -127,7 +138,7 @@ def test_a_mountpoint_without_its_mount_is_no_empty_store(
 def test_a_check_that_fails_changes_nothing_and_the_next_is_made(
     store: MountedStore, service: Application, operation: str, error: str
 ) -> None:
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     fault = store.efs.fail(operation, error, "*/models/*", times=None)
     answers(service, 1, calls=3)
     assert fault.hits >= 1
@@ -138,7 +149,7 @@ def test_a_check_that_fails_changes_nothing_and_the_next_is_made(
 def test_refs_that_are_stale_once_are_opened_again_within_the_check(
     store: MountedStore, service: Application
 ) -> None:
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     fault = store.efs.fail("open", "ESTALE", "*/refs.json")
     add(service, [0.0, 0.0])
     assert fault.hits == 1
@@ -154,7 +165,7 @@ def test_a_version_that_cannot_be_read_is_tried_again_and_the_old_one_answers(
 ) -> None:
     monkeypatch.setattr(manager_module, "RETRY_UNREACHABLE_S", 0.05)
     monkeypatch.setattr(manager_module, "RETRY_BROKEN_VERSION_S", 0.05)
-    publish_adder(store.beneath, 2 * STEP)
+    point_latest(store.beneath, 2)
     fault = store.efs.fail(operation, "EIO", "*/versions/*", times=None)
     wait_until(lambda: add(service, [0.0, 0.0]).version == 1 and fault.hits)
     answers(service, 1)
