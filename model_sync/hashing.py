@@ -15,7 +15,7 @@ from model_store.digests import ALGORITHM, Digest
 if TYPE_CHECKING:
     from types import TracebackType
 
-_MOST_BLOCKS: Final = 8
+_MOST_BLOCKS: Final = 32
 """How far hashing may be behind: so many blocks are in memory at the most."""
 
 

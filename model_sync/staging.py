@@ -18,6 +18,7 @@ from model_store.names import check_relative_path, new_id
 from model_sync import durable
 from model_sync.errors import FULL, RequestError
 from model_sync.hashing import Hashing
+from model_sync.source import BLOCK_BYTES
 from model_sync.space import writing
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from model_sync.source import Bytes
 
 
-_ZEROS: Final = bytes(1 << 20)
-"""A block as large as sources give them."""
+_ZEROS: Final = bytes(BLOCK_BYTES)
 
 
 class Staging:
@@ -116,6 +116,7 @@ def copy_in(
         Hashing() as hashing,
         os.fdopen(durable.create_file(place), "wb", buffering=0) as out,
     ):
+        start_writing_back = durable.writing_back(out.fileno())
 
         def write(block: bytes) -> None:
             nonlocal size, written
@@ -126,6 +127,7 @@ def copy_in(
             view = memoryview(block)
             while written < size:
                 written += out.write(view[written - size :])
+            start_writing_back(size)
             advance(len(block))
 
         source.copy(path, write)

@@ -51,6 +51,25 @@ def test_a_file_is_copied_and_its_digest_is_the_sha256_of_its_bytes(
     check_file(staged, entry)
 
 
+def test_a_large_copy_is_written_back_while_it_grows(
+    source: FolderSource, staged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    advise = os.posix_fadvise
+
+    def listen(fd: int, offset: int, length: int, advice: int) -> None:
+        assert os.fstat(fd).st_size >= offset + length
+        told.append((offset, length))
+        advise(fd, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", listen)
+    with (tmp_path / "model" / "file").open("wb") as out:
+        for _ in range(33):
+            out.write(os.urandom(1 << 20))
+    copy_in(source, "file", staged, "file", lambda _: None)
+    assert told == [(index << 23, 8 << 20) for index in range(4)]
+
+
 @pytest.mark.usefixtures("umask")
 def test_a_copy_can_be_read_by_everyone_whatever_the_umask_and_the_original(
     source: FolderSource, staged: Path, tmp_path: Path

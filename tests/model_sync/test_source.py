@@ -69,7 +69,7 @@ def test_the_folder_may_be_relative(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_large_file_is_given_in_blocks_and_in_order(folder: Path) -> None:
-    data = bytes(range(256)) * 4096 * 2 + b"rest"
+    data = bytes(range(256)) * (BLOCK_BYTES // 256) * 2 + b"rest"
     (folder / "large").write_bytes(data)
     blocks: list[bytes] = []
     FolderSource(folder).copy("large", blocks.append)
