@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.background import Background
+from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Released:
+    """Work that goes on until it is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def __call__(self) -> int:
+        assert self.released.wait(DEADLINE_S)
+        return 7
+
+
+@pytest.fixture
+def background() -> Background:
+    return Background()
+
+
+@pytest.fixture
+def work() -> Iterator[Released]:
+    held = Released()
+    yield held
+    held.released.set()
+
+
+def test_nothing_is_under_way_at_first(background: Background) -> None:
+    assert not background.busy()
+    assert background.wait(0)
+
+
+def test_work_is_under_way_until_it_ends(background: Background, work: Released) -> None:
+    future = background.start(work, "work")
+    assert background.busy()
+    assert not background.wait(0)
+    work.released.set()
+    assert background.wait(DEADLINE_S)
+    assert future.done()
+    assert future.result() == 7
+    assert not background.busy()
+
+
+def test_work_that_raises_has_ended_too(background: Background) -> None:
+    def fail() -> None:
+        raise ValueError("no such model")
+
+    future = background.start(fail, "work")
+    assert background.wait(DEADLINE_S)
+    assert not background.busy()
+    with pytest.raises(ValueError, match="no such model"):
+        future.result()
+
+
+def test_one_that_ends_does_not_end_the_wait_for_another(
+    background: Background, work: Released
+) -> None:
+    background.start(work, "long")
+    background.start(lambda: None, "short").result(DEADLINE_S)
+    assert not background.wait(0)
+    assert background.busy()
+
+
+def test_what_is_started_meanwhile_is_not_waited_for(
+    background: Background, work: Released
+) -> None:
+    first, waited = Released(), threading.Event()
+    background.start(first, "first")
+    started = threading.Event()
+
+    def wait_for_the_first() -> None:
+        started.set()
+        if background.wait(DEADLINE_S):
+            waited.set()
+
+    waiting = threading.Thread(target=wait_for_the_first, daemon=True)
+    waiting.start()
+    assert started.wait(DEADLINE_S)
+    wait_until(lambda: bool(background._changed._waiters))  # type: ignore[attr-defined]
+    background.start(work, "second")
+    first.released.set()
+    assert waited.wait(DEADLINE_S)
+    assert background.busy()
+
+
+def test_between_work_and_the_work_that_it_starts_there_is_no_moment_without_any(
+    background: Background, work: Released
+) -> None:
+    second = background.start(lambda: background.start(work, "second"), "first").result(DEADLINE_S)
+    assert background.busy()
+    work.released.set()
+    assert second.result(DEADLINE_S) == 7
+    assert background.wait(DEADLINE_S)
+
+
+def test_a_deadline_in_the_past_does_not_wait(background: Background, work: Released) -> None:
+    background.start(work, "work")
+    assert not background.wait(-1)
+
+
+def test_its_threads_keep_no_process_from_ending(background: Background, work: Released) -> None:
+    background.start(work, "coldpress-load")
+    threads = [thread for thread in threading.enumerate() if thread.name == "coldpress-load"]
+    assert [thread.daemon for thread in threads] == [True]
+
+
+def test_results_are_let_go(background: Background) -> None:
+    class Session:
+        pass
+
+    seen = [weakref.ref(background.start(Session, "work").result(DEADLINE_S))]
+    assert background.wait(DEADLINE_S)
+    gc.collect()
+    wait_until(lambda: seen[0]() is None)
+
+
+def test_many_threads_may_start_and_wait_at_once(background: Background) -> None:
+    def start_and_wait(number: int) -> int:
+        future = background.start(lambda: number, "work")
+        assert background.wait(DEADLINE_S)
+        assert future.done()
+        return future.result()
+
+    found = at_once(32, start_and_wait)
+    assert sorted(found) == list(range(32))
+    assert not background.busy()
