@@ -1,5 +1,4 @@
-"""Measurements, and the real Lambda runtime that tests and measurements run functions in.
+"""Measurements, by `make bench`, and what they and the tests run on: a stand-in for EFS.
 
-- `lambda_environment`: one Lambda execution environment on this machine;
-- `emulator`: the binary that it stands on.
+The real Lambda runtime that functions are measured in is `inference.fleet`.
 """

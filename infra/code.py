@@ -1,6 +1,7 @@
 """Gathers a function's code: the rooms that it runs, compiled, and nothing else.
 
-Only modules are taken: no bytecode of the Python that runs here, no tests, no models. As with
+Only modules are taken: no bytecode of the Python that runs here, no tests, no models, and nothing
+of what serves on a developer's machine by environments of its own. As with
 layers, the same modules for the same Python are the same folder in the cache.
 """
 
@@ -16,11 +17,15 @@ from infra.bytecode import compile_tree
 from infra.errors import BuildError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.bytecode import Interpreter
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READER_ROOMS: Final = ("model_store", "inference")
 WRITER_ROOMS: Final = (*READER_ROOMS, "model_sync")
+
+LEFT_OUT: Final = Path("inference", "fleet")
 
 _ON_LAMBDA: Final = "/var/task"
 
@@ -33,9 +38,9 @@ def gather_code(
 ) -> Built:
     """Copy the modules of these rooms to a folder in the cache; raises BuildError."""
     modules = {
-        path.relative_to(repository): path.read_bytes()
+        path: (repository / path).read_bytes()
         for room in rooms
-        for path in sorted((repository / room).rglob("*.py"))
+        for path in _modules(room, repository)
     }
     for room in rooms:
         if Path(room, "__init__.py") not in modules:
@@ -52,6 +57,13 @@ def gather_code(
                 compile_tree(made, interpreter, shown_as=_ON_LAMBDA)
             put_in_place(made, folder)
     return Built.at(folder)
+
+
+def _modules(room: str, repository: Path) -> Iterator[Path]:
+    for path in sorted((repository / room).rglob("*.py")):
+        module = path.relative_to(repository)
+        if not module.is_relative_to(LEFT_OUT):
+            yield module
 
 
 def _key(modules: dict[Path, bytes], interpreter: Interpreter | None) -> str:

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from bench import keeper as keeping
 from bench.efs_stand_in import guard
 from bench.efs_stand_in.faults import HANG, Fault
 from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, Options
+from inference.fleet import keeper as keeping
 
 if TYPE_CHECKING:
     from types import TracebackType

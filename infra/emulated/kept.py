@@ -1,4 +1,4 @@
-"""Processes that end when this one does, with all that came from them: by `bench/keeper.py`.
+"""Processes that end when this one does, with all that came from them: inference/fleet/keeper.py.
 
 However this process ends, by an error, by Ctrl-C or by SIGKILL, nothing that it started is left.
 Linux only.
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-KEEPER: Final = REPOSITORY / "bench" / "keeper.py"
-"""Run as a script, and never imported: nothing imports the benchmarks."""
+KEEPER: Final = REPOSITORY / "inference" / "fleet" / "keeper.py"
+"""Run as a script, and never imported: infra imports no room that it packs."""
 
 _STOP_S: Final = 15.0
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.lambda_environment import InvocationError, LambdaEnvironment
+from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import InvocationError
 from tests.batch.buckets import failed_messages, message, sqs_event
 from tests.batch.models import lines_of, read_lines
 from tests.batch.seaweed import CREDENTIALS, REGION

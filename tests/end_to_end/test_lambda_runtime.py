@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.events import http_event
-from bench.lambda_environment import InvocationError, LambdaEnvironment
+from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import InvocationError
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.tiny_models import adder_request, write_adder

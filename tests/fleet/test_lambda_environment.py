@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import lambda_environment
-from bench.lambda_environment import (
+from inference.fleet import emulator_process
+from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import (
     EnvironmentEndedError,
     InvocationError,
-    LambdaEnvironment,
     LambdaEnvironmentError,
 )
 
@@ -131,7 +131,7 @@ def test_a_call_that_fails_leaves_the_environment_frozen_too(make: Make) -> None
         with pytest.raises(InvocationError):
             function.invoke({"do": "fail"})
 
-        assert function._frozen == list(function.pids())
+        assert function._freezer.frozen == list(function.pids())
         assert function.invoke({})["calls"] == 2
 
 
@@ -198,12 +198,12 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        free = lambda_environment._free_ports()
-        again = lambda_environment._free_ports()
+        free = emulator_process.free_ports()
+        again = emulator_process.free_ports()
         answers = iter(
             [(taken.getsockname()[1], free[1]), (free[0], taken.getsockname()[1]), again]
         )
-        monkeypatch.setattr(lambda_environment, "_free_ports", lambda: next(answers))
+        monkeypatch.setattr(emulator_process, "free_ports", lambda: next(answers))
 
         with make() as function:
             assert function.invoke({})["calls"] == 1
@@ -216,7 +216,7 @@ def test_an_emulator_that_does_not_start_says_why(
     script = tmp_path / "broken"
     script.write_text("#!/bin/sh\necho out of order\nexit 9\n")
     script.chmod(0o755)
-    monkeypatch.setattr("bench.emulator.emulator_path", lambda: script)
+    monkeypatch.setattr("inference.fleet.emulator.emulator_path", lambda: script)
 
     function = make()
     with pytest.raises(EnvironmentEndedError, match="did not start: out of order"):

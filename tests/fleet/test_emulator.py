@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.emulator import EmulatorUnavailableError, emulator_path
+from inference.fleet.emulator import emulator_path
+from inference.fleet.errors import EmulatorUnavailableError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only: so is the emulator")
 

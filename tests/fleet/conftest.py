@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.lambda_environment import LambdaEnvironment
+from inference.fleet.environment import LambdaEnvironment
 
 HANDLER = """
 import os, subprocess, sys, threading, time

@@ -3,7 +3,8 @@
 Run as a script, this file is the keeper: it starts the command given to it, adopts every process
 that comes from it, and ends them all when the command ends or when its own standard input
 closes. The kernel closes that pipe however its holder dies, so nothing outlives the process that
-started it, and `processes` is complete: nothing can daemonize out of sight.
+started it, and `processes` is complete: nothing can daemonize out of sight. Empty folders named
+by `--remove=FOLDER` before the command (cgroups, say) are removed when all have ended.
 
 Why not PR_SET_PDEATHSIG alone: it fires when the *thread* that started the command ends, and it
 reaches only the command, which when killed leaves its own processes running.
@@ -11,6 +12,7 @@ reaches only the command, which when killed leaves its own processes running.
 
 import contextlib
 import ctypes
+import itertools
 import os
 import re
 import select
@@ -31,9 +33,27 @@ _POLL_S = 0.002
 def processes(keeper: int) -> list[int]:
     """Return the living processes that came from `keeper`, parents before children, without it.
 
-    Came from it: descends from it, or is in its session should it have been killed.
-    One look at /proc takes about a millisecond, and misses what is forked during the look.
+    Came from it: descends from it, or is in its session should it have been killed. May miss what
+    is forked, or what a process that ends during the look leaves behind.
     """
+    found = [keeper]
+    try:
+        for parent in found:  # grows while it is walked
+            found += [pid for pid in _children(parent) if pid not in found]
+    except OSError:  # it ended meanwhile, or this kernel does not list children
+        return _processes_by_parent(keeper)
+    return [pid for pid in found[1:] if lives(pid)] or _processes_by_parent(keeper)
+
+
+def _children(pid: int) -> list[int]:
+    """The children of each of its threads, zombies too; a tenth of a look at all of /proc."""
+    tasks = [task.read_bytes() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    if not tasks:
+        raise FileNotFoundError
+    return [int(child) for task in tasks for child in task.split()]
+
+
+def _processes_by_parent(keeper: int) -> list[int]:
     children: dict[int, list[int]] = {}
     session: list[int] = []
     for entry in Path("/proc").iterdir():
@@ -52,6 +72,15 @@ def processes(keeper: int) -> list[int]:
     for parent_pid in found:  # grows while it is walked
         found += sorted(children.get(parent_pid, []))
     return found + [pid for pid in session if pid not in found]
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process, stopped perhaps, and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] not in b"ZX"
 
 
 def runs(pid: int) -> bool:
@@ -122,6 +151,16 @@ def _keep(command: list[str]) -> int:
     return 0 if status is None else status
 
 
+def _main(arguments: list[str]) -> int:
+    option = "--remove="
+    folders = list(itertools.takewhile(lambda each: each.startswith(option), arguments))
+    status = _keep(arguments[len(folders) :])
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            Path(folder.removeprefix(option)).rmdir()
+    return status
+
+
 def _reap(wanted: int) -> int | None:
     """Reap what has ended, orphans too; return the shell's exit code for `wanted` if it has."""
     code = None
@@ -133,4 +172,4 @@ def _reap(wanted: int) -> int | None:
 
 
 if __name__ == "__main__":
-    sys.exit(_keep(sys.argv[1:]))
+    sys.exit(_main(sys.argv[1:]))

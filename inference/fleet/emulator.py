@@ -11,14 +11,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-_REPOSITORY = Path(__file__).resolve().parents[1]
+from inference.fleet.errors import EmulatorUnavailableError
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _REQUIREMENTS = _REPOSITORY / "requirements" / "emulator.txt"
 _CACHE = _REPOSITORY / ".cache" / "emulator"
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
-
-
-class EmulatorUnavailableError(RuntimeError):
-    """This machine has no emulator and cannot get one; the message is one line."""
 
 
 def emulator_path(requirements: Path = _REQUIREMENTS, cache: Path = _CACHE) -> Path:

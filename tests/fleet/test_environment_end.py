@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.lambda_environment import EnvironmentEndedError, InvocationError, LambdaEnvironment
+from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import EnvironmentEndedError, InvocationError
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is ended"
@@ -33,8 +34,9 @@ def living(pids: list[int]) -> list[int]:
 
 
 def everything(environment: LambdaEnvironment) -> list[int]:
-    assert environment._keeper is not None
-    return [environment._keeper.pid, *environment.pids()]
+    keeper = environment._process._keeper
+    assert keeper is not None
+    return [keeper.pid, *environment.pids()]
 
 
 @pytest.mark.parametrize("frozen", [False, True])
@@ -128,13 +130,13 @@ def test_an_environment_outlives_the_thread_that_started_it(make: Make) -> None:
 HOLDER = """
 import sys, threading
 from pathlib import Path
-from bench.lambda_environment import LambdaEnvironment
+from inference.fleet.environment import LambdaEnvironment
 
 function = LambdaEnvironment("app.handler", cwd=Path(sys.argv[1])).start()
 function.invoke({"do": "detach"})
 event = {"do": "sleep", "seconds": 600, "begun": sys.argv[2]}
 threading.Thread(target=function.invoke, args=(event,), daemon=True).start()
-print(function._keeper.pid, *function.pids(), flush=True)
+print(function._process._keeper.pid, *function.pids(), flush=True)
 threading.Event().wait()
 """
 

@@ -1,0 +1,230 @@
+"""One Lambda execution environment, with the real Python runtime and without a container.
+
+    with LambdaEnvironment("inference.api.handler", environ={"STORE": "/mnt/store"}) as function:
+        answer = function.invoke({"rawPath": "/v2/health/ready"})
+
+The runtime is `awslambdaric`; Lambda's side of it is the Runtime Interface Emulator, which
+unlike Lambda
+- begins INIT at the first call, with no limit but the function's timeout;
+- starts the runtime anew, in the same environment, at the call after one that killed it;
+- enforces no memory limit (cgroups.py does), and answers every call under one made-up ARN;
+- never freezes: `freeze` does that, as strictly as Lambda.
+
+Linux only. Where the emulator comes from: emulator.py; how all of it ends: keeper.py.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from inference.fleet import variables
+from inference.fleet.emulator_process import EmulatorProcess
+from inference.fleet.errors import EnvironmentEndedError, InvocationError
+from inference.fleet.freezing import Freezer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from inference.fleet.cgroups import Enclosure
+
+_INVOKE: Final = "/2015-03-31/functions/function/invocations"
+_MOST_REQUEST_BYTES: Final = 6 * 1024 * 1024
+# How much later than the function's own timeout an answer may come: INIT restarts, a busy machine.
+_OVERDUE_S: Final = 15.0
+_TIMED_OUT: Final = b"Task timed out after "
+
+
+class LambdaEnvironment:
+    """A function's environment from `start` to `stop`; it starts once. A context manager.
+
+    `environ` is the function's configuration, laid over what Lambda sets; of this process's own
+    environment only PATH, HOME and TMPDIR go in, and no AWS credentials. The handler's module is
+    looked for in `cwd`, Lambda's task root, then on a PYTHONPATH given in `environ`.
+    `memory_mb` is told; it is enforced where an `enclosure` is given. Safe to use from several
+    threads; calls are made one at a time, as Lambda makes them.
+    """
+
+    def __init__(
+        self,
+        handler: str,
+        *,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        python: str = sys.executable,
+        memory_mb: int = 1024,
+        timeout_s: int = 30,
+        frozen_between_calls: bool = False,
+        enclosure: Enclosure | None = None,
+    ) -> None:
+        self._cwd = (cwd or Path.cwd()).absolute()
+        runtime = [python, "-m", "awslambdaric", handler]
+        self._process = EmulatorProcess(
+            enclosure.entered_by(runtime) if enclosure else runtime,
+            cwd=self._cwd,
+            environ={
+                **variables.inherited(os.environ),
+                **variables.set_by_lambda(handler, self._cwd, memory_mb, timeout_s),
+                **(environ or {}),
+            },
+            removed_at_end=enclosure.folders if enclosure else (),
+        )
+        self._enclosure = enclosure
+        self._deadline_s = timeout_s + _OVERDUE_S
+        self._frozen_between_calls = frozen_between_calls
+        self._freezer = Freezer(self._process.pids)
+        self._call = threading.RLock()
+        self._connection: http.client.HTTPConnection | None = None
+        self.last_call_s = 0.0
+        """From sending the last event to having its whole answer; thaw and freeze not counted."""
+
+    def start(self) -> Self:
+        """Start the emulator and return when it listens; the function's INIT waits for a call.
+
+        Raises EmulatorUnavailableError, or EnvironmentEndedError with what was printed.
+        """
+        if self._enclosure:
+            self._enclosure.make()
+        self._process.start()
+        self._connection = http.client.HTTPConnection(
+            "127.0.0.1", self._process.port, timeout=self._deadline_s
+        )
+        return self
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """Call the function with an event and return its answer, both as JSON values.
+
+        Raises InvocationError when the function failed: an answer with both `errorType` and
+        `errorMessage` is such a failure, for nothing else in the emulator's answer says so.
+        Raises EnvironmentEndedError when there is no environment or no answer from it.
+        """
+        return json.loads(self.invoke_raw(json.dumps(event).encode()))
+
+    def invoke_raw(self, payload: bytes) -> bytes:
+        """Call the function with an event as it is and return its answer as it came.
+
+        Thaws a frozen environment first. Raises what `invoke` raises.
+        """
+        if len(payload) > _MOST_REQUEST_BYTES:  # the emulator cuts it, without a word
+            message = f"an event of {len(payload)} bytes; Lambda takes {_MOST_REQUEST_BYTES}"
+            raise InvocationError("RequestEntityTooLargeException", message)
+        with self._call:
+            self.thaw()
+            try:
+                status, answer = self._post(payload)
+            finally:
+                if self._frozen_between_calls and not self._process.stopping:
+                    self.freeze()
+            error = _error(answer)
+            if error is None and (status != http.HTTPStatus.OK or not answer):
+                reason = f"HTTP {status} and no reason; it printed: {self._process.last_words()}"
+                error = InvocationError("Sandbox.Failure", reason)
+            if error is not None and self._process.stopping:  # the emulator answers so, told to end
+                raise EnvironmentEndedError("the environment was stopped during the call")
+            if error is not None:
+                raise error
+            return answer
+
+    def _post(self, payload: bytes) -> tuple[int, bytes]:
+        connection, process = self._connection, self._process
+        if connection is None:
+            raise EnvironmentEndedError("the environment is not running")
+        try:
+            began = time.perf_counter()
+            connection.request("POST", _INVOKE, payload)
+            response = connection.getresponse()
+            answer = response.read()
+            self.last_call_s = time.perf_counter() - began
+        except TimeoutError:
+            # Its call is still under way, and a second one beside it would crash the emulator.
+            self.stop()
+            waited = f"{self._deadline_s:g} s"
+            raise EnvironmentEndedError(f"no answer in {waited}: stopped the environment") from None
+        except (OSError, http.client.HTTPException) as error:
+            self.stop()
+            raise EnvironmentEndedError(
+                f"the environment ended, exit code {process.exit_code}: {process.last_words()}"
+            ) from error
+        return response.status, answer
+
+    def freeze(self) -> None:
+        """Stop every process of the environment, and return when no thread of them runs.
+
+        Waits for a call under way. See freezing.py; raises LambdaEnvironmentError.
+        """
+        with self._call:
+            self._freezer.freeze()
+
+    def thaw(self) -> None:
+        """Let every process run that `freeze` stopped; what runs already is left alone."""
+        with self._call:
+            self._freezer.thaw()
+
+    def is_whole(self) -> bool:
+        """Tell whether it runs, and nothing of it has ended since it was frozen."""
+        return self._process.running and self._freezer.all_there()
+
+    def ran_out_of_memory(self) -> bool:
+        """Tell whether the kernel ever killed a process of it for passing its memory limit."""
+        return self._enclosure is not None and self._enclosure.killed() > 0
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the environment's living processes: the emulator, the runtime and their own.
+
+        Parents come before children. Before the first call there is only the emulator.
+        """
+        return self._process.pids()
+
+    def logs(self) -> str:
+        """Return what the environment has printed so far: the function's lines and Lambda's.
+
+        A line may come a moment later than the answer of the call that printed it.
+        """
+        return self._process.logs()
+
+    def take_logs(self) -> str:
+        """Return what was printed and forget it; only while it is frozen, or has ended."""
+        return self._process.take_logs()
+
+    def stop(self) -> None:
+        """End every process of the environment, frozen or not; more than once is no error.
+
+        A call under way in another thread fails with EnvironmentEndedError. Raises
+        LambdaEnvironmentError when a process stays.
+        """
+        self._process.stop()
+        with self._call:
+            self._freezer.frozen = []
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _error(answer: bytes) -> InvocationError | None:
+    if answer.startswith(_TIMED_OUT):
+        return InvocationError("Sandbox.Timedout", answer.decode())
+    if not answer.startswith((b'{"errorMessage"', b'{"errorType"')):
+        return None
+    document = json.loads(answer)
+    if not {"errorType", "errorMessage"} <= document.keys():
+        return None
+    stack = tuple(document.get("stackTrace") or ())
+    return InvocationError(document["errorType"], document["errorMessage"], stack)
