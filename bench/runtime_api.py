@@ -1,0 +1,235 @@
+"""Lambda's side of one execution environment: the Runtime API and the Extensions API.
+
+    with RuntimeApi() as api:
+        ...  # start a runtime with AWS_LAMBDA_RUNTIME_API=api.address
+        call = api.invoke(b"{}")
+
+The emulator (lambda_environment.py) is AWS's own, and holds an answer back until every extension
+has asked for its next event. Lambda does not, and nor does this: a call is answered when the
+runtime posts its answer, and over when the runtime and all extensions have asked for the next.
+One call is in flight at a time. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+import uuid
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_RUNTIME = "runtime"
+_DEADLINE_S = 60.0
+_NEXT = "/2018-06-01/runtime/invocation/next"
+_REGISTER = "/2020-01-01/extension/register"
+_NEXT_OF_EXTENSION = "/2020-01-01/extension/event/next"
+
+
+class Invocation(NamedTuple):
+    """What the runtime and the extensions are told."""
+
+    request_id: str
+    event: bytes
+    deadline_ms: int
+
+
+class Call(NamedTuple):
+    """What came of an invocation, and when: seconds since its event was there to be taken."""
+
+    answer: bytes
+    answered_s: float
+    over_s: float
+
+
+class RuntimeApiError(RuntimeError):
+    """The environment did not do in time what it should."""
+
+
+class RuntimeApi:
+    """The APIs of one environment, on a free port of 127.0.0.1. Thread-safe; a context manager.
+
+    Registering is answered with `register_status`: another than 200 is a refusal. `has_runtime`
+    False: there are extensions alone, and `post` is the runtime's part.
+    """
+
+    def __init__(self, *, register_status: int = HTTPStatus.OK, has_runtime: bool = True) -> None:
+        self.register_status = register_status
+        self._parties = {_RUNTIME} if has_runtime else set()
+        self._changed = threading.Condition()
+        self._asking: set[str] = set()
+        self._given: dict[str, Invocation] = {}
+        self.invocation: Invocation | None = None
+        self._began = 0.0
+        self._answer: tuple[bytes, float] | None = None
+        self._stopped = False
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.api = self
+
+    @property
+    def address(self) -> str:
+        """What AWS_LAMBDA_RUNTIME_API is to be."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The names that registered."""
+        return frozenset(self._parties - {_RUNTIME})
+
+    def invoke(self, event: bytes, *, timeout_s: float = 30.0) -> Call:
+        """Send an event, and return when the invocation is over."""
+        self.begin(event, timeout_s=timeout_s)
+        self.wait_until_idle()
+        over_s = time.perf_counter() - self._began
+        answer, answered_s = self._answer or (b"", over_s)
+        return Call(answer, answered_s, over_s)
+
+    def begin(self, event: bytes, *, timeout_s: float = 30.0, request_id: str = "") -> str:
+        """Send an event, its deadline in `timeout_s`, when all ask for one; return its id.
+
+        Unlike Lambda, this does not end an environment that passes a deadline.
+        """
+        self.wait_until_idle()
+        deadline_ms = int((time.time() + timeout_s) * 1000)
+        with self._changed:
+            self.invocation = Invocation(request_id or str(uuid.uuid4()), event, deadline_ms)
+            self._answer = None
+            self._asking.clear()
+            self._began = time.perf_counter()
+            self._changed.notify_all()
+            return self.invocation.request_id
+
+    def wait_until_idle(self) -> None:
+        """Return when the runtime and all extensions ask for an event; raises RuntimeApiError."""
+        with self._changed:
+            if not self._changed.wait_for(self._is_idle, _DEADLINE_S):
+                raise RuntimeApiError(f"only {sorted(self._asking)} ask for an event")
+
+    def asks(self, name: str) -> bool:
+        """Tell whether an extension, or `runtime`, asks for the next event now."""
+        with self._changed:
+            return name in self._asking
+
+    def post(self, answer: bytes) -> None:
+        """Take the runtime's answer."""
+        with self._changed:
+            self._answer = answer, time.perf_counter() - self._began
+
+    def register(self, name: str) -> None:
+        """Take an extension up: from now on, no invocation is over without it."""
+        with self._changed:
+            self._parties.add(name)
+
+    def forget(self, name: str) -> None:
+        """Know an extension no more."""
+        with self._changed:
+            self._parties.discard(name)
+
+    def ask(self, name: str) -> Invocation | None:
+        """Wait for the invocation after the one that this party had; None at the end of all."""
+        with self._changed:
+            self._asking.add(name)
+            self._changed.notify_all()
+            had = self._given.get(name)
+            self._changed.wait_for(lambda: self._stopped or self.invocation is not had)
+            if self._stopped or self.invocation is None:
+                return None
+            self._given[name] = self.invocation
+            return self.invocation
+
+    def _is_idle(self) -> bool:
+        return bool(self._parties) and self._parties <= self._asking
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    api: RuntimeApi
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: environments end in the middle of a request."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body in one packet
+    server: _Server
+
+    def do_GET(self) -> None:
+        of_runtime = self.path == _NEXT
+        name = _RUNTIME if of_runtime else self.headers["Lambda-Extension-Identifier"]
+        if not of_runtime and (
+            self.path != _NEXT_OF_EXTENSION or name not in self.server.api.extensions
+        ):
+            self._send(
+                HTTPStatus.FORBIDDEN, b'{"errorType": "Extension.UnknownExtensionIdentifier"}'
+            )
+            return
+        invocation = self.server.api.ask(name)
+        if invocation is None:  # the end of all
+            self.close_connection = True
+            if not of_runtime:
+                self._send(HTTPStatus.OK, b'{"eventType": "SHUTDOWN"}')
+        elif of_runtime:
+            self._send(
+                HTTPStatus.OK,
+                invocation.event,
+                {
+                    "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+                    "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
+                    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:local:function",
+                },
+            )
+        else:
+            event = {
+                "eventType": "INVOKE",
+                "deadlineMs": invocation.deadline_ms,
+                "requestId": invocation.request_id,
+            }
+            self._send(HTTPStatus.OK, json.dumps(event).encode())
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path != _REGISTER:  # an answer, or an error instead of one
+            self.server.api.post(body)
+            self._send(HTTPStatus.ACCEPTED, b'{"status": "OK"}')
+        elif self.server.api.register_status != HTTPStatus.OK:
+            self._send(self.server.api.register_status, b'{"errorType": "Extension.Refused"}')
+        else:
+            name = self.headers["Lambda-Extension-Name"]
+            self.server.api.register(name)
+            self._send(HTTPStatus.OK, b"{}", {"Lambda-Extension-Identifier": name})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing: stderr is a test's or a benchmark's own."""

@@ -1,0 +1,151 @@
+"""Keeps the environment running after an answer, until what goes on in the background is done.
+
+Lambda freezes an environment when the runtime and every extension have asked for the next event.
+The answer has gone out by then: the caller does not wait. So, registered as an extension from
+inside the runtime's process, a thread does this for each invocation:
+
+1. It waits until the handler of that invocation, by its request id, has returned or raised. Lambda
+   tells extensions of an invocation when it tells the runtime: no work may have begun yet.
+2. It waits until the background is idle, but not past the invocation's deadline less a margin, for
+   at the deadline Lambda ends the environment; nor for longer than `MOST_HELD_S` in all without an
+   idle moment, or a load that hangs would hold, and bill, every call to its last second.
+3. It asks for the next event. What still goes on does so during other calls.
+
+Where there is no Extensions API, or it refuses, background work goes on in its threads alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from inference.settings import SettingError
+from inference.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inference.background import Background
+    from inference.extensions_api import ExtensionsApi, Invocation
+
+    Handler = Callable[[Mapping[str, Any], Any], Any]
+
+NAME: Final = "coldpress-background"
+
+MARGIN_S: Final = 1.0
+"""How long before an invocation's deadline the environment is let go."""
+
+MOST_HELD_S: Final = 60.0
+"""How long, over all invocations, work that does not end is waited for."""
+
+
+class BackgroundMode(StrEnum):
+    """How background work goes on after an answer: the setting `BACKGROUND`."""
+
+    EXTENSION = "extension"
+    THREAD = "thread"
+
+
+def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
+    """Read the setting; raises SettingError naming it."""
+    text = environ.get("BACKGROUND", "") or BackgroundMode.EXTENSION
+    try:
+        return BackgroundMode(text)
+    except ValueError:
+        raise SettingError(f"BACKGROUND is {text!r}: expected extension or thread") from None
+
+
+def extended(handler: Handler, background: Background, environ: Mapping[str, str]) -> Handler:
+    """Register, and return the handler that tells the extension of its calls' ends.
+
+    To be called during INIT. Returns the handler as it is outside of Lambda, with
+    `BACKGROUND=thread`, and where registering is refused. Raises SettingError.
+    """
+    address = environ.get("AWS_LAMBDA_RUNTIME_API", "")
+    if background_mode(environ) is BackgroundMode.THREAD or not address:
+        return handler
+    from inference.extensions_api import register  # noqa: PLC0415 - modules that only Lambda needs
+
+    api = register(address, NAME)
+    if api is None:
+        return handler
+    calls = Calls()
+    extension = Extension(api, calls, background)
+    threading.Thread(target=extension.run, name=NAME, daemon=True).start()
+    return calls.around(handler)
+
+
+class Calls:
+    """The handler's call that ended last, until it was asked about. Thread-safe.
+
+    One is enough, for an environment answers one invocation at a time. It is forgotten when asked
+    about, for an event that Lambda sends again has the same id.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ended: str | None = None
+
+    def around(self, handler: Handler) -> Handler:
+        """Return a handler that does the same and, whatever comes of it, notes its end."""
+
+        def noting(event: Mapping[str, Any], context: Any) -> Any:
+            try:
+                return handler(event, context)
+            finally:
+                self.note_end(context.aws_request_id)
+
+        return noting
+
+    def note_end(self, request_id: str) -> None:
+        """Note that a call has ended."""
+        with self._changed:
+            self._ended = request_id
+            self._changed.notify_all()
+
+    def wait_for_end(self, request_id: str, deadline_s: float) -> bool:
+        """Wait until a call has ended, or had before; False if `deadline_s` pass before."""
+        with self._changed:
+            ended = self._changed.wait_for(lambda: self._ended == request_id, max(0.0, deadline_s))
+            self._ended = None
+            return ended
+
+
+class Extension:
+    """What is done for each invocation. `run` is its thread's, and runs once."""
+
+    def __init__(
+        self,
+        api: ExtensionsApi,
+        calls: Calls,
+        background: Background,
+        *,
+        margin_s: float = MARGIN_S,
+        most_held_s: float = MOST_HELD_S,
+    ) -> None:
+        self._api = api
+        self._calls = calls
+        self._background = background
+        self._margin_s = margin_s
+        self._most_held_s = most_held_s
+        self._held_s = 0.0
+
+    def run(self) -> None:
+        """Hold each invocation for as long as there is work, to the end of the environment."""
+        while (invocation := self._api.next()) is not None:
+            self._hold(invocation)
+
+    def _hold(self, invocation: Invocation) -> None:
+        until = time.monotonic() + invocation.deadline_s - time.time() - self._margin_s
+        self._calls.wait_for_end(invocation.request_id, until - time.monotonic())
+        began, held_s = time.monotonic(), self._held_s
+        until = min(until, began + self._most_held_s - held_s)
+        while self._background.wait(until - time.monotonic()):
+            if not self._background.busy():  # work may have started work
+                self._held_s = 0.0
+                return
+        self._held_s += time.monotonic() - began
+        if held_s < self._most_held_s <= self._held_s:
+            logger.warning("background work does not end: it is not waited for any more")
