@@ -1,4 +1,4 @@
-"""The publisher's command line: `python -m model_sync publish | list | packages`.
+"""The publisher's command line: `python -m model_sync VERB`, and `--help` for the verbs.
 
 What a command found goes to stdout (with `--json`, as one object), everything else to stderr. Its
 options are in arguments.py, what they do in verbs.py.

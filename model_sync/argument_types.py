@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from model_sync.asked import MOST_CHARACTERS
+from model_sync.asked import MOST_CHARACTERS, parse_version
+from model_sync.errors import RequestError
 
 
 def text(argument: str) -> str:
@@ -16,6 +18,21 @@ def text(argument: str) -> str:
     except UnicodeEncodeError:
         raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8 text") from None
     return argument
+
+
+def version(argument: str) -> int:
+    """A version's number."""
+    try:
+        return parse_version(argument)
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def folder(argument: str) -> Path:
+    """A folder's path. An empty one, as of a variable that is not set, is no name for this one."""
+    if not argument:
+        raise argparse.ArgumentTypeError("it is empty: name a folder")
+    return Path(argument)
 
 
 def share(argument: str) -> tuple[str, int]:

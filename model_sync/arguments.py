@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_sync import verbs
-from model_sync.argument_types import text
+from model_sync.argument_types import folder, text
 from model_sync.store_arguments import StoreVerbs
 
 _EPILOG: Final = (
@@ -45,7 +45,7 @@ def _common() -> argparse.ArgumentParser:
     where = common.add_mutually_exclusive_group()
     where.add_argument(
         "--store",
-        type=Path,
+        type=folder,
         metavar="DIR",
         default=Path(os.environ.get("STORE_PATH") or ".store"),
         help="the store's root (default: $STORE_PATH, else .store)",

@@ -92,6 +92,13 @@ class Asked:
             return default
         return self._checked(key, check_label)
 
+    def job(self) -> str:
+        """Take the name of a job that holds a version."""
+        try:
+            return check_label(self.text("job"))
+        except InvalidNameError as error:  # it is spelled as labels are
+            raise RequestError(f"job{str(error).removeprefix('label')}") from None
+
     def reference(self, key: str = "model") -> Reference:
         """Take a model's name with a version or label, if one is named."""
         return Reference.parse(self.text(key))

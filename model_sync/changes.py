@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from model_store.refs import LATEST, Hold, Refs, State, VersionEntry
 from model_sync.errors import ChangeError
+from model_sync.wording import labels_are, versions_are
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +37,7 @@ def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = N
     `history`: the versions that the label has named, each time it moved, the newest first.
     """
     if label not in refs.labels:
-        raise ChangeError(f"{refs.model!r} has no label {label!r}: {_labels(refs)}")
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: {labels_are(refs.labels)}")
     if to is None:
         if len(history) < 2:
             raise ChangeError(
@@ -54,6 +55,11 @@ def remove_label(refs: Refs, label: str) -> Refs:
             f"{label!r} of {refs.model!r} has {refs.split[label]}% of the calls: "
             "change the split first"
         )
+    if label == LATEST and sum(refs.split.values()) not in {0, 100}:
+        raise ChangeError(
+            f"{LATEST!r} of {refs.model!r} gets what the split leaves of the calls: "
+            "change the split first"
+        )
     return refs._replace(labels={k: v for k, v in refs.labels.items() if k != label})
 
 
@@ -64,7 +70,7 @@ def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
     """
     for label, percent in shares.items():
         if label not in refs.labels:
-            raise ChangeError(f"{refs.model!r} has no label {label!r}: {_labels(refs)}")
+            raise ChangeError(f"{refs.model!r} has no label {label!r}: {labels_are(refs.labels)}")
         if label == LATEST:
             raise ChangeError(f"{LATEST!r} gets what the other labels leave: give shares to those")
         if not 0 <= percent <= 100:
@@ -72,6 +78,11 @@ def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
     total = sum(shares.values())
     if total > 100:
         raise ChangeError(f"the shares come to {total}%: expected 100 at most")
+    if shares and total < 100 and LATEST not in refs.labels:
+        raise ChangeError(
+            f"{100 - total}% of the calls would go to {LATEST!r}, which {refs.model!r} does not "
+            "have: promote a version to it first"
+        )
     return refs._replace(split=dict(shares))
 
 
@@ -135,8 +146,8 @@ def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:
 def _existing(refs: Refs, number: int) -> VersionEntry:
     entry = refs.versions.get(number)
     if entry is None:
-        known = ", ".join(map(str, sorted(refs.versions))) or "none"
-        raise ChangeError(f"{refs.model!r} has no version {number}: there are {known}")
+        known = versions_are(refs.versions)
+        raise ChangeError(f"{refs.model!r} has no version {number}: {known}")
     if entry.state is State.DELETED:
         raise ChangeError(
             f"version {number} of {refs.model!r} was deleted: publish its contents again"
@@ -154,8 +165,3 @@ def _retired(entry: VersionEntry, now: str, sweep_after: str) -> VersionEntry:
 
 def _holds(hold: Hold, number: int, now: str) -> bool:
     return hold.version == number and hold.until > now
-
-
-def _labels(refs: Refs) -> str:
-    names = ", ".join(sorted(refs.labels))
-    return f"its labels are {names}" if names else "it has no label"

@@ -17,6 +17,7 @@ from model_sync.inspection import external_files, refuse_too_large
 from model_sync.recipe import RECIPE
 from model_sync.space import require_space
 from model_sync.staging import copy_in
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +94,7 @@ def stage_contents(
     copier.require_space(external, pipeline, golden)
     copier.copy("external data", external)
     copier.copy("the pipeline", pipeline)
-    copier.copy(f"{len(cases)} golden cases", golden)
+    copier.copy(counted(len(cases), "golden case"), golden)
     return VersionContent(
         files=tuple(sorted(copier.entries)),
         model_file=staged_graph,

@@ -12,6 +12,7 @@ from model_sync.publication import Publication
 from model_sync.publish import publish_source
 from model_sync.recipe import read_recipe
 from model_sync.staging import Staging
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
@@ -82,6 +83,8 @@ def publish_uploaded_set(
     if described.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
     with Staging(layout) as staging:
-        progress.step(f"copying {len(uploaded.digests)} wheels from S3", uploaded.size_bytes)
+        progress.step(
+            f"copying {counted(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes
+        )
         wheels = uploaded.copy_wheels(staging.path("wheels"), progress.advance)
         return publish_set(described, wheels, layout, progress)

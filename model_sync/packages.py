@@ -30,6 +30,7 @@ from model_sync.space import require_space, writing
 from model_sync.staging import Staging
 from model_sync.unpacking import size_of, unpack, unpacked_bytes
 from model_sync.wheels import download_wheels
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,11 +119,15 @@ def publish_set(
     if found:
         return found, False
     unpacked = sum(unpacked_bytes(wheel) for wheel in wheels)
-    require_space(layout.root, unpacked, f"the {len(wheels)} unpacked wheels of a package set")
+    require_space(
+        layout.root, unpacked, f"the {counted(len(wheels), 'unpacked wheel')} of a package set"
+    )
     with Staging(layout) as staging:
         staged = staging.path(_SET)
         scratch = staging.path("scratch")
-        progress.step(f"unpacking {len(wheels)} wheels", sum(w.stat().st_size for w in wheels))
+        progress.step(
+            f"unpacking {counted(len(wheels), 'wheel')}", sum(w.stat().st_size for w in wheels)
+        )
         for wheel in wheels:
             with writing(f"what {wheel.name} holds", lambda: unpacked - size_of(staged, scratch)):
                 unpack(wheel, staged, scratch=scratch / wheel.name)
@@ -174,7 +179,9 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
 def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:
     """Give every file its mode, make it durable and note what it is; sorted by path."""
     paths = sorted(path for path in site.rglob("*") if path.is_file())
-    progress.step(f"noting {len(paths)} files", sum(path.stat().st_size for path in paths))
+    progress.step(
+        f"noting {counted(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
+    )
     entries = []
     for path in paths:
         with path.open("rb") as stream:

@@ -6,6 +6,8 @@ import sys
 from typing import Any
 
 from model_sync.progress import readable_bytes
+from model_sync.table import table_lines
+from model_sync.wording import counted
 
 
 def published(found: dict[str, Any], *, changed: bool) -> None:
@@ -19,7 +21,7 @@ def published_packages(found: dict[str, Any]) -> None:
     """Print what publishing a package set came to."""
     what = "published" if found["created"] else "unchanged:"
     size = readable_bytes(found["size_bytes"])
-    _line(f"{what} {found['digest']} ({len(found['packages'])} packages, {size})")
+    _line(f"{what} {found['digest']} ({counted(len(found['packages']), 'package')}, {size})")
 
 
 def packages(found: list[dict[str, Any]], where: str) -> None:
@@ -37,26 +39,35 @@ def models(found: list[dict[str, Any]], where: str) -> None:
     if not found:
         _line(f"nothing is published in {where}")
         return
-    from rich.console import Console  # noqa: PLC0415 - only a table needs it
-    from rich.table import Table  # noqa: PLC0415
+    rows = [
+        (
+            model["name"],
+            str(version["version"]),
+            ", ".join(labels_of(model, version["version"])),
+            version["state"],
+            readable_bytes(version["size_bytes"]),
+            version["published_at"],
+        )
+        for model in found
+        for version in reversed(model["versions"])
+    ]
+    headings = ("MODEL", "VERSION", "LABELS", "STATE", "SIZE", "PUBLISHED")
+    for line in table_lines(headings, rows, right={"VERSION", "SIZE"}):
+        _line(line)
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("MODEL", "VERSION", "LABELS", "STATE", "SIZE", "PUBLISHED"):
-        table.add_column(heading, justify="right" if heading in {"VERSION", "SIZE"} else "left")
-    for model in found:
-        for version in reversed(model["versions"]):
-            number = version["version"]
-            labels = [label for label, named in model["labels"].items() if named == number]
-            table.add_row(
-                model["name"],
-                str(number),
-                ", ".join(labels),
-                version["state"],
-                readable_bytes(version["size_bytes"]),
-                version["published_at"],
-            )
-    # In a pipe nobody knows the width: rather long lines than cut ones.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+def labels_of(model: dict[str, Any], version: int) -> list[str]:
+    """The labels that name a version, each with its share of the calls if it has one."""
+    return [
+        label + share_of(label, model["split"])
+        for label, named in model["labels"].items()
+        if named == version
+    ]
+
+
+def share_of(label: str, split: dict[str, int]) -> str:
+    """A label's share of the calls as it follows the label: ` (5%)`, or nothing."""
+    return f" ({split[label]}%)" if label in split else ""
 
 
 def _line(text: str) -> None:

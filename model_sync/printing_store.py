@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from model_sync.printing import share_of
 from model_sync.progress import readable_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from model_sync.table import table_lines
+from model_sync.wording import counted
 
 
 def moved(found: dict[str, Any]) -> None:
-    """Print a label's move: `latest of magika: version 3, before 4 (generation 9)`."""
-    version, before = _numbered(found["version"]), _numbered(found["before"])
-    what = f"{found['label']} of {found['model']}"
+    """Print a label's move: `latest of magika is version 3, was version 4 (generation 9)`."""
+    what, version = f"{found['label']} of {found['model']}", found["version"]
+    now = "is gone" if version is None else f"is version {version}"
+    before = "new" if found["before"] is None else f"was version {found['before']}"
     if found["changed"]:
-        _line(f"{what}: {version}, before {before} (generation {found['generation']})")
+        _line(f"{what} {now}, {before} (generation {found['generation']})")
+    elif version is None:
+        _line(f"unchanged: {found['model']} has no label {found['label']}")
     else:
-        _line(f"unchanged: {what} is {version}")
+        _line(f"unchanged: {what} {now}")
 
 
 def split(found: dict[str, Any]) -> None:
@@ -38,10 +41,10 @@ def retired(found: dict[str, Any]) -> None:
 
 def model_deleted(found: dict[str, Any]) -> None:
     """Print that a model was taken from service."""
-    versions, size = found["versions"], readable_bytes(found["size_bytes"])
-    after = f", swept after {found['sweep_after']}" if versions else ""
+    count, size = len(found["versions"]), readable_bytes(found["size_bytes"])
+    after = f", swept after {found['sweep_after']}" if count else ""
     _line(
-        f"{_unchanged(found)}{found['model']} is out of service: {len(versions)} versions, "
+        f"{_unchanged(found)}{found['model']} is out of service: {counted(count, 'version')}, "
         f"{size}{after}{_generation(found)}"
     )
 
@@ -77,12 +80,16 @@ def history(found: dict[str, Any]) -> None:
             each["when"],
             each["who"],
             each["verb"],
-            ", ".join(f"{label}={number}" for label, number in each["labels"].items()),
+            ", ".join(
+                f"{label}={number}{share_of(label, each['split'])}"
+                for label, number in each["labels"].items()
+            ),
             each["reason"],
         )
         for each in found["generations"]
     ]
-    _table(("GENERATION", "WHEN", "WHO", "VERB", "LABELS", "REASON"), rows)
+    for line in table_lines(("GENERATION", "WHEN", "WHO", "VERB", "LABELS", "REASON"), rows):
+        _line(line)
 
 
 def shown(found: dict[str, Any]) -> None:
@@ -106,7 +113,9 @@ def shown(found: dict[str, Any]) -> None:
             _line(f"  {name:<13} {value}")
     for side in ("inputs", "outputs"):
         for spec in found.get("signature", {}).get(side, ()):
-            _line(f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {_shape(spec['shape'])}")
+            _line(
+                f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {shape_text(spec['shape'])}"
+            )
     for runtime, preparation in found.get("preparations", {}).items():
         _line(f"  prepared for  {runtime}: {preparation['chosen']}")
         for variant in preparation["variants"]:
@@ -120,14 +129,11 @@ def shown(found: dict[str, Any]) -> None:
         _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
 
 
-def _shape(shape: list[int] | None) -> str:
+def shape_text(shape: list[int] | None) -> str:
+    """A tensor's shape as a person reads it: `[any, 3]`."""
     if shape is None:
         return "of any rank"
-    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
-
-
-def _numbered(version: int | None) -> str:
-    return "nothing" if version is None else f"version {version}"
+    return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
 
 
 def _unchanged(found: dict[str, Any]) -> str:
@@ -136,19 +142,6 @@ def _unchanged(found: dict[str, Any]) -> str:
 
 def _generation(found: dict[str, Any]) -> str:
     return f" (generation {found['generation']})" if found["changed"] else ""
-
-
-def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a table needs it
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*row)
-    # In a pipe nobody knows the width: rather long lines than cut ones.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _line(text: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from model_sync.printing_store import shape_text
 from model_sync.progress import readable_bytes
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,31 +36,40 @@ def verified(found: dict[str, Any]) -> None:
     checked = found["checked"]
     count = len(found["problems"])
     _line(
-        f"{count or 'no'} problem{'' if count == 1 else 's'}: {checked['models']} models, "
-        f"{checked['versions']} versions, {checked['preparations']} preparations and "
-        f"{checked['package_sets']} package sets; {checked['files']} files, "
-        f"{readable_bytes(checked['bytes'])} read"
+        f"{counted(count, 'problem') if count else 'no problems'}: "
+        f"{counted(checked['models'], 'model')}, {_of_three_kinds(checked)}; "
+        f"{counted(checked['files'], 'file')}, {readable_bytes(checked['bytes'])} read"
     )
 
 
 def backed_up(found: dict[str, Any]) -> None:
     """Print what a backup holds, and what of it is new."""
-    _line(f"{len(found['models'])} models are backed up in {found['folder']}{_copied(found)}")
+    _line(f"{_models_are(found)} backed up in {found['folder']}{_copied(found)}")
 
 
 def restored(found: dict[str, Any]) -> None:
     """Print what was restored, under which store id."""
     _line(
-        f"{len(found['models'])} models are restored as of {found['made_at']}, as store "
+        f"{_models_are(found)} restored as of {found['made_at']}, as store "
         f"{found['store_id']}{_copied(found)}"
     )
 
 
+def _models_are(found: dict[str, Any]) -> str:
+    count = len(found["models"])
+    return f"{counted(count, 'model')} {'is' if count == 1 else 'are'}"
+
+
 def _copied(found: dict[str, Any]) -> str:
     copied = found["copied"]
+    return f": {_of_three_kinds(copied)} copied, {readable_bytes(copied['bytes'])}"
+
+
+def _of_three_kinds(counts: dict[str, int]) -> str:
     return (
-        f": {copied['versions']} versions, {copied['preparations']} preparations and "
-        f"{copied['package_sets']} package sets copied, {readable_bytes(copied['bytes'])}"
+        f"{counted(counts['versions'], 'version')}, "
+        f"{counted(counts['preparations'], 'preparation')} and "
+        f"{counted(counts['package_sets'], 'package set')}"
     )
 
 
@@ -93,7 +104,7 @@ def _changes(what: str, found: dict[str, Any], show: Callable[[dict[str, Any]], 
 
 
 def _tensor(spec: dict[str, Any]) -> str:
-    return f"{spec['name']} {spec['datatype']} {spec['shape']}"
+    return f"{spec['name']} {spec['datatype']} {shape_text(spec['shape'])}"
 
 
 def _measured(measurement: dict[str, Any] | None) -> str:

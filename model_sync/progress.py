@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rich.progress import TaskID
+
 
 class Progress(Protocol):
     """What long work tells. Calls cost little; work never waits for them."""
@@ -60,23 +62,19 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            DownloadColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
         self._rich = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # which may be a file's name
             BarColumn(),
-            DownloadColumn(),
+            TextColumn("{task.fields[size]}", markup=False),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._rich.add_task("", total=None)
+        self._task: TaskID | None = None
+        self._total, self._done = 0, 0
 
     def __enter__(self) -> Self:
         self._rich.start()
@@ -92,11 +90,21 @@ class Bar:
 
     def step(self, what: str, total_bytes: int = 0) -> None:
         """Begin a new bar; without a size it only moves."""
-        self._rich.reset(self._task, description=what, total=total_bytes or None)
+        if self._task is not None:  # resetting it would keep its size where this step has none
+            self._rich.remove_task(self._task)
+        self._total, self._done = total_bytes, 0
+        self._task = self._rich.add_task(what, total=total_bytes or None, size=self._size())
 
     def advance(self, n_bytes: int) -> None:
         """Move the bar."""
-        self._rich.advance(self._task, n_bytes)
+        if self._task is not None:
+            self._done += n_bytes
+            self._rich.update(self._task, advance=n_bytes, size=self._size())
+
+    def _size(self) -> str:
+        if not self._total:
+            return ""
+        return f"{readable_bytes(self._done)} of {readable_bytes(self._total)}"
 
 
 def lines_on_stderr() -> Lines:

@@ -30,6 +30,7 @@ from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
 from model_sync.trial import try_version
 from model_sync.who import publisher
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,8 +246,8 @@ class Publication:
             manifest = read_version(self._layout, self._name, entry)
         elif entry.id not in self._placed:
             folder = self._staging.path(_VERSION)
-        cases = len(manifest.content.golden.cases)
-        self._progress.step(f"trying it: loading, and {cases} golden cases")
+        cases = counted(len(manifest.content.golden.cases), "golden case")
+        self._progress.step(f"trying it: loading, and {cases}")
         result = self._staging.path(f"trial-{new_id()}.json")
         measurement = try_version(folder, result, layout=self._layout, config={})
         preparation = PreparationManifest(

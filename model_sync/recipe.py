@@ -115,9 +115,8 @@ def _read_table(source: Source, where: str) -> dict[str, object]:
 
 
 def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
-    stated = fields.text("name") if "name" in fields.names() else implied_name
     recipe = Recipe(
-        name=check_model(stated if name is None else name),
+        name=_name(fields, name, implied_name),
         model_file=_optional(fields, "model", lambda table: _path(table, "file")),
         build=_optional(fields, "build", _build),
         pipeline=_optional(fields, "pipeline", _pipeline),
@@ -126,6 +125,20 @@ def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
     )
     fields.done()
     return recipe
+
+
+def _name(fields: Fields, name: str | None, implied_name: str) -> str:
+    if "name" in fields.names():
+        stated = fields.text("name")
+        return check_model(stated if name is None else name)
+    if name is not None:
+        return check_model(name)
+    try:
+        return check_model(implied_name)
+    except InvalidNameError as error:
+        raise RecipeError(
+            f"{error} (it is the folder's name: give another with --name, or in {RECIPE})"
+        ) from None
 
 
 def _optional(fields: Fields, key: str, read: Callable[[Fields], T]) -> T | None:

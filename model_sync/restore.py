@@ -78,8 +78,8 @@ def require_empty(root: Path) -> None:
         raise BackupError(f"{root} is the root of a file system: name a folder in it")
     if root.is_dir() and (names := sorted(path.name for path in root.iterdir())):
         raise BackupError(
-            f"{root} is not empty, it holds {names[0]!r}: restore into a folder that is missing or "
-            "empty (what a restoring that was killed has left there may be deleted)"
+            f"{root} is not empty, it holds {names[0]!r}: name with --store a folder that is "
+            "missing or empty (what a restoring that was killed has left there may be deleted)"
         )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from model_store.signature import Signature
 
 ALLOW: Final = "--allow-signature-change"
+_MOST_TOLD: Final = 8
 
 
 def hold_to_served(
@@ -44,9 +45,10 @@ def hold_to_served(
     differences = compare(old, new)
     breaking = [each.text for each in differences if each.breaks]
     if breaking and not allowed:
-        more = f" (and {len(breaking) - 1} more)" if len(breaking) > 1 else ""
+        more = len(breaking) - _MOST_TOLD
+        told = "; ".join(breaking[:_MOST_TOLD]) + (f" (and {more} more)" if more > 0 else "")
         raise SignatureError(
-            f"callers of {served}, would be broken: {breaking[0]}{more}: "
+            f"callers of {served}, would be broken: {told}: "
             f"publish it under another label, or with {ALLOW}"
         )
     return tuple(

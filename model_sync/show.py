@@ -10,6 +10,7 @@ from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import LATEST, State
 from model_sync.errors import ChangeError
 from model_sync.history import generations
+from model_sync.wording import labels_are, versions_are
 
 if TYPE_CHECKING:
     from model_store.refs import Refs, VersionEntry
@@ -86,15 +87,15 @@ def named_version(refs: Refs, reference: Reference) -> int:
     """The number of the version that a reference names; raises ChangeError where there is none."""
     if reference.version is not None:
         if reference.version not in refs.versions:
-            known = ", ".join(map(str, sorted(refs.versions)))
-            raise ChangeError(
-                f"{refs.model!r} has no version {reference.version}: there are {known}"
-            )
+            known = versions_are(refs.versions)
+            raise ChangeError(f"{refs.model!r} has no version {reference.version}: {known}")
         return reference.version
     label = reference.label or LATEST
     if label not in refs.labels:
-        known = ", ".join(sorted(refs.labels)) or "none"
-        raise ChangeError(f"{refs.model!r} has no label {label!r}: its labels are {known}")
+        known = labels_are(refs.labels)
+        if reference.label is None:
+            known = f"{known} (name a label, or a version: {refs.model}@{max(refs.versions)})"
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: {known}")
     return refs.labels[label]
 
 

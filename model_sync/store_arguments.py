@@ -6,11 +6,10 @@ and `readable` (how what it found is printed).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync import printing_store, printing_upkeep, verbs
-from model_sync.argument_types import share, text
+from model_sync.argument_types import folder, share, text, version
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _MODEL: Final = ("model", {"metavar": "MODEL", "help": "the model's name"})
 _VERSION: Final = (
     "version",
-    {"metavar": "VERSION", "type": int, "help": "the version's number"},
+    {"metavar": "VERSION", "type": version, "help": "the version's number"},
 )
 _LABEL: Final = (
     "--label",
@@ -47,7 +46,9 @@ class StoreVerbs:
 
     def _add_looking(self) -> None:
         show = self._add("show", "everything about one version", readable=printing_store.shown)
-        show.add_argument("model", metavar="MODEL", help="NAME, NAME@7 or NAME:label")
+        show.add_argument(
+            "model", metavar="MODEL", help="NAME (what latest names), NAME@7 or NAME:label"
+        )
         show.set_defaults(fields=lambda o: {"model": o.model})
         history = self._add(
             "history", "who changed what of a model, and why", readable=printing_store.history
@@ -71,7 +72,7 @@ class StoreVerbs:
         )
         _take(rollback, _MODEL)
         rollback.add_argument(
-            "--to", type=int, metavar="VERSION", help="this version instead of the one before"
+            "--to", type=version, metavar="VERSION", help="this version instead of the one before"
         )
         _take(rollback, _LABEL)
         rollback.set_defaults(fields=_fields("model", "to", "label", "reason"))
@@ -121,7 +122,9 @@ class StoreVerbs:
         release.add_argument("job", metavar="JOB", help="whose hold")
         release.set_defaults(fields=_fields("model", "job", "reason"))
         settle = self._add(
-            "settle", "make refs.json the newest generation again", readable=printing_store.settled
+            "settle",
+            "end what a writer left half done that died: refs.json is the newest generation again",
+            readable=printing_store.settled,
         )
         settle.add_argument(
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
@@ -130,7 +133,9 @@ class StoreVerbs:
 
     def _add_upkeep(self) -> None:
         sweep = self._add(
-            "sweep", "delete what nobody may use any more", readable=printing_upkeep.swept
+            "sweep",
+            "delete what was retired a day ago and nothing names, and what dead writers left",
+            readable=printing_upkeep.swept,
         )
         sweep.add_argument(
             "--dry-run", action="store_true", help="only say what would be deleted, and why not"
@@ -148,8 +153,8 @@ class StoreVerbs:
             "diff", "what differs between two versions", readable=printing_upkeep.compared
         )
         _take(diff, _MODEL)
-        for name in ("one", "other"):
-            diff.add_argument(name, metavar="VERSION", type=int, help="a version's number")
+        for name, metavar in (("one", "FROM"), ("other", "TO")):
+            diff.add_argument(name, metavar=metavar, type=version, help="a version's number")
         diff.set_defaults(fields=_fields("model", "one", "other"))
 
         backup = self._add(
@@ -160,14 +165,18 @@ class StoreVerbs:
         backup.add_argument(
             "folder",
             metavar="FOLDER",
-            type=Path,
+            type=folder,
             help="missing, empty, or an earlier backup of this store: what is new is added",
         )
-        backup.set_defaults(fields=lambda o: {"folder": str(o.folder.absolute())})
-        restore = self._add(
-            "restore", "make a store of a backup", readable=printing_upkeep.restored
+        backup.set_defaults(
+            verb=verbs.backup_store, fields=lambda o: {"folder": str(o.folder.absolute())}
         )
-        restore.add_argument("folder", metavar="FOLDER", type=Path, help="what backup wrote")
+        restore = self._add(
+            "restore",
+            "make a store of a backup, at --store: missing or empty",
+            readable=printing_upkeep.restored,
+        )
+        restore.add_argument("folder", metavar="FOLDER", type=folder, help="what backup wrote")
         restore.set_defaults(verb=verbs.restore_store)
 
     def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
@@ -197,6 +206,8 @@ def _fields(*names: str) -> Fields:
 
 
 def _split_fields(options: argparse.Namespace) -> dict[str, Any]:
+    if len(dict(options.shares)) < len(options.shares):
+        options.parser.error("a label is named twice")
     if bool(options.shares) == options.none:
         options.parser.error("name shares as LABEL=PERCENT, or --none to take the split away")
     return {"model": options.model, "shares": dict(options.shares), "reason": options.reason}

@@ -6,11 +6,11 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from model_store.refs import LATEST
 from model_sync import printing
-from model_sync.errors import ChangeError
+from model_sync.errors import ChangeError, StageError
 from model_sync.progress import Bar, Silent, lines_on_stderr
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from model_sync.progress import Progress
+
+
+ONLY_MOUNTED: Final = (
+    "backup works on a store that is mounted here: the file system of a stage is copied by AWS "
+    "Backup (backs_up = true in its settings)"
+)
 
 
 class PublishAs(NamedTuple):
@@ -107,7 +113,10 @@ def delete_model(options: argparse.Namespace) -> bool:
     """Take a model from service, once a person has said its name, or `--yes`."""
     if not options.yes:
         if not sys.stdin.isatty():
-            raise ChangeError(f"delete-model asks before it takes {options.model!r} away: --yes")
+            raise ChangeError(
+                f"delete-model asks before it takes {options.model!r} from service, and nobody is "
+                "there to answer: say --yes"
+            )
         sys.stderr.write(
             f"Take {options.model} and all its versions from service? They are swept a day later.\n"
             "Its name, to go on: "
@@ -118,10 +127,17 @@ def delete_model(options: argparse.Namespace) -> bool:
     return operate(options)
 
 
+def backup_store(options: argparse.Namespace) -> bool:
+    """Copy a store to a folder; refused for a stage before that is looked for."""
+    if options.stage is not None:
+        raise StageError(ONLY_MOUNTED)
+    return operate(options)
+
+
 def restore_store(options: argparse.Namespace) -> None:
     """Make a store of a backup, where there is none yet."""
     if options.stage is not None:
-        raise ChangeError(
+        raise StageError(
             "restore makes a store that is mounted here: a stage's file system is restored by "
             "AWS Backup"
         )

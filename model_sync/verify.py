@@ -24,6 +24,7 @@ from model_sync.set_marks import DELETING
 from model_sync.verify_refs import check_refs, has_refs, model_names
 from model_sync.verify_subjects import Subject, set_subjects, version_subjects
 from model_sync.whole_files import whole
+from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,20 +68,20 @@ class _Verification:
         """What is wrong with published folders, as long as it has not been looked at again."""
         self._importers: dict[str, list[Path]] = {}
         """By a package set's digits: the folders of the versions that import from it."""
-        counted = ("models", "versions", "preparations", "package_sets", "files", "bytes")
-        self._checked = dict.fromkeys(counted, 0)
+        kinds = ("models", "versions", "preparations", "package_sets", "files", "bytes")
+        self._checked = dict.fromkeys(kinds, 0)
 
     def run(self, model: str | None) -> dict[str, Any]:
         """Verify, and tell what was checked and what is wrong."""
         self._check_store()
         names = model_names(self._layout) if model is None else (model,)
-        self._progress.step(f"reading the refs of {len(names)} models")
+        self._progress.step(f"reading the refs of {counted(len(names), 'model')}")
         newest = [refs for name in names if (refs := self._check_refs(name))]
         versions = [each for refs in newest for each in version_subjects(self._layout, refs)]
-        self._check_folders(f"verifying {len(newest)} models", versions)
+        self._check_folders(f"verifying {counted(len(newest), 'model')}", versions)
         sets = {*self._importers, *(_set_names(self._layout) if model is None else ())}
         described = tuple(set_subjects(self._layout, sets))
-        self._check_folders(f"verifying {len(described)} package sets", described)
+        self._check_folders(f"verifying {counted(len(described), 'package set')}", described)
         self._look_again(newest)
         _refuse_lost_mount(self._layout)
         problems = [{"what": what, "problem": text} for what, text in sorted(set(self._problems))]

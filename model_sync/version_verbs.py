@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from model_store.documents import now, timestamp
+from model_store.errors import NotFoundError
 from model_store.reading import list_models
 from model_store.refs import GRACE_S, State
 from model_sync import changes
@@ -60,7 +61,7 @@ def delete_model(store: OpenedStore, asked: Asked) -> dict[str, Any]:
 
 def hold(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     """Keep `version` from being swept for some `hours`, in the name of `job`."""
-    model, number, job = asked.model(), asked.whole("version", 1, 10**18), asked.label("job")
+    model, number, job = asked.model(), asked.whole("version", 1, 10**18), asked.job()
     hours, reason = asked.whole("hours", 1, MOST_HOURS), asked.optional_text("reason") or ""
     asked.done()
     until = timestamp(time.time() + hours * 3600)
@@ -72,7 +73,7 @@ def hold(store: OpenedStore, asked: Asked) -> dict[str, Any]:
 
 def release(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     """Take the hold of `job` away."""
-    model, job = asked.model(), asked.label("job")
+    model, job = asked.model(), asked.job()
     reason = asked.optional_text("reason") or ""
     asked.done()
     outcome = store.change(
@@ -90,6 +91,10 @@ def settle_models(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     with Staging(store.layout) as staging:
         for each in names:
             refs = settle(store.layout.model(each), staging)
+            if name and not refs:
+                raise NotFoundError(
+                    f"no model is named {name!r} in the store at {store.layout.root}"
+                )
             if refs:
                 found.append({"name": each, "generation": refs.generation})
     return {"models": found}

@@ -221,7 +221,7 @@ def test_a_store_whose_file_system_was_put_back_to_an_earlier_time_is_backed_up_
 ) -> None:
     shutil.copytree(rich.root, tmp_path / "earlier")
     ask(rich.root, "release", model=ADDER, job="nightly")
-    ask(rich.root, "unlabel", model=ADDER, label="latest")
+    ask(rich.root, "split", model=ADDER, shares={})
     back_up(rich.root, folder)
     shutil.rmtree(rich.root)
     (tmp_path / "earlier").rename(rich.root)

@@ -138,7 +138,7 @@ REFUSALS: dict[str, tuple[Callable[[], Refs], str]] = {
         "version 4 of 'adder' was deleted",
     ),
     "back to a deleted": (lambda: changes.roll_back(refs_of(), "latest", (2, 4)), "was deleted"),
-    "no such label": (lambda: changes.roll_back(refs_of(), "x", (2, 1)), "its labels are latest"),
+    "no such label": (lambda: changes.roll_back(refs_of(), "x", (2, 1)), "its label is latest"),
     "nothing before": (
         lambda: changes.roll_back(refs_of(), "latest", (2,)),
         "nothing to roll back",
@@ -151,6 +151,14 @@ REFUSALS: dict[str, tuple[Callable[[], Refs], str]] = {
         "come to 101%",
     ),
     "label with a share": (lambda: changes.remove_label(CANARY, "canary"), "has 5% of the calls"),
+    "label that gets the rest": (
+        lambda: changes.remove_label(CANARY, "latest"),
+        "gets what the split leaves of the calls: change the split first",
+    ),
+    "the rest to no label": (
+        lambda: changes.split(refs_of(labels={"canary": 1}), {"canary": 5}),
+        "95% of the calls would go to 'latest', which 'adder' does not have",
+    ),
     "retiring what is named": (
         lambda: changes.retire(refs_of(), 2, now=NOW, sweep_after=LATER),
         "is named by latest: move the label first",
@@ -168,6 +176,13 @@ REFUSALS: dict[str, tuple[Callable[[], Refs], str]] = {
         "was deleted",
     ),
 }
+
+
+def test_labels_that_take_every_call_need_no_latest() -> None:
+    alone = refs_of(labels={"canary": 1})
+    assert changes.split(alone, {"canary": 100}).split == {"canary": 100}
+    whole = refs_of(labels={"latest": 2, "canary": 1}, split={"canary": 100})
+    assert changes.remove_label(whole, "latest").labels == {"canary": 1}
 
 
 @pytest.mark.parametrize("case", REFUSALS)

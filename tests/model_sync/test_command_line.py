@@ -38,9 +38,9 @@ def test_publishing_prints_one_line_and_tells_how_far_it_is_on_stderr(tmp_path: 
     assert steps == [
         "copying model.onnx",
         "copying the pipeline",
-        "copying 1 golden cases",
+        "copying 1 golden case",
         "inspecting the model",
-        "trying it: loading, and 1 golden cases",
+        "trying it: loading, and 1 golden case",
     ]
     refs = refresh(StoreLayout(tmp_path / "store"), "adder", None).refs
     assert refs.change.reason == "because"

@@ -75,6 +75,41 @@ def test_a_bar_takes_steps_with_and_without_a_size(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
+@pytest.fixture
+def shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """What a bar shows on a terminal, as of the last of some steps."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes stderr for a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def show(*steps: tuple[str, int]) -> str:
+        with Bar() as bar:
+            for what, size in steps:
+                bar.step(what, size)
+                bar.advance(size)
+        text = capsys.readouterr().err
+        return text[text.rindex(steps[-1][0]) :] if steps else text
+
+    return show
+
+
+def test_a_bar_shows_names_as_they_are(shown: Callable[..., str]) -> None:
+    assert "10 B of 10 B" in shown(("copying a[/b].onnx", 10))
+
+
+def test_a_step_without_a_size_has_none_of_the_step_before(
+    shown: Callable[..., str],
+) -> None:
+    assert "3.2 MB of 3.2 MB" in shown(("copying", 3_200_000))
+    assert "MB" not in shown(("copying", 3_200_000), ("inspecting", 0))
+
+
+def test_a_bar_shows_nothing_before_the_first_step(shown: Callable[..., str]) -> None:
+    assert "0:00" not in shown()
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

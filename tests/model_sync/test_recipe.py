@@ -175,3 +175,8 @@ def test_the_name_that_wins_must_be_possible(tmp_path: Path, given: str | None) 
 def test_an_empty_name_given_is_not_the_same_as_none(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="model name '' is refused"):
         _read(_write(tmp_path, ""), name="")
+
+
+def test_a_folder_whose_name_is_no_models_says_how_to_give_another(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^model name 'My Model' is refused: .* with --name, "):
+        read_recipe(FolderSource(tmp_path), implied_name="My Model")

@@ -69,7 +69,8 @@ def test_what_would_break_callers_is_refused_and_nothing_is_changed(
         _publish_other(tmp_path)
     assert str(caught.value) == (
         "callers of version 1, which 'latest' of 'adder' names, would be broken: "
-        "input 'x' was FP32, is FP64 (and 3 more): "
+        "input 'x' was FP32, is FP64; input 'x' had shape [any, 2], has [3]; "
+        "output 'y' was FP32, is FP64; output 'y' had shape [any, 2], has [3]: "
         "publish it under another label, or with --allow-signature-change"
     )
     assert code_of(caught.value) == "signature"

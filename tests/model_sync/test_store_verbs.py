@@ -192,7 +192,10 @@ def test_settle_heals_what_a_crash_left_between_link_and_rename(store: Path, run
 
 
 READABLE = {
-    ("promote", "adder", "1"): "latest of adder: version 1, before version 3 (generation 4)\n",
+    ("promote", "adder", "1"): "latest of adder is version 1, was version 3 (generation 4)\n",
+    ("promote", "adder", "1", "--label", "x"): "x of adder is version 1, new (generation 4)\n",
+    ("unlabel", "adder", "latest"): "latest of adder is gone, was version 3 (generation 4)\n",
+    ("unlabel", "adder", "x"): "unchanged: adder has no label x\n",
     ("promote", "adder", "3"): "unchanged: latest of adder is version 3\n",
     ("settle",): "adder: generation 3\n",
     ("hold", "adder", "1", "--job", "nightly"): "adder version 1 is held by nightly until ",
@@ -220,13 +223,16 @@ REFUSED = {
     ("promote", "adder", "beta"): "'adder' has no label 'beta'",
     ("promote", "nobody", "1"): "no model is named 'nobody'",
     ("rollback", "adder", "--label", "beta"): "'adder' has no label 'beta'",
-    ("show", "adder:beta"): "'adder' has no label 'beta'",
     ("show", "adder@x"): "'x' is no version",
     ("show", "../adder"): "is refused",
     ("history", "adder", "--most", "0"): "'most' is 0",
     ("hold", "adder", "1", "--job", "n", "--hours", "0"): "'hours' is 0",
     ("split", "adder", "beta=5"): "'adder' has no label 'beta'",
     ("settle", "../adder"): "is refused",
+    ("settle", "nobody"): "no model is named 'nobody'",
+    ("show", "adder:beta"): "'adder' has no label 'beta': its label is latest\n",
+    ("hold", "adder", "1", "--job", "A b"): "job 'A b' is refused: it must be",
+    ("delete-model", "adder"): "nobody is there to answer: say --yes",
 }
 
 
@@ -252,7 +258,12 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
         ["split", "adder", "canary"],
         ["split", "adder", "canary=x"],
         ["split", "adder", "canary=5", "--none"],
+        ["split", "adder", "canary=5", "canary=6"],
         ["retire", "adder", "x"],
+        ["retire", "adder", "0"],
+        ["rollback", "adder", "--to", "1_0"],
+        ["diff", "adder", "1", "latest"],
+        ["backup", ""],
         ["hold", "adder", "1"],
     ],
     ids=" ".join,
@@ -297,7 +308,7 @@ def test_a_damaged_store_is_told_by_a_line_a_problem_and_exit_code_1(
     assert main(["verify", "adder", "--store", str(store), "--quiet"]) == 1
     problem, summary = capsys.readouterr().out.splitlines()
     assert "adder@2" in problem
-    assert summary.startswith("1 problem: 1 models, 3 versions, ")
+    assert summary.startswith("1 problem: 1 model, 3 versions, ")
     assert run("verify", "--quiet")[0] == 1
 
 
@@ -317,7 +328,7 @@ def test_a_diff_is_told_line_by_line(
     publish(tmp_path / "adder", store, progress=Silent(), allow_signature_change=True)
     assert main(["diff", "adder", "3", "4", "--store", str(store)]) == 0
     out = capsys.readouterr().out
-    assert "inputs: 1\n  ~ x FP32 [-1, 2] -> x FP32 [1]\n" in out
+    assert "inputs: 1\n  ~ x FP32 [any, 2] -> x FP32 [1]\n" in out
     assert "files: 1\n  ~ source/model.onnx (" in out
     assert "packages: the same\n" in out
 
@@ -330,11 +341,64 @@ def test_a_backup_becomes_a_store_again_under_another_id(
     assert run("backup", str(tmp_path / "backup"), "--quiet")[1]["copied"]["versions"] == 0
     other = str(tmp_path / "other")
     assert main(["restore", str(tmp_path / "backup"), "--store", other, "--quiet"]) == 0
-    assert capsys.readouterr().out.startswith("1 models are restored as of ")
+    assert capsys.readouterr().out.startswith("1 model is restored as of ")
     assert main(["verify", "--store", other, "--quiet"]) == 0
     assert read_store_id(StoreLayout(tmp_path / "other")) != read_store_id(StoreLayout(store))
 
 
-def test_a_stage_is_not_restored_from_here(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["restore", "/nowhere", "--stage", "dev"]) == 1
+@pytest.mark.parametrize("verb", ["backup", "restore"])
+def test_a_stage_is_neither_copied_nor_restored_from_here_nor_looked_for(
+    capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main([verb, "/nowhere", "--stage", "dev"]) == 1
     assert "AWS Backup" in capsys.readouterr().err
+
+
+def test_an_empty_store_option_is_not_the_folder_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as raised:
+        main(["publish", str(write_adder(tmp_path / "adder", 1).parent), "--store", ""])
+    assert raised.value.code == 2
+    assert "it is empty: name a folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["adder"]
+
+
+def test_a_model_without_latest_says_how_to_name_a_version(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["delete-model", "adder", "--yes", "--store", str(store)]) == 0
+    capsys.readouterr()
+    assert main(["show", "adder", "--store", str(store)]) == 1
+    assert capsys.readouterr().err == (
+        "error: 'adder' has no label 'latest': it has no label "
+        "(name a label, or a version: adder@3)\n"
+    )
+
+
+def test_shares_of_the_calls_are_told_wherever_labels_are(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ("--store", str(store))
+    assert main(["promote", "adder", "2", "--label", "canary", *at]) == 0
+    assert main(["split", "adder", "canary=5", *at]) == 0
+    capsys.readouterr()
+    assert main(["list", *at, "--quiet"]) == 0
+    assert "canary (5%)" in capsys.readouterr().out.splitlines()[2]
+    assert main(["history", "adder", *at]) == 0
+    newest, before = capsys.readouterr().out.splitlines()[1:3]
+    assert newest.endswith("  split    canary=2 (5%), latest=3")
+    assert before.endswith("  promote  canary=2, latest=3")
+
+
+@pytest.mark.parametrize("reason", ["[/nope] [bold]x", "two\nlines", "\x1b[31mred", "\u202egnol"])
+def test_a_history_is_a_line_a_change_whatever_the_reason(
+    store: Path, run: Run, capsys: pytest.CaptureFixture[str], reason: str
+) -> None:
+    assert run("promote", "adder", "1", "--reason", reason)[0] == 0
+    assert main(["history", "adder", "--store", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 5
+    assert out.splitlines()[1].endswith(reason.encode("unicode_escape").decode())
+    assert run("history", "adder")[1]["generations"][0]["reason"] == reason

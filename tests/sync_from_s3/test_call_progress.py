@@ -108,7 +108,7 @@ def test_a_publication_tells_what_the_function_is_at(bucket: Bucket, tmp_path: P
 
         def invoke(self, **arguments: Any) -> dict[str, Any]:
             answer = super().invoke(**arguments)
-            progress.wait_for("trying it: loading, and 1 golden cases")
+            progress.wait_for("trying it: loading, and 1 golden case")
             return answer
 
     url = bucket.put_folder(write_model(tmp_path / "adder"), "adder")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from model_sync.wording import counted, labels_are, on_one_line, versions_are
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 versions"), (1, "1 version"), (2, "2 versions")]
+)
+def test_one_is_no_plural(count: int, text: str) -> None:
+    assert counted(count, "version") == text
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ((), "it has no label"),
+        (("canary",), "its label is canary"),
+        (("latest", "canary"), "its labels are canary, latest"),
+    ],
+)
+def test_the_labels_there_are_are_named(labels: tuple[str, ...], text: str) -> None:
+    assert labels_are(labels) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((), "it has none"),
+        ((1,), "there is 1"),
+        ((2, 1), "there are 1, 2"),
+        (range(1, 501), "there are 1 to 500"),
+    ],
+)
+def test_the_versions_there_are_are_named_and_many_are_a_range(
+    numbers: tuple[int, ...], text: str
+) -> None:
+    assert versions_are(numbers) == text
+
+
+def test_what_is_printable_stays_as_it_is() -> None:
+    assert on_one_line("größer, 大 [x] \\n") == "größer, 大 [x] \\n"
+    assert on_one_line("a\r\n\u2028\x9b") == "a\\r\\n\\u2028\\x9b"
