@@ -18,6 +18,7 @@ import onnxruntime
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
 from inference.pipeline import Pipeline, load_pipeline
 from inference.protocol import check_tensors
+from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
 from model_store.layout import GOLDEN
@@ -46,6 +47,9 @@ _RUNTIME_SOURCE: Final = re.compile(r"\S*onnxruntime_src/\S+:\d+ [^()]*\([^()]*\
 
 _QUIET: Final = 3
 """ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
+
+_SPINNING: Final = "session.intra_op.allow_spinning"
+"""Threads that wait for work by spinning burn the processor time that computing needs."""
 
 
 class LoadedVersion(NamedTuple):
@@ -175,7 +179,11 @@ def _load_pipeline(folder: Path, manifest: VersionManifest, number: int) -> Pipe
 def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
-    for key, value in config.items():
+    # A number that is given is not pinned to processors, as ONNX Runtime's own choice is.
+    options.intra_op_num_threads = environment_threads()
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    for key, value in {_SPINNING: "0", **config}.items():
         options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(
