@@ -19,16 +19,16 @@ import onnxruntime
 
 from inference.errors import NotReadyError
 from inference.events import PAYLOAD_LIMIT_BYTES, too_large
-from inference.loader import RUNTIME, load_version
-from inference.manager import Manager
+from inference.loader import RUNTIME
 from inference.routes import Routes, error_answer
+from inference.serving_manager import make_manager
 from inference.telemetry import count_call
-from model_store.layout import StoreLayout
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inference.background import Background
     from inference.settings import Settings
 
 _HEADERS_BYTES: Final = 1024
@@ -38,12 +38,14 @@ _HEADERS_BYTES: Final = 1024
 class Application:
     """One environment's handler. Construction reads nothing; each call does its own work."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, background: Background | None = None) -> None:
         self._settings = settings
-        self._manager = Manager(
-            StoreLayout(settings.store_path), ref_ttl_s=settings.ref_ttl_s, load=load_version
-        )
+        self._manager = make_manager(settings, background)
         self._threads = threading.local()
+
+    def preload(self, budget_s: float) -> None:
+        """Begin to load what the settings name, and wait so long for it; the rest goes on."""
+        self._manager.preload(self._settings.preload_models, budget_s)
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event; raises ValueError for one that is neither HTTP nor a probe."""
@@ -73,6 +75,8 @@ class Application:
 
     def probe(self) -> dict[str, Any]:
         """What this environment is and sees: releases, settings, stores, generations."""
+        from inference.state import describe_environment  # noqa: PLC0415 - no call needs it
+
         seen = self._manager.seen()
         try:
             published: Any = list(self._manager.published())
@@ -88,6 +92,7 @@ class Application:
             "store_ids": sorted({each.store_id for each in seen.values()}),
             "generations": {name: each.refs.generation for name, each in seen.items()},
             "published": published,
+            "environment": describe_environment(self._manager.state()),
         }
 
     def _routes(self) -> Routes:

@@ -6,6 +6,7 @@ ServingError
 ├── RetiredError        the version was taken from service
 ├── TooLargeError       the request or its answer passes Lambda's payload limit
 ├── NotReadyError       nothing published, the store out of reach, or the version failed to load
+├── NoMemoryError       the version never fits into this environment's memory
 ├── LoadError           a version cannot be loaded: what it holds is at fault, not the store
 ├── GoldenCaseError     a version does not answer a golden case as it should
 └── PipelineError       a version's own code failed
@@ -38,6 +39,10 @@ class TooLargeError(ServingError):
 
 class NotReadyError(ServingError):
     """The call is right, and cannot be answered now."""
+
+
+class NoMemoryError(ServingError):
+    """A version needs more memory than this environment has."""
 
 
 class LoadError(ServingError):

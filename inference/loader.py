@@ -11,22 +11,24 @@ from __future__ import annotations
 import contextlib
 import platform
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import onnxruntime
 
+from inference.budget import Need, need_of
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
 from inference.pipeline import Pipeline, load_pipeline
 from inference.protocol import check_tensors
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
-from model_store.layout import GOLDEN
+from model_store.layout import GOLDEN, SOURCE
 from model_store.preparation import runtime_key
 from model_store.reading import read_preparation, read_store_id, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.pipeline import Request, Response
+    from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
-    from model_store.version import VersionManifest
+    from model_store.version import VersionContent, VersionManifest
 
 RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
 """The runtime that this process is, as preparations are keyed by it."""
@@ -53,7 +56,12 @@ _SPINNING: Final = "session.intra_op.allow_spinning"
 
 
 class LoadedVersion(NamedTuple):
-    """A version in memory, ready to answer."""
+    """A version in memory, ready to answer.
+
+    `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
+    step of loading it took. `maps_files`: its session may read the version's files while it runs,
+    so they must stay where they are (bounds.py). `packages` is the package set that it pins.
+    """
 
     model: str
     number: int
@@ -61,6 +69,24 @@ class LoadedVersion(NamedTuple):
     signature: Signature
     session: Any
     pipeline: Pipeline | None
+    folder: Path
+    content: VersionContent
+    need: Need
+    phases_ms: Mapping[str, float]
+
+    @property
+    def maps_files(self) -> bool:
+        """Whether ONNX Runtime may have mapped files: it maps external data, and reads a graph."""
+        graph = self.content.model_file
+        return any(
+            entry.path.startswith(f"{SOURCE}/") and entry.path != graph
+            for entry in self.content.files
+        )
+
+    @property
+    def packages(self) -> Digest | None:
+        """The package set that it pins."""
+        return self.content.packages
 
     def run(
         self, tensors: Mapping[str, NDArray[np.generic]], outputs: Sequence[str] | None = None
@@ -98,19 +124,29 @@ class LoadedVersion(NamedTuple):
 
 
 def load_version(
-    layout: StoreLayout, model: str, number: int, entry: VersionEntry
+    layout: StoreLayout,
+    model: str,
+    number: int,
+    entry: VersionEntry,
+    make_room: Callable[[Need], None] | None = None,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
 
-    Reads every byte of the graph and the pipeline. Raises LoadError where what was published is
-    at fault, StoreUnreachableError where the store is.
+    Reads every byte of the graph and the pipeline; before that, `make_room` is told what the
+    version needs, and may raise. Raises LoadError where what was published is at fault,
+    StoreUnreachableError where the store is, and what `make_room` raises.
     """
+    started = time.perf_counter()
     try:
         manifest = read_version(layout, model, entry)
         preparation = read_preparation(layout, model, entry, RUNTIME)
+        need = need_of(preparation, entry.size_bytes)
+        read_ms = (time.perf_counter() - started) * 1e3
+        if make_room:
+            make_room(need)
         config = preparation.variant.config if preparation else {}
         folder = layout.model(model).version(entry.id)
-        return load_folder(folder, manifest, number, layout=layout, config=config)
+        loaded = load_folder(folder, manifest, number, layout=layout, config=config)
     except StoreUnreachableError:
         raise
     except StoreError as error:
@@ -118,6 +154,7 @@ def load_version(
         if isinstance(error, NotFoundError):
             raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
+    return loaded._replace(need=need, phases_ms={"manifests": read_ms, **loaded.phases_ms})
 
 
 def load_folder(
@@ -135,13 +172,17 @@ def load_folder(
     where the set is missing.
     """
     content = manifest.content
+    phases = _Phases()
     for entry in content.files:
         if not entry.path.startswith(GOLDEN + "/") or entry.path == content.model_file:
             check_file(folder, entry)
+    phases.end("digests")
     with _packages(layout, manifest, number):
         session = _open_session(folder / content.model_file, config)
         _check_session(session, manifest)
+        phases.end("session")
         pipeline = _load_pipeline(folder, manifest, number)
+        phases.end("pipeline")
     return LoadedVersion(
         model=manifest.model,
         number=number,
@@ -149,7 +190,24 @@ def load_folder(
         signature=manifest.signature,
         session=session,
         pipeline=pipeline,
+        folder=folder,
+        content=content,
+        need=need_of(None, sum(entry.size_bytes for entry in content.files)),
+        phases_ms=phases.ms,
     )
+
+
+class _Phases:
+    """How long each step took, in milliseconds, by its name."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def end(self, name: str) -> None:
+        now = time.perf_counter()
+        self.ms[name] = (now - self._since) * 1e3
+        self._since = now
 
 
 def _packages(

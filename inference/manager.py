@@ -1,70 +1,65 @@
 """Holds what is warm, and keeps it the newest.
 
-A call asks `resolve` for a version. That goes in three steps:
+A call asks `resolve` for a version. That goes in four steps:
 
-1. *Refs.* They are believed for `ref_ttl_s`; past that, one call reads them again, in a helper
-   thread with a deadline: a lost NFS server hangs a read, and must not hang the call. A read that
-   fails or is overdue changes nothing: what is warm goes on answering.
-2. *Decision.* `policy.decide` says which version answers, and what to load.
-3. *Loading.* A new version loads in a thread beside the one that answers. Calls go on; the first
-   call after it is warm swaps. A call that has its version keeps it to its end, also when that
-   version is let go meanwhile; the memory is freed after the last such call.
+1. *Refs.* They are believed for a while and then read again, with a deadline (watch.py). A read
+   that fails changes nothing: what is warm goes on answering, for as long as rule 6 lets it.
+2. *Which version.* The call's number or label, or by refs `latest` less the split (traffic.py).
+3. *Decision.* policy.py says which version answers, and what to load. policy.py knows values
+   alone; what is held, by model, is in held.py.
+4. *Loading.* A new version loads in the background, beside the one that answers (loads.py). Calls
+   go on; the first call after it is warm swaps. A call that has its version keeps it to its end,
+   also when that version is let go meanwhile; the memory is freed after the last such call.
 
-Thread-safe: any number of threads may call `resolve`. Each model's state is behind one lock,
-which is never held during I/O, loading or a model's run. Threads are daemons, so that neither a
-hung mount nor a long load keeps the process from ending.
+Thread-safe: any number of threads may call `resolve`. One lock guards all state; it is never held
+during I/O, loading or a model's run. Threads are daemons, so that neither a hung mount nor a long
+load keeps the process from ending.
 """
 
 from __future__ import annotations
 
+import random
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+import time
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inference import policy
-from inference.bounded import BoundedCalls, in_thread
+from inference.background import Background
+from inference.bounds import LIMITS, Standing, may_run, standing_of_set
 from inference.clock import Moment
-from inference.errors import LoadError, NotReadyError, RetiredError, UnknownError
-from inference.telemetry import count_load, logger
-from model_store.errors import InvalidNameError, NotFoundError, StoreError
-from model_store.names import check_model
-from model_store.reading import (
-    has_models,
-    list_models,
-    read_store_id,
-    read_version,
-    refresh,
+from inference.errors import (
+    NoMemoryError,
+    NotReadyError,
+    RetiredError,
+    ServingError,
+    UnknownError,
 )
+from inference.held import HeldModel, also_needed
+from inference.loads import Loads
+from inference.quarantine import Fault
+from inference.telemetry import count_swap, logger
+from inference.traffic import Wanted, label_of
+from inference.watch import Watch
+from model_store.documents import seconds_of
+from model_store.reading import read_version
 from model_store.refs import LATEST, Refs, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from inference.loader import LoadedVersion
+    from inference.loads import Load
+    from inference.state import Environment
+    from inference.watch import View
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
 
-    Load = Callable[[StoreLayout, str, int, VersionEntry], LoadedVersion]
-    Identity = tuple[str, str] | None
-
-T = TypeVar("T")
-
-CHECK_DEADLINE_S: Final = 1.0
-"""How long a call waits for refs when something warm can answer it."""
-
-COLD_CHECK_DEADLINE_S: Final = 10.0
-"""How long it waits when nothing is known of the model yet."""
-
 LOAD_DEADLINE_S: Final = 25.0
 """How long a call waits for a version to load: less than API Gateway waits for the call (30 s)."""
-
-RETRY_BROKEN_VERSION_S: Final = 30.0
-"""How long a version is left alone whose contents failed to load, if refs do not change."""
-
-RETRY_UNREACHABLE_S: Final = 2.0
-"""How long it is left alone if it was the store that failed."""
 
 
 class Resolved(NamedTuple):
@@ -74,271 +69,322 @@ class Resolved(NamedTuple):
     label: str | None
 
 
-class _Failure(NamedTuple):
-    at: Moment
-    retry_after_s: float
-    reason: str
+class _Call(NamedTuple):
+    """One call: `point` decides where a split sends it; it waits until `give_up_s`."""
 
-
-class _Model:
-    """One model's state. Its lock guards every field."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.lock = threading.Lock()
-        self.seen: Seen | None = None
-        self.checked_at: Moment | None = None
-        self.warm: dict[int, LoadedVersion] = {}
-        self.loads: dict[int, Future[LoadedVersion]] = {}
-        self.failures: dict[int, _Failure] = {}
-        self.answering: dict[str, int] = {}
-        self.asked_by_number: int | None = None
+    model: str
+    point: float
+    give_up_s: float
+    remaining_s: float
 
 
 class Manager:
-    """What one environment holds of one store. Construction does nothing; calls do the work."""
+    """What one environment holds of one store. Construction does nothing; calls do the work.
 
-    def __init__(self, layout: StoreLayout, *, ref_ttl_s: float, load: Load) -> None:
+    `load` loads one version (loader.load_version). `budget_bytes` is what all versions together
+    may take, None for no limit. Work that no call waits for goes to `background`. `draw` gives
+    numbers from 0 up to, not including, 1, for splits.
+    """
+
+    def __init__(
+        self,
+        layout: StoreLayout,
+        *,
+        ref_ttl_s: float,
+        load: Load,
+        max_staleness_s: float = 60.0,
+        budget_bytes: int | None = None,
+        background: Background | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._layout = layout
-        self._ref_ttl_s = ref_ttl_s
-        self._load = load
-        self._models: dict[str, _Model] = {}
-        self._calls = BoundedCalls()
-        self._not_empty = False
+        self._max_staleness_s = max_staleness_s
+        self._draw = draw
+        self._lock = threading.Lock()
+        self._models: dict[str, HeldModel] = {}
+        self._watch = Watch(layout, ref_ttl_s=ref_ttl_s)
+        self._loads = Loads(
+            layout,
+            self._watch,
+            background or Background(),
+            self._lock,
+            self._models,
+            load=load,
+            budget_bytes=budget_bytes,
+        )
 
-    def resolve(self, name: str, version: int | None = None) -> Resolved:
-        """Return what answers a call to a model: by number, or by the label `latest`.
+    def resolve(
+        self,
+        name: str,
+        version: int | None = None,
+        *,
+        label: str | None = None,
+        routing_key: str | None = None,
+        remaining_s: float = LIMITS.longest_invocation_s,
+    ) -> Resolved:
+        """Return what answers a call to a model: by number, by label, or as refs split calls.
 
-        Raises UnknownError (no such model or version), RetiredError, NotReadyError (the store is
-        out of reach, or the version does not load). Waits only if nothing warm may answer.
+        `remaining_s` is how long the call may go on using it. Raises UnknownError (no such model,
+        version or label), RetiredError, NoMemoryError, NotReadyError (the store is out of reach,
+        or the version does not load). Waits only if nothing warm may answer.
         """
-        model = self._refreshed(name)
-        label = LATEST if version is None else None
-        with model.lock:
-            refs, identity = _refs(model), _identity(model)
-            wanted = _wanted(refs, version)
-            decision = policy.decide(
-                wanted=wanted,
-                before=model.answering.get(label) if label else None,
-                warm=model.warm,
-                loading=model.loads,
-                refused=_refused(model),
-            )
-            match decision:
-                case policy.Answer(number, load_beside):
-                    if load_beside is not None:
-                        self._start_load(model, load_beside, refs.versions[load_beside])
-                    return _answer(model, number, label)
-                case policy.Refuse(number):
-                    raise NotReadyError(model.failures[number].reason)
-                case policy.Wait(number):
-                    loading = self._start_load(model, number, refs.versions[number])
+        wanted = Wanted(version, label, routing_key)
+        call = _Call(name, self._draw(), time.monotonic() + LOAD_DEADLINE_S, remaining_s)
         try:
-            loaded = loading.result(LOAD_DEADLINE_S)
-        except TimeoutError:
-            raise NotReadyError(
-                f"version {wanted} of {name!r} is still being loaded: try again"
-            ) from None
-        except Exception as error:
-            raise NotReadyError(self._reason(error, name, wanted)) from error
-        with model.lock:
-            if _identity(model) == identity:
-                # It may have been let go since it was loaded: this call still has it.
-                model.warm.setdefault(wanted, loaded)
-                if _wanted(_refs(model), version) == wanted:
-                    return _answer(model, wanted, label)
-                # Refs moved on while it loaded: it answers until the newer one is warm.
-                if label and model.answering.get(label) not in model.warm:
-                    model.answering[label] = wanted
-        return self.resolve(name, version)
+            return self._resolve(call, wanted)
+        except (NotReadyError, NoMemoryError):
+            view = self._look(name)
+            if version is not None or label is not None or not view.refs.split:
+                raise
+        # What a split sends elsewhere must not fail where `latest` can answer.
+        return self._resolve(call, wanted._replace(label=LATEST))
 
-    def describe(self, name: str, version: int | None = None) -> tuple[Refs, int, Signature]:
+    def _resolve(self, call: _Call, wanted: Wanted) -> Resolved:
+        while True:
+            view = self._look(call.model)
+            label = label_of(view.refs, wanted, call.point)
+            number = _number(view.refs, wanted.version, label)
+            with self._lock:
+                model = self._held(call.model, view)
+                if model is None:
+                    continue
+                action = policy.decide(
+                    self._situation(model, view, number, label, call.remaining_s)
+                )
+                match action:
+                    case policy.Keep(answering) | policy.Swap(answering):
+                        return self._answer(model, answering, label, view)
+                    case policy.LoadBeside(answering, load):
+                        self._loads.start(model, load, view, beside=True)
+                        return self._answer(model, answering, label, view)
+                    case policy.Quarantine():
+                        raise _failed(model, view.refs.versions[number])
+                    case policy.Forbidden():
+                        raise NotReadyError(
+                            f"version {number} of {call.model!r} may not run now: its refs were "
+                            "not read for too long, so its files may be about to be deleted"
+                        )
+                    case policy.Load(_, instead):
+                        loading = self._loads.start(model, number, view, beside=instead is not None)
+            resolved = self._wait(call, model, number, label, loading, instead)
+            if resolved is not None:
+                return resolved
+
+    def _wait(
+        self,
+        call: _Call,
+        model: HeldModel,
+        number: int,
+        label: str | None,
+        loading: Future[LoadedVersion],
+        instead: int | None,
+    ) -> Resolved | None:
+        """Wait for a load, and answer with it, or `instead`; None where all has changed."""
+        found = self._loads.wait(loading, call.give_up_s, call.model, number)
+        with self._lock:
+            if self._models.get(call.model) is not model:
+                return None  # another store, or the model made anew
+            if not isinstance(found, ServingError):
+                return self._answer_loaded(model, found, label)
+            if instead in model.warm:
+                return self._answer(model, instead, label, self._watch.views()[call.model])
+        raise found
+
+    def describe(
+        self, name: str, version: int | None = None, *, label: str | None = None
+    ) -> tuple[Refs, int, Signature]:
         """Return a model's refs, and the number and signature of one version, loading nothing.
 
         Raises as `resolve` does. Reads the version's manifest if it is not warm.
         """
-        model = self._refreshed(name)
-        with model.lock:
-            refs = _refs(model)
-            number = _wanted(refs, version)
-            loaded = model.warm.get(number)
-        if loaded:
-            return refs, number, loaded.signature
+        view = self._look(name)
+        refs = view.refs
+        number = _number(refs, version, label or (LATEST if version is None else None))
+        with self._lock:
+            model = self._held(name, view)
+            warm = model.warm.get(number) if model else None
+        if warm:
+            return refs, number, warm.loaded.signature
         entry = refs.versions[number]
-        manifest = self._bounded(
+        manifest = self._watch.bounded(
             ("manifest", name, number), lambda: read_version(self._layout, name, entry)
         )
         return refs, number, manifest.signature
 
+    def preload(self, names: Sequence[str], budget_s: float) -> None:
+        """Begin loading what models' `latest` names, and wait for it, for so long altogether.
+
+        What fails is logged, and is an error of the calls that need it.
+        """
+        end_s = time.monotonic() + budget_s
+        loads: list[Future[LoadedVersion]] = []
+        for name in names:
+            try:
+                view = self._look(name)
+                number = _number(view.refs, None, LATEST)
+            except ServingError as error:
+                logger.error("a model cannot be loaded ahead", model=name, reason=str(error))
+                continue
+            with self._lock:
+                model = self._held(name, view)
+                if model is not None and number not in model.warm:
+                    loads.append(self._loads.start(model, number, view, beside=False))
+        wait(loads, max(end_s - time.monotonic(), 0.0))
+
     def published(self) -> tuple[str, ...]:
         """Name the models in the store, from a listing of it; raises NotReadyError."""
-        return self._bounded("models", lambda: list_models(self._layout))
+        return self._watch.published()
 
     def is_empty(self) -> bool:
         """Tell whether nothing is published; raises NotReadyError.
 
         Once something was, that is believed: this may be asked on a call's path.
         """
-        if not self._not_empty:
-            # Not `self._models`: a name that is being looked up may be nobody's.
-            self._not_empty = bool(self.seen()) or self._bounded(
-                "any", lambda: has_models(self._layout)
-            )
-        return not self._not_empty
+        return self._watch.is_empty()
 
     def check_published(self, name: str) -> None:
         """Return if a model is published; raises UnknownError or NotReadyError."""
-        self._refreshed(name)
+        self._look(name)
 
     def check_reachable(self) -> None:
         """Return if the store can be read now, whatever is warm; raises NotReadyError."""
-        self._bounded("store", lambda: read_store_id(self._layout))
+        self._watch.check_reachable()
 
     def seen(self) -> dict[str, Seen]:
         """What this environment last saw, by model: the refs, and the store's id."""
-        models = self._models.copy().items()
-        return {name: seen for name, model in models if (seen := model.seen)}
+        return {name: view.seen for name, view in self._watch.views().items()}
 
-    def _refreshed(self, name: str) -> _Model:
-        """A model whose refs are no older than `ref_ttl_s`, or could not be read again."""
-        model = self._models.get(name)
-        if model is None:
-            try:
-                model = self._models.setdefault(check_model(name), _Model(name))
-            except InvalidNameError as error:
-                raise UnknownError(str(error)) from None
-        with model.lock:
-            seen = model.seen
-            if seen and not self._is_due(model):
-                return model
-        key = ("refs", name)
-        if seen and self._calls.is_under_way(key):
-            return model
-        deadline_s = CHECK_DEADLINE_S if seen else COLD_CHECK_DEADLINE_S
+    def state(self) -> Environment:
+        """What this environment holds now, model by model, and what keeps it from the newest."""
+        # Imported here: only readiness and the probe ask for it.
+        from inference.state import Environment, state_of  # noqa: PLC0415
+
+        views = self._watch.views()
+        with self._lock:
+            models = {
+                name: state_of(model, views[name])
+                for name, model in self._models.items()
+                if name in views and views[name].identity == model.identity
+            }
+        return Environment(models, self._loads.used_bytes, self._loads.budget_bytes)
+
+    def _look(self, name: str) -> View:
         try:
-            checked = self._calls.run(key, lambda: self._check(model), deadline_s)
-            # The check may be one that another call began, for a model that it gave up.
-            _take_up(model, checked, only_first=True)
-        except NotFoundError as error:
-            self._forget(model)
-            raise UnknownError(f"no model is named {name!r}") from error
-        except StoreError as error:
-            if seen is None:
-                self._forget(model)
-                raise NotReadyError(self._shown(error)) from error
-            logger.warning("refs could not be read; what is warm goes on", model=name, error=error)
-            with model.lock:
-                model.checked_at = Moment.now()
+            return self._watch.look(name)
+        except UnknownError:
+            with self._lock:
+                model = self._models.pop(name, None)
+                if model is not None:
+                    self._loads.let_go([model.take(number) for number in [*model.warm]])
+            raise
+
+    def _held(self, name: str, view: View) -> HeldModel | None:
+        """What is held of a model as it was seen; None if it was seen as another meanwhile."""
+        model = self._models.get(name)
+        if model is None or model.identity != view.identity:
+            current = self._watch.views().get(name)
+            if current is None or current.identity != view.identity:
+                return None
+            if model is not None:
+                # Another store, or a model made anew: its numbers mean other versions.
+                self._loads.let_go([model.take(number) for number in [*model.warm]])
+            model = self._models[name] = HeldModel(name, view.identity)
+        if view.refs.generation > model.generation:
+            model.take_up(view.refs)
+            self._load_also(model, view)
         return model
 
-    def _is_due(self, model: _Model) -> bool:
-        checked_at = model.checked_at
-        return checked_at is None or checked_at.elapsed_s(Moment.now()) >= self._ref_ttl_s
+    def _load_also(self, model: HeldModel, view: View) -> None:
+        """Load what a split or the shadow names before a call needs it; not in a cold start."""
+        for label in also_needed(view.refs) if model.warm else ():
+            number = view.refs.labels[label]
+            digest = str(view.refs.versions[number].digest)
+            failed = model.is_failed(digest, model.generation, something_answers=True)
+            if number not in model.warm and not failed:
+                self._loads.start(model, number, view, beside=True)
 
-    def _check(self, model: _Model) -> Seen:
-        """Read a model's refs and take them up. Runs in a helper thread; one at a time a model."""
-        with model.lock:
-            before = model.seen
-        seen = refresh(self._layout, model.name, before)
-        _take_up(model, seen)
-        return seen
+    def _situation(
+        self, model: HeldModel, view: View, number: int, label: str | None, remaining_s: float
+    ) -> policy.Situation:
+        """What the policy looks at for one call. The lock is held."""
+        before = model.before(label, number, view)
+        warm = model.warm
+        failed: frozenset[int] = frozenset()
+        if model.failures and number not in warm:
+            digest = str(view.refs.versions[number].digest)
+            answers = before in warm
+            if model.is_failed(digest, view.refs.generation, something_answers=answers):
+                failed = frozenset({number})
+        return policy.Situation(
+            wanted=number,
+            before=before,
+            warm=warm,
+            loading=model.loads,
+            failed=failed,
+            forbidden=frozenset(self._forbidden(model, view, (number, before), remaining_s)),
+            is_overdue=before != number and model.is_overdue(label, self._max_staleness_s),
+        )
 
-    def _start_load(self, model: _Model, number: int, entry: VersionEntry) -> Future[LoadedVersion]:
-        """Start loading a version, or join its loading. The model's lock is held."""
-        future = model.loads.get(number)
-        if future is None:
-            identity = _identity(model)
-            future = in_thread(
-                lambda: self._load_and_take_up(model, number, entry, identity), "coldpress-load"
+    def _forbidden(
+        self, model: HeldModel, view: View, numbers: Iterable[int | None], remaining_s: float
+    ) -> Iterator[int]:
+        """The versions that rule 6 (bounds.py) forbids to run, or to load, from now on."""
+        now = Moment.now()
+        sets = [*self._set_standings()]
+        for number in numbers:
+            if number is None:
+                continue
+            warm = model.warm.get(number)
+            standing = _standing(view, number)
+            leans_on = [standing, *sets] if warm is None or warm.loaded.maps_files else sets
+            if not may_run(leans_on, now, remaining_s):
+                yield number
+
+    def _set_standings(self) -> Iterator[Standing]:
+        """The standing of each package set that this process imported from."""
+        if not self._loads.pinned:
+            return
+        views = self._watch.views()
+        for pinned_by in self._loads.pinned.values():
+            found = standing_of_set(
+                _standing(views[name], number)
+                for name, identity, number in pinned_by
+                if name in views and views[name].identity == identity
             )
-            model.loads[number] = future
-        return future
+            # Nobody is known to pin it any more: it may be swept.
+            yield found or Standing(State.DELETED, None, Moment.now())
 
-    def _load_and_take_up(
-        self, model: _Model, number: int, entry: VersionEntry, identity: Identity
-    ) -> LoadedVersion:
-        """Load a version and make it warm, or note why it failed. Runs in a thread of its own."""
-        started = Moment.now()
-        try:
-            loaded = self._load(self._layout, model.name, number, entry)
-        except BaseException as error:
-            broken = isinstance(error, LoadError)
-            retry_after_s = RETRY_BROKEN_VERSION_S if broken else RETRY_UNREACHABLE_S
-            reason = self._reason(error, model.name, number)
-            failure = _Failure(Moment.now(), retry_after_s, reason)
-            with model.lock:
-                if _identity(model) == identity:
-                    model.loads.pop(number, None)
-                    model.failures[number] = failure
-            _report_load(model.name, number, started, failure)
-            raise
-        with model.lock:
-            if _identity(model) == identity:
-                model.loads.pop(number, None)
-                model.warm[number] = loaded
-        _report_load(model.name, number, started, None)
-        return loaded
+    def _answer(self, model: HeldModel, number: int, label: str | None, view: View) -> Resolved:
+        """Note which version answers, let go of those that no longer do. The lock is held."""
+        before = model.answering.get(label) if label else None
+        model.answer(number, label, view)
+        if before is not None and before != number:
+            count_swap(model.name)
+        loaded = model.warm[number].loaded
+        self._loads.let_go(model.take_unneeded(view.refs))
+        return Resolved(loaded, label)
 
-    def _bounded(self, key: Hashable, work: Callable[[], T]) -> T:
-        try:
-            return self._calls.run(key, work, COLD_CHECK_DEADLINE_S)
-        except StoreError as error:
-            raise NotReadyError(self._shown(error)) from error
+    def _answer_loaded(
+        self, model: HeldModel, loaded: LoadedVersion, label: str | None
+    ) -> Resolved:
+        """Answer with what the call waited for. The lock is held.
 
-    def _forget(self, model: _Model) -> None:
-        """Drop a model that was not found: names that callers make up must leave nothing."""
-        if self._models.get(model.name) is model:
-            del self._models[model.name]
-
-    def _reason(self, error: BaseException, name: str, number: int) -> str:
-        if isinstance(error, LoadError | StoreError):
-            return self._shown(error)
-        return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
-
-    def _shown(self, error: BaseException) -> str:
-        """An error's text as callers may see it: paths are the store's own."""
-        return str(error).replace(f"{self._layout.root}/", "")
+        It was right when the call came. Meanwhile refs may have moved on, and it may have been
+        let go: this call has it all the same, and changes nothing for others.
+        """
+        view = self._watch.views()[model.name]
+        is_current = label is None or view.refs.labels.get(label) == loaded.number
+        answers_nobody = label is not None and model.answering.get(label) not in model.warm
+        if loaded.number in model.warm and (is_current or answers_nobody):
+            return self._answer(model, loaded.number, label, view)
+        return Resolved(loaded, label)
 
 
-def _take_up(model: _Model, seen: Seen, *, only_first: bool = False) -> None:
-    """Make what was read of a model's refs its state; `only_first`: if it has none yet.
-
-    Checks of one model follow each other, so what a check read is never older than what is there.
-    """
-    with model.lock:
-        before = model.seen
-        if before and only_first:
-            return
-        model.checked_at = Moment.now()
-        model.seen = seen
-        if before and before.store_id == seen.store_id and _same_model(before.refs, seen.refs):
-            if before.refs.generation != seen.refs.generation:
-                model.failures.clear()
-            return
-        # Another store, or a model made anew: its numbers mean other versions.
-        for held in (model.warm, model.loads, model.answering, model.failures):
-            held.clear()
-
-
-def _same_model(one: Refs, other: Refs) -> bool:
-    return one.model_id == other.model_id
-
-
-def _refs(model: _Model) -> Refs:
-    if model.seen is None:
-        raise NotReadyError(f"the refs of {model.name!r} were never read")
-    return model.seen.refs
-
-
-def _identity(model: _Model) -> Identity:
-    return (model.seen.store_id, model.seen.refs.model_id) if model.seen else None
-
-
-def _wanted(refs: Refs, version: int | None) -> int:
-    """The number that a call means: its own, or the one that `latest` names."""
-    number = refs.labels.get(LATEST) if version is None else version
+def _number(refs: Refs, version: int | None, label: str | None) -> int:
+    """The number that a call means: its own, or the one that its label names."""
+    number = refs.labels.get(label) if label is not None else version
     if number is None:
-        raise UnknownError(f"model {refs.model!r} has no version labelled {LATEST!r}")
+        raise UnknownError(f"model {refs.model!r} has no version labelled {label!r}")
     entry = refs.versions.get(number)
     if entry is None:
         raise UnknownError(f"model {refs.model!r} has no version {number}")
@@ -347,39 +393,16 @@ def _wanted(refs: Refs, version: int | None) -> int:
     return number
 
 
-def _refused(model: _Model) -> frozenset[int]:
-    """The versions that failed to load too short a time ago to try again."""
-    if not model.failures:
-        return frozenset()
-    now = Moment.now()
-    return frozenset(
-        number
-        for number, failure in model.failures.items()
-        if failure.at.elapsed_s(now) < failure.retry_after_s
-    )
+def _standing(view: View, number: int) -> Standing:
+    """What refs said of a version when they were last read in the way that rule 6 counts."""
+    entry = view.refs.versions.get(number)
+    if entry is None:
+        return Standing(State.DELETED, None, view.upward_at)
+    after_s = seconds_of(entry.sweep_after) if entry.sweep_after else None
+    return Standing(entry.state, after_s, view.upward_at)
 
 
-def _answer(model: _Model, number: int, label: str | None) -> Resolved:
-    """Note which version answers, let go of those that no longer do. The lock is held."""
-    loaded = model.warm[number]
-    if label is None:
-        model.asked_by_number = number
-    else:
-        model.answering[label] = number
-    if len(model.warm) > 1:
-        for gone in policy.to_free(
-            warm=model.warm,
-            answering=model.answering.values(),
-            asked_by_number=model.asked_by_number,
-        ):
-            del model.warm[gone]
-    return Resolved(loaded, label)
-
-
-def _report_load(name: str, number: int, started: Moment, failure: _Failure | None) -> None:
-    duration_ms = started.elapsed_s(Moment.now()) * 1e3
-    count_load(name, duration_ms, failed=failure is not None)
-    if failure:
-        logger.error("a version failed to load", model=name, version=number, reason=failure.reason)
-    else:
-        logger.info("a version is warm", model=name, version=number, load_ms=round(duration_ms, 1))
+def _failed(model: HeldModel, entry: VersionEntry) -> ServingError:
+    failure = model.failures[str(entry.digest)]
+    kind = NoMemoryError if failure.fault is Fault.MEMORY else NotReadyError
+    return kind(failure.reason)

@@ -1,9 +1,20 @@
-"""Decides which version answers a call, and what to load and free. Pure functions of values.
+"""Decides what is done for a model, at most one thing at a time. Pure functions of values.
 
-- The version that refs name answers as soon as it is warm.
-- Until then the version that answered before goes on answering, while the new one loads beside.
-- A call waits only when nothing that may answer it is warm.
-- A version that failed to load is not tried again for a while; the one before it stays.
+For one call (`decide`):
+
+- The version that refs name answers as soon as it is warm: KEEP, or SWAP if another one did.
+- Until then the one before goes on, while the new one loads: LOAD beside.
+- A call waits (LOAD) only when nothing that may answer is warm: nothing was loaded yet, the one
+  before is out of date for too long, or rule 6 (bounds.py) forbids its files.
+- A version that failed is in quarantine: the one before stays, without any bound but rule 6; where
+  there is none, the call is refused with the reason: QUARANTINE.
+
+For one load (`make_room`), once its need of memory is known:
+
+- It fits beside all that is held: it begins.
+- It fits when others go, the least recently used first: EVICT them.
+- It fits only without the version that it replaces: that one goes last, and calls wait.
+- It never fits: that is an error of its own, with both numbers.
 
 What is not here: loading, threads, clocks and the store (manager.py).
 """
@@ -13,56 +24,133 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 
-class Answer(NamedTuple):
-    """Answer with a warm version; load another beside it, where one is named."""
-
-    version: int
-    load_beside: int | None = None
-
-
-class Wait(NamedTuple):
-    """Nothing warm may answer: load this version, or join its loading, and wait."""
+class Keep(NamedTuple):
+    """This version answers; there is nothing to do."""
 
     version: int
 
 
-class Refuse(NamedTuple):
-    """This version failed to load lately, and nothing else may answer."""
+class Swap(NamedTuple):
+    """This version answers from now on, instead of another."""
 
     version: int
 
 
-def decide(
-    *,
-    wanted: int,
-    before: int | None,
-    warm: Collection[int],
-    loading: Collection[int],
-    refused: Collection[int],
-) -> Answer | Wait | Refuse:
-    """Decide for one call.
+class LoadBeside(NamedTuple):
+    """This version answers; another one loads meanwhile."""
+
+    version: int
+    load: int
+
+
+class Load(NamedTuple):
+    """Load this version, or join its loading, and wait.
+
+    `instead` may answer if that takes longer than a call can wait: None where nothing may.
+    """
+
+    version: int
+    instead: int | None = None
+
+
+class Quarantine(NamedTuple):
+    """This version failed, is not tried now, and nothing else may answer."""
+
+    version: int
+
+
+class Forbidden(NamedTuple):
+    """Only what rule 6 forbids could answer: refs were not read for too long."""
+
+    version: int
+
+
+Action = Keep | Swap | LoadBeside | Load | Quarantine | Forbidden
+
+
+class Situation(NamedTuple):
+    """What deciding for one call looks at.
 
     `wanted` is the version that the call's label or number names now; `before`, the one that
     answered that label last (None for a call by number: no other version may answer it).
+    `failed` are in quarantine, `forbidden` must not run or be loaded now, by rule 6.
+    `is_overdue`: refs have named another version than `before` for longer than callers accept.
     """
-    if wanted in warm:
-        return Answer(wanted)
-    fallback = before if before in warm else None
-    if wanted in refused:
-        return Refuse(wanted) if fallback is None else Answer(fallback)
-    if fallback is None:
-        return Wait(wanted)
-    return Answer(fallback, load_beside=None if wanted in loading else wanted)
+
+    wanted: int
+    before: int | None = None
+    warm: Collection[int] = frozenset()
+    loading: Collection[int] = frozenset()
+    failed: Collection[int] = frozenset()
+    forbidden: Collection[int] = frozenset()
+    is_overdue: bool = False
+
+
+def decide(now: Situation) -> Action:
+    """Decide for one call."""
+    wanted, before = now.wanted, now.before
+    if wanted in now.warm and wanted not in now.forbidden:
+        return Keep(wanted) if before in {None, wanted} else Swap(wanted)
+    spare = before if before in now.warm and before not in {wanted, *now.forbidden} else None
+    if wanted in now.forbidden:
+        return Forbidden(wanted) if spare is None else Keep(spare)
+    if wanted in now.failed:
+        return Quarantine(wanted) if spare is None else Keep(spare)
+    if spare is None or now.is_overdue:
+        return Load(wanted, instead=spare)
+    return Keep(spare) if wanted in now.loading else LoadBeside(spare, load=wanted)
 
 
 def to_free(
     *, warm: Collection[int], answering: Collection[int], asked_by_number: int | None
 ) -> frozenset[int]:
-    """Name the warm versions to let go: all but those that answer a label, and one more.
+    """Name a model's warm versions to let go: all but those that answer a label, and one more.
 
     `asked_by_number` is the version that was last called by its number.
     """
     return frozenset(warm) - frozenset(answering) - {asked_by_number}
+
+
+class Held(NamedTuple):
+    """One warm version in memory. `used_s`: when it last answered, on the monotonic clock."""
+
+    model: str
+    version: int
+    n_bytes: int
+    used_s: float
+    is_replaced: bool = False
+    """It is the version that the load at hand replaces, and answers until then."""
+
+
+class Room(NamedTuple):
+    """There is room once these are let go, in this order, and what was let go before is gone."""
+
+    evict: tuple[Held, ...] = ()
+
+
+class NeverFits(NamedTuple):
+    """It needs more than there is for all versions together."""
+
+
+def make_room(
+    *, need_bytes: int, budget_bytes: int | None, used_bytes: int, warm: Sequence[Held]
+) -> Room | NeverFits:
+    """Decide what goes so that a load may begin: as few as possible.
+
+    `need_bytes`: what it takes at its peak. `used_bytes`: what all warm versions take, and the
+    peaks of loads under way. No budget: there is room.
+    """
+    if budget_bytes is None:
+        return Room()
+    if need_bytes > budget_bytes:
+        return NeverFits()
+    evict: list[Held] = []
+    for held in sorted(warm, key=lambda each: (each.is_replaced, each.used_s)):
+        if used_bytes + need_bytes <= budget_bytes:
+            break
+        evict.append(held)
+        used_bytes -= held.n_bytes
+    return Room(tuple(evict))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler import Response
 
 from inference import errors
+from inference.bounds import LIMITS
 from inference.events import body_bytes
 from inference.pipeline import Request
 from inference.protocol import parse_infer_request, render_infer_response, render_metadata
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 
+ROUTING_KEY: Final = "coldpress-routing-key"
+"""The header by which calls that belong together go to one side of a split."""
+
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 _STATUSES: Final[dict[type[errors.ServingError], int]] = {
@@ -39,10 +43,15 @@ _STATUSES: Final[dict[type[errors.ServingError], int]] = {
     errors.RetiredError: 410,
     errors.TooLargeError: 413,
     errors.NotReadyError: 503,
+    errors.NoMemoryError: 507,
 }
 """The others are 500."""
 
-_PLACES: Final = ("/v2/models/<model>", "/v2/models/<model>/versions/<version>")
+_PLACES: Final = (
+    "/v2/models/<model>",
+    "/v2/models/<model>/versions/<version>",
+    "/v2/models/<model>/labels/<label>",
+)
 
 
 class AnsweredBy(NamedTuple):
@@ -68,6 +77,7 @@ class Routes:
         """Answer one HTTP API event; whatever fails is an answer too."""
         self.answered_by = None
         self._request_id = request_id
+        self._remaining_s = _remaining_s(context)
         return self._resolver.resolve(event, context)
 
     def _register(self) -> None:
@@ -81,6 +91,7 @@ class Routes:
             resolver.post(f"{place}/infer")(self._infer)
         resolver.post("/predict")(self._predict_default)
         resolver.post("/models/<model>/predict")(self._predict)
+        resolver.post("/models/<model>/labels/<label>/predict")(self._predict)
         resolver.not_found(self._no_route)
         resolver.exception_handler(Exception)(self._failed)
 
@@ -96,7 +107,10 @@ class Routes:
             self._check_ready()
         except errors.NotReadyError as error:
             return _json({"live": True, "ready": False, "error": str(error)}, 503)
-        return _json({"live": True, "ready": True})
+        from inference.state import describe_troubles  # noqa: PLC0415 - no call needs it
+
+        troubles = describe_troubles(self._manager.state())
+        return _json({"live": True, "ready": True} | ({"troubles": troubles} if troubles else {}))
 
     def _check_ready(self) -> None:
         self._manager.check_reachable()
@@ -110,22 +124,28 @@ class Routes:
             ) from None
         self._check_not_empty()
 
-    def _model(self, model: str, version: str | None = None) -> Response[str]:
+    def _model(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
         try:
-            refs, number, signature = self._manager.describe(model, _number(version))
+            refs, number, signature = self._manager.describe(model, _number(version), label=label)
         except errors.UnknownError:
             self._check_not_empty()
             raise
-        self.answered_by = AnsweredBy(model, number, None if version else LATEST)
+        self.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         versions = [n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE]
         return _json(render_metadata(model, sorted(versions), signature))
 
-    def _model_ready(self, model: str, version: str | None = None) -> Response[str]:
-        resolved = self._resolve(model, version)
+    def _model_ready(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        resolved = self._resolve(model, version, label)
         return _json({"name": resolved.loaded.model, "ready": True})
 
-    def _infer(self, model: str, version: str | None = None) -> Response[str]:
-        loaded = self._resolve(model, version).loaded
+    def _infer(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        loaded = self._resolve(model, version, label).loaded
         request = parse_infer_request(self._body(), loaded.signature)
         outputs = loaded.run(request.tensors, request.outputs)
         return _json(
@@ -142,8 +162,8 @@ class Routes:
             )
         return self._predict(self._default_model)
 
-    def _predict(self, model: str) -> Response[bytes | str]:
-        loaded = self._resolve(model, None).loaded
+    def _predict(self, model: str, label: str | None = None) -> Response[bytes | str]:
+        loaded = self._resolve(model, None, label).loaded
         # HTTP API events name headers in lower case; Powertools would copy them all to say so.
         event = self._resolver.current_event.raw_event
         headers = event.get("headers") or {}
@@ -156,9 +176,16 @@ class Routes:
         response = loaded.predict(request)
         return Response(200, response.content_type, response.body)
 
-    def _resolve(self, model: str, version: str | None) -> Resolved:
+    def _resolve(self, model: str, version: str | None, label: str | None = None) -> Resolved:
+        headers = self._resolver.current_event.raw_event.get("headers") or {}
         try:
-            resolved = self._manager.resolve(model, _number(version))
+            resolved = self._manager.resolve(
+                model,
+                _number(version),
+                label=label,
+                routing_key=headers.get(ROUTING_KEY),
+                remaining_s=self._remaining_s,
+            )
         except errors.UnknownError:
             self._check_not_empty()
             raise
@@ -200,6 +227,12 @@ def error_answer(status: int, text: str) -> dict[str, Any]:
         "body": json.dumps({"error": text}),
         "isBase64Encoded": False,
     }
+
+
+def _remaining_s(context: Any) -> float:
+    """How long the call may go on; as long as any where the context does not say."""
+    remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
+    return remaining_ms() / 1e3 if remaining_ms else LIMITS.longest_invocation_s
 
 
 def _number(version: str | None) -> int | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_MOST_MEGABYTES: Final = 1 << 24
 
 
 class SettingError(ValueError):
@@ -22,11 +25,19 @@ class Settings(NamedTuple):
 
     `STORE_PATH`: the store's root (on Lambda, below /mnt). `DEFAULT_MODEL`: the model of calls to
     /predict, None if not set. `REF_TTL_S`: how long refs are believed before they are read again.
+    `MAX_STALENESS_S`: for how long a version may answer that refs no longer name, while the new one
+    loads; past that, calls wait for it. `MEMORY_BUDGET_MB`: what all versions together may take;
+    unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
+    that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
     """
 
     store_path: Path
     default_model: str | None = None
     ref_ttl_s: float = 2.0
+    max_staleness_s: float = 60.0
+    memory_budget_mb: int | None = None
+    function_memory_mb: int | None = None
+    preload_models: tuple[str, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -38,6 +49,10 @@ class Settings(NamedTuple):
             store_path=Path(store),
             default_model=_model(environ, "DEFAULT_MODEL"),
             ref_ttl_s=_seconds(environ, "REF_TTL_S", default=2.0),
+            max_staleness_s=_seconds(environ, "MAX_STALENESS_S", default=60.0),
+            memory_budget_mb=_megabytes(environ, "MEMORY_BUDGET_MB"),
+            function_memory_mb=_megabytes(environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+            preload_models=_models(environ, "PRELOAD_MODELS"),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -46,6 +61,10 @@ class Settings(NamedTuple):
             "store_path": str(self.store_path),
             "default_model": self.default_model,
             "ref_ttl_s": self.ref_ttl_s,
+            "max_staleness_s": self.max_staleness_s,
+            "memory_budget_mb": self.memory_budget_mb,
+            "function_memory_mb": self.function_memory_mb,
+            "preload_models": list(self.preload_models),
         }
 
 
@@ -57,6 +76,23 @@ def _model(environ: Mapping[str, str], name: str) -> str | None:
         return check_model(value)
     except InvalidNameError as error:
         raise SettingError(f"{name}: {error}") from None
+
+
+def _models(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    names = [part.strip() for part in environ.get(name, "").split(",")]
+    try:
+        return tuple(dict.fromkeys(check_model(part) for part in names if part))
+    except InvalidNameError as error:
+        raise SettingError(f"{name}: {error}") from None
+
+
+def _megabytes(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_MEGABYTES):
+        raise SettingError(f"{name} is {text!r}: expected a whole number of megabytes, 1 or more")
+    return int(text)
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:

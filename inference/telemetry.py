@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from typing import Final
+import time
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"
@@ -40,6 +44,43 @@ def count_load(model: str, duration_ms: float, *, failed: bool) -> None:
         model,
         ("LoadDuration", MetricUnit.Milliseconds, duration_ms),
         ("LoadFailures", MetricUnit.Count, int(failed)),
+    )
+
+
+def count_swap(model: str) -> None:
+    """Report that a label's calls are answered by another version from now on."""
+    _report(model, ("Swaps", MetricUnit.Count, 1))
+
+
+def count_evictions(model: str, count: int) -> None:
+    """Report that so many versions were let go for a load of this model."""
+    _report(model, ("Evictions", MetricUnit.Count, count))
+
+
+def report_load(
+    model: str,
+    version: int,
+    started: float,
+    *,
+    phases_ms: Mapping[str, float] | None = None,
+    failed: str | None = None,
+) -> None:
+    """Report one load in one line, and count it. `started`: by time.perf_counter.
+
+    `phases_ms`: what its steps took; `failed`: why it failed.
+    """
+    duration_ms = (time.perf_counter() - started) * 1e3
+    count_load(model, duration_ms, failed=failed is not None)
+    if failed is not None:
+        logger.error("a version failed to load", model=model, version=version, reason=failed)
+        return
+    phases = {name: round(took, 1) for name, took in (phases_ms or {}).items()}
+    logger.info(
+        "a version is warm",
+        model=model,
+        version=version,
+        load_ms=round(duration_ms, 1),
+        phases_ms=phases,
     )
 
 

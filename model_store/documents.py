@@ -8,6 +8,7 @@ that nobody took. Which keys there are is each document's own business (refs.py,
 
 from __future__ import annotations
 
+import calendar
 import json
 import math
 import re
@@ -40,6 +41,11 @@ def now() -> str:
 def timestamp(seconds: float) -> str:
     """Spell a time that is given in seconds since 1970. Later times are greater texts."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def seconds_of(text: str) -> float:
+    """Read what `timestamp` gave: seconds since 1970."""
+    return float(calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def render(value: dict[str, Any]) -> bytes:

@@ -93,17 +93,18 @@ def read_generation(layout: ModelLayout, number: int) -> Refs | None:
     return refs
 
 
-def refresh(layout: StoreLayout, model: str, seen: Seen | None) -> Seen:
-    """Read a model's refs anew: cold (upward) when `seen` is None, else `refs.json` alone.
+def refresh(layout: StoreLayout, model: str, seen: Seen | None, *, upward: bool = False) -> Seen:
+    """Read a model's refs anew: upward when `seen` is None or as told, else `refs.json` alone.
 
-    What is returned is never older than `seen`, within one store and one model.
+    What is returned is never older than `seen`, within one store and one model. Only a read
+    upward is sure to find the newest generation: `refs.json` may be behind until a writer settles.
 
     Raises StoreUnreachableError, NotFoundError (no such model here), DamagedError,
     FormatTooNewError. Two or more opens; the caller gives it a deadline.
     """
     model_layout = layout.model(model)
     store_id = read_store_id(layout)
-    if seen is None or seen.store_id != store_id:
+    if upward or seen is None or seen.store_id != store_id:
         refs = read_upward(model_layout)
     else:
         # Missing, it may never have been installed: a first publication ended after its link.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.efs_stand_in import FAST, EfsStandIn
-from inference import manager as manager_module
+from inference import quarantine, watch
 from inference.application import Application
 from inference.settings import Settings
 from tests.faults.mounted_stores import MountedStore
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "CHECK_DEADLINE_S", 0.2)
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 5.0)
+    monkeypatch.setattr(watch, "CHECK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 5.0)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_hang_is_not_noticed_by_calls_and_new_versions_come_after_it(
 def test_readiness_says_that_the_store_hangs(
     store: MountedStore, service: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 0.2)
     store.efs.hang()
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
@@ -101,7 +101,7 @@ def test_readiness_says_that_the_store_hangs(
     assert get(service, "/v2/health/live").status == 200
     answers(service, 1)
     store.efs.heal()
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 5.0)
+    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 5.0)
     wait_until(lambda: get(service, "/v2/health/ready").status == 200)
 
 
@@ -163,8 +163,8 @@ def test_a_version_that_cannot_be_read_is_tried_again_and_the_old_one_answers(
     operation: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manager_module, "RETRY_UNREACHABLE_S", 0.05)
-    monkeypatch.setattr(manager_module, "RETRY_BROKEN_VERSION_S", 0.05)
+    monkeypatch.setattr(quarantine, "RETRY_PASSING_S", 0.05)
+    monkeypatch.setattr(quarantine, "RETRY_BROKEN_S", 0.05)
     point_latest(store.beneath, 2)
     fault = store.efs.fail(operation, "EIO", "*/versions/*", times=None)
     wait_until(lambda: add(service, [0.0, 0.0]).version == 1 and fault.hits)

@@ -12,6 +12,7 @@ from inference.loader import LoadedVersion, load_version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.budget import Need
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
 
@@ -49,8 +50,13 @@ class WatchedLoader:
         self.loads: list[int] = []
 
     def __call__(
-        self, layout: StoreLayout, model: str, number: int, entry: VersionEntry
+        self,
+        layout: StoreLayout,
+        model: str,
+        number: int,
+        entry: VersionEntry,
+        make_room: Callable[[Need], None] | None = None,
     ) -> LoadedVersion:
         self.loads.append(number)
         assert self.gate.wait(DEADLINE_S), "the gate stayed closed"
-        return load_version(layout, model, number, entry)
+        return load_version(layout, model, number, entry, make_room)

@@ -35,10 +35,11 @@ def test_a_probe_tells_what_the_environment_is(application: Application, store: 
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
         "runtime": RUNTIME,
-        "settings": {"store_path": str(store), "default_model": None, "ref_ttl_s": 0.0},
+        "settings": Settings(store, ref_ttl_s=0.0).describe(),
         "store_ids": [],
         "generations": {},
         "published": ["adder"],
+        "environment": {"used_bytes": 0, "budget_bytes": None, "models": {}},
     }
 
 
@@ -49,6 +50,10 @@ def test_a_probe_tells_what_was_seen(application: Application, store: Path) -> N
     probed = application(PROBE, None)
     assert probed["store_ids"] == [read_store_id(StoreLayout(store))]
     assert probed["generations"] == {"adder": 4}
+    held = probed["environment"]["models"]["adder"]
+    assert 3 in held["warm"]
+    assert (held["generation"], held["refs_error"], held["quarantined"]) == (4, None, [])
+    assert probed["environment"]["used_bytes"] > 0
 
 
 def test_a_probe_of_a_missing_store_says_so(tmp_path: Path) -> None:

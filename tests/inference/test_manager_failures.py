@@ -9,11 +9,12 @@ import onnxruntime
 import pytest
 
 from inference.errors import NotReadyError
-from inference.manager import RETRY_BROKEN_VERSION_S, RETRY_UNREACHABLE_S
+from inference.quarantine import LONGEST_RETRY_S, RETRY_BROKEN_S, RETRY_PASSING_S
 from tests.inference.concurrency import at_once, wait_until
 from tests.inference.stores import (
     ADDER,
     STEP,
+    commit,
     flip_a_byte,
     point_latest,
     publish_adder,
@@ -42,7 +43,7 @@ def break_version(store: Path, number: int) -> bytes:
 
 
 def has_failed(manager: Manager, number: int) -> bool:
-    return number in manager._models[ADDER].failures
+    return number in {failure.version for failure in manager._models[ADDER].failures.values()}
 
 
 def swap_to_broken(manager: Manager, store: Path) -> bytes:
@@ -76,18 +77,33 @@ def test_a_broken_version_asked_for_by_number_is_refused_with_its_reason(
     assert loader.loads == [1, 2]
 
 
-def test_a_broken_version_is_tried_again_after_its_time(
+def test_a_broken_version_is_left_alone_until_refs_change_while_another_answers(
     manager: Manager, store: Path, loader: WatchedLoader, clock: Clock
 ) -> None:
     whole = swap_to_broken(manager, store)
     (version_folder(store, 2) / GRAPH).write_bytes(whole)
-    clock.advance(RETRY_BROKEN_VERSION_S - 1)
-    assert [latest(manager) for _ in range(5)] == [1] * 5
+    for _ in range(5):
+        clock.advance(LONGEST_RETRY_S)
+        assert latest(manager) == 1
     assert loader.loads == [1, 2]
-    clock.advance(2)
-    assert latest(manager) == 1
+    commit(store, ADDER, lambda refs: refs)
     wait_until(lambda: latest(manager) == 2)
     assert loader.loads == [1, 2, 2]
+
+
+def test_each_failure_doubles_the_time_to_the_next_try(
+    manager: Manager, store: Path, loader: WatchedLoader, clock: Clock
+) -> None:
+    break_version(store, 3)
+    for tries in range(1, 6):
+        with pytest.raises(NotReadyError):
+            latest(manager)
+        assert loader.loads == [3] * tries
+        clock.advance(RETRY_BROKEN_S * 2 ** (tries - 1) - 1)
+        with pytest.raises(NotReadyError):
+            latest(manager)
+        assert loader.loads == [3] * tries
+        clock.advance(2)
 
 
 def test_new_refs_end_the_wait_for_a_broken_version(
@@ -134,7 +150,7 @@ def test_a_never_loaded_model_heals_after_its_time(
     (version_folder(store, 3) / GRAPH).write_bytes(whole)
     with pytest.raises(NotReadyError):
         latest(manager)
-    clock.advance(RETRY_BROKEN_VERSION_S + 1)
+    clock.advance(RETRY_BROKEN_S + 1)
     assert latest(manager) == 3
 
 
@@ -156,7 +172,7 @@ def test_a_version_that_failed_for_the_stores_sake_is_tried_again_soon(
 
     at_once(2, call)
     away.rename(store)
-    clock.advance(RETRY_UNREACHABLE_S + 1)
+    clock.advance(RETRY_PASSING_S + 1)
     assert latest(manager) == 3
 
 
@@ -178,7 +194,7 @@ def encode(outputs, request): return 1
             manager.resolve(ADDER, 4)
     assert latest(manager) == 3
     monkeypatch.delenv("LICENCE")
-    clock.advance(RETRY_BROKEN_VERSION_S + 1)
+    clock.advance(RETRY_BROKEN_S + 1)
     assert manager.resolve(ADDER, 4).loaded.number == 4
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference import manager as manager_module
+from inference import watch as watch_module
 from inference.bounded import in_thread
 from inference.errors import NotReadyError, UnknownError
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
@@ -54,8 +54,8 @@ def refs_hang(store: Path) -> Iterator[list[Hang]]:
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "CHECK_DEADLINE_S", 0.05)
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 0.1)
+    monkeypatch.setattr(watch_module, "CHECK_DEADLINE_S", 0.05)
+    monkeypatch.setattr(watch_module, "COLD_CHECK_DEADLINE_S", 0.1)
 
 
 def is_waiting(name: str) -> bool:
@@ -85,7 +85,7 @@ def test_what_is_warm_goes_on_while_the_store_hangs(
     refs_hang.append(Hang(refs_json(store)))
     assert at_once(8, lambda _: latest(manager)) == [3] * 8
     assert [latest(manager) for _ in range(20)] == [3] * 20
-    assert manager._calls.is_under_way(("refs", ADDER))
+    assert manager._watch._calls.is_under_way(("refs", ADDER))
     assert loader.loads == [3]
 
 
@@ -93,7 +93,7 @@ def test_what_is_warm_does_not_wait_as_long_as_what_is_cold(
     manager: Manager, store: Path, refs_hang: list[Hang], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert latest(manager) == 3
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", 2 * DEADLINE_S)
+    monkeypatch.setattr(watch_module, "COLD_CHECK_DEADLINE_S", 2 * DEADLINE_S)
     refs_hang.append(Hang(refs_json(store)))
     assert in_thread(lambda: latest(manager), "calls").result(DEADLINE_S) == 3
 
@@ -134,7 +134,7 @@ def test_what_is_cold_is_not_ready_while_the_store_hangs(
         manager.published()
     assert manager._models == {}
     hang.release()
-    wait_until(lambda: not manager._calls.is_under_way(("refs", ADDER)))
+    wait_until(lambda: not manager._watch._calls.is_under_way(("refs", ADDER)))
     assert latest(manager) == 3
 
 
@@ -165,7 +165,7 @@ def test_a_cold_call_that_joins_a_check_that_others_gave_up_is_answered_by_it(
     refs_hang.append(hang)
     with pytest.raises(NotReadyError):
         latest(manager)
-    monkeypatch.setattr(manager_module, "COLD_CHECK_DEADLINE_S", DEADLINE_S)
+    monkeypatch.setattr(watch_module, "COLD_CHECK_DEADLINE_S", DEADLINE_S)
     joins = in_thread(lambda: latest(manager), "joins")
     wait_until(lambda: is_waiting("joins"))
     hang.release()

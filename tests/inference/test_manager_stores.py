@@ -14,7 +14,6 @@ from tests.inference.concurrency import wait_until
 from tests.inference.stores import (
     ADDER,
     STEP,
-    commit,
     point_latest,
     publish_adder,
     refs_of,
@@ -161,11 +160,3 @@ def test_a_load_that_ends_after_its_store_was_replaced_is_not_taken_up(
     loader.gate.set()
     waiting.exception(30.0)
     assert manager.resolve(ADDER).loaded.digest == published.digest
-
-
-def test_labels_split_and_holds_that_are_not_served_yet_do_no_harm(
-    manager: Manager, store: Path
-) -> None:
-    commit(store, ADDER, lambda refs: refs._replace(labels={"latest": 1, "stable": 2},
-                                                    split={"stable": 50}))  # fmt: skip
-    assert latest(manager) == 1

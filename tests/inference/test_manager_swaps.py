@@ -5,8 +5,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from inference.bounded import in_thread
-from inference.manager import RETRY_BROKEN_VERSION_S
-from tests.inference.concurrency import wait_until
+from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, STEP, point_latest, publish_adder
 
 if TYPE_CHECKING:
@@ -134,5 +133,5 @@ def test_a_caller_who_waited_while_refs_moved_on_is_not_made_to_wait_again(
     point_latest(store, 1)
     manager.describe(ADDER)  # another call, which sees the newer refs
     loader.gate.set()
-    assert waiting.result(RETRY_BROKEN_VERSION_S) == 3
+    assert waiting.result(DEADLINE_S) == 3
     wait_until(lambda: latest(manager) == 1)

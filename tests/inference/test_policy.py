@@ -1,92 +1,217 @@
 from __future__ import annotations
 
+import inspect
+import sys
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.policy import Answer, Refuse, Wait, decide, to_free
+from inference import policy
+from inference.policy import (
+    Action,
+    Forbidden,
+    Held,
+    Keep,
+    Load,
+    LoadBeside,
+    NeverFits,
+    Quarantine,
+    Room,
+    Situation,
+    Swap,
+    decide,
+    make_room,
+    to_free,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 OLD, NEW = 1, 2
 NONE: frozenset[int] = frozenset()
+BOTH = frozenset({OLD, NEW})
 
-
-@pytest.mark.parametrize("before", [None, OLD, NEW])
-@pytest.mark.parametrize("warm", [NONE, {OLD}, {NEW}, {OLD, NEW}])
-@pytest.mark.parametrize("loading", [NONE, {NEW}])
-@pytest.mark.parametrize("refused", [NONE, {NEW}])
-def test_every_combination_is_decided_by_the_rules(
-    before: int | None,
-    warm: frozenset[int],
-    loading: frozenset[int],
-    refused: frozenset[int],
-) -> None:
-    decision = decide(wanted=NEW, before=before, warm=warm, loading=loading, refused=refused)
-    expected: Answer | Wait | Refuse
-    if NEW in warm:
-        expected = Answer(NEW)
-    elif before == OLD and OLD in warm:
-        expected = Answer(OLD, load_beside=None if (NEW in refused or NEW in loading) else NEW)
-    elif NEW in refused:
-        expected = Refuse(NEW)
-    else:
-        expected = Wait(NEW)
-    assert (type(decision), decision) == (type(expected), expected)
-
-
-TABLE = {
-    "warm": ({"warm": {NEW}}, Answer(NEW)),
-    "cold": ({}, Wait(NEW)),
-    "cold, loading": ({"loading": {NEW}}, Wait(NEW)),
-    "cold, refused": ({"refused": {NEW}}, Refuse(NEW)),
-    "the old one is warm": ({"before": OLD, "warm": {OLD}}, Answer(OLD, load_beside=NEW)),
-    "the old one is warm, the new one loading": (
+CASES: dict[str, tuple[dict[str, Any], Action]] = {
+    "warm, and the first of its label": ({"warm": {NEW}}, Keep(NEW)),
+    "warm, and answers already": ({"before": NEW, "warm": {NEW}}, Keep(NEW)),
+    "warm, and another answered": ({"before": OLD, "warm": BOTH}, Swap(NEW)),
+    "warm, and the other was let go": ({"before": OLD, "warm": {NEW}}, Swap(NEW)),
+    "warm, though its contents failed once": ({"warm": {NEW}, "failed": {NEW}}, Keep(NEW)),
+    "warm, and the one before is forbidden": (
+        {"before": OLD, "warm": BOTH, "forbidden": {OLD}},
+        Swap(NEW),
+    ),
+    "cold": ({}, Load(NEW)),
+    "cold, and loading": ({"loading": {NEW}}, Load(NEW)),
+    "cold, and only another label's version is warm": ({"warm": {OLD}}, Load(NEW)),
+    "cold, and the one before was let go": ({"before": OLD}, Load(NEW)),
+    "cold, and another one failed": ({"failed": {OLD}}, Load(NEW)),
+    "cold, and failed": ({"failed": {NEW}}, Quarantine(NEW)),
+    "cold, and refs are too old": ({"forbidden": {NEW}}, Forbidden(NEW)),
+    "superseded": ({"before": OLD, "warm": {OLD}}, LoadBeside(OLD, load=NEW)),
+    "superseded, and the new one is loading": (
         {"before": OLD, "warm": {OLD}, "loading": {NEW}},
-        Answer(OLD),
+        Keep(OLD),
     ),
-    "the old one is warm, the new one refused": (
-        {"before": OLD, "warm": {OLD}, "refused": {NEW}},
-        Answer(OLD),
-    ),
-    "both are warm": ({"before": OLD, "warm": {OLD, NEW}}, Answer(NEW)),
-    "a warm one that did not answer this label": ({"warm": {OLD}}, Wait(NEW)),
-    "the one before was let go": ({"before": OLD}, Wait(NEW)),
-    "it failed once, and is warm": ({"warm": {NEW}, "refused": {NEW}}, Answer(NEW)),
-    "another one is refused": ({"refused": {OLD}}, Wait(NEW)),
-    "another one is loading": (
+    "superseded, and another one is loading": (
         {"before": OLD, "warm": {OLD}, "loading": {3}},
-        Answer(OLD, load_beside=NEW),
+        LoadBeside(OLD, load=NEW),
+    ),
+    "superseded, and the new one failed": (
+        {"before": OLD, "warm": {OLD}, "failed": {NEW}},
+        Keep(OLD),
+    ),
+    "overdue": ({"before": OLD, "warm": {OLD}, "is_overdue": True}, Load(NEW, instead=OLD)),
+    "overdue, and loading": (
+        {"before": OLD, "warm": {OLD}, "loading": {NEW}, "is_overdue": True},
+        Load(NEW, instead=OLD),
+    ),
+    "overdue, and the new one failed": (
+        {"before": OLD, "warm": {OLD}, "failed": {NEW}, "is_overdue": True},
+        Keep(OLD),
+    ),
+    "overdue, and the new one is warm": (
+        {"before": OLD, "warm": BOTH, "is_overdue": True},
+        Swap(NEW),
+    ),
+    "superseded, and forbidden": ({"before": OLD, "warm": {OLD}, "forbidden": {OLD}}, Load(NEW)),
+    "superseded, forbidden, and the new one failed": (
+        {"before": OLD, "warm": {OLD}, "forbidden": {OLD}, "failed": {NEW}},
+        Quarantine(NEW),
+    ),
+    "refs are too old, and the one before maps nothing": (
+        {"before": OLD, "warm": {OLD}, "forbidden": {NEW}},
+        Keep(OLD),
+    ),
+    "refs are too old, and it maps files": (
+        {"before": NEW, "warm": {NEW}, "forbidden": {NEW}},
+        Forbidden(NEW),
     ),
 }
 
 
-@pytest.mark.parametrize(("state", "expected"), TABLE.values(), ids=TABLE)
-def test_the_cases_with_a_name(state: dict[str, object], expected: Answer | Wait | Refuse) -> None:
-    defaults = {"wanted": NEW, "before": None, "warm": NONE, "loading": NONE, "refused": NONE}
-    decision = decide(**defaults | state)  # type: ignore[arg-type]
-    assert (type(decision), decision) == (type(expected), expected)
+@pytest.mark.parametrize(("state", "expected"), CASES.values(), ids=CASES)
+def test_a_call_is_decided_by_the_table(state: dict[str, Any], expected: Action) -> None:
+    action = decide(Situation(NEW, **state))
+    assert (type(action), action) == (type(expected), expected)
 
 
-def test_deciding_twice_decides_the_same() -> None:
-    for before, warm in product([None, OLD], [NONE, {OLD}]):
-        state = {"wanted": NEW, "before": before, "warm": warm, "loading": NONE, "refused": NONE}
-        assert decide(**state) == decide(**state)  # type: ignore[arg-type]
+def every_situation() -> list[Situation]:
+    some = [NONE, {OLD}, {NEW}, BOTH]
+    return [
+        Situation(NEW, before, warm, loading, failed, forbidden, overdue)
+        for before, warm, loading, failed, forbidden, overdue in product(
+            [None, OLD, NEW], some, [NONE, {NEW}], [NONE, {NEW}], some, [False, True]
+        )
+    ]
 
 
+def test_nothing_that_is_cold_or_forbidden_answers_in_any_situation() -> None:
+    for now in every_situation():
+        action = decide(now)
+        if isinstance(action, Keep | Swap | LoadBeside):
+            assert action.version in now.warm, now
+            assert action.version not in now.forbidden, now
+            assert action.version in {NEW, now.before}, now
+
+
+def test_what_may_answer_answers_in_every_situation() -> None:
+    for now in every_situation():
+        action = decide(now)
+        if NEW in now.warm and NEW not in now.forbidden:
+            assert isinstance(action, Keep | Swap), now
+            assert action.version == NEW, now
+        elif isinstance(action, Quarantine | Forbidden | Load) and not now.is_overdue:
+            assert now.before not in set(now.warm) - set(now.forbidden), now
+
+
+def test_nothing_that_failed_or_is_forbidden_is_loaded_in_any_situation() -> None:
+    for now in every_situation():
+        action = decide(now)
+        loads = None
+        if isinstance(action, Load):
+            loads = action.version
+        elif isinstance(action, LoadBeside):
+            loads = action.load
+        assert loads not in now.failed, now
+        assert loads not in now.forbidden, now
+
+
+FREED: dict[str, tuple[set[int] | frozenset[int], list[int], int | None, set[int] | frozenset[int]]]
 FREED = {
     "nothing is warm": (NONE, [], None, NONE),
     "all answer": ({1, 2}, [1, 2], None, NONE),
     "one answers": ({1, 2}, [2], None, {1}),
     "none answers": ({1, 2}, [], None, {1, 2}),
     "one was asked by number": ({1, 2, 3}, [3], 1, {2}),
-    "it answers as well": ({1, 2}, [1], 1, {2}),
-    "it is not warm": ({1, 2}, [2], 7, {1}),
-    "what answers is not warm": ({1}, [9], None, {1}),
-    "two labels, one version": ({1, 2}, [2, 2], None, {1}),
+    "the one asked by number answers, too": ({1, 2}, [1], 1, {2}),
+    "one that is not warm answers": ({1}, [2], 3, {1}),
 }
 
 
 @pytest.mark.parametrize(("warm", "answering", "asked", "freed"), FREED.values(), ids=FREED)
-def test_what_answers_no_label_is_freed_but_for_one(
+def test_what_nobody_needs_is_let_go(
     warm: set[int], answering: list[int], asked: int | None, freed: set[int]
 ) -> None:
     assert to_free(warm=warm, answering=answering, asked_by_number=asked) == freed
+
+
+A = Held("a", 1, 40, used_s=1.0)
+B = Held("b", 1, 30, used_s=2.0)
+C = Held("c", 1, 20, used_s=3.0)
+REPLACED = Held("d", 1, 50, used_s=0.0, is_replaced=True)
+
+ROOM: dict[str, tuple[int, int | None, int, list[Held], Room | NeverFits]] = {
+    "no budget": (1000, None, 10**9, [A, B, C], Room()),
+    "it fits beside all": (10, 100, 90, [A, B, C], Room()),
+    "it fits to the byte": (100, 100, 0, [], Room()),
+    "a byte too much for all there is": (101, 100, 0, [], NeverFits()),
+    "the least recently used goes": (20, 100, 90, [C, B, A], Room((A,))),
+    "as few as possible go": (60, 100, 90, [C, B, A], Room((A, B))),
+    "all go": (100, 100, 90, [B, C, A], Room((A, B, C))),
+    "what it replaces goes last": (60, 140, 140, [REPLACED, A, B, C], Room((A, B))),
+    "what it replaces goes": (80, 140, 140, [REPLACED, A, B], Room((A, B, REPLACED))),
+    "all go, and loads under way have the rest": (50, 100, 100, [A], Room((A,))),
+    "loads under way have all": (50, 100, 100, [], Room()),
+}
+
+
+@pytest.mark.parametrize(("need", "budget", "used", "warm", "expected"), ROOM.values(), ids=ROOM)
+def test_room_is_made_by_the_table(
+    need: int, budget: int | None, used: int, warm: list[Held], expected: Room | NeverFits
+) -> None:
+    found = make_room(need_bytes=need, budget_bytes=budget, used_bytes=used, warm=warm)
+    assert (type(found), found) == (type(expected), expected)
+
+
+def test_every_line_of_the_policy_is_reached_from_the_tables() -> None:
+    functions: list[Callable[..., Any]] = [decide, to_free, make_room]
+    # The lines that hold code, less each function's own `def`.
+    wanted = {
+        line
+        for function in functions
+        for _, _, line in function.__code__.co_lines()
+        if line is not None and line != function.__code__.co_firstlineno
+    }
+    reached: set[int] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if inspect.getsourcefile(frame) == policy.__file__:
+            reached.add(frame.f_lineno)
+            return trace
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for state, _ in CASES.values():
+            decide(Situation(NEW, **state))
+        for warm, answering, asked, _ in FREED.values():
+            to_free(warm=warm, answering=answering, asked_by_number=asked)
+        for need, budget, used, held, _ in ROOM.values():
+            make_room(need_bytes=need, budget_bytes=budget, used_bytes=used, warm=held)
+    finally:
+        sys.settrace(before)
+    assert wanted <= reached

@@ -78,6 +78,10 @@ def test_the_settings_are_described_as_they_are() -> None:
         "store_path": "/mnt/store",
         "default_model": "magika",
         "ref_ttl_s": 0.5,
+        "max_staleness_s": 60.0,
+        "memory_budget_mb": None,
+        "function_memory_mb": None,
+        "preload_models": [],
     }
 
 

@@ -1,0 +1,134 @@
+"""What one environment holds of one model: warm versions, loads under way, failures, labels.
+
+Plain state. Everything in it is guarded by the manager's lock, which is never held during I/O,
+loading or a model's run.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from inference import policy
+from inference.clock import Moment
+from inference.policy import Held
+from inference.quarantine import Failure, Fault, is_quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from inference.ledger import Account
+    from inference.loader import LoadedVersion
+    from inference.watch import View
+    from model_store.refs import Refs
+
+SHADOW: Final = "shadow"
+"""The label whose version runs beside others and never answers."""
+
+
+@dataclass(slots=True)
+class WarmVersion:
+    """A version that can answer. `used_s`: when it last did, on the monotonic clock."""
+
+    loaded: LoadedVersion
+    account: Account
+    used_s: float
+
+
+@dataclass(slots=True)
+class HeldModel:
+    """One model of one store, under one identity: another identity is another HeldModel.
+
+    `answering`: the version that last answered each label; `current_at`: when that was last known
+    to be the one that refs name. `failures` are by the digest of a version's contents.
+    """
+
+    name: str
+    identity: tuple[str, str]
+    generation: int = 0
+    warm: dict[int, WarmVersion] = field(default_factory=dict)
+    loads: dict[int, Future[LoadedVersion]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    answering: dict[str, int] = field(default_factory=dict)
+    current_at: dict[str, Moment] = field(default_factory=dict)
+    asked_by_number: int | None = None
+
+    def take_up(self, refs: Refs) -> None:
+        """Forget the labels that refs no longer have."""
+        self.generation = refs.generation
+        for label in self.answering.keys() - refs.labels.keys():
+            del self.answering[label]
+            self.current_at.pop(label, None)
+
+    def before(self, label: str | None, wanted: int, view: View) -> int | None:
+        """The version that answered a label last; notes that it is current, where it is."""
+        if label is None:
+            return None
+        before = self.answering.get(label)
+        if before == wanted:
+            self.current_at[label] = view.checked_at
+        return before
+
+    def is_overdue(self, label: str | None, max_staleness_s: float) -> bool:
+        """Whether a label's version was superseded longer ago than callers accept."""
+        current_at = self.current_at.get(label) if label else None
+        return current_at is not None and current_at.elapsed_s(Moment.now()) > max_staleness_s
+
+    def is_failed(self, digest: str, generation: int, *, something_answers: bool) -> bool:
+        """Whether a version's contents are in quarantine."""
+        failure = self.failures.get(digest)
+        return failure is not None and is_quarantined(
+            failure, generation, Moment.now(), something_answers=something_answers
+        )
+
+    def fail(self, digest: str, number: int, generation: int, fault: Fault, reason: str) -> Failure:
+        """Note that a version's contents failed to load."""
+        before = self.failures.get(digest)
+        tries = before.tries + 1 if before and before.fault is fault else 1
+        failure = Failure(number, fault, reason, Moment.now(), generation, tries)
+        self.failures[digest] = failure
+        return failure
+
+    def answer(self, number: int, label: str | None, view: View) -> None:
+        """Note that a warm version answers a call now."""
+        self.warm[number].used_s = time.monotonic()
+        if label is None:
+            self.asked_by_number = number
+        else:
+            self.answering[label] = number
+            if view.refs.labels.get(label) == number:
+                self.current_at[label] = view.checked_at
+
+    def take(self, number: int) -> LoadedVersion:
+        """Take a warm version out: it answers no more, and is gone when all have dropped it."""
+        warm = self.warm.pop(number)
+        warm.account.is_leaving = True
+        return warm.loaded
+
+    def take_unneeded(self, refs: Refs) -> list[LoadedVersion]:
+        """Take out the warm versions that nothing needs, for the caller to drop."""
+        if len(self.warm) < 2:
+            return []
+        also = [refs.labels[label] for label in also_needed(refs)]
+        gone = policy.to_free(
+            warm=self.warm,
+            answering=[*self.answering.values(), *also],
+            asked_by_number=self.asked_by_number,
+        )
+        return [self.take(number) for number in sorted(gone)]
+
+    def held(self, replaced_by_load_of: str) -> Iterator[Held]:
+        """The warm versions, as the policy weighs them when a load needs room."""
+        for number, warm in self.warm.items():
+            answers = number in self.answering.values()
+            is_replaced = answers and self.name == replaced_by_load_of
+            n_bytes = warm.loaded.need.resident_bytes
+            yield Held(self.name, number, n_bytes, warm.used_s, is_replaced)
+
+
+def also_needed(refs: Refs) -> tuple[str, ...]:
+    """The labels whose versions load without being called: a split's, and the shadow."""
+    split = tuple(label for label, percent in refs.split.items() if percent)
+    return (*split, SHADOW) if SHADOW in refs.labels else split

@@ -1,0 +1,94 @@
+"""Keeps account of the memory that versions take, from before they load until they are gone.
+
+A version that is let go stays in memory while a call has it, so letting go frees nothing by
+itself: its account is closed when Python drops the session. That may happen in any thread at any
+point, also in one that is in the middle of this: it is only noted, and booked by whoever asks next.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from typing import Any, Final
+
+_LOOK_S: Final = 0.02
+"""How often whoever waits looks whether a session is gone."""
+
+
+class Account:
+    """The memory of one version: reserved for its load, then what it takes until it is gone.
+
+    `is_leaving`: it was let go, and goes when the last call that has it ends.
+    """
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+        self.is_leaving = False
+
+
+class Ledger:
+    """All accounts of one environment. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._accounts: set[Account] = set()
+        self._gone: deque[Account] = deque()
+
+    @property
+    def used_bytes(self) -> int:
+        """What is taken or reserved now."""
+        with self._changed:
+            return self._used()
+
+    @property
+    def staying_bytes(self) -> int:
+        """As `used_bytes`, without what was let go."""
+        with self._changed:
+            self._book()
+            return sum(each.n_bytes for each in self._accounts if not each.is_leaving)
+
+    def open(self) -> Account:
+        """Begin an account, of nothing yet."""
+        account = Account()
+        with self._changed:
+            self._accounts.add(account)
+        return account
+
+    def reserve(self, account: Account, n_bytes: int) -> None:
+        """Take so much for a load."""
+        with self._changed:
+            account.n_bytes = n_bytes
+
+    def settle(self, account: Account, n_bytes: int, session: Any) -> None:
+        """What was reserved is loaded, and takes `n_bytes` until `session` is dropped."""
+        with self._changed:
+            account.n_bytes = n_bytes
+            self._changed.notify_all()
+        weakref.finalize(session, self._gone.append, account).atexit = False
+
+    def close(self, account: Account) -> None:
+        """The load has failed, and takes nothing."""
+        with self._changed:
+            self._accounts.discard(account)
+            self._changed.notify_all()
+
+    def wait_for_less(self, used_bytes: int, deadline_s: float) -> bool:
+        """Wait until less than `used_bytes` is taken; False at the deadline."""
+        end_s = time.monotonic() + deadline_s
+        with self._changed:
+            while self._used() >= used_bytes:
+                left_s = end_s - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(min(left_s, _LOOK_S))
+        return True
+
+    def _used(self) -> int:
+        self._book()
+        return sum(account.n_bytes for account in self._accounts)
+
+    def _book(self) -> None:
+        while self._gone:
+            self._accounts.discard(self._gone.popleft())

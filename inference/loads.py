@@ -1,0 +1,301 @@
+"""Loads versions off the request's path: finds room, loads, tries, takes up or puts in quarantine.
+
+A load is one piece of background work. Between its steps an environment may have been frozen for
+hours, so each step that touches the version's files asks again first whether it still may.
+
+A version that is loaded beside another runs its golden cases before it answers anything: they keep
+a bad one out, and the first call after the swap is not the slow one. One that a call waits for
+answers that call first, and runs them right after: a cold start pays for nothing that publishing
+has already proven.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from inference import policy
+from inference.bounds import Standing, may_load
+from inference.clock import Moment
+from inference.errors import (
+    GoldenCaseError,
+    LoadError,
+    NoMemoryError,
+    NotReadyError,
+    RetiredError,
+    ServingError,
+    UnknownError,
+)
+from inference.held import HeldModel, WarmVersion
+from inference.ledger import Ledger
+from inference.memory import give_back
+from inference.quarantine import Fault
+from inference.telemetry import count_evictions, report_load
+from inference.watch import is_stale_handle
+from model_store.errors import StoreError
+from model_store.refs import State
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from inference.background import Background
+    from inference.budget import Need
+    from inference.ledger import Account
+    from inference.loader import LoadedVersion
+    from inference.watch import View, Watch
+    from model_store.digests import Digest
+    from model_store.layout import StoreLayout
+    from model_store.refs import VersionEntry
+
+    Load = Callable[
+        [StoreLayout, str, int, VersionEntry, Callable[[Need], None] | None], LoadedVersion
+    ]
+
+ROOM_DEADLINE_S: Final = 60.0
+"""How long a load waits for calls and loads under way to give their memory back."""
+
+
+class Loads:
+    """The loads of one environment. The manager's lock guards `models` and all that is in it."""
+
+    def __init__(
+        self,
+        layout: StoreLayout,
+        watch: Watch,
+        background: Background,
+        lock: threading.Lock,
+        models: dict[str, HeldModel],
+        *,
+        load: Load,
+        budget_bytes: int | None,
+    ) -> None:
+        self._layout = layout
+        self._watch = watch
+        self._background = background
+        self._lock = lock
+        self._models = models
+        self._load = load
+        self._ledger: Final = Ledger()
+        self.budget_bytes: Final = budget_bytes
+        self.pinned: Final[dict[Digest, set[tuple[str, tuple[str, str], int]]]] = {}
+        """The package sets that this process imported from, and the versions that pin each, as
+        (model, identity, number)."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What all versions take, those that load and those that were let go in a call included."""
+        return self._ledger.used_bytes
+
+    def start(
+        self, model: HeldModel, number: int, view: View, *, beside: bool
+    ) -> Future[LoadedVersion]:
+        """Start loading a version, or join its loading. The lock is held."""
+        future = model.loads.get(number)
+        if future is None:
+            entry = view.refs.versions[number]
+            future = self._background.start(
+                lambda: self._run(model, number, entry, beside=beside), "coldpress-load"
+            )
+            model.loads[number] = future
+        return future
+
+    def let_go(self, versions: list[LoadedVersion]) -> None:
+        """Drop versions off the request's path, and give their memory back to the system."""
+        if versions:
+            self._background.start(lambda: self._drop(versions), "coldpress-free")
+
+    def _drop(self, versions: list[LoadedVersion]) -> None:
+        versions.clear()
+        give_back()
+
+    def _run(
+        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+    ) -> LoadedVersion:
+        """One load, from room to taking it up. Runs in a thread of its own."""
+        started = time.perf_counter()
+        try:
+            loaded, account = self._load_in_room(model, number, entry, beside=beside)
+        except BaseException as error:
+            with self._lock:
+                model.loads.pop(number, None)
+            self._fail(model, number, entry, error, started)
+            raise
+        with self._lock:
+            model.loads.pop(number, None)
+            if loaded.packages:
+                pinned_by = self.pinned.setdefault(loaded.packages, set())
+                pinned_by.add((model.name, model.identity, number))
+            if self._is_held(model):
+                model.warm[number] = WarmVersion(loaded, account, time.monotonic())
+        report_load(model.name, number, started, phases_ms=loaded.phases_ms)
+        if not beside and loaded.content.golden.cases:
+            self._background.start(
+                lambda: self._try_after(model, number, entry, loaded), "coldpress-golden"
+            )
+        return loaded
+
+    def _load_in_room(
+        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+    ) -> tuple[LoadedVersion, Account]:
+        try:
+            return self._load_once(model, number, entry, beside=beside)
+        except StoreError as error:
+            if not is_stale_handle(error):
+                raise
+        # What was open is gone from the server: once more, by what refs say now.
+        view = self._watch.look_again(model.name)
+        entry = view.refs.versions.get(number, entry)
+        return self._load_once(model, number, entry, beside=beside)
+
+    def _load_once(
+        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+    ) -> tuple[LoadedVersion, Account]:
+        account = self._ledger.open()
+
+        def make_room(need: Need) -> None:
+            self._check_allowed(model, number)
+            self._reserve(account, model, number, need)
+
+        try:
+            loaded = self._load(self._layout, model.name, number, entry, make_room)
+            if beside:
+                self._check_allowed(model, number)
+                loaded = _tried(loaded)
+        except BaseException:
+            self._ledger.close(account)
+            raise
+        self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
+        return loaded, account
+
+    def _check_allowed(self, model: HeldModel, number: int) -> None:
+        """Raise if the version's files must not be touched now, by what refs say now."""
+        view = self._watch.look(model.name)
+        entry = view.refs.versions.get(number)
+        if view.identity != model.identity or entry is None:
+            raise UnknownError(f"version {number} of {model.name!r} is gone: the store is another")
+        if entry.state is not State.AVAILABLE:
+            raise RetiredError(f"version {number} of {model.name!r} is {entry.state}")
+        standing = Standing(entry.state, None, view.upward_at)
+        if not may_load(standing, Moment.now(), 0.0):
+            raise NotReadyError(_out_of_sight(model.name))
+
+    def _reserve(self, account: Account, model: HeldModel, number: int, need: Need) -> None:
+        """Reserve what a version needs, letting others go; raises NoMemoryError, NotReadyError."""
+        budget_bytes = self.budget_bytes
+        end_s = time.monotonic() + ROOM_DEADLINE_S
+        while True:
+            with self._lock:
+                found = policy.make_room(
+                    need_bytes=need.peak_bytes,
+                    budget_bytes=budget_bytes,
+                    used_bytes=self._ledger.staying_bytes,
+                    warm=[held for each in self._models.values() for held in each.held(model.name)],
+                )
+                if isinstance(found, policy.NeverFits):
+                    raise NoMemoryError(
+                        f"version {number} of {model.name!r} needs {_mb(need.peak_bytes)} MB to "
+                        f"load; this environment has {_mb(budget_bytes or 0)} MB for all versions "
+                        "together: give the function more memory"
+                    )
+                evicted = [self._models[held.model].take(held.version) for held in found.evict]
+                used_bytes = self._ledger.used_bytes
+                if budget_bytes is None or used_bytes + need.peak_bytes <= budget_bytes:
+                    self._ledger.reserve(account, need.peak_bytes)
+                    return
+            if evicted:
+                count_evictions(model.name, len(evicted))
+                evicted.clear()
+                give_back()
+            if not self._ledger.wait_for_less(used_bytes, end_s - time.monotonic()):
+                raise NotReadyError(
+                    f"version {number} of {model.name!r} waits for memory that calls under way "
+                    "have: try again"
+                )
+
+    def _try_after(
+        self, model: HeldModel, number: int, entry: VersionEntry, loaded: LoadedVersion
+    ) -> None:
+        """Run a version's golden cases though it answers already; a failure takes it out."""
+        started = time.perf_counter()
+        try:
+            self._check_allowed(model, number)
+            _tried(loaded)
+        except (RetiredError, UnknownError, NotReadyError, StoreError):
+            return  # it is out of service, or the store of reach: that says nothing about it
+        except Exception as error:
+            self._fail(model, number, entry, error, started)
+            with self._lock:
+                warm = model.warm.get(number)
+                if warm is not None and warm.loaded.session is loaded.session:
+                    model.take(number)
+
+    def _fail(
+        self,
+        model: HeldModel,
+        number: int,
+        entry: VersionEntry,
+        error: BaseException,
+        started: float,
+    ) -> None:
+        """Put a version's contents in quarantine."""
+        reason = self.reason(error, model.name, number)
+        with self._lock:
+            if self._is_held(model):
+                model.fail(str(entry.digest), number, model.generation, _fault(error), reason)
+        report_load(model.name, number, started, failed=reason)
+
+    def wait(
+        self, loading: Future[LoadedVersion], give_up_s: float, name: str, number: int
+    ) -> LoadedVersion | ServingError:
+        """Wait for a load, and return it, or the error that the call is told."""
+        try:
+            return loading.result(max(give_up_s - time.monotonic(), 0.0))
+        except TimeoutError:
+            return NotReadyError(f"version {number} of {name!r} is still being loaded: try again")
+        except Exception as error:
+            kind = NoMemoryError if isinstance(error, NoMemoryError) else NotReadyError
+            told = kind(self.reason(error, name, number))
+            told.__cause__ = error
+            return told
+
+    def reason(self, error: BaseException, name: str, number: int) -> str:
+        """Why a load failed, in one line that callers may see."""
+        if isinstance(error, LoadError | StoreError | NoMemoryError | NotReadyError | RetiredError):
+            return self._watch.shown(error)
+        if isinstance(error, GoldenCaseError):
+            return f"version {number} of {name!r} is in quarantine: {error}"
+        return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
+
+    def _is_held(self, model: HeldModel) -> bool:
+        return self._models.get(model.name) is model
+
+
+def _tried(loaded: LoadedVersion) -> LoadedVersion:
+    """A version whose golden cases were run; raises GoldenCaseError."""
+    if not loaded.content.golden.cases:
+        return loaded
+    # Imported here: a cold start answers before it needs this.
+    from inference.golden import run_golden_cases  # noqa: PLC0415
+
+    started = time.perf_counter()
+    run_golden_cases(loaded, loaded.folder, loaded.content)
+    took_ms = (time.perf_counter() - started) * 1e3
+    return loaded._replace(phases_ms={**loaded.phases_ms, "warm_up": took_ms})
+
+
+def _fault(error: BaseException) -> Fault:
+    if isinstance(error, NoMemoryError):
+        return Fault.MEMORY
+    if isinstance(error, LoadError | GoldenCaseError | MemoryError):
+        return Fault.CONTENTS
+    return Fault.PASSING
+
+
+def _out_of_sight(name: str) -> str:
+    return f"the refs of {name!r} were not read for too long: the store is out of reach"
+
+
+def _mb(n_bytes: int) -> str:
+    return f"{n_bytes / (1 << 20):,.0f}"

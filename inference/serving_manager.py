@@ -1,0 +1,31 @@
+"""The manager of a serving environment, as its settings want it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.budget import budget_bytes
+from inference.loader import load_version
+from inference.manager import Manager
+from inference.memory import rss_bytes
+from model_store.layout import StoreLayout
+
+if TYPE_CHECKING:
+    from inference.background import Background
+    from inference.settings import Settings
+
+
+def make_manager(settings: Settings, background: Background | None = None) -> Manager:
+    """Make a manager; what the process takes by now is what its versions cannot have."""
+    return Manager(
+        StoreLayout(settings.store_path),
+        ref_ttl_s=settings.ref_ttl_s,
+        load=load_version,
+        max_staleness_s=settings.max_staleness_s,
+        budget_bytes=budget_bytes(
+            budget_mb=settings.memory_budget_mb,
+            function_mb=settings.function_memory_mb,
+            base_bytes=rss_bytes(),
+        ),
+        background=background,
+    )

@@ -1,0 +1,77 @@
+"""What an environment holds and is troubled by, as readiness and the probe tell it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from inference.held import HeldModel
+    from inference.watch import View
+
+
+class Quarantined(NamedTuple):
+    """A version that failed, and why."""
+
+    version: int
+    reason: str
+
+
+class ModelState(NamedTuple):
+    """What is held of one model. `refs_error`: why its refs could not be read the last time."""
+
+    generation: int
+    warm: tuple[int, ...]
+    answering: dict[str, int]
+    loading: tuple[int, ...]
+    quarantined: tuple[Quarantined, ...]
+    refs_error: str | None
+
+
+class Environment(NamedTuple):
+    """What an environment holds, and how much memory that takes by its account, in bytes."""
+
+    models: dict[str, ModelState]
+    used_bytes: int
+    budget_bytes: int | None
+
+
+def state_of(model: HeldModel, view: View) -> ModelState:
+    """The state of one model. The manager's lock is held."""
+    digests = {str(entry.digest) for entry in view.refs.versions.values()}
+    return ModelState(
+        generation=view.refs.generation,
+        warm=tuple(sorted(model.warm)),
+        answering=dict(sorted(model.answering.items())),
+        loading=tuple(sorted(model.loads)),
+        quarantined=tuple(
+            Quarantined(failure.version, failure.reason)
+            for digest, failure in model.failures.items()
+            if digest in digests
+        ),
+        refs_error=view.error,
+    )
+
+
+def describe_environment(environment: Environment) -> dict[str, Any]:
+    """An environment's state as JSON, for the probe."""
+    return {
+        "used_bytes": environment.used_bytes,
+        "budget_bytes": environment.budget_bytes,
+        "models": {
+            name: state._asdict() | {"quarantined": [each._asdict() for each in state.quarantined]}
+            for name, state in environment.models.items()
+        },
+    }
+
+
+def describe_troubles(environment: Environment) -> list[dict[str, Any]]:
+    """What keeps models from what refs name, in an order that does not change; for readiness."""
+    troubles: list[dict[str, Any]] = []
+    for name, state in sorted(environment.models.items()):
+        if state.refs_error:
+            troubles.append({"model": name, "error": state.refs_error})
+        troubles.extend(
+            {"model": name, "version": failed.version, "error": failed.reason}
+            for failed in sorted(state.quarantined)
+        )
+    return troubles
