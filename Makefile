@@ -106,8 +106,10 @@ sweep: install ## Delete what was retired a day ago and nothing names
 	@$(BIN)/python -m model_sync sweep $(PLACE)
 
 .PHONY: serve
-serve: install ## Serve STORE on this machine (PORT=8080; Ctrl-C ends it)
+serve: $(if $(filter lambda,$(RUNTIME)),$(VENV)/cloud.stamp,install) ## Serve STORE here (PORT=8080; RUNTIME=lambda ENVIRONMENTS=4 MEMORY=1024: a fleet)
 	@exec $(BIN)/python -m inference serve --store "$(STORE)" --port $(PORT) \
+		$(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(ENVIRONMENTS),--environments "$(ENVIRONMENTS)") \
+		$(if $(MEMORY),--memory "$(MEMORY)") \
 		$(if $(filter command environment,$(origin MODEL)),--model "$(MODEL)")
 
 .PHONY: predict

@@ -8,18 +8,14 @@ import mimetypes
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from inference.batch_command import add_command
+from inference import batch_command, serve_command
 from inference.errors import ServingError
+from inference.local_handler import local_handler
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id
-
-if TYPE_CHECKING:
-    import logging
-
-    from inference.gateway import Handler
 
 DONE, FAILED, UNREACHABLE = 0, 1, 3
 
@@ -43,18 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _serve(options: argparse.Namespace) -> int:
-    handler = _handler(options, log_level="INFO")
-    from inference.serving import serve  # noqa: PLC0415 - after the environment is set
-
-    serve(handler, port=options.port, threads=options.threads)
-    return DONE
-
-
 def _predict(options: argparse.Namespace) -> int:
     body = options.file.read_bytes()
-    handler = _handler(options, log_level="CRITICAL")
-    from inference.events import answer_body, build_event  # noqa: PLC0415 - as above
+    handler = local_handler(options, log_level="CRITICAL")
+    from inference.events import answer_body, build_event  # noqa: PLC0415 - after the environment is set
     from inference.gateway import LocalContext  # noqa: PLC0415
 
     content_type = mimetypes.guess_type(options.file.name)[0] or "application/octet-stream"
@@ -71,30 +59,6 @@ def _predict(options: argparse.Namespace) -> int:
         return _fail(options, json.loads(answered)["error"], "failed", FAILED)
     _print(_readable(answered))
     return DONE
-
-
-def _handler(options: argparse.Namespace, *, log_level: str) -> Handler:
-    """Import the Lambda entry point with this command's settings.
-
-    Its logs go to stderr, without tracebacks unless `--debug`; stdout is the command's own.
-    """
-    os.environ["STORE_PATH"] = str(options.store)
-    if options.default_model:
-        os.environ["DEFAULT_MODEL"] = options.default_model
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "DEBUG" if options.debug else log_level)
-    sys.stdout = sys.stderr
-    from inference.api import handler  # noqa: PLC0415 - it reads the environment
-    from inference.telemetry import logger  # noqa: PLC0415
-
-    if not options.debug:
-        logger.addFilter(_without_traceback)
-    return handler
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    record.exc_info = None
-    return True
 
 
 def _readable(body: bytes) -> str:
@@ -137,25 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show tracebacks and debug logs")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser(
-        "serve",
-        parents=[common],
-        help="serve over HTTP on 127.0.0.1",
-        description="Serve over HTTP on 127.0.0.1, with the function's own handler. Prints one "
-        "line when ready; Ctrl-C ends it.",
-        epilog=_EPILOG,
-    )
-    serve.add_argument("--port", type=_port, default=8080, help="0 takes a free one (default 8080)")
-    serve.add_argument(
-        "--model",
-        dest="default_model",
-        metavar="NAME",
-        help="the default model, which /predict calls",
-    )
-    serve.add_argument(
-        "--threads", type=_threads, default=4, metavar="N", help="calls at once (default 4)"
-    )
-    serve.set_defaults(command=_serve)
+    serve_command.add_command(commands, common, _EPILOG)
 
     predict = commands.add_parser(
         "predict",
@@ -168,22 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("file", type=Path, metavar="FILE", help="the input")
     predict.set_defaults(command=_predict, default_model=None)
 
-    add_command(commands, common)
+    batch_command.add_command(commands, common)
     return parser
-
-
-def _port(text: str) -> int:
-    return _within(text, 0, 65535, "a port")
-
-
-def _threads(text: str) -> int:
-    return _within(text, 1, 256, "a number of threads")
-
-
-def _within(text: str, low: int, high: int, what: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: expected {low} to {high}")
-    return int(text)
 
 
 if __name__ == "__main__":

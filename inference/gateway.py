@@ -1,8 +1,9 @@
 """The local gateway: HTTP on this machine to the function's own handler.
 
-A thin ASGI application. It makes of each request the event that API Gateway would make, calls the
-handler in a worker thread, and writes its answer, so that what runs here is what Lambda runs. It
-listens on loopback only: it has no authentication.
+A thin ASGI application. It makes of each request the event that API Gateway would make, has it
+answered, and writes the answer, so that what runs here is what Lambda runs. What answers is the
+handler in this process (InThreads), or a fleet of environments (fleet/invoking.py). It listens on
+loopback only: it has no authentication.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+    Answers = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -34,12 +36,31 @@ class LocalContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-class Gateway:
-    """An ASGI application over a Lambda handler, which it calls in `threads` worker threads."""
+class InThreads:
+    """Answers events by a handler in this process, in `threads` worker threads."""
 
     def __init__(self, handler: Handler, *, threads: int) -> None:
         self._handler = handler
         self._workers = Workers(threads, "call")
+
+    async def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one event; a handler that fails is an answer too."""
+        answer: dict[str, Any] = await self._workers.call(lambda: self._call(event))
+        return answer
+
+    def _call(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._handler(event, LocalContext())
+        except BaseException as error:
+            logger.error("the handler failed", reason=str(error), exc_info=error)
+            return error_answer(500, "an internal error: the log has its cause")
+
+
+class Gateway:
+    """An ASGI application over what answers events, and never raises."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
@@ -54,7 +75,7 @@ class Gateway:
             answer = error_answer(413, str(error))
         else:
             try:
-                answer = await self._workers.call(lambda: self._call(event))
+                answer = await self._answers(event)
             except asyncio.CancelledError:
                 return  # the server ends, and waited for this call long enough
         answered = answer_body(answer)
@@ -66,13 +87,6 @@ class Gateway:
         status = answer["statusCode"]
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": answered})
-
-    def _call(self, event: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return self._handler(event, LocalContext())
-        except BaseException as error:
-            logger.error("the handler failed", reason=str(error), exc_info=error)
-            return error_answer(500, "an internal error: the log has its cause")
 
 
 def _event(scope: dict[str, Any], body: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from inference.gateway import Gateway
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.gateway import Handler
+    from inference.gateway import Answers
 
 _DRAIN_S = 10
 
@@ -39,7 +39,7 @@ class _Server(uvicorn.Server):
             sys.__stdout__.flush()  # type: ignore[union-attr]
 
 
-def serve(handler: Handler, *, port: int, threads: int) -> None:
+def serve(answers: Answers, *, port: int) -> None:
     """Serve on 127.0.0.1 until SIGINT or SIGTERM, then finish what is under way and return.
 
     Port 0 takes any free one. Prints one line on stdout when ready: `coldpress ready http://...`.
@@ -51,7 +51,7 @@ def serve(handler: Handler, *, port: int, threads: int) -> None:
     listener.bind(("127.0.0.1", port))
     listener.listen(512)
     config = uvicorn.Config(
-        Gateway(handler, threads=threads),
+        Gateway(answers),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -81,6 +81,7 @@ class LambdaEnvironment:
         self._frozen_between_calls = frozen_between_calls
         self._freezer = Freezer(self._process.pids)
         self._call = threading.RLock()
+        self._freezing = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self.last_call_s = 0.0
         """From sending the last event to having its whole answer; thaw and freeze not counted."""
@@ -120,7 +121,7 @@ class LambdaEnvironment:
             try:
                 status, answer = self._post(payload)
             finally:
-                if self._frozen_between_calls and not self._process.stopping:
+                if self._frozen_between_calls:
                     self.freeze()
             error = _error(answer)
             if error is None and (status != http.HTTPStatus.OK or not answer):
@@ -159,8 +160,9 @@ class LambdaEnvironment:
 
         Waits for a call under way. See freezing.py; raises LambdaEnvironmentError.
         """
-        with self._call:
-            self._freezer.freeze()
+        with self._call, self._freezing:
+            if not self._process.stopping:  # what is being ended must be able to end
+                self._freezer.freeze()
 
     def thaw(self) -> None:
         """Let every process run that `freeze` stopped; what runs already is left alone."""
@@ -199,6 +201,8 @@ class LambdaEnvironment:
         A call under way in another thread fails with EnvironmentEndedError. Raises
         LambdaEnvironmentError when a process stays.
         """
+        with self._freezing:
+            self._process.stopping = True
         self._process.stop()
         with self._call:
             self._freezer.frozen = []

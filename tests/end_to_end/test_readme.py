@@ -31,6 +31,10 @@ def readme_commands() -> list[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_repository(tmp_path_factory.mktemp("readme") / "coldpress")
     write_adder(folder / "path" / "to" / "my-model", 1)
+    emulator = ROOT / ".cache" / "emulator"  # fetched once for both
+    emulator.mkdir(parents=True, exist_ok=True)
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "emulator").symlink_to(emulator)
     return folder
 
 
@@ -45,11 +49,16 @@ def published(copy: Path, environ: dict[str, str]) -> Path:
     return copy
 
 
-@pytest.fixture(scope="module")
-def served(published: Path, environ: dict[str, str]) -> Iterator[str]:
-    assert "make serve PORT=8080" in readme_commands()
+SERVES = ["make serve PORT=8080", "make serve ENVIRONMENTS=4 RUNTIME=lambda PORT=8080"]
+
+
+@pytest.fixture(scope="module", params=SERVES)
+def served(
+    published: Path, environ: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[str]:
+    assert [each for each in readme_commands() if each.startswith("make serve")] == SERVES
     process = subprocess.Popen(
-        ["make", "--silent", "serve", "PORT=0"],
+        shlex.split(request.param.replace("8080", "0")),
         cwd=published,
         env=environ,
         stdout=subprocess.PIPE,

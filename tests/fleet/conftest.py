@@ -37,6 +37,18 @@ def sleep(event, context):
     time.sleep(event["seconds"])
     return count(event, context)
 
+def hold(event, context):
+    open(event["begun"], "w").close()
+    while not os.path.exists(event["go"]):
+        time.sleep(0.002)
+    return count(event, context)
+
+def echo(event, context):
+    return event["answer"]
+
+def fill(event, context):
+    return len(b"x" * (event["megabytes"] << 20))
+
 def text(event, context):
     return "x" * event["characters"]
 

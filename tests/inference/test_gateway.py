@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.events import PAYLOAD_LIMIT_BYTES
-from inference.gateway import Gateway, LocalContext
+from inference.gateway import Gateway, InThreads, LocalContext
 from tests.inference.calls import event_file
 from tests.inference.concurrency import DEADLINE_S
 
@@ -90,7 +90,7 @@ def request(
 
 def test_a_request_becomes_an_event() -> None:
     recorder = Recorder()
-    sent = request(Gateway(recorder, threads=1), body(b"abc"))
+    sent = request(Gateway(InThreads(recorder, threads=1)), body(b"abc"))
     (event,) = recorder.events
     assert (event["version"], event["rawPath"]) == ("2.0", "/models/é/predict")
     assert event["rawQueryString"] == "a=1&a=%C3%A9"
@@ -105,26 +105,26 @@ def test_a_request_becomes_an_event() -> None:
 
 def test_a_body_in_pieces_is_one_body() -> None:
     recorder = Recorder()
-    request(Gateway(recorder, threads=1), body(b"a", b"", b"bc", b""))
+    request(Gateway(InThreads(recorder, threads=1)), body(b"a", b"", b"bc", b""))
     assert recorder.events[0]["body"] == "abc"
 
 
 def test_a_caller_without_an_address_is_on_this_machine() -> None:
     recorder = Recorder()
-    request(Gateway(recorder, threads=1), body(b""), SCOPE | {"client": None})
+    request(Gateway(InThreads(recorder, threads=1)), body(b""), SCOPE | {"client": None})
     assert recorder.events[0]["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
 
 
 def test_a_caller_who_goes_away_in_the_middle_is_not_answered_by_half_a_request() -> None:
     recorder = Recorder()
     messages = [*body(b"half", b"")[:1], {"type": "http.disconnect"}]
-    request(Gateway(recorder, threads=1), messages)
+    request(Gateway(InThreads(recorder, threads=1)), messages)
     assert recorder.events == []
 
 
 def test_each_call_has_a_context_with_an_id_of_its_own() -> None:
     recorder = Recorder()
-    gateway = Gateway(recorder, threads=1)
+    gateway = Gateway(InThreads(recorder, threads=1))
     for _ in range(3):
         request(gateway, body(b""))
     assert len({context.aws_request_id for context in recorder.contexts}) == 3
@@ -141,14 +141,14 @@ def test_each_call_has_a_context_with_an_id_of_its_own() -> None:
     ],
 )
 def test_an_answer_is_written_as_it_is(answer: dict[str, Any], expected: tuple[int, bytes]) -> None:
-    sent = request(Gateway(Recorder(answer), threads=1), body(b""))
+    sent = request(Gateway(InThreads(Recorder(answer), threads=1)), body(b""))
     assert (sent.status, sent.body) == expected
     assert sent.headers["content-length"] == str(len(expected[1]))
 
 
 def test_an_answers_headers_are_written_in_lower_case() -> None:
     answer = {"statusCode": 200, "body": "", "headers": {"Coldpress-Version": 3, "X": "y"}}
-    sent = request(Gateway(Recorder(answer), threads=1), body(b""))
+    sent = request(Gateway(InThreads(Recorder(answer), threads=1)), body(b""))
     headers = dict(sent.headers)
     assert headers.pop("coldpress-request-id")
     assert headers == {"coldpress-version": "3", "x": "y", "content-length": "0"}
@@ -160,7 +160,7 @@ def test_a_handler_that_fails_is_an_answer_without_its_reason_which_is_logged(
     def fail(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         raise RuntimeError("a secret")
 
-    sent = request(Gateway(fail, threads=1), body(b""))
+    sent = request(Gateway(InThreads(fail, threads=1)), body(b""))
     assert sent.status == 500
     assert json.loads(sent.body) == {"error": "an internal error: the log has its cause"}
     (record,) = caplog.records
@@ -171,7 +171,7 @@ def test_a_handler_that_fails_is_an_answer_without_its_reason_which_is_logged(
 
 def test_a_body_that_cannot_fit_is_refused_and_read_no_further() -> None:
     recorder = Recorder()
-    sent = request(Gateway(recorder, threads=1), body(*[b"x" * 1_000_000] * 20))
+    sent = request(Gateway(InThreads(recorder, threads=1)), body(*[b"x" * 1_000_000] * 20))
     assert sent.status == 413
     assert f"Lambda takes at most {PAYLOAD_LIMIT_BYTES}" in json.loads(sent.body)["error"]
     assert sent.read == 7
@@ -180,7 +180,7 @@ def test_a_body_that_cannot_fit_is_refused_and_read_no_further() -> None:
 
 def test_a_body_that_fits_only_without_its_event_is_refused() -> None:
     recorder = Recorder()
-    sent = request(Gateway(recorder, threads=1), body(b"x" * PAYLOAD_LIMIT_BYTES))
+    sent = request(Gateway(InThreads(recorder, threads=1)), body(b"x" * PAYLOAD_LIMIT_BYTES))
     assert sent.status == 413
     assert recorder.events == []
 
@@ -188,7 +188,7 @@ def test_a_body_that_fits_only_without_its_event_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
 def test_nothing_but_http_is_served(kind: str) -> None:
     with pytest.raises(ValueError, match=kind):
-        request(Gateway(Recorder(), threads=1), [], {"type": kind})
+        request(Gateway(InThreads(Recorder(), threads=1)), [], {"type": kind})
 
 
 def test_as_many_calls_run_at_once_as_there_are_threads() -> None:
@@ -199,7 +199,7 @@ def test_as_many_calls_run_at_once_as_there_are_threads() -> None:
         barrier.wait(DEADLINE_S)
         return {"statusCode": 200, "body": event["rawPath"]}
 
-    gateway = Gateway(meet, threads=threads)
+    gateway = Gateway(InThreads(meet, threads=threads))
 
     async def call(number: int) -> bytes:
         sent = Sent()
@@ -222,6 +222,6 @@ def test_as_many_calls_run_at_once_as_there_are_threads() -> None:
 def test_the_functions_own_handler_is_what_answers(surface: Application) -> None:
     event = event_file("http_api_infer")
     scope = SCOPE | {"path": event["rawPath"], "headers": [(b"content-type", b"application/json")]}
-    sent = request(Gateway(surface, threads=1), body(event["body"].encode()), scope)
+    sent = request(Gateway(InThreads(surface, threads=1)), body(event["body"].encode()), scope)
     assert (sent.status, sent.headers["coldpress-version"]) == (200, "3")
     assert json.loads(sent.body)["outputs"][0]["data"] == [301.0, 302.0]

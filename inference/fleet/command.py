@@ -1,0 +1,100 @@
+"""Serves a store by a fleet of environments: what `serve --runtime lambda` does."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inference.fleet.cgroups import NoLimitsError, find_limits
+from inference.fleet.emulator import emulator_path
+from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import EmulatorUnavailableError
+from inference.fleet.invoking import FleetAnswers
+from inference.fleet.place import Numbered
+from inference.fleet.pool import Fleet
+from inference.fleet.variables import settings_among
+from inference.serving import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The task root: what lies here is what the environments run."""
+
+WAITING_A_PLACE: Final = 16
+"""How many calls may wait for each environment that there may be."""
+
+TIMEOUT_S: Final = 30
+"""The function's own."""
+
+
+class FleetOptions(NamedTuple):
+    """What a fleet is made of."""
+
+    environments: int
+    memory_mb: int
+    idle_s: float
+
+
+def serve_fleet(
+    handler: str, environ: Mapping[str, str], options: FleetOptions, *, port: int
+) -> None:
+    """Serve a handler on 127.0.0.1 until SIGINT or SIGTERM; then nothing of it is left.
+
+    `environ` is the function's configuration. Environments start when calls need them.
+    Raises EmulatorUnavailableError, or OSError if the port is taken.
+    """
+    _check_installed()
+    with Fleet(
+        maker(handler, settings_among(environ), options.memory_mb, _report),
+        most=options.environments,
+        most_waiting=options.environments * WAITING_A_PLACE,
+        idle_s=options.idle_s,
+        report=_report,
+    ) as fleet:
+        serve(FleetAnswers(fleet), port=port)
+
+
+def maker(
+    handler: str, environ: Mapping[str, str], memory_mb: int, report: Callable[[str], None]
+) -> Callable[[], Numbered]:
+    """What makes a function's environments, each with a number; limited, or a line says why not."""
+    try:
+        limits = find_limits(memory_mb)
+    except NoLimitsError as error:
+        limits = None
+        report(f"memory and processors of environments are not limited here: {error}")
+    numbers = itertools.count(1)
+
+    def make() -> Numbered:
+        number = next(numbers)
+        return Numbered(
+            number,
+            LambdaEnvironment(
+                handler,
+                environ=environ,
+                cwd=ROOT,
+                memory_mb=memory_mb,
+                timeout_s=TIMEOUT_S,
+                enclosure=limits and limits.enclosure(f"coldpress-{os.getpid()}-{number}"),
+            ),
+        )
+
+    return make
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("awslambdaric") is None:
+        raise EmulatorUnavailableError(
+            "Lambda's runtime client is not installed: "
+            f"{Path(sys.executable).name} -m pip install -r requirements/cloud.txt"
+        )
+    emulator_path()
+
+
+def _report(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,55 @@
+"""Calls a fleet with events, and makes answers for HTTP of what comes of them.
+
+What AWS answers where the function has not: 429 when it throttles, 502 when the function failed,
+as function URLs do (HTTP APIs say 503 and 500, which the function may also mean itself), and 503
+when 30 seconds have passed, which is as long as an HTTP API waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
+from inference.routes import error_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.fleet.pool import Answered, Fleet
+
+WAITS_S: Final = 30.0
+ENVIRONMENT_HEADER: Final = "Coldpress-Environment"
+
+
+class FleetAnswers:
+    """What a Gateway asks for answers, each in one of a fleet's environments."""
+
+    def __init__(self, fleet: Fleet, *, waits_s: float = WAITS_S) -> None:
+        self._fleet = fleet
+        self._waits_s = waits_s
+
+    async def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one event; whatever fails is an answer too."""
+        payload = json.dumps(event, separators=(",", ":")).encode()
+        try:
+            called = asyncio.wrap_future(self._fleet.submit(payload))
+            return _answer(await asyncio.wait_for(called, self._waits_s))
+        except ThrottledError as error:
+            answer = error_answer(429, f"throttled: {error}")
+            answer["headers"]["Retry-After"] = "1"
+            return answer
+        except TimeoutError:
+            return error_answer(503, f"no environment has answered in {self._waits_s:g} s")
+        except LambdaEnvironmentError as error:
+            return error_answer(502, f"the function failed: {str(error).partition(chr(10))[0]}")
+
+
+def _answer(answered: Answered) -> dict[str, Any]:
+    answer = json.loads(answered.payload)
+    if not isinstance(answer, dict) or not isinstance(answer.get("statusCode"), int):
+        return error_answer(502, "the function's answer is not in API Gateway's form")
+    headers = answer.setdefault("headers", {})
+    headers[ENVIRONMENT_HEADER] = str(answered.environment)
+    return answer

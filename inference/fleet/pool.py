@@ -1,0 +1,194 @@
+"""Shares calls out among environments, as Lambda does: one call in flight in each.
+
+A call goes to the environment that answered last of those that are idle; so the others fall idle
+for long, and are let go after `idle_s`. One that is being stopped after its answer is as good as
+idle: the call waits for it. When all are busy, another starts, up to `most`. Beyond that calls
+wait, in the order in which they came, up to `most_waiting`; Lambda would refuse them at once.
+
+Each place has a thread of its own, which lives as long as its environment does. The lock guards
+who is idle, busy or waiting, and is never held while anything is called, started or ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from inference.bounded import in_thread
+from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
+from inference.fleet.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from inference.fleet.place import Numbered
+
+_END_S: Final = 30.0
+
+
+class Answered(NamedTuple):
+    """What a function answered, and in which environment."""
+
+    payload: bytes
+    environment: int
+
+
+class _Call(NamedTuple):
+    payload: bytes
+    answered: Future[Answered]
+
+
+class _Worker(NamedTuple):
+    """A place, and what brings it its calls: None ends it."""
+
+    place: Place
+    inbox: queue.SimpleQueue[_Call | None]
+
+
+class Fleet:
+    """Up to `most` environments. A context manager: leaving it ends them all. Thread-safe."""
+
+    def __init__(
+        self,
+        make: Callable[[], Numbered],
+        *,
+        most: int,
+        most_waiting: int,
+        idle_s: float,
+        report: Callable[[str], None],
+    ) -> None:
+        self._make = make
+        self._most, self._most_waiting, self._idle_s = most, most_waiting, idle_s
+        self._report = report
+        self._lock = threading.Lock()
+        self._workers: list[_Worker] = []
+        self._idle: list[_Worker] = []
+        self._settling = 0
+        self._waiting: deque[_Call] = deque()
+        self._ending = False
+
+    def submit(self, payload: bytes) -> Future[Answered]:
+        """Have an event answered; the Future may be cancelled while the call waits.
+
+        The Future raises what LambdaEnvironment.invoke_raw raises. Raises ThrottledError.
+        """
+        call = _Call(payload, Future())
+        with self._lock:
+            if self._ending:
+                raise ThrottledError("the fleet is ending")
+            if self._idle:
+                self._idle.pop().inbox.put(call)
+            elif len(self._waiting) < self._settling:
+                self._waiting.append(call)
+            elif len(self._workers) < self._most:
+                self._add_worker(call)
+            elif self._has_room():
+                self._waiting.append(call)
+            else:
+                raise ThrottledError(
+                    f"all {self._most} environments are busy and {self._most_waiting} calls wait"
+                )
+        return call.answered
+
+    def stop(self) -> None:
+        """End every environment, whatever it does; more than once is no error."""
+        with self._lock:
+            self._ending = True
+            workers = list(self._workers)
+            for call in self._waiting:
+                call.answered.cancel()
+            self._waiting.clear()
+            for worker in self._idle:
+                worker.inbox.put(None)
+            self._idle.clear()
+        ends = [in_thread(worker.place.end, "fleet-end") for worker in workers]
+        deadline = time.monotonic() + _END_S
+        for end in ends:
+            with contextlib.suppress(LambdaEnvironmentError, TimeoutError):
+                end.result(max(0.0, deadline - time.monotonic()))
+        while self._workers and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _has_room(self) -> bool:
+        if len(self._waiting) >= self._most_waiting:
+            kept = [call for call in self._waiting if not call.answered.cancelled()]
+            self._waiting = deque(kept)
+        return len(self._waiting) < self._most_waiting
+
+    def _add_worker(self, call: _Call) -> None:
+        """Start a place's thread with its first call. The lock is held."""
+        worker = _Worker(Place(self._make, self._report), queue.SimpleQueue())
+        worker.inbox.put(call)
+        self._workers.append(worker)
+        threading.Thread(
+            target=self._work, args=(worker,), name="fleet-environment", daemon=True
+        ).start()
+
+    def _work(self, worker: _Worker) -> None:
+        """Answer calls until none has come for long. Runs in the place's thread."""
+        try:
+            while call := self._next(worker):
+                wanted = call.answered.set_running_or_notify_cancel()
+                give = _answer(worker.place, call) if wanted else _nothing
+                with self._lock:  # before the caller has its answer, and calls again
+                    self._settling += 1
+                give()
+                worker.place.settle()
+                self._make_idle(worker)
+        finally:
+            with contextlib.suppress(LambdaEnvironmentError):
+                worker.place.end()
+            with self._lock:
+                self._workers.remove(worker)
+
+    def _next(self, worker: _Worker) -> _Call | None:
+        try:
+            return worker.inbox.get(timeout=self._idle_s)
+        except queue.Empty:
+            with self._lock:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    return None
+            return worker.inbox.get()  # it was given a call just now, or told to end
+
+    def _make_idle(self, worker: _Worker) -> None:
+        """Give the place the call that has waited longest, or note that it has none."""
+        with self._lock:
+            self._settling -= 1
+            if self._ending:
+                worker.inbox.put(None)
+            elif self._waiting:
+                worker.inbox.put(self._waiting.popleft())
+            else:
+                self._idle.append(worker)
+
+
+def _answer(place: Place, call: _Call) -> Callable[[], None]:
+    """Have a call answered; what gives its caller the answer, or the error."""
+    try:
+        answered = Answered(*place.answer(call.payload))
+    except BaseException as error:
+        return partial(call.answered.set_exception, error)
+    return partial(call.answered.set_result, answered)
+
+
+def _nothing() -> None:
+    """Give nobody anything: the call was given up."""

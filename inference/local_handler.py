@@ -1,0 +1,42 @@
+"""The function's own handler, in a command's process, configured by the command's options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    import logging
+
+    from inference.gateway import Handler
+
+
+def configure(options: argparse.Namespace, *, log_level: str) -> None:
+    """Set this process's environment as the function's would be, before anything reads it.
+
+    Logs, and whatever a pipeline prints, go to stderr: stdout is the command's own.
+    """
+    os.environ["STORE_PATH"] = str(options.store)
+    if options.default_model:
+        os.environ["DEFAULT_MODEL"] = options.default_model
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "DEBUG" if options.debug else log_level)
+    sys.stdout = sys.stderr
+
+
+def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
+    """Import the Lambda entry point; its logs are without tracebacks unless `--debug`."""
+    configure(options, log_level=log_level)
+    from inference.api import handler  # noqa: PLC0415 - it reads the environment
+    from inference.telemetry import logger  # noqa: PLC0415
+
+    if not options.debug:
+        logger.addFilter(_without_traceback)
+    return handler
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
