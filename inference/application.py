@@ -17,19 +17,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import onnxruntime
 
+from inference.background import Background
 from inference.errors import NotReadyError
 from inference.events import PAYLOAD_LIMIT_BYTES, too_large
 from inference.loader import RUNTIME
 from inference.routes import Routes, error_answer
 from inference.serving_manager import make_manager
+from inference.shadow import Shadow
 from inference.telemetry import count_call
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.background import Background
     from inference.settings import Settings
+
+_FAILED: Final = 400
+"""From this status on an answer is an error."""
 
 _HEADERS_BYTES: Final = 1024
 """Room for the headers that are added to an answer."""
@@ -40,7 +44,9 @@ class Application:
 
     def __init__(self, settings: Settings, background: Background | None = None) -> None:
         self._settings = settings
+        background = background or Background()
         self._manager = make_manager(settings, background)
+        self._shadow = Shadow(self._manager, background, percent=settings.shadow_percent)
         self._threads = threading.local()
 
     def preload(self, budget_s: float) -> None:
@@ -68,9 +74,12 @@ class Application:
             headers["Coldpress-Version"] = str(by.version)
             if by.label:
                 headers["Coldpress-Label"] = by.label
-        count_call(
-            by.model if by else "none", answer["statusCode"], (time.perf_counter() - started) * 1e3
-        )
+        took_s = time.perf_counter() - started
+        status = answer["statusCode"]
+        count_call(by.model if by else "none", status, took_s * 1e3)
+        if by and routes.runs:
+            failed = status >= _FAILED
+            self._manager.stats.call(by.model, by.version, int(took_s * 1e9), failed=failed)
         return answer
 
     def probe(self) -> dict[str, Any]:
@@ -98,7 +107,9 @@ class Application:
     def _routes(self) -> Routes:
         routes: Routes | None = getattr(self._threads, "routes", None)
         if routes is None:
-            routes = self._threads.routes = Routes(self._manager, self._settings.default_model)
+            routes = self._threads.routes = Routes(
+                self._manager, self._settings.default_model, self._shadow.observe
+            )
         return routes
 
 

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from model_store.signature import Signature
     from model_store.version import VersionContent, VersionManifest
 
+    Tensors = Mapping[str, NDArray[np.generic]]
+    Observe = Callable[[Tensors, Tensors], None]
+
 RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
 """The runtime that this process is, as preparations are keyed by it."""
 
@@ -72,16 +75,8 @@ class LoadedVersion(NamedTuple):
     folder: Path
     content: VersionContent
     need: Need
+    maps_files: bool
     phases_ms: Mapping[str, float]
-
-    @property
-    def maps_files(self) -> bool:
-        """Whether ONNX Runtime may have mapped files: it maps external data, and reads a graph."""
-        graph = self.content.model_file
-        return any(
-            entry.path.startswith(f"{SOURCE}/") and entry.path != graph
-            for entry in self.content.files
-        )
 
     @property
     def packages(self) -> Digest | None:
@@ -106,10 +101,11 @@ class LoadedVersion(NamedTuple):
             raise BadRequestError(f"the model refused the input: {reason}") from error
         return dict(zip(names, values, strict=True))
 
-    def predict(self, request: Request) -> Response:
+    def predict(self, request: Request, observe: Observe | None = None) -> Response:
         """Answer a request in the model's own terms, through its pipeline.
 
-        Raises UnknownError where the version has none, BadRequestError, PipelineError.
+        `observe` is told what went into the graph and what came out of it. Raises UnknownError
+        where the version has no pipeline, BadRequestError, PipelineError.
         """
         if self.pipeline is None:
             raise UnknownError(
@@ -120,7 +116,10 @@ class LoadedVersion(NamedTuple):
             check_tensors(tensors, self.signature.inputs)
         except BadRequestError as error:
             raise PipelineError(f"decode() does not fit the model: {error}") from error
-        return self.pipeline.encode(self.run(tensors), request)
+        outputs = self.run(tensors)
+        if observe:
+            observe(tensors, outputs)
+        return self.pipeline.encode(outputs, request)
 
 
 def load_version(
@@ -193,8 +192,15 @@ def load_folder(
         folder=folder,
         content=content,
         need=need_of(None, sum(entry.size_bytes for entry in content.files)),
+        maps_files=_maps_files(content),
         phases_ms=phases.ms,
     )
+
+
+def _maps_files(content: VersionContent) -> bool:
+    """Whether ONNX Runtime may map files of it: it maps external data, and reads a graph."""
+    graph = content.model_file
+    return any(e.path.startswith(f"{SOURCE}/") and e.path != graph for e in content.files)
 
 
 class _Phases:

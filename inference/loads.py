@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from inference.budget import Need
     from inference.ledger import Account
     from inference.loader import LoadedVersion
+    from inference.stats import Stats
     from inference.watch import View, Watch
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
@@ -70,6 +71,7 @@ class Loads:
         *,
         load: Load,
         budget_bytes: int | None,
+        stats: Stats,
     ) -> None:
         self._layout = layout
         self._watch = watch
@@ -77,6 +79,7 @@ class Loads:
         self._lock = lock
         self._models = models
         self._load = load
+        self._stats = stats
         self._ledger: Final = Ledger()
         self.budget_bytes: Final = budget_bytes
         self.pinned: Final[dict[Digest, set[tuple[str, tuple[str, str], int]]]] = {}
@@ -129,7 +132,8 @@ class Loads:
                 pinned_by.add((model.name, model.identity, number))
             if self._is_held(model):
                 model.warm[number] = WarmVersion(loaded, account, time.monotonic())
-        report_load(model.name, number, started, phases_ms=loaded.phases_ms)
+        took_ms = report_load(model.name, number, started, phases_ms=loaded.phases_ms)
+        self._stats.load(model.name, number, took_ms, failed=False)
         if not beside and loaded.content.golden.cases:
             self._background.start(
                 lambda: self._try_after(model, number, entry, loaded), "coldpress-golden"
@@ -200,6 +204,8 @@ class Loads:
                         "together: give the function more memory"
                     )
                 evicted = [self._models[held.model].take(held.version) for held in found.evict]
+                for held in found.evict:
+                    self._stats.evicted(held.model, held.version)
                 used_bytes = self._ledger.used_bytes
                 if budget_bytes is None or used_bytes + need.peak_bytes <= budget_bytes:
                     self._ledger.reserve(account, need.peak_bytes)
@@ -244,7 +250,8 @@ class Loads:
         with self._lock:
             if self._is_held(model):
                 model.fail(str(entry.digest), number, model.generation, _fault(error), reason)
-        report_load(model.name, number, started, failed=reason)
+        took_ms = report_load(model.name, number, started, failed=reason)
+        self._stats.load(model.name, number, took_ms, failed=True)
 
     def wait(
         self, loading: Future[LoadedVersion], give_up_s: float, name: str, number: int

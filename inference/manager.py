@@ -38,6 +38,7 @@ from inference.errors import (
 from inference.held import HeldModel, also_needed
 from inference.loads import Loads
 from inference.quarantine import Fault
+from inference.stats import Stats
 from inference.telemetry import count_swap, logger
 from inference.traffic import Wanted, label_of
 from inference.watch import Watch
@@ -103,6 +104,7 @@ class Manager:
         self._lock = threading.Lock()
         self._models: dict[str, HeldModel] = {}
         self._watch = Watch(layout, ref_ttl_s=ref_ttl_s)
+        self.stats: Final = Stats()
         self._loads = Loads(
             layout,
             self._watch,
@@ -111,6 +113,7 @@ class Manager:
             self._models,
             load=load,
             budget_bytes=budget_bytes,
+            stats=self.stats,
         )
 
     def resolve(
@@ -254,6 +257,11 @@ class Manager:
         """What this environment last saw, by model: the refs, and the store's id."""
         return {name: view.seen for name, view in self._watch.views().items()}
 
+    def labelled(self, name: str, label: str) -> int | None:
+        """The version that a label named when refs were last read; None if none. Reads nothing."""
+        view = self._watch.views().get(name)
+        return view.refs.labels.get(label) if view else None
+
     def state(self) -> Environment:
         """What this environment holds now, model by model, and what keeps it from the newest."""
         # Imported here: only readiness and the probe ask for it.
@@ -275,6 +283,7 @@ class Manager:
             with self._lock:
                 model = self._models.pop(name, None)
                 if model is not None:
+                    self.stats.forget(name)
                     self._loads.let_go([model.take(number) for number in [*model.warm]])
             raise
 
@@ -287,6 +296,7 @@ class Manager:
                 return None
             if model is not None:
                 # Another store, or a model made anew: its numbers mean other versions.
+                self.stats.forget(name)
                 self._loads.let_go([model.take(number) for number in [*model.warm]])
             model = self._models[name] = HeldModel(name, view.identity)
         if view.refs.generation > model.generation:
@@ -360,6 +370,7 @@ class Manager:
         model.answer(number, label, view)
         if before is not None and before != number:
             count_swap(model.name)
+            self.stats.swapped(model.name, number)
         loaded = model.warm[number].loaded
         self._loads.let_go(model.take_unneeded(view.refs))
         return Resolved(loaded, label)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -26,9 +27,12 @@ from model_store.refs import LATEST, State
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from inference.loader import LoadedVersion, Tensors
     from inference.manager import Manager, Resolved
+    from model_store.refs import Refs
+    from model_store.signature import Signature
 
 JSON: Final = "application/json"
 
@@ -63,19 +67,30 @@ class AnsweredBy(NamedTuple):
 
 
 class Routes:
-    """The surface as one thread uses it: a resolver, and what answers the call under way."""
+    """The surface as one thread uses it: a resolver, and what answers the call under way.
+
+    `runs`: the call is one that runs a version. `observe` is told what each run was given and gave.
+    """
 
     answered_by: AnsweredBy | None = None
+    runs: bool = False
 
-    def __init__(self, manager: Manager, default_model: str | None) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        default_model: str | None,
+        observe: Callable[[LoadedVersion, Tensors, Tensors], None],
+    ) -> None:
         self._manager = manager
         self._default_model = default_model
+        self._observe = observe
         self._resolver = OneThreadResolver()
         self._register()
 
     def answer(self, event: Mapping[str, Any], context: Any, request_id: str) -> dict[str, Any]:
         """Answer one HTTP API event; whatever fails is an answer too."""
         self.answered_by = None
+        self.runs = False
         self._request_id = request_id
         self._remaining_s = _remaining_s(context)
         return self._resolver.resolve(event, context)
@@ -88,7 +103,9 @@ class Routes:
         for place in _PLACES:
             resolver.get(place)(self._model)
             resolver.get(f"{place}/ready")(self._model_ready)
+            resolver.get(f"{place}/stats")(self._stats)
             resolver.post(f"{place}/infer")(self._infer)
+        resolver.get("/v2/models/stats")(self._all_stats)
         resolver.post("/predict")(self._predict_default)
         resolver.post("/models/<model>/predict")(self._predict)
         resolver.post("/models/<model>/labels/<label>/predict")(self._predict)
@@ -127,14 +144,20 @@ class Routes:
     def _model(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
+        refs, _, signature = self._described(model, version, label)
+        versions = [n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE]
+        return _json(render_metadata(model, sorted(versions), signature))
+
+    def _described(
+        self, model: str, version: str | None, label: str | None
+    ) -> tuple[Refs, int, Signature]:
         try:
-            refs, number, signature = self._manager.describe(model, _number(version), label=label)
+            found = self._manager.describe(model, _number(version), label=label)
         except errors.UnknownError:
             self._check_not_empty()
             raise
-        self.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
-        versions = [n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE]
-        return _json(render_metadata(model, sorted(versions), signature))
+        self.answered_by = AnsweredBy(model, found[1], None if version else label or LATEST)
+        return found
 
     def _model_ready(
         self, model: str, version: str | None = None, label: str | None = None
@@ -146,13 +169,26 @@ class Routes:
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
         loaded = self._resolve(model, version, label).loaded
+        self.runs = True
         request = parse_infer_request(self._body(), loaded.signature)
         outputs = loaded.run(request.tensors, request.outputs)
+        if version is None:
+            self._observe(loaded, request.tensors, outputs)
         return _json(
             render_infer_response(
                 outputs, model=loaded.model, version=loaded.number, request_id=request.id
             )
         )
+
+    def _stats(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        _, number, _ = self._described(model, version, label)
+        asked = None if version is None and label is None else number
+        return _json({"model_stats": self._manager.stats.describe(model, asked)})
+
+    def _all_stats(self) -> Response[str]:
+        return _json({"model_stats": self._manager.stats.describe()})
 
     def _predict_default(self) -> Response[bytes | str]:
         if self._default_model is None:
@@ -164,6 +200,7 @@ class Routes:
 
     def _predict(self, model: str, label: str | None = None) -> Response[bytes | str]:
         loaded = self._resolve(model, None, label).loaded
+        self.runs = True
         # HTTP API events name headers in lower case; Powertools would copy them all to say so.
         event = self._resolver.current_event.raw_event
         headers = event.get("headers") or {}
@@ -173,7 +210,7 @@ class Routes:
             # Of a repeated parameter the last: queryStringParameters joins them by commas.
             parameters=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
         )
-        response = loaded.predict(request)
+        response = loaded.predict(request, partial(self._observe, loaded))
         return Response(200, response.content_type, response.body)
 
     def _resolve(self, model: str, version: str | None, label: str | None = None) -> Resolved:

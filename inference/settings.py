@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     loads; past that, calls wait for it. `MEMORY_BUDGET_MB`: what all versions together may take;
     unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
     that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
+    `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
     """
 
     store_path: Path
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     memory_budget_mb: int | None = None
     function_memory_mb: int | None = None
     preload_models: tuple[str, ...] = ()
+    shadow_percent: float = 10.0
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
             memory_budget_mb=_megabytes(environ, "MEMORY_BUDGET_MB"),
             function_memory_mb=_megabytes(environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
             preload_models=_models(environ, "PRELOAD_MODELS"),
+            shadow_percent=_percent(environ, "SHADOW_PERCENT", default=10.0),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class Settings(NamedTuple):
             "memory_budget_mb": self.memory_budget_mb,
             "function_memory_mb": self.function_memory_mb,
             "preload_models": list(self.preload_models),
+            "shadow_percent": self.shadow_percent,
         }
 
 
@@ -93,6 +97,19 @@ def _megabytes(environ: Mapping[str, str], name: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_MEGABYTES):
         raise SettingError(f"{name} is {text!r}: expected a whole number of megabytes, 1 or more")
     return int(text)
+
+
+def _percent(environ: Mapping[str, str], name: str, *, default: float) -> float:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise SettingError(f"{name} is {text!r}: expected a percentage, 0 to 100")
+    return value
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:

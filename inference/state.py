@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inference.clock import Moment
+
 if TYPE_CHECKING:
     from inference.held import HeldModel
     from inference.watch import View
@@ -17,13 +19,19 @@ class Quarantined(NamedTuple):
 
 
 class ModelState(NamedTuple):
-    """What is held of one model. `refs_error`: why its refs could not be read the last time."""
+    """What is held of one model.
+
+    `warm`: the bytes that each warm version takes, by its number. `staleness_s`: for how long at
+    the most a label has been answered by a version that it no longer names. `refs_error`: why refs
+    could not be read the last time.
+    """
 
     generation: int
-    warm: tuple[int, ...]
+    warm: dict[int, int]
     answering: dict[str, int]
     loading: tuple[int, ...]
     quarantined: tuple[Quarantined, ...]
+    staleness_s: float
     refs_error: str | None
 
 
@@ -37,16 +45,27 @@ class Environment(NamedTuple):
 
 def state_of(model: HeldModel, view: View) -> ModelState:
     """The state of one model. The manager's lock is held."""
+    now = Moment.now()
     digests = {str(entry.digest) for entry in view.refs.versions.values()}
     return ModelState(
         generation=view.refs.generation,
-        warm=tuple(sorted(model.warm)),
+        warm={
+            number: warm.loaded.need.resident_bytes for number, warm in sorted(model.warm.items())
+        },
         answering=dict(sorted(model.answering.items())),
         loading=tuple(sorted(model.loads)),
         quarantined=tuple(
             Quarantined(failure.version, failure.reason)
             for digest, failure in model.failures.items()
             if digest in digests
+        ),
+        staleness_s=max(
+            (
+                model.current_at[label].elapsed_s(now)
+                for label, number in model.answering.items()
+                if view.refs.labels.get(label) != number and label in model.current_at
+            ),
+            default=0.0,
         ),
         refs_error=view.error,
     )

@@ -20,8 +20,13 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inference.shadow import Disagreement
+
 NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"
+
+_MOST: Final = 2.0**360
+"""The largest value that CloudWatch takes."""
 
 logger: Final = Logger(service=SERVICE)
 
@@ -57,6 +62,22 @@ def count_evictions(model: str, count: int) -> None:
     _report(model, ("Evictions", MetricUnit.Count, count))
 
 
+def count_shadow(model: str, found: Disagreement | None, duration_ms: float) -> None:
+    """Report a run of the shadow version: how far it is off, or that it could not be compared."""
+    if found is None:
+        _report(model, ("ShadowErrors", MetricUnit.Count, 1))
+        return
+    _report(
+        model,
+        ("ShadowErrors", MetricUnit.Count, 0),
+        ("ShadowDuration", MetricUnit.Milliseconds, duration_ms),
+        # EMF takes JSON, which has no infinity.
+        ("ShadowMaxDifference", MetricUnit.NoUnit, min(found.max_difference, _MOST)),
+        ("ShadowFlips", MetricUnit.Count, found.flips),
+        ("ShadowRows", MetricUnit.Count, found.rows),
+    )
+
+
 def report_load(
     model: str,
     version: int,
@@ -64,16 +85,16 @@ def report_load(
     *,
     phases_ms: Mapping[str, float] | None = None,
     failed: str | None = None,
-) -> None:
-    """Report one load in one line, and count it. `started`: by time.perf_counter.
+) -> float:
+    """Report one load in one line, count it, and return its milliseconds.
 
-    `phases_ms`: what its steps took; `failed`: why it failed.
+    `started`: by time.perf_counter. `phases_ms`: what its steps took; `failed`: why it failed.
     """
     duration_ms = (time.perf_counter() - started) * 1e3
     count_load(model, duration_ms, failed=failed is not None)
     if failed is not None:
         logger.error("a version failed to load", model=model, version=version, reason=failed)
-        return
+        return duration_ms
     phases = {name: round(took, 1) for name, took in (phases_ms or {}).items()}
     logger.info(
         "a version is warm",
@@ -82,6 +103,7 @@ def report_load(
         load_ms=round(duration_ms, 1),
         phases_ms=phases,
     )
+    return duration_ms
 
 
 def count_batch(model: str, answered: int, failed: int, duration_ms: float) -> None:

@@ -51,7 +51,8 @@ def test_a_probe_tells_what_was_seen(application: Application, store: Path) -> N
     assert probed["store_ids"] == [read_store_id(StoreLayout(store))]
     assert probed["generations"] == {"adder": 4}
     held = probed["environment"]["models"]["adder"]
-    assert 3 in held["warm"]
+    assert held["warm"][3] > 0
+    assert held["staleness_s"] >= 0
     assert (held["generation"], held["refs_error"], held["quarantined"]) == (4, None, [])
     assert probed["environment"]["used_bytes"] > 0
 

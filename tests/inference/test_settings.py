@@ -82,6 +82,7 @@ def test_the_settings_are_described_as_they_are() -> None:
         "memory_budget_mb": None,
         "function_memory_mb": None,
         "preload_models": [],
+        "shadow_percent": 10.0,
     }
 
 

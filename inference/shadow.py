@@ -1,0 +1,126 @@
+"""Runs the version that the label `shadow` names on a sample of calls, and compares.
+
+Its answer is never returned: it runs in the background after the caller's has been made, on the
+very tensors that the answering version's session had, and what is reported is how far it is off.
+On Lambda that is in the time of the extension (extension.py), which is billed: a sample of 10
+percent of calls adds a tenth of the shadow version's run time to the bill, and its memory.
+
+One runs at a time. A call that comes meanwhile is not sampled, rather than queued.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from inference.errors import ServingError
+from inference.held import SHADOW
+from inference.telemetry import count_shadow, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from inference.background import Background
+    from inference.loader import LoadedVersion, Tensors
+    from inference.manager import Manager
+
+
+class Disagreement(NamedTuple):
+    """How far two answers are apart.
+
+    `max_difference`: the largest absolute difference of two numbers, infinite where one is not a
+    number and the other is; `flips`: of `rows`, how many name another class (the place of the
+    largest number along the last axis), or differ at all where they are no floats.
+    """
+
+    max_difference: float
+    flips: int
+    rows: int
+
+
+def compare(answer: Tensors, shadow: Tensors) -> Disagreement:
+    """Compare outputs by name; raises ValueError where names or shapes are not the same."""
+    if answer.keys() != shadow.keys():
+        raise ValueError(f"outputs are {sorted(shadow)}, not {sorted(answer)}")
+    difference, flips, rows = 0.0, 0, 0
+    for name, expected in answer.items():
+        actual = shadow[name]
+        if expected.shape != actual.shape:
+            raise ValueError(f"{name} has shape {actual.shape}, not {expected.shape}")
+        if np.issubdtype(expected.dtype, np.floating):
+            found = _compare_floats(expected, actual)
+        else:
+            unequal = int(np.count_nonzero(expected != actual))
+            found = Disagreement(0.0, unequal, expected.size)
+        difference = max(difference, found.max_difference)
+        flips, rows = flips + found.flips, rows + found.rows
+    return Disagreement(difference, flips, rows)
+
+
+def _compare_floats(expected: NDArray[np.generic], actual: NDArray[np.generic]) -> Disagreement:
+    if not expected.size:
+        return Disagreement(0.0, 0, 0)
+    one, other = expected.astype(np.float64), actual.astype(np.float64)
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):  # two infinities
+        gaps = np.where(same, 0.0, np.abs(one - other))
+    difference = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    if not one.ndim or one.shape[-1] < 2:
+        return Disagreement(difference, 0, 0)
+    flips = np.count_nonzero(one.argmax(-1) != other.argmax(-1))
+    return Disagreement(difference, int(flips), one.size // one.shape[-1])
+
+
+class Shadow:
+    """The shadow of one environment. `percent` of the calls that could be sampled are."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        background: Background,
+        *,
+        percent: float,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._manager = manager
+        self._background = background
+        self._percent = percent
+        self._draw = draw
+        self._running = threading.Lock()
+
+    def observe(self, loaded: LoadedVersion, tensors: Tensors, outputs: Tensors) -> None:
+        """Perhaps run the shadow on what a version was given, in the background; raises nothing.
+
+        Tensors that are views of a request's body must not change afterwards: nothing here does.
+        """
+        number = self._manager.labelled(loaded.model, SHADOW)
+        if number in {None, loaded.number} or self._draw() * 100 >= self._percent:
+            return
+        if not self._running.acquire(blocking=False):
+            return
+        self._background.start(
+            lambda: self._run(loaded.model, tensors, outputs), "coldpress-shadow"
+        )
+
+    def _run(
+        self, model: str, tensors: Tensors, outputs: Mapping[str, NDArray[np.generic]]
+    ) -> None:
+        try:
+            loaded = self._manager.resolve(model, label=SHADOW).loaded
+            started = time.perf_counter()
+            found = compare(outputs, loaded.run(tensors, list(outputs)))
+            count_shadow(model, found, (time.perf_counter() - started) * 1e3)
+        except (ServingError, ValueError) as error:
+            count_shadow(model, None, 0.0)
+            logger.warning("the shadow version cannot be compared", model=model, reason=str(error))
+        except Exception as error:
+            count_shadow(model, None, 0.0)
+            logger.warning("the shadow version failed", model=model, exc_info=error)
+        finally:
+            self._running.release()

@@ -1,0 +1,153 @@
+"""The version labelled `shadow`: run on calls that others answer, compared, never returned."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from inference.application import Application
+from inference.settings import Settings
+from inference.shadow import Disagreement, compare
+from tests.inference.calls import add, predict
+from tests.inference.concurrency import wait_until
+from tests.inference.stores import ADDER, STEP, commit, flip_a_byte, publish_adder, version_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PIPELINE = """
+import json, numpy as np
+def decode(request): return {"x": np.array([json.loads(request.body)], np.float32)}
+def encode(outputs, request): return outputs["y"].tolist()
+"""
+
+
+def arrays(**values: Any) -> dict[str, Any]:
+    return {name: np.array(value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "shadow", "expected"),
+    [
+        (arrays(y=[[1.0, 2.0]]), arrays(y=[[1.0, 2.0]]), Disagreement(0.0, 0, 1)),
+        (arrays(y=[[1.0, 2.0]]), arrays(y=[[1.5, 2.0]]), Disagreement(0.5, 0, 1)),
+        (arrays(y=[[1.0, 2.0], [3, 4]]), arrays(y=[[3.0, 2.0], [3, 4]]), Disagreement(2.0, 1, 2)),
+        (arrays(y=1.0), arrays(y=-1.0), Disagreement(2.0, 0, 0)),
+        (arrays(y=[1.0, math.nan]), arrays(y=[1.0, math.nan]), Disagreement(0.0, 0, 1)),
+        (arrays(y=[[1.0], [2.0]]), arrays(y=[[1.0], [math.nan]]), Disagreement(math.inf, 0, 0)),
+        (arrays(y=[[math.inf]]), arrays(y=[[math.inf]]), Disagreement(0.0, 0, 0)),
+        (arrays(y=[1, 2, 3]), arrays(y=[1, 5, 3]), Disagreement(0.0, 1, 3)),
+        (arrays(y=["a", "b"]), arrays(y=["a", "c"]), Disagreement(0.0, 1, 2)),
+        (arrays(y=[True]), arrays(y=[False]), Disagreement(0.0, 1, 1)),
+        (arrays(y=np.zeros((0, 4))), arrays(y=np.zeros((0, 4))), Disagreement(0.0, 0, 0)),
+        (
+            arrays(y=[[1.0, 2.0]], z=[7]),
+            arrays(y=[[1.0, 2.25]], z=[8]),
+            Disagreement(0.25, 1, 2),
+        ),
+    ],
+)
+def test_how_far_two_answers_are_apart(
+    answer: dict[str, Any], shadow: dict[str, Any], expected: Disagreement
+) -> None:
+    assert compare(answer, shadow) == expected
+
+
+@pytest.mark.parametrize(
+    ("shadow", "message"),
+    [(arrays(z=[1.0]), "outputs are"), (arrays(y=[1.0, 2.0]), r"y has shape \(2,\), not \(1,\)")],
+)
+def test_what_has_another_form_is_not_compared(shadow: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare(arrays(y=[1.0]), shadow)
+
+
+def shadow_lines(text: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if "ShadowErrors" in line]
+
+
+class Printed:
+    """The lines of metrics about the shadow that were printed so far."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._text = ""
+
+    def lines(self) -> list[dict[str, Any]]:
+        self._text += self._capsys.readouterr().out
+        return shadow_lines(self._text)
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    monkeypatch.delenv("POWERTOOLS_DEV", raising=False)
+    return Printed(capsys)
+
+
+def label_shadow(store: Path, number: int) -> None:
+    commit(store, ADDER, lambda refs: refs._replace(labels={**refs.labels, "shadow": number}))
+
+
+def service(store: Path, percent: float) -> Application:
+    return Application(Settings(store, ref_ttl_s=0.0, shadow_percent=percent))
+
+
+def test_the_shadow_is_run_and_compared_and_never_returned(store: Path, printed: Printed) -> None:
+    label_shadow(store, 1)
+    application = service(store, 100.0)
+    answer = add(application, [1.0, 2.0])
+    assert (answer.version, answer.headers["Coldpress-Label"]) == (3, "latest")
+    assert answer.values == [1.0 + 3 * STEP, 2.0 + 3 * STEP]
+    wait_until(printed.lines)
+    [line] = printed.lines()
+    assert line["model"] == ADDER
+    assert line["ShadowErrors"] == [0]
+    assert line["ShadowMaxDifference"] == [2 * STEP]
+    assert (line["ShadowFlips"], line["ShadowRows"]) == ([0], [1])
+
+
+def test_the_shadow_of_a_pipeline_gets_the_tensors_of_the_one_that_answers(
+    store: Path, printed: Printed
+) -> None:
+    publish_adder(store, 5.0, pipeline=PIPELINE)
+    label_shadow(store, 2)
+    assert predict(service(store, 100.0), ADDER, "[1, 2]").json == [[6.0, 7.0]]
+    wait_until(printed.lines)
+    [line] = printed.lines()
+    assert line["ShadowMaxDifference"] == [2 * STEP - 5.0]
+
+
+@pytest.mark.parametrize("number", [None, 3])
+def test_without_a_shadow_or_as_its_own_nothing_is_run(
+    store: Path, printed: Printed, number: int | None
+) -> None:
+    if number:
+        label_shadow(store, number)
+    application = service(store, 100.0)
+    for _ in range(20):
+        add(application, [1.0, 2.0])
+    assert printed.lines() == []
+
+
+def test_at_zero_percent_nothing_is_run(store: Path, printed: Printed) -> None:
+    label_shadow(store, 1)
+    application = service(store, 0.0)
+    for _ in range(20):
+        add(application, [1.0, 2.0])
+    assert printed.lines() == []
+
+
+def test_a_broken_shadow_is_a_metric_and_nobodys_error(store: Path, printed: Printed) -> None:
+    flip_a_byte(version_folder(store, 1) / "source/model.onnx")
+    label_shadow(store, 1)
+    application = service(store, 100.0)
+    assert add(application, [1.0, 2.0]).status == 200
+    wait_until(printed.lines)
+    assert printed.lines()[0]["ShadowErrors"] == [1]
+    assert add(application, [1.0, 2.0]).version == 3
