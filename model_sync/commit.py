@@ -17,13 +17,15 @@ No lock is taken: two writers at once are two links, of which one fails.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
-from model_store.documents import FORMAT, render
+from model_store.documents import FORMAT, MAX_DOCUMENT_BYTES, render
 from model_store.errors import DamagedError, NotFoundError, StoreError
+from model_store.files import read_beneath
 from model_store.names import new_id
-from model_store.reading import read_generation, read_model_id, read_upward
+from model_store.reading import read_generation, read_model_id
 from model_store.refs import Refs
 from model_sync import durable
 from model_sync.space import naming
@@ -70,15 +72,35 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
     heals at the next.
     """
     while True:
-        _drop_strange(layout)
-        newest = read_upward(layout)
-        if newest is None or _installed(layout) == newest.generation:
+        installed = _read_installed(layout)
+        if installed and _is_strange(layout, installed):
+            layout.refs_json.unlink(missing_ok=True)
+            installed = None
+        newest = _upward_from(layout, installed)
+        if newest is None or newest is installed:
             return newest
         temporary = staging.path(f"refs-{new_id()}.json")
         os.link(layout.generation(newest.generation), temporary)
         durable.rename(temporary, layout.refs_json)
         # Renaming one of two names of the same file to the other does nothing (POSIX rename).
         temporary.unlink(missing_ok=True)
+
+
+def settle_committed(layout: ModelLayout, staging: Staging, refs: Refs) -> str | None:
+    """Settle after a commit, which stands whatever comes of this; None: all is well.
+
+    Else one line that says what is left, and what heals it.
+    """
+    try:
+        settle(layout, staging)
+    except (OSError, StoreError) as error:
+        name = layout.folder.name
+        return (
+            f"generation {refs.generation} of {name!r} is committed, and its refs.json is not that "
+            f"yet: {error}: `settle {name}` heals it, as the next change does; until then, servers "
+            "that are warm go by what was before"
+        )
+    return None
 
 
 def ensure_model(layout: ModelLayout, staging: Staging) -> str:
@@ -94,18 +116,33 @@ def ensure_model(layout: ModelLayout, staging: Staging) -> str:
     return read_model_id(layout)
 
 
-def _installed(layout: ModelLayout) -> int | None:
-    refs = _read_installed(layout)
-    return refs.generation if refs else None
-
-
 def _read_installed(layout: ModelLayout) -> Refs | None:
+    path = layout.refs_json
     try:
-        with naming(str(layout.refs_json)):  # also where closing it fails, as on NFS
-            data = layout.refs_json.read_bytes()
+        with naming(str(path)):  # also where closing it fails, as on NFS
+            data = read_beneath(
+                layout.root, path.relative_to(layout.root).as_posix(), MAX_DOCUMENT_BYTES
+            )
     except FileNotFoundError:
         return None
-    return Refs.parse(data, str(layout.refs_json))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise DamagedError(f"{path} is a link, or its path leads over one") from error
+        raise
+    refs = Refs.parse(data, str(path))
+    if refs.model != layout.folder.name:
+        raise DamagedError(f"{path} is of the model {refs.model!r}")
+    return refs
+
+
+def _upward_from(layout: ModelLayout, installed: Refs | None) -> Refs | None:
+    """The newest generation, as `read_upward` finds it, where `refs.json` was read already."""
+    newest = installed
+    while True:
+        following = read_generation(layout, newest.generation + 1 if newest else 1)
+        if following is None or (newest and following.model_id != newest.model_id):
+            return newest
+        newest = following
 
 
 def _follows(layout: ModelLayout, refs: Refs) -> bool:
@@ -145,15 +182,13 @@ def _counts(layout: ModelLayout, refs: Refs) -> bool:
     return False
 
 
-def _drop_strange(layout: ModelLayout) -> None:
-    """Delete a `refs.json` that is of the model that was here before, by a late `settle` of it."""
+def _is_strange(layout: ModelLayout, installed: Refs) -> bool:
+    """Whether `refs.json` is of the model that was here before, by a late `settle` of it."""
     try:
         model_id = read_model_id(layout)
     except NotFoundError:
-        return
-    installed = _read_installed(layout)
-    if installed is None or installed.model_id == model_id:
-        return
+        return False
+    if installed.model_id == model_id:
+        return False
     first = read_generation(layout, 1)
-    if first is None or first.model_id == model_id:
-        layout.refs_json.unlink(missing_ok=True)
+    return first is None or first.model_id == model_id

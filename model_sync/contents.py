@@ -20,6 +20,7 @@ from model_sync.staging import copy_in
 from model_sync.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from model_store.digests import Digest
@@ -71,36 +72,81 @@ def stage_contents(
             f"{source.name}/{RECIPE} names packages, which come from a registry that cannot be "
             "reached from here: publish the model with make sync-model"
         )
+    taken = what_is_taken(recipe, source)
     copier = _Copier(source, folder, progress)
-    model_file = recipe.model_file or _only_model(source)
-    graph = PurePosixPath(model_file)
-    staged_graph = f"{SOURCE}/{graph.name}"
-    pipeline = _pipeline(recipe)
-    cases = _cases(recipe, source)
-    golden = {
-        path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
-        for case, paths in cases.items()
-        for path in paths
-    }
-    copier.require_space({model_file: staged_graph}, pipeline, golden)
-    refuse_too_large(source.size_bytes(model_file), model_file)
-    copier.copy(model_file, {model_file: staged_graph})
-    external = {
-        str(graph.parent / path): f"{SOURCE}/{path}"
-        for path in external_files(folder / staged_graph, model_file)
-    }
-    if recipe.model_file is None:
-        _refuse_strangers(source, {model_file, *external})
-    copier.require_space(external, pipeline, golden)
+    copier.require_space(taken.graph, taken.pipeline, taken.golden)
+    refuse_too_large(source.size_bytes(taken.model_file), taken.model_file)
+    copier.copy(taken.model_file, taken.graph)
+    staged_graph = folder / taken.graph[taken.model_file]
+    external = taken.external(external_files(staged_graph, taken.model_file))
+    taken.refuse_strangers(external)
+    copier.require_space(external, taken.pipeline, taken.golden)
     copier.copy("external data", external)
-    copier.copy("the pipeline", pipeline)
-    copier.copy(counted(len(cases), "golden case"), golden)
-    return VersionContent(
-        files=tuple(sorted(copier.entries)),
-        model_file=staged_graph,
-        pipeline_file=f"{PIPELINE}/{recipe.pipeline.file}" if recipe.pipeline else None,
-        golden=GoldenCases(tuple(cases), recipe.golden.rtol, recipe.golden.atol),
-        packages=packages,
+    copier.copy("the pipeline", taken.pipeline)
+    copier.copy(counted(len(taken.cases), "golden case"), taken.golden)
+    return taken.content(copier.entries, packages)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which files a version takes from a source, as {path in the source: path in the version}.
+
+    External data are not among them: which they are, the graph says.
+    """
+
+    recipe: Recipe
+    source: Source
+    model_file: str
+    cases: tuple[str, ...]
+    graph: dict[str, str]
+    pipeline: dict[str, str]
+    golden: dict[str, str]
+
+    def external(self, paths: Iterable[str]) -> dict[str, str]:
+        """External data, by their paths as the graph says them."""
+        beside = PurePosixPath(self.model_file).parent
+        return {str(beside / path): f"{SOURCE}/{path}" for path in paths}
+
+    def refuse_strangers(self, external: Iterable[str]) -> None:
+        """What nobody said a purpose of would be left out without a word: rather say so."""
+        if self.recipe.model_file is not None:
+            return
+        files = set(self.source.files())
+        strangers = sorted(files - {self.model_file, *external})
+        if strangers and RECIPE not in files:
+            raise RecipeError(
+                f"{self.source.name} holds {strangers[0]!r} beside its model: "
+                f"say what it is for in {RECIPE}, or move it away"
+            )
+
+    def content(self, entries: Iterable[FileEntry], packages: Digest | None) -> VersionContent:
+        """What the version is, given what each of its files is."""
+        pipeline, golden = self.recipe.pipeline, self.recipe.golden
+        return VersionContent(
+            files=tuple(sorted(entries)),
+            model_file=self.graph[self.model_file],
+            pipeline_file=f"{PIPELINE}/{pipeline.file}" if pipeline else None,
+            golden=GoldenCases(self.cases, golden.rtol, golden.atol),
+            packages=packages,
+        )
+
+
+def what_is_taken(recipe: Recipe, source: Source) -> Taken:
+    """Decide which files a version takes; raises RecipeError or SourceError."""
+    model_file = recipe.model_file or _only_model(source)
+    cases = _cases(recipe, source)
+    return Taken(
+        recipe=recipe,
+        source=source,
+        model_file=model_file,
+        cases=tuple(cases),
+        graph={model_file: f"{SOURCE}/{PurePosixPath(model_file).name}"},
+        pipeline=_pipeline(recipe),
+        golden={
+            path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
+            for case, paths in cases.items()
+            for path in paths
+        },
     )
 
 
@@ -120,17 +166,6 @@ def _only_model(source: Source) -> str:
             f"{source.name} holds {found}: name the model in {RECIPE}, under [model] file"
         )
     return models[0]
-
-
-def _refuse_strangers(source: Source, taken: set[str]) -> None:
-    """What nobody said a purpose of would be left out without a word: rather say so."""
-    files = set(source.files())
-    strangers = sorted(files - taken)
-    if strangers and RECIPE not in files:
-        raise RecipeError(
-            f"{source.name} holds {strangers[0]!r} beside its model: "
-            f"say what it is for in {RECIPE}, or move it away"
-        )
 
 
 def _cases(recipe: Recipe, source: Source) -> dict[str, list[str]]:

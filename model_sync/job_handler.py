@@ -15,7 +15,6 @@ its prefix. A message that fails is tried again by the queue. `handler` itself: 
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -142,7 +141,7 @@ class SyncJob:
             published = publish_uploaded(layout, uploaded, request, progress, remaining_ms)
         else:
             published = publish_prefix(layout, self._prefix(request.source), request, progress)
-        return asdict(published)
+        return published.to_json()
 
     def _list(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         return list_published(open_store(self._settings.store_path))
@@ -174,7 +173,7 @@ class SyncJob:
             )
             progress = self._progress(request.request_id)
             published = publish_prefix(layout, source, request, progress)
-            _logger.info("published", published=asdict(published))
+            _logger.info("published", published=published.to_json())
 
     def _prefix(self, url: str) -> S3Source:
         return S3Source(self._client, *parse_s3_url(url))

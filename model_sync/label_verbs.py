@@ -81,7 +81,8 @@ def moved(outcome: Outcome, label: str) -> dict[str, Any]:
 def described(outcome: Outcome) -> dict[str, Any]:
     """What every change says of itself."""
     refs = outcome.after
-    return {"model": refs.model, "generation": refs.generation, "changed": outcome.changed}
+    found = {"model": refs.model, "generation": refs.generation, "changed": outcome.changed}
+    return found if outcome.unsettled is None else {**found, "unsettled": outcome.unsettled}
 
 
 def _number(refs: Refs, version: str) -> int:

@@ -5,7 +5,6 @@ What a verb does not need is not imported: ONNX Runtime alone takes half a secon
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from model_store.layout import StoreLayout
@@ -34,7 +33,7 @@ class Local:
         from model_sync.publish import publish  # noqa: PLC0415 - as above
 
         done = publish(folder, self._root, progress=self._progress, **as_what._asdict())
-        return asdict(done)
+        return done.to_json()
 
     def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
@@ -57,7 +56,7 @@ class Local:
             reason=as_what.reason,
             allow_signature_change=as_what.allow_signature_change,
         )
-        return asdict(done)
+        return done.to_json()
 
     def publish_packages(
         self, requirements: Path, *, python: str | None, platform: str | None

@@ -7,8 +7,8 @@ The order of the steps, and why it is safe, is in publish.py and docs/store-form
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from inference.loader import RUNTIME
 from model_store.documents import now
@@ -21,7 +21,7 @@ from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.checkpoint import copy_files
-from model_sync.commit import ensure_model, settle, try_commit
+from model_sync.commit import ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
@@ -62,6 +62,15 @@ class Published:
     labels: tuple[str, ...]
     generation: int
     variant: str
+    unsettled: str | None = None
+    """What is left to settle though it is published, in a line (commit.py)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints, and `changed`; `unsettled` only where there is anything."""
+        found = asdict(self)
+        if self.unsettled is None:
+            del found["unsettled"]
+        return found
 
 
 class Publication:
@@ -85,6 +94,7 @@ class Publication:
         self._placed: dict[str, Path] = {}
         self._preparations: dict[str, str] = {}
         self._told: set[str] = set()
+        self._unsettled: str | None = None
 
     def stage(self, recipe: Recipe, source: Source, packages: Digest | None = None) -> None:
         """Copy the contents into staging, inspect them and write their manifest.
@@ -120,10 +130,25 @@ class Publication:
             )
 
     def unchanged(self, digest: Digest, label: str) -> Published | None:
-        """What is published, if publishing contents with this digest would change nothing."""
-        refs = read_upward(self._model)
+        """What is published, if publishing contents with this digest would change nothing.
+
+        Settles: where nothing is to be changed, publishing ends with this.
+        """
+        refs = newest_to_build_on(self._layout, self._name, self._staging)
         plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
         return self._published(refs, digest, plan) if refs and plan.is_noop else None
+
+    def served(self, refs: Refs | None, label: str) -> VersionContent | None:
+        """What publishing again would find unchanged: the contents that `label` names in `refs`.
+
+        None where it names none, or publishing them again would change something.
+        """
+        entry = refs.versions[refs.labels[label]] if refs and label in refs.labels else None
+        if entry is None or RUNTIME not in entry.preparations:
+            return None
+        with contextlib.suppress(StoreError):
+            return read_version(self._layout, self._name, entry).content
+        return None
 
     def _describe(self, folder: Path, content: VersionContent) -> None:
         self._progress.step("inspecting the model")
@@ -141,15 +166,15 @@ class Publication:
             while True:
                 plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
                 if refs and plan.is_noop:
-                    break
+                    break  # it was settled just now
                 if refs and plan.move_label:
                     self._hold_to_served(refs, label, allowed=allow_signature_change)
                 following = self._following(refs, plan, label, reason)
                 if self._try_commit(following):
                     refs = following
+                    self._unsettled = settle_committed(self._model, self._staging, refs)
                     break
                 refs = newest_to_build_on(self._layout, self._name, self._staging)
-            self._settle()
         finally:
             self._take_back_unnamed()
         return self._published(refs, digest, plan)
@@ -177,6 +202,7 @@ class Publication:
             labels=tuple(sorted(name for name, n in refs.labels.items() if n == number)),
             generation=refs.generation,
             variant=preparation.chosen if preparation else PLAIN,
+            unsettled=self._unsettled,
         )
 
     def _try_commit(self, following: Refs) -> bool:
@@ -197,13 +223,6 @@ class Publication:
                 "same moment: publish again, and it is made anew"
             )
         return committed
-
-    def _settle(self) -> None:
-        """Settle after a commit: the version is published, so a failure here is not one of it."""
-        try:
-            settle(self._model, self._staging)
-        except (OSError, StoreError) as error:
-            self._progress.step(f"published, but refs.json is not yet the newest: {error}")
 
     def _following(self, refs: Refs | None, plan: PublishPlan, label: str, reason: str) -> Refs:
         """The generation to commit, with everything that it names in place."""
@@ -274,6 +293,8 @@ class Publication:
 
     def _take_back_unnamed(self) -> None:
         """Remove what is in place and is named by no generation, as after a lost race."""
+        if not self._placed:
+            return
         with contextlib.suppress(OSError, StoreError):
             refs = read_upward(self._model)
             named = set()

@@ -3,8 +3,10 @@
 1. Read the recipe; run the build script if an output is missing. Publish the package set that the
    recipe's requirements pin: it is in place before any version names it.
 2. Settle: heal what a crashed writer left.
-3. Stage the contents, hashing while copying; inspect the staged graph; render the manifest.
-4. If these contents are published already, keep that version, and drop what was staged.
+3. If a folder here holds just what the label names, settle and end: nothing is written. (What
+   lies in S3 would be fetched twice if it is something else.)
+4. Stage the contents, hashing while copying; inspect the staged graph; render the manifest. If they
+   are published already, keep that version, and drop what was staged.
 5. Compare the signature with that of the version that the label names now: what would break its
    callers is refused, unless that is allowed.
 6. Try it: load it in a fresh process by the code that will serve it, run the golden cases.
@@ -29,6 +31,7 @@ from model_sync.creation import open_store
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
 from model_sync.recipe import read_recipe
+from model_sync.same_contents import holds
 from model_sync.source import FolderSource
 from model_sync.staging import Staging
 
@@ -122,7 +125,12 @@ def publish_source(
     packages is refused without. Raises SyncError or StoreError; nothing visible has changed then.
     """
     with Staging(layout) as staging:
-        settle(layout.model(recipe.name), staging)
+        refs = settle(layout.model(recipe.name), staging)
         publication = Publication(layout, recipe.name, staging, progress, who=who)
+        served = publication.served(refs, label) if isinstance(source, FolderSource) else None
+        if served and holds(source, recipe, packages, served, progress):
+            unchanged = publication.unchanged(served.digest, label)
+            if unchanged:
+                return unchanged
         publication.stage(recipe, source, packages)
         return publication.commit(label, reason, allow_signature_change=allow_signature_change)

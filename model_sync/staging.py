@@ -35,23 +35,32 @@ _ZEROS: Final = bytes(BLOCK_BYTES)
 class Staging:
     """One writer's staging folder, as a context manager; leaving it removes what is in it.
 
+    It is made when it is first asked for: a verb that finds everything as asked writes nothing.
+
     An OSError that says that the file system is full leaves it as a SpaceError (space.py).
     `resume` is the id of one that was kept: entering raises RequestError where that is gone.
     """
 
     def __init__(self, layout: StoreLayout, *, resume: str | None = None) -> None:
         self.id: Final = resume or new_id()
-        self.folder: Final = layout.staging(self.id)
+        self._folder = layout.staging(self.id)
         self._root = layout.root
-        self._resumed = resume is not None
+        self._made = resume is not None
         self._kept = False
 
     def __enter__(self) -> Self:
-        if self._resumed and not self.folder.is_dir():
-            raise RequestError(f"{self.folder} is gone: publish again, from the beginning")
-        with writing(str(self.folder)):
-            durable.make_folder(self.folder, within=self._root)
+        if self._made and not self._folder.is_dir():
+            raise RequestError(f"{self._folder} is gone: publish again, from the beginning")
         return self
+
+    @property
+    def folder(self) -> Path:
+        """The folder, which is there."""
+        if not self._made:
+            with writing(str(self._folder)):
+                durable.make_folder(self._folder, within=self._root)
+            self._made = True
+        return self._folder
 
     def __exit__(
         self,
@@ -61,11 +70,13 @@ class Staging:
     ) -> None:
         if self._kept:
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            durable.sync_folder(self.folder.parent)
+        # Also where making it failed in the middle: whether it is there is not known then.
+        if self._made or error is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                durable.sync_folder(self._folder.parent)
         if isinstance(error, OSError) and error.errno in FULL:
-            with writing(str(error.filename or self.folder)):
+            with writing(str(error.filename or self._folder)):
                 raise error
 
     def keep(self) -> None:

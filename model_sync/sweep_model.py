@@ -36,6 +36,7 @@ from model_sync.trash import names_in
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout
     from model_sync.swept import Sweep
+    from model_sync.transaction import Decide
 
 SWEEP: Final = "sweep"
 _FOLDERS: Final = ("versions", "preparations")
@@ -77,7 +78,7 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
         before, after = refs, decide(refs)
     else:
         reason = "what is retired and named by nothing goes"
-        before, after = sweep.store.change(name, decide, verb=SWEEP, reason=reason)
+        before, after = _changed(sweep, name, decide, reason)
     gone = set()
     for number in plan.delete:
         entry = before.versions[number]
@@ -95,6 +96,14 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
             elif each in trash.deleted | trash.unnamed:
                 sweep.delete("models", name, inner, each, told=sweep.report.folders)
     return after
+
+
+def _changed(sweep: Sweep, name: str, decide: Decide, reason: str) -> tuple[Refs, Refs]:
+    """Commit a change; what is left of it to settle is no reason not to go on."""
+    before, after, unsettled = sweep.store.change(name, decide, verb=SWEEP, reason=reason)
+    if unsettled is not None:
+        sweep.report.failures.append({"what": f"models/{name}", "error": unsettled})
+    return before, after
 
 
 def _past(place: ModelLayout, refs: Refs) -> Past:

@@ -6,15 +6,13 @@ left heals here.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.documents import now
-from model_store.errors import NotFoundError, StoreError
+from model_store.errors import NotFoundError
 from model_store.names import new_id
-from model_store.reading import read_upward
 from model_store.refs import Change, Refs
-from model_sync.commit import settle, try_commit
+from model_sync.commit import settle, settle_committed, try_commit
 from model_sync.staging import Staging
 
 if TYPE_CHECKING:
@@ -30,6 +28,8 @@ class Outcome(NamedTuple):
 
     before: Refs
     after: Refs
+    unsettled: str | None = None
+    """What is left to settle though the change is committed, in a line (commit.py)."""
 
     @property
     def changed(self) -> bool:
@@ -45,10 +45,10 @@ def change_refs(
     Raises NotFoundError for a model that is not there, and whatever `decide` raises.
     """
     place = layout.model(model)
-    if read_upward(place) is None:
-        raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
     with Staging(layout) as staging:
         before = settle(place, staging)
+        if before is None:
+            raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
         while True:
             if before is None or before.is_removed:
                 raise NotFoundError(f"the model {model!r} was deleted meanwhile")
@@ -61,7 +61,5 @@ def change_refs(
                 change=Change(who, now(), verb, reason),
             )
             if try_commit(place, staging, after):
-                with contextlib.suppress(OSError, StoreError):  # it is committed; the next heals
-                    settle(place, staging)
-                return Outcome(before, after)
+                return Outcome(before, after, settle_committed(place, staging, after))
             before = settle(place, staging)

@@ -185,3 +185,5 @@ def _print(
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         readable()
+    if "unsettled" in found:
+        sys.stderr.write(f"warning: {found['unsettled']}\n")

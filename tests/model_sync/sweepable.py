@@ -6,6 +6,7 @@ time: what lies in the store is as old as the test.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,7 +62,8 @@ class Sweepable:
         staging = self.layout.root / "staging"
         aside = staging.rename(staging.with_name("put-aside"))
         found = self.sweep(days)
-        staging.rmdir()
+        with contextlib.suppress(FileNotFoundError):
+            staging.rmdir()
         aside.rename(staging)
         return found
 

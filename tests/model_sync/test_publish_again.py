@@ -12,12 +12,15 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_preparation, read_version, refresh
 from model_store.refs import LATEST
 from model_sync.commit import try_commit
+from model_sync.progress import Silent
+from model_sync.publish import publish
 from model_sync.staging import Staging
 from tests.model_sync.generations import change
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import Node, ids_in, snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from model_store.refs import Refs
@@ -128,6 +131,55 @@ def test_a_version_that_is_not_what_refs_name_is_not_prepared(
     with pytest.raises(DamagedError, match="is not the manifest that refs name"):
         publish_to(folder)
     assert _refs(store) == before
+
+
+def test_the_same_contents_again_are_read_and_nothing_is_staged(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    folder = write_full(tmp_path / "adder")
+    publish_to(folder)
+    before = snapshot(store.root)
+    assert not publish_to(folder).changed
+    assert snapshot(store.root) == before
+
+
+class _Meanwhile(Silent):
+    """Does something when a step begins."""
+
+    def __init__(self, begins: str, what: Callable[[], object]) -> None:
+        self._begins, self._what = begins, what
+
+    def step(self, what: str, total_bytes: int = 0) -> None:
+        if what.startswith(self._begins):
+            self._what()
+
+
+def test_publishing_nothing_new_ends_with_settling_too(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    folder, model = write_bare(tmp_path / "adder"), store.model("adder")
+    publish_to(folder)
+
+    def die_after_the_link() -> None:
+        with Staging(store) as staging:
+            later = _refs(store)._replace(generation=2, writer="crashed", change=change())
+            assert try_commit(model, staging, later)
+
+    progress = _Meanwhile("comparing", die_after_the_link)
+    found = publish(folder, store.root, progress=progress)
+    assert (found.changed, found.generation) == (False, 2)
+    assert model.refs_json.samefile(model.generation(2))
+
+
+def test_a_label_that_moved_while_the_contents_were_compared_moves_back(
+    tmp_path: Path, store: StoreLayout, publish_to: Publish
+) -> None:
+    one, other = write_bare(tmp_path / "adder"), write_bare(tmp_path / "other", 2.0)
+    publish_to(one)
+    progress = _Meanwhile("comparing", lambda: publish_to(other, name="adder"))
+    found = publish(one, store.root, progress=progress)
+    assert (found.changed, found.created, found.version, found.generation) == (True, False, 1, 3)
+    assert _refs(store).labels == {LATEST: 1}
 
 
 @pytest.mark.parametrize("behind", ["missing", "behind"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from inference.loader import load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
+from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.who import publisher
@@ -19,16 +21,6 @@ from tests.model_sync.model_folders import RECIPE, write_bare
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class _Listening(Silent):
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def step(self, what: str, total_bytes: int = 0) -> None:
-        self.told.append(what)
 
 
 def test_a_generation_that_appears_after_its_link_failed_finds_what_it_names(
@@ -54,7 +46,7 @@ def test_a_generation_that_appears_after_its_link_failed_finds_what_it_names(
 
 
 def test_a_failure_to_settle_after_the_commit_is_told_and_is_no_failure_to_publish(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rename = os.rename
 
@@ -63,12 +55,16 @@ def test_a_failure_to_settle_after_the_commit_is_told_and_is_no_failure_to_publi
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         rename(source, target)
 
-    folder, progress = write_bare(tmp_path / "adder"), _Listening()
+    folder, store = write_bare(tmp_path / "adder"), str(tmp_path / "store")
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", renaming)
-        published = publish(folder, tmp_path / "store", progress=progress)
-    assert (published.version, published.created) == (1, True)
-    assert progress.told[-1].startswith("published, but refs.json is not yet the newest: ")
+        assert main(["publish", str(folder), "--store", store, "--quiet", "--json"]) == 0
+        out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["version"], found["created"]) == (1, True)
+    assert found["unsettled"].startswith("generation 1 of 'adder' is committed, and its refs.json ")
+    assert "`settle adder` heals it" in found["unsettled"]
+    assert err == f"warning: {found['unsettled']}\n"
     model = StoreLayout(tmp_path / "store").model("adder")
     assert not model.refs_json.exists()
     assert not publish(folder, tmp_path / "store", progress=Silent()).changed

@@ -121,7 +121,7 @@ def test_packages_that_do_not_fit_unpacked_are_refused_before_they_are(
 ) -> None:
     wheel = write_wheel(tmp_path / "wheels", "large", files={"large.py": "#" * 100_000})
     say_free(monkeypatch, 100_000)
-    with pytest.raises(SpaceError, match="no room for the 1 unpacked wheels of a package set"):
+    with pytest.raises(SpaceError, match="no room for the 1 unpacked wheel of a package set"):
         publish_wheels((wheel,), layout, Target.running(), Silent())
     assert list(layout.root.rglob("large*")) == []
 
@@ -159,14 +159,21 @@ def test_other_errors_say_what_they_are_about_even_where_only_a_descriptor_was_k
         raise OSError(errno.EIO, os.strerror(errno.EIO), "its/own")
 
 
+def _end_staging(layout: StoreLayout, error: OSError) -> None:
+    with Staging(layout) as staging:
+        staging.folder.joinpath("begun").mkdir()
+        raise error
+
+
 @pytest.mark.parametrize("number", sorted(FULL))
 def test_what_ends_a_staging_for_lack_of_room_is_a_space_error(
     layout: StoreLayout, number: int
 ) -> None:
-    with pytest.raises(SpaceError, match="no room left while writing /a/name"), Staging(layout):
-        raise OSError(number, os.strerror(number), "/a/name")
-    with pytest.raises(SpaceError, match=f"while writing {layout.root}"), Staging(layout):
-        raise OSError(number, os.strerror(number))
+    full = OSError(number, os.strerror(number), "/a/name")
+    with pytest.raises(SpaceError, match="no room left while writing /a/name"):
+        _end_staging(layout, full)
+    with pytest.raises(SpaceError, match=f"while writing {layout.root}"):
+        _end_staging(layout, OSError(number, os.strerror(number)))
     assert list((layout.root / "staging").iterdir()) == []
 
 

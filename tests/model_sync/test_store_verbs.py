@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +191,38 @@ def test_settle_heals_what_a_crash_left_between_link_and_rename(store: Path, run
     model.refs_json.write_bytes(behind)
     assert run("settle")[1] == {"models": [{"name": "adder", "generation": 3}]}
     assert model.refs_json.read_bytes() == model.generation(3).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["promote", "adder", "1"],
+        ["retire", "adder", "1"],
+        ["hold", "adder", "1", "--job", "nightly"],
+        ["delete-model", "adder", "--yes"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_committed_and_not_settled_is_done_and_says_what_heals_it(
+    store: Path, run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    rename = os.rename
+
+    def renaming(source: Path, target: Path) -> None:
+        if target.name == "refs.json":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", renaming)
+        code, found = run(*arguments)
+    assert (code, found["changed"], found["generation"]) == (0, True, 4)
+    assert "Input/output error: `settle adder` heals it" in found["unsettled"]
+    model = StoreLayout(store).model("adder")
+    assert not model.refs_json.samefile(model.generation(4))
+    assert run("settle", "adder") == (0, {"models": [{"name": "adder", "generation": 4}]})
+    assert model.refs_json.samefile(model.generation(4))
+    assert "unsettled" not in run("promote", "adder", "2")[1]
 
 
 READABLE = {
