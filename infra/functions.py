@@ -44,7 +44,12 @@ class Functions(Construct):
             mount=reader,
             size=stage.predict,
             stage=stage,
-            environment={"DEFAULT_MODEL": stage.default_model},
+            environment={
+                "DEFAULT_MODEL": stage.default_model,
+                "PRELOAD_MODELS": ",".join(stage.preload_models),
+                "MAX_STALENESS_S": f"{stage.max_staleness_s:g}",
+                "SHADOW_PERCENT": f"{stage.shadow_percent:g}",
+            },
         )
         self.batch = StoreFunction(
             self,

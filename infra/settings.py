@@ -98,6 +98,12 @@ class StageSettings:
     """The model that calls to /predict mean."""
     ref_ttl_s: float
     """How long a warm function believes refs before it reads them again."""
+    preload_models: tuple[str, ...] = ()
+    """The models that a predict function begins to load at start: the default model, unless set."""
+    max_staleness_s: float = 60.0
+    """For how long a superseded version answers while the new one loads."""
+    shadow_percent: float = 10.0
+    """Of how many calls the version labelled `shadow` runs, too."""
     log_level: str
     log_retention_days: int
     upload_retention_days: int
@@ -134,14 +140,18 @@ def read_stage(stage: str, folder: Path = STAGES) -> StageSettings:
         known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or "none"
         raise SettingsError(f"{path} is missing: stages that have a file: {known}")
     table = StageTable.of_file(path)
+    default_model = _default_model(table)
     settings = StageSettings(
         stage=stage,
         target=Target(
             python=table.one_of("python", PYTHONS, "3.13"),
             architecture=table.one_of("architecture", ARCHITECTURES, "x86_64"),
         ),
-        default_model=_default_model(table),
+        default_model=default_model,
         ref_ttl_s=table.number("ref_ttl_s", 2.0),
+        preload_models=_preload_models(table, default_model),
+        max_staleness_s=table.number("max_staleness_s", 60.0),
+        shadow_percent=_percent(table, "shadow_percent", 10.0),
         log_level=table.one_of("log_level", LOG_LEVELS, "INFO"),
         log_retention_days=table.one_of("log_retention_days", LOG_RETENTION_DAYS, 30),
         upload_retention_days=table.whole("upload_retention_days", 0, 3650, 0),
@@ -163,6 +173,25 @@ def _default_model(table: StageTable) -> str:
         return check_model(name)
     except InvalidNameError:
         raise table.wrong("default_model", name, "a model's name") from None
+
+
+def _preload_models(table: StageTable, default_model: str) -> tuple[str, ...]:
+    names = table.optional_texts("preload_models")
+    if names is None:
+        return (default_model,)
+    for name in names:
+        try:
+            check_model(name)
+        except InvalidNameError:
+            raise table.wrong("preload_models", name, "models' names") from None
+    return names
+
+
+def _percent(table: StageTable, key: str, default: float) -> float:
+    value = table.number(key, default)
+    if value > 100:
+        raise table.wrong(key, value, "a percentage, 0 to 100")
+    return value
 
 
 def _alarm_topic(table: StageTable) -> str | None:

@@ -89,6 +89,15 @@ class StageTable:
             raise self.wrong(key, values, "a list of texts")
         return tuple(self._text(key, value) for value in values)
 
+    def optional_texts(self, key: str) -> tuple[str, ...] | None:
+        """Take a list of texts, none of them empty; None if the key is not there."""
+        if key not in self._left:
+            return None
+        values = self._taken(key)
+        if not isinstance(values, list):
+            raise self.wrong(key, values, "a list of texts")
+        return tuple(self._text(key, value) for value in values)
+
     def done(self) -> None:
         """Refuse the keys that nobody took."""
         if self._left:

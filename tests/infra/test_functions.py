@@ -85,7 +85,15 @@ def test_a_function_mounts_the_store_as_reader_or_writer(
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("Predict", {"DEFAULT_MODEL": "magika"}),
+        (
+            "Predict",
+            {
+                "DEFAULT_MODEL": "magika",
+                "PRELOAD_MODELS": "magika",
+                "MAX_STALENESS_S": "60",
+                "SHADOW_PERCENT": "10",
+            },
+        ),
         ("Batch", {"BATCH_OUTPUT_BUCKET": "BucketsBatchOutput"}),
         ("Sync", {"MODELS_BUCKET": "BucketsModels"}),
     ],
@@ -111,6 +119,8 @@ def test_the_settings_that_predict_gets_are_accepted_by_its_code(resources: Reso
     settings = Settings.from_environ(variables)
     assert str(settings.store_path) == "/mnt/store/coldpress"
     assert (settings.default_model, settings.ref_ttl_s) == ("magika", 2.0)
+    assert settings.preload_models == ("magika",)
+    assert (settings.max_staleness_s, settings.shadow_percent) == (60.0, 10.0)
 
 
 def test_a_stage_decides_processor_python_reservations_and_what_functions_are_told(
@@ -123,6 +133,7 @@ def test_a_stage_decides_processor_python_reservations_and_what_functions_are_to
         target=Target(python="3.12", architecture="arm64"),
         default_model="other-model",
         ref_ttl_s=0.5,
+        preload_models=("one", "two"),
         log_level="DEBUG",
         predict=replace(dev.predict, reserved_concurrency=3),
     )
@@ -135,6 +146,7 @@ def test_a_stage_decides_processor_python_reservations_and_what_functions_are_to
     variables = predict["Environment"]["Variables"]
     assert variables["DEFAULT_MODEL"] == "other-model"
     assert variables["REF_TTL_S"] == "0.5"
+    assert variables["PRELOAD_MODELS"] == "one,two"
     assert variables["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
 
 

@@ -29,6 +29,9 @@ DEFAULTS = StageSettings(
     target=Target(python="3.13", architecture="x86_64"),
     default_model="magika",
     ref_ttl_s=2.0,
+    preload_models=("magika",),
+    max_staleness_s=60.0,
+    shadow_percent=10.0,
     log_level="INFO",
     log_retention_days=30,
     upload_retention_days=0,
@@ -45,6 +48,9 @@ python = "3.12"
 architecture = "arm64"
 default_model = "mini-lm"
 ref_ttl_s = 0.5
+preload_models = []
+max_staleness_s = 0
+shadow_percent = 2.5
 log_level = "DEBUG"
 log_retention_days = 1
 upload_retention_days = 3650
@@ -139,6 +145,15 @@ REFUSED = {
         "[batch]\nmax_concurrency = 9\nreserved_concurrency = 8",
         r"batch\.reserved_concurrency is 8: expected at least 9",
     ),
+    "a model's name that is none": (
+        'preload_models = ["ok", "../no"]',
+        r"preload_models is '../no': expected models' names",
+    ),
+    "no list of models": ("preload_models = 3", r"preload_models is 3: expected a list of texts"),
+    "more than all": (
+        "shadow_percent = 101",
+        r"shadow_percent is 101\.0: expected a percentage, 0 to 100",
+    ),
 }
 
 
@@ -164,6 +179,9 @@ def test_every_key_is_read(read: Read) -> None:
         target=Target(python="3.12", architecture="arm64"),
         default_model="mini-lm",
         ref_ttl_s=0.5,
+        preload_models=(),
+        max_staleness_s=0.0,
+        shadow_percent=2.5,
         log_level="DEBUG",
         log_retention_days=1,
         upload_retention_days=3650,
