@@ -102,7 +102,10 @@ class Server:
 
 @contextmanager
 def serving(
-    stderr: Path, *arguments: str | Path, code: Sequence[str] = ("-m", "inference")
+    stderr: Path,
+    *arguments: str | Path,
+    code: Sequence[str] = ("-m", "inference"),
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Start `serve` on a free port and wait until it is ready; it is ended in any case."""
     command = [*code, "serve", "--port", "0", *map(str, arguments)]
@@ -111,7 +114,7 @@ def serving(
         subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=environ(),
+            env=environ(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=err,

@@ -1,0 +1,80 @@
+"""Fifty versions published under a fleet that answers on: no call fails, and none is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from bench.steady_load import STEP, Call, SteadyLoad
+from tests.inference.commands import serving
+from tests.inference.stores import publish_adder
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 240
+ENVIRONMENTS = 4
+VERSIONS = 50
+
+PUBLISHER = """
+import sys
+from pathlib import Path
+from tests.inference.stores import publish_adder
+
+store, step, first, last = Path(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:])
+for number in range(first, last + 1):
+    assert publish_adder(store, number * step).version == number
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
+]
+
+
+def went_back(calls: list[Call]) -> bool:
+    """Whether a call was answered by an older version than one that was answered before it."""
+    newest, answered = 0, deque(sorted(calls, key=lambda call: call.answered_at))
+    for call in sorted(calls, key=lambda call: call.sent_at):
+        while answered and answered[0].answered_at < call.sent_at:
+            newest = max(newest, answered.popleft().version)
+        if call.version < newest:
+            return True
+    return False
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    publish_adder(tmp_path / "store", STEP)
+    return tmp_path / "store"
+
+
+def test_fifty_versions_under_load_without_a_failed_or_a_wrong_answer(
+    store: Path, tmp_path: Path
+) -> None:
+    fleet = ["--runtime", "lambda", "--environments", str(ENVIRONMENTS), "--memory", "1769"]
+    numbers = [str(STEP), "2", str(VERSIONS + 1)]
+    often = {"REF_TTL_S": "0.1"}  # or most versions would come and go between two looks
+    with serving(tmp_path / "stderr", "--store", store, *fleet, env=often) as server:
+        infer = "/v2/models/adder/infer"
+        with SteadyLoad(server.url, infer, clients=ENVIRONMENTS, period_s=0.01) as load:
+            load.wait_until(lambda: len(load.newest_by_environment()) == ENVIRONMENTS, "starting")
+            subprocess.run(
+                [sys.executable, "-c", PUBLISHER, store, *numbers],
+                cwd=ROOT,
+                timeout=DEADLINE_S,
+                check=True,
+            )
+            newest = dict.fromkeys(range(1, ENVIRONMENTS + 1), VERSIONS + 1)
+            load.wait_until(lambda: load.newest_by_environment() == newest, "the last swap")
+        ended = server.end()
+
+    assert [call for call in load.calls if call.problem] == []
+    assert [call for call in load.calls if not call.right or call.named is None] == []
+    for number in newest:
+        assert not went_back([call for call in load.calls if call.environment == number])
+    assert len({call.version for call in load.calls}) > VERSIONS / 2
+    assert ended.code == 0
+    assert "has ended" not in ended.err
