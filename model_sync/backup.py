@@ -7,11 +7,13 @@
    was before, the backup of an earlier time or none.
 3. What this backup does not name is removed.
 
-Published things never change, so a second backup into the same folder copies what is new.
+Published things never change, so a second backup into the same folder copies what is new. What is
+there it reads and checks, for a disk may have changed it: a backup that cannot be restored is none.
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,22 +55,24 @@ if TYPE_CHECKING:
 def backup(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     """Copy the store to `folder`, an absolute path: missing, empty, or an earlier backup of it.
 
+    `trust_sizes`: believe what is there by the sizes of its files, and do not read it.
     Raises BackupError, SpaceError, StoreError: the folder is then the backup that it was before,
     or, where the past of a model is another than that one's, none.
     """
-    folder = Path(asked.text("folder"))
+    folder, trust_sizes = Path(asked.text("folder")), asked.flag("trust_sizes")
     asked.done()
     if not folder.is_absolute():
         raise RequestError(f"'folder' is {str(folder)!r}: expected an absolute path")
     try:
-        return _Backup(store, folder).run()
+        return _Backup(store, folder, trust_sizes=trust_sizes).run()
     except OSError as error:
         raise BackupError(f"no backup of {store.layout.root} to {folder}: {error}") from error
 
 
 class _Backup:
-    def __init__(self, store: OpenedStore, folder: Path) -> None:
+    def __init__(self, store: OpenedStore, folder: Path, *, trust_sizes: bool) -> None:
         self._store = store
+        self._trust_sizes = trust_sizes
         self._source = store.layout
         self._folder = folder
         self._target = StoreLayout(folder)
@@ -81,13 +85,24 @@ class _Backup:
         store_id = read_store_id(self._source)
         check_apart(self._folder, self._source.root)
         self._before = check_taker(self._folder, store_id)
-        missing_bytes = sum(self._missing())
-        require_space(nearest(self._folder), missing_bytes, "the backup")
+        there, missing = self._sizes()
+        require_space(nearest(self._folder), missing, "the backup")
         if not self._folder.is_dir():
             make_root(self._folder)
         with being_written(self._folder), Staging(self._target) as staging:
-            self._store.progress.step("copying to the backup", missing_bytes)
-            copy = StoreCopy(self._source, self._target, staging, self._store.progress)
+            if self._trust_sizes or not there:
+                self._store.progress.step("copying to the backup", missing)
+            else:
+                self._store.progress.step(
+                    "checking what is there, copying the rest", there + missing
+                )
+            copy = StoreCopy(
+                self._source,
+                self._target,
+                staging,
+                self._store.progress,
+                trust_sizes=self._trust_sizes,
+            )
             for name in list_models(self._source):
                 self._copy_model(copy, staging, name)
             self._copy_sets(copy)
@@ -103,20 +118,24 @@ class _Backup:
             "removed": removed,
         }
 
-    def _missing(self) -> Iterator[int]:
-        """The sizes of what the image lacks, as refs and manifests say them."""
+    def _sizes(self) -> tuple[int, int]:
+        """How many bytes the image has and lacks of the store, as refs and manifests say them."""
+        sizes = [0, 0]
+        for place, size_bytes in self._published():
+            sizes[not place.exists()] += size_bytes
+        return sizes[0], sizes[1]
+
+    def _published(self) -> Iterator[tuple[Path, int]]:
+        """What is in the store: where that is in the image, and its size."""
         for name in list_models(self._source):
             refs = _newest(self._source, name)
             for entry in refs.versions.values() if refs else ():
-                place = self._target.model(name).version(entry.id)
-                if entry.state is not State.DELETED and not place.exists():
-                    yield entry.size_bytes
+                if entry.state is not State.DELETED:
+                    yield self._target.model(name).version(entry.id), entry.size_bytes
         for digest in list_sets(self._source):
-            if not self._target.package_set(digest).exists():
-                try:
-                    yield read_package_set(self._source, digest).size_bytes
-                except NotFoundError:  # swept
-                    continue
+            with contextlib.suppress(NotFoundError):  # swept
+                size_bytes = read_package_set(self._source, digest).size_bytes
+                yield self._target.package_set(digest), size_bytes
 
     def _copy_model(self, copy: StoreCopy, staging: Staging, name: str) -> None:
         refs = _newest(self._source, name)

@@ -166,10 +166,18 @@ class StoreVerbs:
             "folder",
             metavar="FOLDER",
             type=folder,
-            help="missing, empty, or an earlier backup of this store: what is new is added",
+            help="missing, empty, or an earlier backup of this store: what is new is added, and "
+            "what is there is read and checked",
+        )
+        backup.add_argument(
+            "--trust-sizes",
+            action="store_true",
+            help="believe what is there by the sizes of its files: fast, and blind to what a disk "
+            "has damaged",
         )
         backup.set_defaults(
-            verb=verbs.backup_store, fields=lambda o: {"folder": str(o.folder.absolute())}
+            verb=verbs.backup_store,
+            fields=lambda o: {"folder": str(o.folder.absolute()), "trust_sizes": o.trust_sizes},
         )
         restore = self._add(
             "restore",

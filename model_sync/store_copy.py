@@ -1,7 +1,8 @@
 """Copies what refs name from one store's tree to another's: to a backup, and back from it.
 
 Every byte is checked against its digest while it is copied, every file is fsynced, and a folder
-appears by one rename when it is complete. What is there already is not copied again.
+appears by one rename when it is complete. What is there already is read and checked in the same
+way, and not copied again if it is whole.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from model_sync.published import (
     preparation_folder,
     version_folder,
 )
-from model_sync.whole_files import copy_whole
+from model_sync.whole_files import copy_whole, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from model_store.digests import Digest
@@ -37,15 +39,25 @@ if TYPE_CHECKING:
 
 
 class StoreCopy:
-    """Copies from `source` to `target`, through a staging folder in `target`."""
+    """Copies from `source` to `target`, through a staging folder in `target`.
+
+    `trust_sizes`: what is there already is believed by the kinds and sizes of its files.
+    """
 
     def __init__(
-        self, source: StoreLayout, target: StoreLayout, staging: Staging, progress: Progress
+        self,
+        source: StoreLayout,
+        target: StoreLayout,
+        staging: Staging,
+        progress: Progress,
+        *,
+        trust_sizes: bool = False,
     ) -> None:
         self._source = source
         self._target = target
         self._staging = staging
         self._progress = progress
+        self._trust_sizes = trust_sizes
         self.package_sets: set[Digest] = set()
         """Those that are in the target, as asked."""
         self.copied = dict.fromkeys(("versions", "preparations", "package_sets", "bytes"), 0)
@@ -78,7 +90,7 @@ class StoreCopy:
 
     def _folder(self, kind: str, published: PublishedFolder) -> Path:
         target = self._target.root / published.folder.relative_to(self._source.root)
-        if is_complete(published._replace(folder=target)):
+        if self._is_there(published._replace(folder=target)):
             return target
         staged = self._staging.path(f"copy-{target.name}")
         if staged.exists():  # of a try that failed
@@ -88,9 +100,7 @@ class StoreCopy:
         shared = SharedProgress(self._progress)
 
         def copy(entry: FileEntry) -> None:
-            uncounted = partial(_tell_nothing, shared)
-            advance = uncounted if is_document(entry) else shared.advance
-            copy_whole(published.folder, entry, staged / entry.path, advance)
+            copy_whole(published.folder, entry, staged / entry.path, _advance(shared, entry))
 
         in_parallel(copy, published.files, shared)
         if target.exists():  # damaged
@@ -99,6 +109,25 @@ class StoreCopy:
         self.copied[kind] += 1
         self.copied["bytes"] += published.content_bytes
         return target
+
+    def _is_there(self, target: PublishedFolder) -> bool:
+        """Whether a folder is in the target, and every byte of it as it was published."""
+        if not is_complete(target):
+            return False
+        if self._trust_sizes:
+            return True
+        shared = SharedProgress(self._progress)
+
+        def check(entry: FileEntry) -> None:
+            advance = _advance(shared, entry)
+            for block in whole(target.folder, entry):
+                advance(len(block))
+
+        try:
+            in_parallel(check, target.files, shared)
+        except DamagedError:
+            return False
+        return True
 
     def _refs(self, newest: Refs) -> None:
         """Copy every generation up to `newest`, and MODEL.json, where they are not there."""
@@ -131,6 +160,11 @@ class StoreCopy:
         staged.unlink(missing_ok=True)
         durable.write_file(staged, data)
         staged.rename(path)
+
+
+def _advance(shared: SharedProgress, entry: FileEntry) -> Callable[[int], None]:
+    """How a file's bytes are told: those of documents are not counted."""
+    return partial(_tell_nothing, shared) if is_document(entry) else shared.advance
 
 
 def _tell_nothing(shared: SharedProgress, n_bytes: int) -> None:

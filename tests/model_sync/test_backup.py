@@ -101,6 +101,24 @@ def test_a_second_backup_copies_what_is_new_and_touches_nothing_else(
             assert kept[path] == node
 
 
+@pytest.mark.parametrize("damage", ["*.onnx", "site-packages/**/*.py", "versions/*/manifest.json"])
+def test_what_a_disk_damaged_in_a_backup_is_copied_anew_by_the_next(
+    rich: StoreLayout, folder: Path, damage: str
+) -> None:
+    back_up(rich.root, folder)
+    whole = image_tree(folder)
+    damaged = next(iter(sorted(folder.rglob(damage))))
+    size = damaged.stat().st_size
+    damaged.write_bytes(bytes(size))
+    trusted = ask(rich.root, "backup", folder=str(folder), trust_sizes=True)
+    assert trusted["copied"]["bytes"] == 0
+    assert image_tree(folder) != whole
+    copied = back_up(rich.root, folder)["copied"]
+    assert copied["versions"] + copied["package_sets"] == 1
+    assert copied["bytes"] > 0
+    assert image_tree(folder) == whole
+
+
 def test_what_was_deleted_since_leaves_the_image(rich: StoreLayout, folder: Path) -> None:
     back_up(rich.root, folder)
     ask(rich.root, "release", model=ADDER, job="nightly")
