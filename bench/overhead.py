@@ -83,7 +83,7 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     os.environ["STORE_PATH"] = str(store)
     # Metrics and logs are written, as on Lambda, but not to this terminal.
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    from inference.api import handler  # noqa: PLC0415 - it reads the environment
+    from inference.api import application, handler  # noqa: PLC0415 - they read the environment
     from inference.events import body_bytes  # noqa: PLC0415
     from inference.pipeline import Request  # noqa: PLC0415
     from inference.protocol import parse_infer_request, render_infer_response  # noqa: PLC0415
@@ -100,7 +100,7 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
         if answer["statusCode"] != 200:
             raise RuntimeError(answer["body"])
 
-    loaded = handler._manager.resolve("two-nodes").loaded  # noqa: SLF001 - its parts are timed alone
+    loaded = application._manager.resolve("two-nodes").loaded  # noqa: SLF001 - its parts are timed alone
     tensors = parse_infer_request(body, loaded.signature).tensors
     outputs = loaded.run(tensors)
     response = render_infer_response(outputs, model="two-nodes", version=1)
@@ -120,7 +120,7 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
         "part: JSON request to tensors": lambda: parse_infer_request(body, loaded.signature),
         "part: response to JSON": lambda: json.dumps(response),
         "part: metrics of a call": lambda: count_call("two-nodes", 200, 1.0),
-        "part: resolve a version": lambda: handler._manager.resolve("two-nodes"),  # noqa: SLF001
+        "part: resolve a version": lambda: application._manager.resolve("two-nodes"),  # noqa: SLF001
     }
 
 

@@ -6,21 +6,27 @@ inside the runtime's process, a thread does this for each invocation:
 
 1. It waits until the handler of that invocation, by its request id, has returned or raised. Lambda
    tells extensions of an invocation when it tells the runtime: no work may have begun yet.
-2. It waits until the background is idle, but not past the invocation's deadline less a margin, for
-   at the deadline Lambda ends the environment; nor for longer than `MOST_HELD_S` in all without an
-   idle moment, or a load that hangs would hold, and bill, every call to its last second.
+2. It waits until the background is idle, but
+   - no longer than callers stayed away of late (`BACKGROUND=auto`): who comes meanwhile is sent
+     to another environment, and waits for its start if there is none;
+   - not past the invocation's deadline less a margin: at the deadline Lambda ends the environment;
+   - not for longer than `MOST_HELD_S` in all without an idle moment: a load that hangs would hold,
+     and bill, every call to its last second.
 3. It asks for the next event. What still goes on does so during other calls.
 
-Where there is no Extensions API, or it refuses, background work goes on in its threads alone.
+Where there is no Extensions API, or it refuses, background work goes on in its threads alone. Why
+it is done so: docs/adr/0003-an-extension-keeps-the-environment-running.md.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from inference.clock import Moment
 from inference.settings import SettingError
 from inference.telemetry import logger
 
@@ -37,24 +43,32 @@ NAME: Final = "coldpress-background"
 MARGIN_S: Final = 1.0
 """How long before an invocation's deadline the environment is let go."""
 
+PAUSES: Final = 4
+"""Of how many last pauses between calls the shortest counts."""
+
 MOST_HELD_S: Final = 60.0
 """How long, over all invocations, work that does not end is waited for."""
 
 
 class BackgroundMode(StrEnum):
-    """How background work goes on after an answer: the setting `BACKGROUND`."""
+    """How background work goes on after an answer: the setting `BACKGROUND`.
 
+    AUTO: for as long as callers stayed away of late. EXTENSION: until it is done. THREAD: it does
+    not; it goes on during other calls.
+    """
+
+    AUTO = "auto"
     EXTENSION = "extension"
     THREAD = "thread"
 
 
 def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
     """Read the setting; raises SettingError naming it."""
-    text = environ.get("BACKGROUND", "") or BackgroundMode.EXTENSION
+    text = environ.get("BACKGROUND", "") or BackgroundMode.AUTO
     try:
         return BackgroundMode(text)
     except ValueError:
-        raise SettingError(f"BACKGROUND is {text!r}: expected extension or thread") from None
+        raise SettingError(f"BACKGROUND is {text!r}: expected auto, extension or thread") from None
 
 
 def extended(handler: Handler, background: Background, environ: Mapping[str, str]) -> Handler:
@@ -64,7 +78,8 @@ def extended(handler: Handler, background: Background, environ: Mapping[str, str
     `BACKGROUND=thread`, and where registering is refused. Raises SettingError.
     """
     address = environ.get("AWS_LAMBDA_RUNTIME_API", "")
-    if background_mode(environ) is BackgroundMode.THREAD or not address:
+    mode = background_mode(environ)
+    if mode is BackgroundMode.THREAD or not address:
         return handler
     from inference.extensions_api import register  # noqa: PLC0415 - modules that only Lambda needs
 
@@ -72,7 +87,7 @@ def extended(handler: Handler, background: Background, environ: Mapping[str, str
     if api is None:
         return handler
     calls = Calls()
-    extension = Extension(api, calls, background)
+    extension = Extension(api, calls, background, until_done=mode is BackgroundMode.EXTENSION)
     threading.Thread(target=extension.run, name=NAME, daemon=True).start()
     return calls.around(handler)
 
@@ -122,26 +137,36 @@ class Extension:
         calls: Calls,
         background: Background,
         *,
+        until_done: bool,
         margin_s: float = MARGIN_S,
         most_held_s: float = MOST_HELD_S,
     ) -> None:
         self._api = api
         self._calls = calls
         self._background = background
+        self._until_done = until_done
         self._margin_s = margin_s
         self._most_held_s = most_held_s
         self._held_s = 0.0
+        self._pauses_s: deque[float] = deque(maxlen=PAUSES)
 
     def run(self) -> None:
         """Hold each invocation for as long as there is work, to the end of the environment."""
+        ended: Moment | None = None  # from INIT to the first call is no pause between calls
         while (invocation := self._api.next()) is not None:
+            if ended:
+                self._pauses_s.append(ended.elapsed_s(Moment.now()))
             self._hold(invocation)
+            ended = Moment.now()
 
     def _hold(self, invocation: Invocation) -> None:
         until = time.monotonic() + invocation.deadline_s - time.time() - self._margin_s
         self._calls.wait_for_end(invocation.request_id, until - time.monotonic())
         began, held_s = time.monotonic(), self._held_s
-        until = min(until, began + self._most_held_s - held_s)
+        most_s = self._most_held_s - held_s
+        if not self._until_done:
+            most_s = min(most_s, *self._pauses_s) if self._pauses_s else 0.0
+        until = min(until, began + most_s)
         while self._background.wait(until - time.monotonic()):
             if not self._background.busy():  # work may have started work
                 self._held_s = 0.0

@@ -6,14 +6,19 @@ counted is calls, and how far the work came between them.
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.events import http_event
 from inference.fleet.environment import LambdaEnvironment
 from inference.fleet.errors import InvocationError
+from tests.inference.stores import publish_adder
+from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,11 +61,12 @@ def make(tmp_path: Path) -> Iterator[Make]:
     (tmp_path / "app.py").write_text(HANDLER)
     made: list[LambdaEnvironment] = []
 
-    def make(mode: str, timeout_s: int = 30) -> LambdaEnvironment:
-        environ = {"BACKGROUND": mode, "PYTHONPATH": str(ROOT)}
+    def make(
+        mode: str, *, handler: str = "app.handler", timeout_s: int = 30, **environ: str
+    ) -> LambdaEnvironment:
         environment = LambdaEnvironment(
-            "app.handler",
-            environ=environ,
+            handler,
+            environ={"BACKGROUND": mode, "PYTHONPATH": str(ROOT), **environ},
             cwd=tmp_path,
             timeout_s=timeout_s,
             frozen_between_calls=True,
@@ -84,6 +90,23 @@ def test_with_threads_alone_a_load_hardly_goes_on_between_calls(make: Make) -> N
     answers = [call(environment) for _ in range(10)]
     assert {each["version"] for each in answers} == {1}
     assert 0 < answers[-1]["progress"] < 0.5
+
+
+def test_callers_that_never_pause_are_kept_waiting_by_no_load(make: Make) -> None:
+    environment = make("auto")
+    call(environment)
+    call(environment, load_s=3)
+    answers = [call(environment) for _ in range(10)]
+    assert {each["version"] for each in answers} == {1}
+    assert 0 < answers[-1]["progress"] < 0.5
+
+
+def test_where_callers_pause_the_next_call_finds_what_was_loaded(make: Make) -> None:
+    environment = make("auto")
+    call(environment)
+    time.sleep(2)  # the pause: frozen, so nothing happens in it
+    assert call(environment, load_s=0.1)["version"] == 1
+    assert call(environment)["version"] == 2
 
 
 def test_with_the_extension_the_next_call_finds_what_was_loaded(make: Make) -> None:
@@ -115,3 +138,57 @@ def test_a_load_longer_than_the_functions_timeout_times_no_call_out(make: Make) 
         assert len(progress) < 50
     assert progress == sorted(progress)
     assert len(progress) > 1
+
+
+PIPELINE = """
+import json, time
+
+while time.thread_time() < {processor_s}:
+    pass
+
+def decode(request):
+    return json.loads(request.body)
+
+def encode(outputs, request):
+    return {{}}
+"""
+"""Its import, which is part of a load, takes so much of a processor."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    publish_adder(tmp_path / "store", 10)
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def serving(store: Path, make: Make) -> Callable[[str], LambdaEnvironment]:
+    return lambda mode: make(
+        mode, handler="inference.api.handler", STORE_PATH=str(store), REF_TTL_S="0"
+    )
+
+
+def version(environment: LambdaEnvironment) -> int:
+    body = json.dumps(adder_request([1, 2])).encode()
+    answer = environment.invoke(http_event("/v2/models/adder/infer", body))
+    assert answer["statusCode"] == 200, answer
+    return int(answer["headers"]["Coldpress-Version"])
+
+
+def test_a_version_that_loads_slowly_is_served_by_the_call_after_the_one_that_saw_it(
+    serving: Callable[[str], LambdaEnvironment], store: Path
+) -> None:
+    environment = serving("extension")
+    assert version(environment) == 1
+    publish_adder(store, 20, pipeline=PIPELINE.format(processor_s=0.5))
+    assert version(environment) == 1
+    assert version(environment) == 2
+
+
+def test_with_threads_alone_calls_go_on_being_answered_by_the_version_before(
+    serving: Callable[[str], LambdaEnvironment], store: Path
+) -> None:
+    environment = serving("thread")
+    assert version(environment) == 1
+    publish_adder(store, 20, pipeline=PIPELINE.format(processor_s=2))
+    assert [version(environment) for _ in range(6)] == [1] * 6

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,15 @@ import pytest
 
 from bench.runtime_api import RuntimeApi
 from inference.background import Background
-from inference.extension import NAME, BackgroundMode, Calls, Extension, background_mode, extended
+from inference.extension import (
+    NAME,
+    PAUSES,
+    BackgroundMode,
+    Calls,
+    Extension,
+    background_mode,
+    extended,
+)
 from inference.extensions_api import register
 from inference.settings import SettingError
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -39,16 +48,29 @@ class Held:
         assert self.released.wait(DEADLINE_S)
 
 
+class Stretched(deque[float]):
+    """Pauses that are all as long as this says."""
+
+    def __init__(self, pause_s: float) -> None:
+        super().__init__()
+        self.pause_s = pause_s
+
+    def append(self, _: float) -> None:
+        super().append(self.pause_s)
+
+
 class Runtime:
     """An environment with one extension; the test itself is its runtime."""
 
-    def __init__(self, api: RuntimeApi, **options: float) -> None:
+    def __init__(self, api: RuntimeApi, *, until_done: bool = True, **options: float) -> None:
         self.api = api
         self.background = Background()
         self.calls = Calls()
         registered = register(api.address, NAME)
         assert registered is not None
-        self.extension = Extension(registered, self.calls, self.background, **options)
+        self.extension = Extension(
+            registered, self.calls, self.background, until_done=until_done, **options
+        )
         self.thread = threading.Thread(target=self.extension.run, daemon=True)
         self.thread.start()
 
@@ -193,6 +215,40 @@ def test_work_that_never_ends_holds_no_call_for_ever(api: RuntimeApi, work: Held
     assert runtime.extension._held_s == 0.0  # what is begun from now on is waited for again
 
 
+def test_callers_that_never_pause_find_the_environment_free(api: RuntimeApi, work: Held) -> None:
+    runtime = Runtime(api, until_done=False)
+    runtime.call(work)
+    wait_until(runtime.is_over)  # the first call: no pause is known
+    runtime.extension._pauses_s.extend([LONG_S, 0.0, LONG_S])
+    runtime.call()
+    wait_until(runtime.is_over)  # the shortest counts
+    assert runtime.background.busy()
+
+
+def test_where_callers_pause_work_is_done_in_the_pause(api: RuntimeApi, work: Held) -> None:
+    runtime = Runtime(api, until_done=False)
+    runtime.call()
+    wait_until(runtime.is_over)
+    # As if the environment had been frozen for so long.
+    runtime.extension._pauses_s = Stretched(LONG_S)
+    runtime.call(work)
+    wait_until(runtime.is_held)
+    work.released.set()
+    wait_until(runtime.is_over)
+    assert not runtime.background.busy()
+
+
+def test_only_the_last_pauses_count_and_the_one_before_the_first_call_does_not(
+    api: RuntimeApi,
+) -> None:
+    runtime = Runtime(api, until_done=False)
+    for count in range(8):
+        runtime.call()
+        wait_until(runtime.is_over)
+        assert len(runtime.extension._pauses_s) == min(count, PAUSES)
+    assert all(pause_s >= 0 for pause_s in runtime.extension._pauses_s)
+
+
 def test_a_handler_answers_and_raises_as_without_the_extension(api: RuntimeApi) -> None:
     background = Background()
     handler = extended(echo, background, on_lambda(api))
@@ -252,8 +308,9 @@ def test_outside_of_lambda_and_with_threads_alone_nothing_is_registered(
 @pytest.mark.parametrize(
     ("text", "mode"),
     [
-        (None, BackgroundMode.EXTENSION),
-        ("", BackgroundMode.EXTENSION),
+        (None, BackgroundMode.AUTO),
+        ("", BackgroundMode.AUTO),
+        ("auto", BackgroundMode.AUTO),
         ("extension", BackgroundMode.EXTENSION),
         ("thread", BackgroundMode.THREAD),
     ],
