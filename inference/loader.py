@@ -54,6 +54,9 @@ _RUNTIME_SOURCE: Final = re.compile(r"\S*onnxruntime_src/\S+:\d+ [^()]*\([^()]*\
 _QUIET: Final = 3
 """ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
 
+_NO_MEMORY: Final = ("bad_alloc", "allocate memory")
+"""How its messages say that there was no memory: from the allocator, and from a pool."""
+
 _SPINNING: Final = "session.intra_op.allow_spinning"
 """Threads that wait for work by spinning burn the processor time that computing needs."""
 
@@ -247,6 +250,10 @@ def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
     options.intra_op_num_threads = environment_threads()
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # A pool keeps the most that any call took; and a pattern is kept for each shape ever seen,
+    # with its memory where there is no pool (docs/adr/0004-memory-that-falls.md).
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
     for key, value in {_SPINNING: "0", **config}.items():
         options.add_session_config_entry(key, value)
     try:
@@ -271,4 +278,4 @@ def _check_session(session: Any, manifest: VersionManifest) -> None:
 def _is_refusal(error: Exception) -> bool:
     # ONNX Runtime has no exception of its own for memory that it could not get.
     from_runtime = type(error).__module__.startswith("onnxruntime.")
-    return from_runtime and "allocate memory" not in str(error)
+    return from_runtime and not any(words in str(error) for words in _NO_MEMORY)
