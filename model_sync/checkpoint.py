@@ -18,7 +18,7 @@ from model_store import documents
 from model_store.documents import FORMAT
 from model_store.files import FileEntry
 from model_sync import durable
-from model_sync.errors import OutOfTimeError, RequestError, SourceError
+from model_sync.errors import OutOfTimeError, RequestError
 from model_sync.space import require_space
 from model_sync.staging import copy_in, seal
 from model_sync.trial import DEADLINE_S
@@ -115,7 +115,7 @@ def copy_files(
                 ) from None
             _pause(staging, folder, uploaded, copied)
         if came != entry:
-            raise SourceError(f"{uploaded.name}: the bytes of {entry.path!r} are damaged")
+            raise uploaded.damaged(entry.path)
         copied.add(entry)
     if len(copied) > before and remaining_ms() < REST_MS:
         _pause(staging, folder, uploaded, copied)

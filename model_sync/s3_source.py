@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - not Python's own: it is a BotoCoreError
+    HTTPClientError,
+    NoCredentialsError,
+)
 from s3transfer.exceptions import (  # type: ignore[import-untyped]
     RetriesExceededError,
     S3DownloadFailedError,
@@ -160,7 +166,17 @@ def explained(address: str, *, done: str = "read") -> Iterator[None]:
     except S3DownloadFailedError as error:  # a later part was another object's
         raise SourceError(f"{address} changed while it was read: publish again") from error
     except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
-        raise SourceError(f"{address} cannot be {done}: {error}") from error
+        said = " ".join(str(error).split())
+        raise SourceError(f"{address} cannot be {done}: {said}{_what_to_do(error)}") from error
+
+
+def _what_to_do(error: Exception) -> str:
+    match error:
+        case NoCredentialsError():
+            return ": set AWS_PROFILE, or log in"
+        case HTTPClientError() | ConnectionError():
+            return ": check the network, the region and AWS_ENDPOINT_URL_S3, and try again"
+    return ""
 
 
 def _is_hidden(path: str) -> bool:

@@ -51,6 +51,10 @@ class UploadedContents:
         _check_name(self.name, key, CONTENTS, self.content.digest)
         self._entries = {entry.path: entry for entry in self.content.files}
 
+    def damaged(self, path: str) -> SourceError:
+        """The error for a file whose bytes are not what their name says."""
+        return _damaged(self._blobs, self.name, path, self._entries[path].digest)
+
     def copy(self, path: str, write: Write) -> None:
         """Give all bytes of one file to `write`."""
         _copy_blob(self._blobs, self.name, path, self._entries[path].digest, write)
@@ -114,7 +118,7 @@ class UploadedSet:
             size = wheel.size_bytes
             came = copy_in(self, wheel.file, folder, wheel.file, advance, size_bytes=size)
             if came.digest != wheel.digest:
-                raise SourceError(f"{self.name}: the bytes of {wheel.file!r} are damaged")
+                raise _damaged(self._blobs, self.name, wheel.file, wheel.digest)
         return tuple(folder / wheel.file for wheel in self._wheels)
 
     def copy(self, path: str, write: Write) -> None:
@@ -127,6 +131,13 @@ def _copy_blob(blobs: S3Source, name: str, path: str, digest: Digest, write: Wri
         blobs.copy(digest.hex, write)
     except MissingError as error:
         raise SourceError(f"{name} names {path!r}, whose bytes are gone: {error}") from None
+
+
+def _damaged(blobs: S3Source, name: str, path: str, digest: Digest) -> SourceError:
+    return SourceError(
+        f"{name}: the bytes of {path!r} are damaged: delete {blobs.name}/{digest.hex}, and publish "
+        "again"
+    )
 
 
 def _read_document(bucket: S3Source, key: str, prefix: str) -> Fields:

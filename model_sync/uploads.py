@@ -1,12 +1,14 @@
 """What is to be published, on its way to a store that this machine cannot reach: through S3.
 
-A blob is uploaded once, whoever needs it and however often; the document that names it comes last,
-so that what it names is there. This is the caller's side; where things lie, and the sync function's
-side, which checks every byte on the way into the store, are in uploaded.py.
+A blob is uploaded once, whoever needs it and however often; one that cannot be what its name says,
+by its size or the SHA-256 that S3 keeps of it, is uploaded again. The document that names blobs
+comes last, so that what it names is there. This is the caller's side; where things lie, and the
+sync function's side, which checks every byte on the way into the store, are in uploaded.py.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from boto3.s3.transfer import TransferConfig
@@ -14,7 +16,8 @@ from boto3.s3.transfer import TransferConfig
 from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import FORMAT
-from model_sync.s3_source import PART_BYTES, S3Source, explained
+from model_sync.errors import MissingError
+from model_sync.s3_source import PART_BYTES, explained
 from model_sync.uploaded import BLOBS, CONTENTS, SETS
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from model_store.version import VersionContent
     from model_sync.progress import Progress
 
+_OTHER_CHECKSUMS: Final = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1")
 _TRANSFER: Final = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
 
 
@@ -70,8 +74,7 @@ def upload_set(
 
 
 def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: Progress) -> None:
-    there = S3Source(client, bucket, BLOBS)
-    missing = {each.digest: each for each in blobs if not there.has(each.digest.hex)}
+    missing = {each.digest: each for each in blobs if not _is_there(client, bucket, each)}
     total = sum(each.size_bytes for each in missing.values())
     progress.step(f"uploading {len(missing)} of {len(blobs)} {what}", total)
     for each in missing.values():
@@ -84,6 +87,26 @@ def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: P
                 Callback=progress.advance,
                 Config=_TRANSFER,
             )
+
+
+def _is_there(client: Any, bucket: str, blob: _Blob) -> bool:
+    """Whether the bucket holds a blob, as far as asking without reading tells.
+
+    Of what came in parts S3 keeps a SHA-256 of the parts' own, which says nothing of the whole: if
+    that is damaged, the sync function finds it, and says what to delete.
+    """
+    key = BLOBS + blob.digest.hex
+    try:
+        with explained(f"s3://{bucket}/{key}"):
+            found = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    except MissingError:
+        return False
+    if found["ContentLength"] != blob.size_bytes:
+        return False
+    kept = found.get("ChecksumSHA256")
+    if kept is None:  # what was uploaded here has one, unless this server keeps none at all
+        return not any(name in found for name in _OTHER_CHECKSUMS)
+    return "-" in kept or kept == base64.b64encode(bytes.fromhex(blob.digest.hex)).decode()
 
 
 def _blob_of(path: Path) -> _Blob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,5 +85,20 @@ def test_credentials_that_are_missing_are_one_line(s3_port: int, tmp_path: Path)
     done = run("publish", "s3://models/adder/", "--store", "s", cwd=tmp_path, **settings)
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "error: s3://models/adder/model.toml cannot be read: Unable to locate credentials\n"
+        "error: s3://models/adder/model.toml cannot be read: Unable to locate credentials: "
+        "set AWS_PROFILE, or log in\n"
     )
+
+
+def test_an_s3_that_nobody_serves_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound and not listening
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        settings = aws_environment(port)
+        done = run("publish", "s3://models/adder/", "--store", "s", cwd=tmp_path, **settings)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: s3://models/adder/model.toml cannot be read: Could not conn")
+    assert done.err.endswith(
+        ": check the network, the region and AWS_ENDPOINT_URL_S3, and try again\n"
+    )
+    assert done.err.count("\n") == 1

@@ -76,6 +76,7 @@ def test_contents_that_are_published_take_nobodys_folder_away(
 ) -> None:
     assert call(request(key))["state"] == "done"
     with Staging(open_store(tmp_path / "store")) as theirs:
+        assert theirs.folder.is_dir()
         refused(call(request(key, resume=theirs.id)), "request", "nothing of s3://")
         assert theirs.folder.is_dir()
 

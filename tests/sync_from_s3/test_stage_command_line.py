@@ -94,7 +94,7 @@ def test_package_sets_are_published_and_listed(
     made = json.loads(capsys.readouterr().out)
     assert (made["created"], made["packages"]) == (True, {"alpha": "1.0"})
     assert main(["packages", "publish", pins, *DEV]) == 0
-    assert capsys.readouterr().out.startswith(f"unchanged: {made['digest']} (1 packages, ")
+    assert capsys.readouterr().out.startswith(f"unchanged: {made['digest']} (1 package, ")
     assert main(["packages", "list", *DEV]) == 0
     line = capsys.readouterr().out
     assert line.startswith(f"{made['digest']}  Python {Target.running().python}  ")

@@ -52,7 +52,9 @@ def test_a_wheel_whose_bytes_are_others_is_refused(
     bucket.put(blob, bytes(len(bucket.get(blob))))
     answer = call(request_set(key))
     refused(answer, "source", "the bytes of ")
-    assert answer["error"]["message"].endswith(" are damaged")
+    said = answer["error"]["message"]
+    assert " are damaged: delete s3://" in said
+    assert said.endswith(", and publish again")
     assert nothing_is_left(tmp_path)
 
 

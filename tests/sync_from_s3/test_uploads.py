@@ -65,6 +65,43 @@ def test_only_what_the_bucket_lacks_is_uploaded(
     assert puts[-1] == key, "contents come last"
 
 
+@pytest.mark.parametrize("size", ["the same", "another"])
+def test_what_lies_where_a_blob_belongs_and_is_none_is_uploaded_again(
+    bucket: Bucket, content: VersionContent, key: str, tmp_path: Path, size: str
+) -> None:
+    spoiled = content.files[0]
+    blob = BLOBS + spoiled.digest.hex
+    bucket.put(blob, bytes(spoiled.size_bytes if size == "the same" else 1))
+    with bucket.puts() as puts:
+        upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    assert puts == [blob, key]
+    assert Digest.of_bytes(bucket.get(blob)) == spoiled.digest
+
+
+def test_a_blob_that_was_put_with_another_sha256_is_uploaded_again(
+    bucket: Bucket, content: VersionContent, key: str, tmp_path: Path
+) -> None:
+    spoiled = content.files[0]
+    blob = BLOBS + spoiled.digest.hex
+    bucket.s3.put_object(
+        Bucket=bucket.name,
+        Key=blob,
+        Body=bytes(spoiled.size_bytes),
+        ChecksumAlgorithm="SHA256",
+    )
+    with bucket.puts() as puts:
+        upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    assert puts == [blob, key]
+
+
+def test_a_large_blob_is_uploaded_once(bucket: Bucket, tmp_path: Path) -> None:
+    content = stage(write_model(tmp_path / "adder", width=3 << 20), tmp_path / "staged")
+    key = upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    with bucket.puts() as puts:
+        upload_contents(bucket.s3, bucket.name, content, tmp_path / "staged", Silent())
+    assert puts == [key]
+
+
 def test_an_upload_that_the_server_refuses_is_one_line(
     bucket: Bucket, content: VersionContent, tmp_path: Path
 ) -> None:
