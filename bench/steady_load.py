@@ -1,8 +1,9 @@
 """A steady load of calls on a server, and what came of each.
 
 Each of a few clients sends an adder's request every `period_s`, or as soon as its last call is
-answered where that is later. Version n of the adder adds n times STEP, so an answer's values tell
-which version gave them, whatever it says.
+answered where that is later: all at the same time, so that as many environments are needed.
+Version n of the adder adds n times STEP, so an answer's values tell which version gave them,
+whatever it says.
 """
 
 from __future__ import annotations
@@ -92,9 +93,8 @@ class SteadyLoad:
 
     def _run(self, number: int) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=_DEADLINE_S)
-        offset_s = self._period_s * number / len(self._threads)
-        due = time.monotonic() + offset_s
-        x = 0
+        due = time.monotonic()
+        x = number
         while not self._enough.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._period_s, time.monotonic())
             x = (x + len(self._threads)) % int(STEP / 2)

@@ -80,6 +80,7 @@ def maker(
                 cwd=ROOT,
                 memory_mb=memory_mb,
                 timeout_s=TIMEOUT_S,
+                early_answers=True,
                 enclosure=limits and limits.enclosure(f"coldpress-{os.getpid()}-{number}"),
             ),
         )

@@ -54,6 +54,7 @@ class EmulatorProcess:
         self._log_file: IO[bytes] | None = None
         self._log = ""
         self.port = 0
+        self.runtime_api_port = 0
         self.stopping = False
         self.exit_code: int | None = None
         """The emulator's, as a shell says it, once it was stopped."""
@@ -102,7 +103,7 @@ class EmulatorProcess:
             deadline = time.monotonic() + _START_S
             while self._keeper.poll() is None and time.monotonic() < deadline:
                 if any(keeping.listens(pid, {port, runtime_api_port}) for pid in self.pids()):
-                    self.port, listening = port, True
+                    self.port, self.runtime_api_port, listening = port, runtime_api_port, True
                     break
                 time.sleep(_POLL_S)
             return listening

@@ -8,7 +8,8 @@ unlike Lambda
 - begins INIT at the first call, with no limit but the function's timeout;
 - starts the runtime anew, in the same environment, at the call after one that killed it;
 - enforces no memory limit (cgroups.py does), and answers every call under one made-up ARN;
-- never freezes: `freeze` does that, as strictly as Lambda.
+- never freezes: `freeze` does that, as strictly as Lambda;
+- holds an answer back until extensions are done: with `early`, `invoke_raw` does not.
 
 Linux only. Where the emulator comes from: emulator.py; how all of it ends: keeper.py.
 """
@@ -25,12 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from inference.fleet import variables
+from inference.fleet.early_answers import EarlyAnswers
 from inference.fleet.emulator_process import EmulatorProcess
 from inference.fleet.errors import EnvironmentEndedError, InvocationError
 from inference.fleet.freezing import Freezer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from inference.fleet.cgroups import Enclosure
@@ -39,6 +41,8 @@ _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 _MOST_REQUEST_BYTES: Final = 6 * 1024 * 1024
 # How much later than the function's own timeout an answer may come: INIT restarts, a busy machine.
 _OVERDUE_S: Final = 15.0
+# How long an environment may take to be done after its answer without any extension's doing.
+_HELD_S: Final = 0.005
 _TIMED_OUT: Final = b"Task timed out after "
 
 
@@ -48,8 +52,9 @@ class LambdaEnvironment:
     `environ` is the function's configuration, laid over what Lambda sets; of this process's own
     environment only PATH, HOME and TMPDIR go in, and no AWS credentials. The handler's module is
     looked for in `cwd`, Lambda's task root, then on a PYTHONPATH given in `environ`.
-    `memory_mb` is told; it is enforced where an `enclosure` is given. Safe to use from several
-    threads; calls are made one at a time, as Lambda makes them.
+    `memory_mb` is told; it is enforced where an `enclosure` is given. Only one with
+    `early_answers` gives answers early. Safe to use from several threads; calls are made one at a
+    time, as Lambda makes them.
     """
 
     def __init__(
@@ -63,9 +68,13 @@ class LambdaEnvironment:
         timeout_s: int = 30,
         frozen_between_calls: bool = False,
         enclosure: Enclosure | None = None,
+        early_answers: bool = False,
     ) -> None:
         self._cwd = (cwd or Path.cwd()).absolute()
         runtime = [python, "-m", "awslambdaric", handler]
+        self._early = EarlyAnswers() if early_answers else None
+        if self._early:  # the emulator sets it, to its own
+            runtime = ["/usr/bin/env", f"AWS_LAMBDA_RUNTIME_API={self._early.address}", *runtime]
         self._process = EmulatorProcess(
             enclosure.entered_by(runtime) if enclosure else runtime,
             cwd=self._cwd,
@@ -94,6 +103,8 @@ class LambdaEnvironment:
         if self._enclosure:
             self._enclosure.make()
         self._process.start()
+        if self._early:
+            self._early.start(self._process.runtime_api_port)
         self._connection = http.client.HTTPConnection(
             "127.0.0.1", self._process.port, timeout=self._deadline_s
         )
@@ -108,10 +119,12 @@ class LambdaEnvironment:
         """
         return json.loads(self.invoke_raw(json.dumps(event).encode()))
 
-    def invoke_raw(self, payload: bytes) -> bytes:
+    def invoke_raw(self, payload: bytes, early: Callable[[bytes], None] | None = None) -> bytes:
         """Call the function with an event as it is and return its answer as it came.
 
-        Thaws a frozen environment first. Raises what `invoke` raises.
+        Thaws a frozen environment first. Raises what `invoke` raises. Where extensions hold the
+        environment after its answer, `early` is called with the answer; it returns when they are
+        done, and may still raise then.
         """
         if len(payload) > _MOST_REQUEST_BYTES:  # the emulator cuts it, without a word
             message = f"an event of {len(payload)} bytes; Lambda takes {_MOST_REQUEST_BYTES}"
@@ -119,7 +132,7 @@ class LambdaEnvironment:
         with self._call:
             self.thaw()
             try:
-                status, answer = self._post(payload)
+                status, answer = self._post(payload, early)
             finally:
                 if self._frozen_between_calls:
                     self.freeze()
@@ -133,13 +146,19 @@ class LambdaEnvironment:
                 raise error
             return answer
 
-    def _post(self, payload: bytes) -> tuple[int, bytes]:
+    def _post(self, payload: bytes, early: Callable[[bytes], None] | None) -> tuple[int, bytes]:
         connection, process = self._connection, self._process
         if connection is None:
             raise EnvironmentEndedError("the environment is not running")
         try:
             began = time.perf_counter()
+            if self._early:
+                self._early.forget()
             connection.request("POST", _INVOKE, payload)
+            if self._early and early and connection.sock:
+                held = self._early.wait(connection.sock, answer_s=self._deadline_s, held_s=_HELD_S)
+                if held is not None:
+                    early(held)
             response = connection.getresponse()
             answer = response.read()
             self.last_call_s = time.perf_counter() - began
@@ -206,6 +225,8 @@ class LambdaEnvironment:
         self._process.stop()
         with self._call:
             self._freezer.frozen = []
+            if self._early:
+                self._early.close()
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None

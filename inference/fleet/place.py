@@ -47,14 +47,15 @@ class Place:
         self._held: Numbered | None = None
         self._ended = False
 
-    def answer(self, payload: bytes) -> tuple[bytes, int]:
+    def answer(self, payload: bytes, early: Callable[[bytes, int], None]) -> tuple[bytes, int]:
         """Call the environment; its answer, and its number. Raises LambdaEnvironmentError.
 
-        Afterwards it runs on until `settle`.
+        `early` is given both if extensions keep it busy after its answer; it may raise all the
+        same, later. Afterwards it runs on until `settle`.
         """
         number, environment = self._whole()
         try:
-            return environment.invoke_raw(payload), number
+            return environment.invoke_raw(payload, lambda held: early(held, number)), number
         except InvocationError as error:
             if error.error_type.startswith(_AFTER_WHICH_IT_IS_REPLACED):
                 raise self._after_its_end(error, environment) from None

@@ -182,13 +182,17 @@ class Fleet:
 
 
 def _answer(place: Place, call: _Call) -> Callable[[], None]:
-    """Have a call answered; what gives its caller the answer, or the error."""
+    """Have a call answered; what gives its caller the answer, or the error, if it has none yet."""
+
+    def give(payload: bytes, number: int) -> None:
+        call.answered.set_result(Answered(payload, number))
+
     try:
-        answered = Answered(*place.answer(call.payload))
+        payload, number = place.answer(call.payload, give)
     except BaseException as error:
-        return partial(call.answered.set_exception, error)
-    return partial(call.answered.set_result, answered)
+        return _nothing if call.answered.done() else partial(call.answered.set_exception, error)
+    return _nothing if call.answered.done() else partial(give, payload, number)
 
 
 def _nothing() -> None:
-    """Give nobody anything: the call was given up."""
+    """Give nobody anything: the call was given up, or has its answer."""
