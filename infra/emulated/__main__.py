@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import shlex
 import signal
 import sys
@@ -10,17 +11,17 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from infra.emulated.ministack import MINISTACK
-from infra.emulated.run import emulated_stage
-from infra.errors import InfraError
+from infra.errors import EmulatorError, InfraError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from infra.emulated.run import EmulatedStage
 
 
 _ENDS: Final = (signal.SIGINT, signal.SIGTERM)
+_NEEDED: Final = ("boto3", "aws_cdk", "awslambdaric")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--ministack",
         type=Path,
-        default=MINISTACK,
         metavar="PATH",
         help="the interpreter that has MiniStack (.cache/ministack/bin/python)",
     )
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in _ENDS:  # SIGINT too: a shell's background processes are started to ignore it
         signal.signal(number, _end)
     try:
-        with emulated_stage(options.stage, options.store, interpreter=options.ministack) as running:
+        with _emulated(options) as running:
             sys.stdout.write(_ready(running))
             sys.stdout.flush()
             threading.Event().wait()
@@ -53,6 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _emulated(options: argparse.Namespace) -> AbstractContextManager[EmulatedStage]:
+    """The stage; raises EmulatorError where what running it needs is not installed."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EmulatorError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: "
+            f"{sys.executable} -m pip install --require-hashes -r requirements/cloud.txt "
+            "(make cloud does that, and runs this)"
+        )
+    # Imported here: they need what is looked for above.
+    from infra.emulated.ministack import MINISTACK  # noqa: PLC0415
+    from infra.emulated.run import emulated_stage  # noqa: PLC0415
+
+    interpreter = options.ministack or MINISTACK
+    return emulated_stage(options.stage, options.store, interpreter=interpreter)
 
 
 def _end(*_: object) -> NoReturn:

@@ -54,6 +54,22 @@ def test_an_emulator_that_is_missing_is_told(
     assert said.count("\n") == 1
 
 
+def test_requirements_that_are_not_installed_are_one_line_that_says_how(tmp_path: Path) -> None:
+    done = subprocess.run(
+        # Without `site`, Python finds nothing that was installed.
+        [sys.executable, "-S", "-m", "infra.emulated", "--stage", "dev", "--store", tmp_path / "s"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: boto3, aws_cdk, awslambdaric are not installed: ")
+    assert " -m pip install --require-hashes -r requirements/cloud.txt " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.slow
 def test_a_stage_answers_until_it_is_told_to_end_and_leaves_nothing(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
