@@ -1,6 +1,7 @@
 """The Open Inference Protocol's datatypes and numpy's, in both directions.
 
-Source: the protocol's "Tensor Data Types". BF16 has no numpy dtype, so it is absent here.
+Source: the protocol's "Tensor Data Types". numpy has no BF16, so its arrays hold bits under a dtype
+of our own (bfloat16.py).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+
+BFLOAT16: Final = np.dtype([("bits", "<u2")])
 
 DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "BOOL": np.dtype(np.bool_),
@@ -20,6 +23,7 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "INT32": np.dtype(np.int32),
     "INT64": np.dtype(np.int64),
     "FP16": np.dtype(np.float16),
+    "BF16": BFLOAT16,
     "FP32": np.dtype(np.float32),
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(np.object_),

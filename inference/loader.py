@@ -66,7 +66,8 @@ class LoadedVersion(NamedTuple):
 
     `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
     step of loading it took. `maps_files`: its session may read the version's files while it runs,
-    so they must stay where they are (bounds.py). `packages` is the package set that it pins.
+    so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
+    `packages` is the package set that it pins.
     """
 
     model: str
@@ -79,6 +80,7 @@ class LoadedVersion(NamedTuple):
     content: VersionContent
     need: Need
     maps_files: bool
+    has_bfloat16: bool
     phases_ms: Mapping[str, float]
 
     @property
@@ -96,13 +98,23 @@ class LoadedVersion(NamedTuple):
         """
         names = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
-            values = self.session.run(names, dict(tensors))
+            values = self._run(names, tensors)
         except Exception as error:
             if not _is_refusal(error):
                 raise
             reason = _RUNTIME_SOURCE.sub("", str(error).splitlines()[0])
             raise BadRequestError(f"the model refused the input: {reason}") from error
         return dict(zip(names, values, strict=True))
+
+    def _run(
+        self, names: list[str], tensors: Mapping[str, NDArray[np.generic]]
+    ) -> list[NDArray[np.generic]]:
+        if not self.has_bfloat16:
+            values: list[NDArray[np.generic]] = self.session.run(names, dict(tensors))
+            return values
+        from inference import bfloat16  # noqa: PLC0415 - few models have it
+
+        return bfloat16.run(self.session, names, tensors)
 
     def predict(self, request: Request, observe: Observe | None = None) -> Response:
         """Answer a request in the model's own terms, through its pipeline.
@@ -173,7 +185,7 @@ def load_folder(
     Runtime's session configuration entries. Raises LoadError, DamagedError, and NotFoundError
     where the set is missing.
     """
-    content = manifest.content
+    content, signature = manifest.content, manifest.signature
     phases = _Phases()
     for entry in content.files:
         if not entry.path.startswith(GOLDEN + "/") or entry.path == content.model_file:
@@ -189,13 +201,16 @@ def load_folder(
         model=manifest.model,
         number=number,
         digest=str(content.digest),
-        signature=manifest.signature,
+        signature=signature,
         session=session,
         pipeline=pipeline,
         folder=folder,
         content=content,
         need=need_of(None, sum(entry.size_bytes for entry in content.files)),
         maps_files=_maps_files(content),
+        has_bfloat16=any(
+            spec.datatype == "BF16" for spec in (*signature.inputs, *signature.outputs)
+        ),
         phases_ms=phases.ms,
     )
 

@@ -1,9 +1,9 @@
-"""The Open Inference Protocol's JSON: requests to tensors, tensors to responses. Pure.
+"""The Open Inference Protocol: requests to tensors, tensors to responses. Pure.
 
 Every request is held against the model's signature before the session sees it, and a refusal
 names the input, what was expected and what came. Source: the protocol's "Inference
-Request/Response JSON Object". What is not here: routes and statuses (routes.py); the binary
-tensor extension, which this release does not have.
+Request/Response JSON Object". What is not here: routes and statuses (routes.py), elements of JSON
+data (elements.py), the bytes of the binary tensor extension (binary.py).
 """
 
 from __future__ import annotations
@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
-from inference.datatypes import DTYPES, datatype_of
+from inference.binary import (
+    SIZE,
+    Tail,
+    binary_size,
+    join_body,
+    raw_input,
+    split_body,
+    to_bytes,
+    to_tensor,
+)
+from inference.datatypes import BFLOAT16, DTYPES, datatype_of
 from inference.elements import MOST_DIMENSIONS, MOST_SIZE, to_array
 from inference.errors import BadRequestError
 from model_store.signature import DYNAMIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,24 +42,40 @@ PLATFORM: Final = "onnx_onnxv1"
 class InferRequest(NamedTuple):
     """A checked request: arrays of the signature's dtypes and shapes, and the outputs asked for.
 
-    `outputs` None means all of them, in the signature's order.
+    `outputs` None means all of them, in the signature's order. `binary` are those that are to come
+    back as bytes.
     """
 
     id: str | None
     tensors: dict[str, NDArray[np.generic]]
     outputs: tuple[str, ...] | None
+    binary: frozenset[str] = frozenset()
 
 
-def parse_infer_request(body: bytes, signature: Signature) -> InferRequest:
-    """Read a JSON inference request; raises BadRequestError, never anything else."""
-    document = _parse_json(body)
+def parse_infer_request(
+    body: bytes, signature: Signature, *, json_length: str | None = None
+) -> InferRequest:
+    """Read an inference request; raises BadRequestError, never anything else.
+
+    `json_length` is the header Inference-Header-Content-Length, None where there is none. Arrays
+    may be views of `body`.
+    """
+    text, tail = split_body(body, json_length)
+    if json_length is not None and not len(text):
+        every = frozenset(spec.name for spec in signature.outputs)
+        return InferRequest(None, raw_input(body, signature.inputs), None, every)
+    document = _parse_json(bytes(text))
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
         raise BadRequestError("'id' is not a string")
+    tensors = _parse_inputs(document.get("inputs"), signature.inputs, tail)
+    tail.done()
+    outputs = _parse_outputs(document.get("outputs"), signature.outputs)
     return InferRequest(
         id=request_id,
-        tensors=_parse_inputs(document.get("inputs"), signature.inputs),
-        outputs=_parse_outputs(document.get("outputs"), signature.outputs),
+        tensors=tensors,
+        outputs=tuple(outputs) if outputs else None,
+        binary=_binary_outputs(document.get("parameters"), outputs, signature.outputs),
     )
 
 
@@ -66,6 +92,31 @@ def render_infer_response(
         response["id"] = request_id
     response["outputs"] = [_render_output(name, tensor) for name, tensor in outputs.items()]
     return response
+
+
+def render_infer_body(
+    outputs: Mapping[str, NDArray[np.generic]],
+    *,
+    model: str,
+    version: int,
+    request_id: str | None = None,
+    binary: Collection[str] = (),
+) -> tuple[bytes, int | None]:
+    """Build the response's body, and how much of it is JSON; None where all of it is.
+
+    `binary` names the outputs whose bytes follow the JSON.
+    """
+    as_json = {name: tensor for name, tensor in outputs.items() if name not in binary}
+    response = render_infer_response(as_json, model=model, version=version, request_id=request_id)
+    tails = {name: to_bytes(outputs[name]) for name in outputs if name in binary}
+    if not tails:
+        return json.dumps(response).encode(), None
+    rendered = {item["name"]: item for item in response["outputs"]}
+    for name, tail in tails.items():
+        rendered[name] = _described(name, outputs[name]) | {"parameters": {SIZE: len(tail)}}
+    response["outputs"] = [rendered[name] for name in outputs]
+    document = json.dumps(response).encode()
+    return join_body(document, tails.values()), len(document)
 
 
 def render_metadata(name: str, versions: Iterable[int], signature: Signature) -> dict[str, Any]:
@@ -114,25 +165,56 @@ def _no_constants(name: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
 
 
-def _parse_inputs(inputs: object, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[np.generic]]:
+def _parse_inputs(
+    inputs: object, specs: tuple[TensorSpec, ...], tail: Tail
+) -> dict[str, NDArray[np.generic]]:
     if not isinstance(inputs, list):
         raise BadRequestError("'inputs' is missing or not a list")
     by_name = _by_name(inputs, "inputs")
     _check_names(by_name, specs)
-    return {spec.name: _parse_input(by_name[spec.name], spec) for spec in specs}
+    by_spec = {spec.name: spec for spec in specs}
+    # In the order of the request: so lie the bytes that follow it.
+    parsed = {name: _parse_input(item, by_spec[name], tail) for name, item in by_name.items()}
+    return {spec.name: parsed[spec.name] for spec in specs}
 
 
-def _parse_outputs(outputs: object, specs: tuple[TensorSpec, ...]) -> tuple[str, ...] | None:
+def _parse_outputs(outputs: object, specs: tuple[TensorSpec, ...]) -> dict[str, dict[str, object]]:
+    """The outputs that are asked for, by name; none for all."""
     if outputs is None or outputs == []:
-        return None
+        return {}
     if not isinstance(outputs, list):
         raise BadRequestError("'outputs' is not a list")
-    names = tuple(_by_name(outputs, "outputs"))
+    named = _by_name(outputs, "outputs")
     known = [spec.name for spec in specs]
-    for name in names:
+    for name in named:
         if name not in known:
             raise BadRequestError(f"there is no output {name!r}: expected {_listed(known)}")
-    return names
+    return named
+
+
+def _binary_outputs(
+    parameters: object, outputs: dict[str, dict[str, object]], specs: tuple[TensorSpec, ...]
+) -> frozenset[str]:
+    """The outputs that are to be bytes: each by its own parameter, else by the request's."""
+    default = _flag(parameters, "binary_data_output", "the request") or False
+    if not outputs:
+        return frozenset(spec.name for spec in specs) if default else frozenset()
+    wanted = {
+        name: _flag(item.get("parameters"), "binary_data", f"output {name!r}")
+        for name, item in outputs.items()
+    }
+    return frozenset(name for name, flag in wanted.items() if flag or (flag is None and default))
+
+
+def _flag(parameters: object, key: str, whose: str) -> bool | None:
+    if parameters is None:
+        return None
+    if not isinstance(parameters, dict):
+        raise BadRequestError(f"the 'parameters' of {whose} are not an object")
+    value = parameters.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise BadRequestError(f"{key!r} of {whose} is neither true nor false")
+    return value
 
 
 def _by_name(items: list[object], what: str) -> dict[str, dict[str, object]]:
@@ -157,7 +239,7 @@ def _check_names(named: Iterable[str], specs: tuple[TensorSpec, ...]) -> None:
             raise BadRequestError(f"there is no input {name!r}: expected {_listed(known)}")
 
 
-def _parse_input(item: dict[str, object], spec: TensorSpec) -> NDArray[np.generic]:
+def _parse_input(item: dict[str, object], spec: TensorSpec, tail: Tail) -> NDArray[np.generic]:
     datatype = item.get("datatype")
     if datatype != spec.datatype:
         raise BadRequestError(
@@ -165,11 +247,21 @@ def _parse_input(item: dict[str, object], spec: TensorSpec) -> NDArray[np.generi
         )
     shape = _parse_shape(item.get("shape"), spec.name)
     _check_shape(spec, shape)
-    if "data" not in item:
-        raise BadRequestError(f"input {spec.name!r} has no 'data'")
     dtype = DTYPES.get(spec.datatype)
     if dtype is None:
-        raise BadRequestError(f"input {spec.name!r}: {spec.datatype} cannot be sent as JSON")
+        raise BadRequestError(f"input {spec.name!r}: {spec.datatype} is not served")
+    n_bytes = binary_size(item.get("parameters"), spec.name)
+    if n_bytes is not None:
+        if "data" in item:
+            raise BadRequestError(f"input {spec.name!r} has both 'data' and {SIZE}")
+        data = tail.take(n_bytes, spec.name)
+        return to_tensor(data, shape=shape, name=spec.name, datatype=spec.datatype)
+    if "data" not in item:
+        raise BadRequestError(f"input {spec.name!r} has no 'data'")
+    if dtype == BFLOAT16:
+        raise BadRequestError(
+            f"input {spec.name!r}: BF16 cannot be sent as JSON, send it as binary data ({SIZE})"
+        )
     return to_array(item["data"], shape=shape, name=spec.name, datatype=spec.datatype, dtype=dtype)
 
 
@@ -201,11 +293,18 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
 
 def _render_output(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:
     data = tensor.reshape(-1)
+    if data.dtype == BFLOAT16:
+        from inference.bfloat16 import to_floats  # noqa: PLC0415 - few models have it
+
+        data = to_floats(data)
     values = data.tolist()
-    if tensor.dtype.kind == "f" and not np.isfinite(data).all():
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
         values = [value if math.isfinite(value) else None for value in values]
-    datatype = datatype_of(tensor)
-    return {"name": name, "datatype": datatype, "shape": list(tensor.shape), "data": values}
+    return _described(name, tensor) | {"data": values}
+
+
+def _described(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype_of(tensor), "shape": list(tensor.shape)}
 
 
 def _render_spec(spec: TensorSpec) -> dict[str, Any]:

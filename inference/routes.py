@@ -8,6 +8,7 @@ addresses are its own ("REST API"); /predict is for people.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from functools import partial
@@ -17,10 +18,12 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler import Response
 
 from inference import errors
+from inference.binary import LENGTH_HEADER
 from inference.bounds import LIMITS
-from inference.events import body_bytes
+from inference.compression import LEAST_BYTES, choose_encoding, compress, decompress
+from inference.events import answer_body, body_bytes
 from inference.pipeline import Request
-from inference.protocol import parse_infer_request, render_infer_response, render_metadata
+from inference.protocol import parse_infer_request, render_infer_body, render_metadata
 from inference.resolver import OneThreadResolver
 from inference.telemetry import logger
 from model_store.refs import LATEST, State
@@ -35,9 +38,13 @@ if TYPE_CHECKING:
     from model_store.signature import Signature
 
 JSON: Final = "application/json"
+BINARY: Final = "application/octet-stream"
 
 ROUTING_KEY: Final = "coldpress-routing-key"
 """The header by which calls that belong together go to one side of a split."""
+
+EXTENSIONS: Final = ["binary_tensor_data", "statistics"]
+"""The extensions of the protocol that are served, by Triton's names."""
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -50,6 +57,8 @@ _STATUSES: Final[dict[type[errors.ServingError], int]] = {
     errors.NoMemoryError: 507,
 }
 """The others are 500."""
+
+_DONE: Final = 200
 
 _PLACES: Final = (
     "/v2/models/<model>",
@@ -74,6 +83,7 @@ class Routes:
 
     answered_by: AnsweredBy | None = None
     runs: bool = False
+    _encoding: str | None = None
 
     def __init__(
         self,
@@ -91,9 +101,11 @@ class Routes:
         """Answer one HTTP API event; whatever fails is an answer too."""
         self.answered_by = None
         self.runs = False
+        self._encoding = None
         self._request_id = request_id
         self._remaining_s = _remaining_s(context)
-        return self._resolver.resolve(event, context)
+        answer = self._resolver.resolve(event, context)
+        return _compressed(answer, self._encoding)
 
     def _register(self) -> None:
         resolver = self._resolver
@@ -113,7 +125,7 @@ class Routes:
         resolver.exception_handler(Exception)(self._failed)
 
     def _server(self) -> Response[str]:
-        return _json({"name": "coldpress", "version": VERSION, "extensions": []})
+        return _json({"name": "coldpress", "version": VERSION, "extensions": EXTENSIONS})
 
     def _live(self) -> Response[str]:
         # Clients want both keys. Liveness reads nothing, so this is what is known already.
@@ -167,18 +179,25 @@ class Routes:
 
     def _infer(
         self, model: str, version: str | None = None, label: str | None = None
-    ) -> Response[str]:
+    ) -> Response[bytes | str]:
         loaded = self._resolve(model, version, label).loaded
         self.runs = True
-        request = parse_infer_request(self._body(), loaded.signature)
+        request = parse_infer_request(
+            self._body(), loaded.signature, json_length=self._header(LENGTH_HEADER)
+        )
         outputs = loaded.run(request.tensors, request.outputs)
         if version is None:
             self._observe(loaded, request.tensors, outputs)
-        return _json(
-            render_infer_response(
-                outputs, model=loaded.model, version=loaded.number, request_id=request.id
-            )
+        body, json_length = render_infer_body(
+            outputs,
+            model=loaded.model,
+            version=loaded.number,
+            request_id=request.id,
+            binary=request.binary,
         )
+        if json_length is None:
+            return self._respond(JSON, body)
+        return self._respond(BINARY, body, {LENGTH_HEADER: str(json_length)})
 
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
@@ -201,26 +220,23 @@ class Routes:
     def _predict(self, model: str, label: str | None = None) -> Response[bytes | str]:
         loaded = self._resolve(model, None, label).loaded
         self.runs = True
-        # HTTP API events name headers in lower case; Powertools would copy them all to say so.
         event = self._resolver.current_event.raw_event
-        headers = event.get("headers") or {}
         request = Request(
-            body=body_bytes(event),
-            content_type=headers.get("content-type", "application/octet-stream"),
+            body=self._body(),
+            content_type=self._header("content-type") or BINARY,
             # Of a repeated parameter the last: queryStringParameters joins them by commas.
             parameters=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
         )
         response = loaded.predict(request, partial(self._observe, loaded))
-        return Response(200, response.content_type, response.body)
+        return self._respond(response.content_type, response.body)
 
     def _resolve(self, model: str, version: str | None, label: str | None = None) -> Resolved:
-        headers = self._resolver.current_event.raw_event.get("headers") or {}
         try:
             resolved = self._manager.resolve(
                 model,
                 _number(version),
                 label=label,
-                routing_key=headers.get(ROUTING_KEY),
+                routing_key=self._header(ROUTING_KEY),
                 remaining_s=self._remaining_s,
             )
         except errors.UnknownError:
@@ -233,8 +249,28 @@ class Routes:
         if self._manager.is_empty():
             raise _nothing_published()
 
+    def _header(self, name: str) -> str | None:
+        # HTTP API events name headers in lower case; Powertools would copy them all to say so.
+        headers = self._resolver.current_event.raw_event.get("headers") or {}
+        value: str | None = headers.get(name.lower())
+        return value
+
     def _body(self) -> bytes:
-        return body_bytes(self._resolver.current_event.raw_event)
+        """The request's body, as it was before the caller compressed it."""
+        body = body_bytes(self._resolver.current_event.raw_event)
+        encoding = self._header("content-encoding")
+        return decompress(body, encoding) if encoding else body
+
+    def _respond(
+        self, content_type: str, body: bytes | str, headers: dict[str, str] | None = None
+    ) -> Response[bytes | str]:
+        """An answer, compressed where the caller takes it so and it is worth the time."""
+        accepted = self._header("accept-encoding")
+        if accepted and len(body) >= LEAST_BYTES:
+            self._encoding = choose_encoding(accepted)
+        if content_type == JSON and isinstance(body, bytes):
+            body = body.decode()  # bytes would go out as base64
+        return Response(200, content_type, body, headers=dict(headers or {}))
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event
@@ -264,6 +300,15 @@ def error_answer(status: int, text: str) -> dict[str, Any]:
         "body": json.dumps({"error": text}),
         "isBase64Encoded": False,
     }
+
+
+def _compressed(answer: dict[str, Any], encoding: str | None) -> dict[str, Any]:
+    """An answer, compressed. Powertools can do it, too: by gzip alone, and at its slowest."""
+    if encoding is None or answer["statusCode"] != _DONE:
+        return answer
+    body = base64.b64encode(compress(answer_body(answer), encoding)).decode()
+    headers = answer["headers"] | {"Content-Encoding": encoding, "Vary": "Accept-Encoding"}
+    return answer | {"body": body, "isBase64Encoded": True, "headers": headers}
 
 
 def _remaining_s(context: Any) -> float:

@@ -59,7 +59,9 @@ def test_a_missing_datatype_is_refused() -> None:
 
 def test_a_datatype_that_json_cannot_carry_is_refused() -> None:
     message = refusal(one_input("BF16", (1,)), tensor(datatype="BF16", shape=[1], data=[1.0]))
-    assert message == "input 'x': BF16 cannot be sent as JSON"
+    assert message == (
+        "input 'x': BF16 cannot be sent as JSON, send it as binary data (binary_data_size)"
+    )
 
 
 SHAPES = {

@@ -64,7 +64,7 @@ def same(left: NDArray[Any], right: NDArray[Any]) -> bool:
     return bool(left.tolist() == right.tolist())
 
 
-@pytest.mark.parametrize("datatype", DTYPES)
+@pytest.mark.parametrize("datatype", ONNX_TYPES)
 @given(st.data(), st.booleans())
 @settings(deadline=None, max_examples=30)
 def test_an_array_comes_out_of_its_json_as_it_went_in(
@@ -76,7 +76,7 @@ def test_an_array_comes_out_of_its_json_as_it_went_in(
     assert same(parsed.tensors["x"], array)
 
 
-@pytest.mark.parametrize("datatype", DTYPES)
+@pytest.mark.parametrize("datatype", ONNX_TYPES)
 @given(st.data())
 @settings(deadline=None, max_examples=30)
 def test_a_response_is_a_request_for_the_same_array(datatype: str, data: st.DataObject) -> None:

@@ -20,7 +20,11 @@ JSON = "application/json"
 def test_the_server_says_what_it_is(surface: Application) -> None:
     answer = get(surface, "/v2")
     assert answer.status == 200
-    assert answer.json == {"name": "coldpress", "version": VERSION, "extensions": []}
+    assert answer.json == {
+        "name": "coldpress",
+        "version": VERSION,
+        "extensions": ["binary_tensor_data", "statistics"],
+    }
     assert answer.headers["Content-Type"] == JSON
 
 
