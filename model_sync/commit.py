@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from model_store.documents import FORMAT, MAX_DOCUMENT_BYTES, render
 from model_store.errors import DamagedError, NotFoundError, StoreError
@@ -33,6 +33,29 @@ from model_sync.space import naming
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout
     from model_sync.staging import Staging
+
+MOST_IN_VAIN: Final = 20
+"""Far more than a file system that is slow to show what it has would ever take."""
+
+
+class Losses:
+    """Counts what one writer loses, to end one that loses to nobody: it would never be done.
+
+    Whoever loses to another writer finds other refs newest than it had decided on.
+    """
+
+    def __init__(self) -> None:
+        self._in_vain = 0
+
+    def count(self, before: Refs | None, newest: Refs | None) -> None:
+        """Take note of a loss, after which refs are read anew; raises DamagedError."""
+        self._in_vain = self._in_vain + 1 if newest == before else 0
+        if self._in_vain == MOST_IN_VAIN:
+            name = f"the model {newest.model!r}" if newest else "a new model"
+            raise DamagedError(
+                f"a change of {name} was not taken {MOST_IN_VAIN} times, and nobody else made one: "
+                "verify says what is wrong"
+            )
 
 
 def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:

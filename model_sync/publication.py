@@ -21,7 +21,7 @@ from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.checkpoint import copy_files
-from model_sync.commit import ensure_model, settle_committed, try_commit
+from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
@@ -163,6 +163,7 @@ class Publication:
         digest = self._manifest.content.digest
         try:
             refs = newest_to_build_on(self._layout, self._name, self._staging)
+            losses = Losses()
             while True:
                 plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
                 if refs and plan.is_noop:
@@ -174,7 +175,9 @@ class Publication:
                     refs = following
                     self._unsettled = settle_committed(self._model, self._staging, refs)
                     break
+                decided_on = refs
                 refs = newest_to_build_on(self._layout, self._name, self._staging)
+                losses.count(decided_on, refs)
         finally:
             self._take_back_unnamed()
         return self._published(refs, digest, plan)

@@ -12,7 +12,7 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.names import new_id
 from model_store.refs import Change, Refs
-from model_sync.commit import settle, settle_committed, try_commit
+from model_sync.commit import Losses, settle, settle_committed, try_commit
 from model_sync.staging import Staging
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def change_refs(
         before = settle(place, staging)
         if before is None:
             raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
+        losses = Losses()
         while True:
             if before is None or before.is_removed:
                 raise NotFoundError(f"the model {model!r} was deleted meanwhile")
@@ -62,4 +63,6 @@ def change_refs(
             )
             if try_commit(place, staging, after):
                 return Outcome(before, after, settle_committed(place, staging, after))
+            decided_on = before
             before = settle(place, staging)
+            losses.count(decided_on, before)

@@ -10,7 +10,7 @@ import pytest
 
 from model_store.errors import DamagedError
 from model_store.reading import read_upward
-from model_sync.commit import ensure_model, try_commit
+from model_sync.commit import MOST_IN_VAIN, Losses, ensure_model, try_commit
 from model_sync.staging import Staging
 from tests.model_sync.generations import following
 from tests.model_sync.snapshots import FILE, FOLDER, snapshot
@@ -160,3 +160,17 @@ def test_of_two_who_give_a_model_its_id_at_once_both_get_the_same(
     got.append(ensure_model(model, staging))
     assert len(got) == 2
     assert got[0] == got[1]
+
+
+def test_only_losses_to_nobody_in_a_row_end_a_writer() -> None:
+    one = following(None)
+    other, losses = following(one), Losses()
+    for _ in range(3):
+        losses.count(one, other)
+        for _ in range(MOST_IN_VAIN - 1):
+            losses.count(one, one)
+    losses.count(other, None)
+    for _ in range(MOST_IN_VAIN - 1):
+        losses.count(None, None)
+    with pytest.raises(DamagedError, match="a change of a new model was not taken"):
+        losses.count(None, None)

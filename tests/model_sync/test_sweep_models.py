@@ -206,6 +206,23 @@ def test_a_removal_left_half_done_is_ended_by_a_publisher(spent: Sweepable, tmp_
     assert spent.sweep(1.1)["folders"] == [f"trash/{left.name}"]
 
 
+def test_a_publisher_that_loses_to_nobody_comes_to_an_end(
+    spent: Sweepable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if it did not look whether the model that it builds on was removed.
+    monkeypatch.setattr(
+        "model_sync.publication.newest_to_build_on",
+        lambda layout, name, staging: settle(layout.model(name), staging),
+    )
+    last = _mark_removed(spent)
+    with pytest.raises(
+        DamagedError, match=r"^a change of the model 'adder' was not taken 20 times"
+    ):
+        _publish(spent, tmp_path)
+    assert spent.refs() == last
+    assert spent.in_place() == set()
+
+
 def test_nothing_is_committed_to_a_model_that_was_removed(spent: Sweepable) -> None:
     last = _mark_removed(spent)
     with pytest.raises(NotFoundError, match="was deleted"):
