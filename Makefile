@@ -167,6 +167,7 @@ bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.overhead
 	@$(BIN)/python -m bench.first_answer
 	@$(BIN)/python -m bench.publish
+	@$(BIN)/python -m bench.hot_swap
 	@$(BIN)/python -m bench.threads
 
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
