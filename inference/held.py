@@ -14,6 +14,7 @@ from inference import policy
 from inference.clock import Moment
 from inference.policy import Held
 from inference.quarantine import Failure, Fault, is_quarantined
+from model_store.refs import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +31,15 @@ SHADOW: Final = "shadow"
 
 @dataclass(slots=True)
 class WarmVersion:
-    """A version that can answer. `used_s`: when it last did, on the monotonic clock."""
+    """A version that can answer. `used_s`: when it last did, on the monotonic clock.
+
+    `is_tried`: its golden cases have run here, or there are none, or they could not be read.
+    """
 
     loaded: LoadedVersion
     account: Account
     used_s: float
+    is_tried: bool
 
 
 @dataclass(slots=True)
@@ -56,8 +61,16 @@ class HeldModel:
     asked_by_number: int | None = None
 
     def take_up(self, refs: Refs) -> None:
-        """Forget the labels that refs no longer have."""
+        """Forget the labels that refs no longer have, and the failures of what left service."""
         self.generation = refs.generation
+        if self.failures:
+            served = {
+                str(entry.digest)
+                for entry in refs.versions.values()
+                if entry.state is State.AVAILABLE
+            }
+            for digest in self.failures.keys() - served:
+                del self.failures[digest]
         for label in self.answering.keys() - refs.labels.keys():
             del self.answering[label]
             self.current_at.pop(label, None)
@@ -76,30 +89,44 @@ class HeldModel:
         current_at = self.current_at.get(label) if label else None
         return current_at is not None and current_at.elapsed_s(Moment.now()) > max_staleness_s
 
-    def is_failed(self, digest: str, generation: int, *, something_answers: bool) -> bool:
-        """Whether a version's contents are in quarantine."""
-        failure = self.failures.get(digest)
+    def can_answer(self, label: str, view: View) -> bool:
+        """Whether anything is warm that a label may be answered by."""
+        return view.refs.labels.get(label) in self.warm or self.answering.get(label) in self.warm
+
+    def is_out(self, number: int, refs: Refs, *, something_answers: bool) -> bool:
+        """Whether a version is out of service, or its contents are in quarantine."""
+        entry = refs.versions.get(number)
+        if entry is None or entry.state is not State.AVAILABLE:
+            return True
+        failure = self.failures.get(str(entry.digest)) if self.failures else None
         return failure is not None and is_quarantined(
-            failure, generation, Moment.now(), something_answers=something_answers
+            failure, refs.generation, Moment.now(), something_answers=something_answers
         )
 
     def fail(self, digest: str, number: int, generation: int, fault: Fault, reason: str) -> Failure:
-        """Note that a version's contents failed to load."""
+        """Note that contents failed to load. `generation`: of the refs that had them loaded."""
         before = self.failures.get(digest)
         tries = before.tries + 1 if before and before.fault is fault else 1
         failure = Failure(number, fault, reason, Moment.now(), generation, tries)
         self.failures[digest] = failure
         return failure
 
-    def answer(self, number: int, label: str | None, view: View) -> None:
-        """Note that a warm version answers a call now."""
+    def answer(self, number: int, label: str | None, view: View) -> bool:
+        """Note that a warm version answers a call now; tell whether it took over from another."""
         self.warm[number].used_s = time.monotonic()
         if label is None:
             self.asked_by_number = number
-        else:
-            self.answering[label] = number
-            if view.refs.labels.get(label) == number:
-                self.current_at[label] = view.checked_at
+            return False
+        before = self.answering.get(label)
+        self.answering[label] = number
+        if view.refs.labels.get(label) == number:
+            self.current_at[label] = view.checked_at
+        return before not in {None, number}
+
+    def has(self, loaded: LoadedVersion) -> bool:
+        """Whether this very load of a version is warm."""
+        warm = self.warm.get(loaded.number)
+        return warm is not None and warm.loaded.session is loaded.session
 
     def take(self, number: int) -> LoadedVersion:
         """Take a warm version out: it answers no more, and is gone when all have dropped it."""
@@ -111,10 +138,9 @@ class HeldModel:
         """Take out the warm versions that nothing needs, for the caller to drop."""
         if len(self.warm) < 2:
             return []
-        also = [refs.labels[label] for label in also_needed(refs)]
         gone = policy.to_free(
             warm=self.warm,
-            answering=[*self.answering.values(), *also],
+            answering=[*self.answering.values(), *refs.labels.values()],
             asked_by_number=self.asked_by_number,
         )
         return [self.take(number) for number in sorted(gone)]

@@ -6,7 +6,7 @@ hours, so each step that touches the version's files asks again first whether it
 A version that is loaded beside another runs its golden cases before it answers anything: they keep
 a bad one out, and the first call after the swap is not the slow one. One that a call waits for
 answers that call first, and runs them right after: a cold start pays for nothing that publishing
-has already proven.
+has already proven. But contents that have failed here before prove themselves first.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from inference.held import HeldModel, WarmVersion
 from inference.ledger import Ledger
 from inference.memory import give_back
 from inference.quarantine import Fault
-from inference.telemetry import count_evictions, report_load
-from inference.watch import is_stale_handle
-from model_store.errors import StoreError
+from inference.telemetry import count_evictions, logger, report_load
+from inference.watch import is_stale_handle, is_unreadable
+from model_store.errors import StoreError, StoreUnreachableError
 from model_store.refs import State
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Loads:
         self.pinned: Final[dict[Digest, set[tuple[str, tuple[str, str], int]]]] = {}
         """The package sets that this process imported from, and the versions that pin each, as
         (model, identity, number)."""
+        self.pinning: frozenset[str] = frozenset()
+        """The names of the models in `pinned`; read without the lock."""
 
     @property
     def used_bytes(self) -> int:
@@ -94,12 +96,17 @@ class Loads:
     def start(
         self, model: HeldModel, number: int, view: View, *, beside: bool
     ) -> Future[LoadedVersion]:
-        """Start loading a version, or join its loading. The lock is held."""
+        """Start loading a version, or join its loading. The lock is held.
+
+        `beside`: another version answers meanwhile, so this one is tried before it does.
+        """
         future = model.loads.get(number)
         if future is None:
-            entry = view.refs.versions[number]
+            entry, generation = view.refs.versions[number], view.refs.generation
+            beside = beside or str(entry.digest) in model.failures
             future = self._background.start(
-                lambda: self._run(model, number, entry, beside=beside), "coldpress-load"
+                lambda: self._run(model, number, entry, generation, beside=beside),
+                "coldpress-load",
             )
             model.loads[number] = future
         return future
@@ -114,29 +121,27 @@ class Loads:
         give_back()
 
     def _run(
-        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+        self, model: HeldModel, number: int, entry: VersionEntry, generation: int, *, beside: bool
     ) -> LoadedVersion:
         """One load, from room to taking it up. Runs in a thread of its own."""
         started = time.perf_counter()
         try:
             loaded, account = self._load_in_room(model, number, entry, beside=beside)
         except BaseException as error:
-            with self._lock:
-                model.loads.pop(number, None)
-            self._fail(model, number, entry, error, started)
+            self._fail(model, number, entry, generation, error, started)
             raise
+        is_tried = beside or not loaded.content.golden.cases
         with self._lock:
             model.loads.pop(number, None)
-            if loaded.packages:
-                pinned_by = self.pinned.setdefault(loaded.packages, set())
-                pinned_by.add((model.name, model.identity, number))
+            model.failures.pop(str(entry.digest), None)
             if self._is_held(model):
-                model.warm[number] = WarmVersion(loaded, account, time.monotonic())
+                model.warm[number] = WarmVersion(loaded, account, time.monotonic(), is_tried)
         took_ms = report_load(model.name, number, started, phases_ms=loaded.phases_ms)
         self._stats.load(model.name, number, took_ms, failed=False)
-        if not beside and loaded.content.golden.cases:
+        if not is_tried:
             self._background.start(
-                lambda: self._try_after(model, number, entry, loaded), "coldpress-golden"
+                lambda: self._try_after(model, number, entry, generation, loaded),
+                "coldpress-golden",
             )
         return loaded
 
@@ -145,7 +150,7 @@ class Loads:
     ) -> tuple[LoadedVersion, Account]:
         try:
             return self._load_once(model, number, entry, beside=beside)
-        except StoreError as error:
+        except (StoreError, LoadError) as error:
             if not is_stale_handle(error):
                 raise
         # What was open is gone from the server: once more, by what refs say now.
@@ -164,6 +169,9 @@ class Loads:
 
         try:
             loaded = self._load(self._layout, model.name, number, entry, make_room)
+            if loaded.packages:
+                # What it imported stays, whatever its golden cases say.
+                self._pin(loaded.packages, model, number)
             if beside:
                 self._check_allowed(model, number)
                 loaded = _tried(loaded)
@@ -172,6 +180,12 @@ class Loads:
             raise
         self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
         return loaded, account
+
+    def _pin(self, packages: Digest, model: HeldModel, number: int) -> None:
+        with self._lock:
+            pinned_by = self.pinned.setdefault(packages, set())
+            pinned_by.add((model.name, model.identity, number))
+            self.pinning |= {model.name}
 
     def _check_allowed(self, model: HeldModel, number: int) -> None:
         """Raise if the version's files must not be touched now, by what refs say now."""
@@ -221,35 +235,47 @@ class Loads:
                 )
 
     def _try_after(
-        self, model: HeldModel, number: int, entry: VersionEntry, loaded: LoadedVersion
+        self,
+        model: HeldModel,
+        number: int,
+        entry: VersionEntry,
+        generation: int,
+        loaded: LoadedVersion,
     ) -> None:
         """Run a version's golden cases though it answers already; a failure takes it out."""
         started = time.perf_counter()
         try:
             self._check_allowed(model, number)
             _tried(loaded)
-        except (RetiredError, UnknownError, NotReadyError, StoreError):
-            return  # it is out of service, or the store of reach: that says nothing about it
+        except (RetiredError, UnknownError, NotReadyError, StoreError) as error:
+            # Out of service, or its cases cannot be read: that says nothing against its answers.
+            logger.warning("golden cases cannot be run", model=model.name, reason=str(error))
         except Exception as error:
-            self._fail(model, number, entry, error, started)
-            with self._lock:
-                warm = model.warm.get(number)
-                if warm is not None and warm.loaded.session is loaded.session:
-                    model.take(number)
+            self._fail(model, number, entry, generation, error, started, loaded=loaded)
+        with self._lock:
+            if model.has(loaded):
+                model.warm[number].is_tried = True
 
     def _fail(
         self,
         model: HeldModel,
         number: int,
         entry: VersionEntry,
+        generation: int,
         error: BaseException,
         started: float,
+        *,
+        loaded: LoadedVersion | None = None,
     ) -> None:
-        """Put a version's contents in quarantine."""
+        """Put a version's contents in quarantine; `loaded` is taken out if it answers already."""
         reason = self.reason(error, model.name, number)
-        with self._lock:
+        with self._lock:  # all at once: a call in between would load it again
             if self._is_held(model):
-                model.fail(str(entry.digest), number, model.generation, _fault(error), reason)
+                model.fail(str(entry.digest), number, generation, _fault(error), reason)
+            if loaded is None:
+                model.loads.pop(number, None)
+            elif model.has(loaded):
+                self.let_go([model.take(number)])
         took_ms = report_load(model.name, number, started, failed=reason)
         self._stats.load(model.name, number, took_ms, failed=True)
 
@@ -259,9 +285,11 @@ class Loads:
         """Wait for a load, and return it, or the error that the call is told."""
         try:
             return loading.result(max(give_up_s - time.monotonic(), 0.0))
-        except TimeoutError:
-            return NotReadyError(f"version {number} of {name!r} is still being loaded: try again")
         except Exception as error:
+            if not loading.done():
+                return NotReadyError(
+                    f"version {number} of {name!r} is still being loaded: try again"
+                )
             kind = NoMemoryError if isinstance(error, NoMemoryError) else NotReadyError
             told = kind(self.reason(error, name, number))
             told.__cause__ = error
@@ -295,9 +323,9 @@ def _tried(loaded: LoadedVersion) -> LoadedVersion:
 def _fault(error: BaseException) -> Fault:
     if isinstance(error, NoMemoryError):
         return Fault.MEMORY
-    if isinstance(error, LoadError | GoldenCaseError | MemoryError):
-        return Fault.CONTENTS
-    return Fault.PASSING
+    if isinstance(error, NotReadyError | RetiredError | UnknownError | StoreUnreachableError):
+        return Fault.PASSING
+    return Fault.PASSING if is_unreadable(error) else Fault.CONTENTS
 
 
 def _out_of_sight(name: str) -> str:

@@ -18,10 +18,12 @@ load keeps the process from ending.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from concurrent.futures import wait
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inference import policy
@@ -41,7 +43,7 @@ from inference.quarantine import Fault
 from inference.stats import Stats
 from inference.telemetry import count_swap, logger
 from inference.traffic import Wanted, label_of
-from inference.watch import Watch
+from inference.watch import UPWARD_EVERY_S, Watch
 from model_store.documents import seconds_of
 from model_store.reading import read_version
 from model_store.refs import LATEST, Refs, State
@@ -64,10 +66,14 @@ LOAD_DEADLINE_S: Final = 25.0
 
 
 class Resolved(NamedTuple):
-    """What answers a call: a warm version, and the label by which it was found, if by one."""
+    """What answers a call: a warm version, and the label by which it was found, if by one.
+
+    `took_over`: it is the first call for that label that it answers instead of another version.
+    """
 
     loaded: LoadedVersion
     label: str | None
+    took_over: bool = False
 
 
 class _Call(NamedTuple):
@@ -104,11 +110,12 @@ class Manager:
         self._lock = threading.Lock()
         self._models: dict[str, HeldModel] = {}
         self._watch = Watch(layout, ref_ttl_s=ref_ttl_s)
+        self._background = background or Background()
         self.stats: Final = Stats()
         self._loads = Loads(
             layout,
             self._watch,
-            background or Background(),
+            self._background,
             self._lock,
             self._models,
             load=load,
@@ -134,27 +141,29 @@ class Manager:
         wanted = Wanted(version, label, routing_key)
         call = _Call(name, self._draw(), time.monotonic() + LOAD_DEADLINE_S, remaining_s)
         try:
-            return self._resolve(call, wanted)
-        except (NotReadyError, NoMemoryError):
+            resolved = self._resolve(call, wanted)
+        except (NotReadyError, NoMemoryError, RetiredError):
             view = self._look(name)
             if version is not None or label is not None or not view.refs.split:
                 raise
-        # What a split sends elsewhere must not fail where `latest` can answer.
-        return self._resolve(call, wanted._replace(label=LATEST))
+            # What a split sends elsewhere must not fail where `latest` can answer.
+            resolved = self._resolve(call, wanted._replace(label=LATEST))
+        if resolved.took_over:
+            count_swap(name)
+        return resolved
 
     def _resolve(self, call: _Call, wanted: Wanted) -> Resolved:
         while True:
             view = self._look(call.model)
-            label = label_of(view.refs, wanted, call.point)
-            number = _number(view.refs, wanted.version, label)
+            self._look_at_sets()
             with self._lock:
                 model = self._held(call.model, view)
                 if model is None:
                     continue
-                action = policy.decide(
-                    self._situation(model, view, number, label, call.remaining_s)
-                )
-                match action:
+                label = self._label(model, view, wanted, call.point)
+                number = _number(view.refs, wanted.version, label)
+                situation = self._situation(model, view, number, label, call.remaining_s)
+                match policy.decide(situation):
                     case policy.Keep(answering) | policy.Swap(answering):
                         return self._answer(model, answering, label, view)
                     case policy.LoadBeside(answering, load):
@@ -163,13 +172,12 @@ class Manager:
                     case policy.Quarantine():
                         raise _failed(model, view.refs.versions[number])
                     case policy.Forbidden():
-                        raise NotReadyError(
-                            f"version {number} of {call.model!r} may not run now: its refs were "
-                            "not read for too long, so its files may be about to be deleted"
-                        )
-                    case policy.Load(_, instead):
-                        loading = self._loads.start(model, number, view, beside=instead is not None)
-            resolved = self._wait(call, model, number, label, loading, instead)
+                        raise _forbidden(view, number)
+                    case policy.Load(load, instead):
+                        loading = self._loads.start(model, load, view, beside=instead is not None)
+                        if label is None:
+                            model.asked_by_number = load  # so that no other call lets it go
+            resolved = self._wait(call, model, load, label, loading, instead)
             if resolved is not None:
                 return resolved
 
@@ -185,12 +193,13 @@ class Manager:
         """Wait for a load, and answer with it, or `instead`; None where all has changed."""
         found = self._loads.wait(loading, call.give_up_s, call.model, number)
         with self._lock:
-            if self._models.get(call.model) is not model:
+            view = self._watch.views().get(call.model)
+            if view is None or self._models.get(call.model) is not model:
                 return None  # another store, or the model made anew
             if not isinstance(found, ServingError):
-                return self._answer_loaded(model, found, label)
+                return self._answer_loaded(model, found, label, view)
             if instead in model.warm:
-                return self._answer(model, instead, label, self._watch.views()[call.model])
+                return self._answer(model, instead, label, view)
         raise found
 
     def describe(
@@ -220,19 +229,27 @@ class Manager:
         What fails is logged, and is an error of the calls that need it.
         """
         end_s = time.monotonic() + budget_s
-        loads: list[Future[LoadedVersion]] = []
-        for name in names:
-            try:
-                view = self._look(name)
-                number = _number(view.refs, None, LATEST)
-            except ServingError as error:
-                logger.error("a model cannot be loaded ahead", model=name, reason=str(error))
-                continue
-            with self._lock:
-                model = self._held(name, view)
-                if model is not None and number not in model.warm:
-                    loads.append(self._loads.start(model, number, view, beside=False))
+        begun = [
+            self._background.start(partial(self._preload, name), "coldpress-preload")
+            for name in names
+        ]
+        ended, _ = wait(begun, budget_s)
+        loads = [loading for each in ended if (loading := each.result()) is not None]
         wait(loads, max(end_s - time.monotonic(), 0.0))
+
+    def _preload(self, name: str) -> Future[LoadedVersion] | None:
+        """Begin to load a model's `latest`. In a thread of its own: the store may hang."""
+        try:
+            view = self._look(name)
+            number = _number(view.refs, None, LATEST)
+        except ServingError as error:
+            logger.error("a model cannot be loaded ahead", model=name, reason=str(error))
+            return None
+        with self._lock:
+            model = self._held(name, view)
+            if model is None or number in model.warm:
+                return None
+            return self._loads.start(model, number, view, beside=False)
 
     def published(self) -> tuple[str, ...]:
         """Name the models in the store, from a listing of it; raises NotReadyError."""
@@ -287,30 +304,56 @@ class Manager:
                     self._loads.let_go([model.take(number) for number in [*model.warm]])
             raise
 
+    def _look_at_sets(self) -> None:
+        """Look at the models whose package sets this process has: all sessions lean on their refs.
+
+        There may be no call for them by which they would be looked at.
+        """
+        for name in self._loads.pinning:
+            view = self._watch.views().get(name)
+            if view is None or view.upward_at.elapsed_s(Moment.now()) >= UPWARD_EVERY_S:
+                with contextlib.suppress(ServingError):
+                    self._watch.look(name)
+
     def _held(self, name: str, view: View) -> HeldModel | None:
-        """What is held of a model as it was seen; None if it was seen as another meanwhile."""
+        """What is held of a model as it was seen; None if it was seen anew meanwhile."""
         model = self._models.get(name)
-        if model is None or model.identity != view.identity:
+        known = model if model is not None and model.identity == view.identity else None
+        if known is None or known.generation > view.refs.generation:
+            # By an older view than another call's, what was just loaded would be let go again.
             current = self._watch.views().get(name)
-            if current is None or current.identity != view.identity:
+            if current is None or not current.is_of_same_refs(view):
                 return None
+        if known is None:
             if model is not None:
                 # Another store, or a model made anew: its numbers mean other versions.
                 self.stats.forget(name)
                 self._loads.let_go([model.take(number) for number in [*model.warm]])
-            model = self._models[name] = HeldModel(name, view.identity)
-        if view.refs.generation > model.generation:
-            model.take_up(view.refs)
-            self._load_also(model, view)
-        return model
+            known = self._models[name] = HeldModel(name, view.identity)
+        if view.refs.generation > known.generation:
+            known.take_up(view.refs)
+            self._load_also(known, view)
+        return known
+
+    def _label(self, model: HeldModel, view: View, wanted: Wanted, point: float) -> str | None:
+        """The label by which a call finds its version. The lock is held.
+
+        What a split sends elsewhere does not wait there: `latest` answers while that loads.
+        """
+        label = label_of(view.refs, wanted, point)
+        if label in {None, LATEST, wanted.label} or model.can_answer(label, view):
+            return label
+        if not model.can_answer(LATEST, view):
+            return label
+        self._load_also(model, view)
+        return LATEST
 
     def _load_also(self, model: HeldModel, view: View) -> None:
         """Load what a split or the shadow names before a call needs it; not in a cold start."""
         for label in also_needed(view.refs) if model.warm else ():
             number = view.refs.labels[label]
-            digest = str(view.refs.versions[number].digest)
-            failed = model.is_failed(digest, model.generation, something_answers=True)
-            if number not in model.warm and not failed:
+            is_out = model.is_out(number, view.refs, something_answers=True)
+            if number not in model.warm and not is_out:
                 self._loads.start(model, number, view, beside=True)
 
     def _situation(
@@ -319,12 +362,13 @@ class Manager:
         """What the policy looks at for one call. The lock is held."""
         before = model.before(label, number, view)
         warm = model.warm
-        failed: frozenset[int] = frozenset()
-        if model.failures and number not in warm:
-            digest = str(view.refs.versions[number].digest)
-            answers = before in warm
-            if model.is_failed(digest, view.refs.generation, something_answers=answers):
-                failed = frozenset({number})
+        failed = [
+            each
+            for each in (number, before)
+            if each is not None
+            and each not in warm
+            and model.is_out(each, view.refs, something_answers=before in warm)
+        ]
         return policy.Situation(
             wanted=number,
             before=before,
@@ -332,6 +376,7 @@ class Manager:
             loading=model.loads,
             failed=failed,
             forbidden=frozenset(self._forbidden(model, view, (number, before), remaining_s)),
+            untried=[each for each in (number,) if each in warm and not warm[each].is_tried],
             is_overdue=before != number and model.is_overdue(label, self._max_staleness_s),
         )
 
@@ -366,24 +411,21 @@ class Manager:
 
     def _answer(self, model: HeldModel, number: int, label: str | None, view: View) -> Resolved:
         """Note which version answers, let go of those that no longer do. The lock is held."""
-        before = model.answering.get(label) if label else None
-        model.answer(number, label, view)
-        if before is not None and before != number:
-            count_swap(model.name)
+        took_over = model.answer(number, label, view)
+        if took_over:
             self.stats.swapped(model.name, number)
         loaded = model.warm[number].loaded
         self._loads.let_go(model.take_unneeded(view.refs))
-        return Resolved(loaded, label)
+        return Resolved(loaded, label, took_over)
 
     def _answer_loaded(
-        self, model: HeldModel, loaded: LoadedVersion, label: str | None
+        self, model: HeldModel, loaded: LoadedVersion, label: str | None, view: View
     ) -> Resolved:
         """Answer with what the call waited for. The lock is held.
 
         It was right when the call came. Meanwhile refs may have moved on, and it may have been
         let go: this call has it all the same, and changes nothing for others.
         """
-        view = self._watch.views()[model.name]
         is_current = label is None or view.refs.labels.get(label) == loaded.number
         answers_nobody = label is not None and model.answering.get(label) not in model.warm
         if loaded.number in model.warm and (is_current or answers_nobody):
@@ -411,6 +453,18 @@ def _standing(view: View, number: int) -> Standing:
         return Standing(State.DELETED, None, view.upward_at)
     after_s = seconds_of(entry.sweep_after) if entry.sweep_after else None
     return Standing(entry.state, after_s, view.upward_at)
+
+
+def _forbidden(view: View, number: int) -> NotReadyError:
+    what = f"version {number} of {view.refs.model!r} may not run now"
+    if may_run([_standing(view, number)], Moment.now(), 0.0):
+        return NotReadyError(
+            f"{what}: this environment imported from a package set that no version in service "
+            "is known to need, so that it may be about to be deleted: it must start anew"
+        )
+    return NotReadyError(
+        f"{what}: its refs were not read for too long, so its files may be about to be deleted"
+    )
 
 
 def _failed(model: HeldModel, entry: VersionEntry) -> ServingError:

@@ -6,14 +6,17 @@ For one call (`decide`):
 - Until then the one before goes on, while the new one loads: LOAD beside.
 - A call waits (LOAD) only when nothing that may answer is warm: nothing was loaded yet, the one
   before is out of date for too long, or rule 6 (bounds.py) forbids its files.
-- A version that failed is in quarantine: the one before stays, without any bound but rule 6; where
-  there is none, the call is refused with the reason: QUARANTINE.
+- A version that failed is in quarantine: the one before stays, without any bound but rule 6. Where
+  that one had to go to make room, it is loaded again; where there is none, the call is refused with
+  the reason: QUARANTINE.
+- A version whose golden cases have not run yet does not take over from one that answers.
 
 For one load (`make_room`), once its need of memory is known:
 
 - It fits beside all that is held: it begins.
 - It fits when others go, the least recently used first: EVICT them.
 - It fits only without the version that it replaces: that one goes last, and calls wait.
+- Not even then, as other loads are under way: nobody goes, it waits for them to end.
 - It never fits: that is an error of its own, with both numbers.
 
 What is not here: loading, threads, clocks and the store (manager.py).
@@ -76,7 +79,8 @@ class Situation(NamedTuple):
 
     `wanted` is the version that the call's label or number names now; `before`, the one that
     answered that label last (None for a call by number: no other version may answer it).
-    `failed` are in quarantine, `forbidden` must not run or be loaded now, by rule 6.
+    `failed` are in quarantine or out of service, `forbidden` must not run or be loaded now, by rule
+    6. `untried` are warm, and their golden cases have not run yet.
     `is_overdue`: refs have named another version than `before` for longer than callers accept.
     """
 
@@ -87,29 +91,42 @@ class Situation(NamedTuple):
     failed: Collection[int] = frozenset()
     forbidden: Collection[int] = frozenset()
     is_overdue: bool = False
+    untried: Collection[int] = frozenset()
 
 
 def decide(now: Situation) -> Action:
     """Decide for one call."""
     wanted, before = now.wanted, now.before
+    other = None if before in {wanted, *now.forbidden} else before
+    spare = other if other in now.warm else None
+    if spare is not None and (wanted in now.forbidden or wanted in now.untried):
+        return Keep(spare)
     if wanted in now.warm and wanted not in now.forbidden:
         return Keep(wanted) if before in {None, wanted} else Swap(wanted)
-    spare = before if before in now.warm and before not in {wanted, *now.forbidden} else None
     if wanted in now.forbidden:
-        return Forbidden(wanted) if spare is None else Keep(spare)
+        return Forbidden(wanted)
     if wanted in now.failed:
-        return Quarantine(wanted) if spare is None else Keep(spare)
+        return _without(wanted, spare, None if other in now.failed else other)
     if spare is None or now.is_overdue:
         return Load(wanted, instead=spare)
     return Keep(spare) if wanted in now.loading else LoadBeside(spare, load=wanted)
 
 
+def _without(failed: int, spare: int | None, other: int | None) -> Action:
+    """What answers instead of a version that failed: what is warm, else what was before it went."""
+    if spare is not None:
+        return Keep(spare)
+    return Quarantine(failed) if other is None else Load(other)
+
+
 def to_free(
     *, warm: Collection[int], answering: Collection[int], asked_by_number: int | None
 ) -> frozenset[int]:
-    """Name a model's warm versions to let go: all but those that answer a label, and one more.
+    """Name a model's warm versions to let go: all but those that labels need, and one more.
 
-    `asked_by_number` is the version that was last called by its number.
+    `answering` are those that answer a label, and those that labels name: one that has just been
+    loaded answers nothing before the next call. `asked_by_number` is the version that was last
+    called by its number.
     """
     return frozenset(warm) - frozenset(answering) - {asked_by_number}
 
@@ -126,7 +143,10 @@ class Held(NamedTuple):
 
 
 class Room(NamedTuple):
-    """There is room once these are let go, in this order, and what was let go before is gone."""
+    """There is room once these are let go, in this order, and what was let go before is gone.
+
+    With nobody to let go, there may be room now, or once a load that is under way has ended.
+    """
 
     evict: tuple[Held, ...] = ()
 
@@ -147,6 +167,8 @@ def make_room(
         return Room()
     if need_bytes > budget_bytes:
         return NeverFits()
+    if used_bytes + need_bytes > budget_bytes + sum(held.n_bytes for held in warm):
+        return Room()
     evict: list[Held] = []
     for held in sorted(warm, key=lambda each: (each.is_replaced, each.used_s)):
         if used_bytes + need_bytes <= budget_bytes:

@@ -3,7 +3,8 @@
 What failed is remembered by the digest of its contents: the same contents under another number
 fail as well. While another version answers, a broken one is left alone until refs change: whoever
 watches will publish or roll back. Where nothing else answers it is tried again on its own, in case
-that it was the environment's fault. Either way each failure doubles the time until the next try.
+that it was the environment's fault. What failed for another reason than its contents is tried again
+soon. Each failure doubles the time until the next try.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ RETRY_BROKEN_S: Final = 30.0
 LONGEST_RETRY_S: Final = 900.0
 
 RETRY_PASSING_S: Final = 2.0
-"""How long a version is left alone if it was not its contents that failed."""
+"""How long a version is left alone at the least if it was not its contents that failed."""
+
+LONGEST_PASSING_S: Final = 60.0
 
 
 class Fault(Enum):
@@ -50,7 +53,7 @@ def is_quarantined(
     """Whether contents are left alone now. `generation`: of the refs as they are seen now."""
     elapsed_s = failure.at.elapsed_s(now)
     if failure.fault is Fault.PASSING:
-        return elapsed_s < RETRY_PASSING_S
+        return elapsed_s < min(_doubled(RETRY_PASSING_S, failure.tries), LONGEST_PASSING_S)
     same_refs = generation == failure.generation
     if same_refs and (something_answers or failure.fault is Fault.MEMORY):
         return True
@@ -59,4 +62,8 @@ def is_quarantined(
 
 def retry_after_s(tries: int) -> float:
     """How long contents are left alone after so many failures: 30 s, doubled, at most 900 s."""
-    return min(RETRY_BROKEN_S * 2.0 ** min(tries - 1, 16), LONGEST_RETRY_S)
+    return min(_doubled(RETRY_BROKEN_S, tries), LONGEST_RETRY_S)
+
+
+def _doubled(first_s: float, tries: int) -> float:
+    return first_s * 2.0 ** min(tries - 1, 16)

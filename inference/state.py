@@ -46,7 +46,6 @@ class Environment(NamedTuple):
 def state_of(model: HeldModel, view: View) -> ModelState:
     """The state of one model. The manager's lock is held."""
     now = Moment.now()
-    digests = {str(entry.digest) for entry in view.refs.versions.values()}
     return ModelState(
         generation=view.refs.generation,
         warm={
@@ -55,9 +54,7 @@ def state_of(model: HeldModel, view: View) -> ModelState:
         answering=dict(sorted(model.answering.items())),
         loading=tuple(sorted(model.loads)),
         quarantined=tuple(
-            Quarantined(failure.version, failure.reason)
-            for digest, failure in model.failures.items()
-            if digest in digests
+            Quarantined(failure.version, failure.reason) for failure in model.failures.values()
         ),
         staleness_s=max(
             (

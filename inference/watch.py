@@ -24,7 +24,7 @@ from model_store.names import check_model
 from model_store.reading import has_models, list_models, read_store_id, refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
@@ -40,6 +40,12 @@ COLD_CHECK_DEADLINE_S: Final = 10.0
 
 UPWARD_EVERY_S: Final = 3600.0
 """How often a check reads upward: far more often than rule 6 needs, and nearly free."""
+
+
+_SAID_OF_A_FILE: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG}
+)
+"""Errors of the system that say what stands in the store, and that will say so again."""
 
 
 class View(NamedTuple):
@@ -63,6 +69,11 @@ class View(NamedTuple):
     def identity(self) -> tuple[str, str]:
         """Which model of which store this is: under another identity, numbers mean others."""
         return self.seen.store_id, self.seen.refs.model_id
+
+    def is_of_same_refs(self, other: View) -> bool:
+        """Whether both saw the same generation of the same model."""
+        same = self.refs.generation == other.refs.generation
+        return same and self.identity == other.identity
 
 
 class _Model:
@@ -201,9 +212,19 @@ class Watch:
 
 def is_stale_handle(error: BaseException) -> bool:
     """Whether a file was deleted or replaced on the server while it was open here: ESTALE."""
+    return errno.ESTALE in _errnos(error)
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Whether a file of the store could not be read: not that it is missing, or is no file."""
+    return any(number not in _SAID_OF_A_FILE for number in _errnos(error))
+
+
+def _errnos(error: BaseException) -> Iterator[int]:
+    """The numbers of the system's errors of which the store's errors were made."""
     following: BaseException | None = error
     while following is not None:
-        if isinstance(following, OSError) and following.errno == errno.ESTALE:
-            return True
-        following = following.__cause__ or following.__context__
-    return False
+        cause = following.__cause__
+        if isinstance(following, StoreError) and isinstance(cause, OSError) and cause.errno:
+            yield cause.errno
+        following = cause
