@@ -1,15 +1,26 @@
-"""Runs a model's build script, when an output that it should have made is missing."""
+"""Runs a model's build script, when an output that it should have made is missing.
+
+What the script needs beyond what publishing itself has is named by requirements, pinned with hashes:
+it is got and unpacked for the script alone, found first by it, and removed when it has ended.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_sync.errors import BuildError
+from model_store.package_set import SITE_PACKAGES, Target
+from model_sync.errors import BuildError, PackagesError
+from model_sync.unpacking import unpack
+from model_sync.wheels import download_wheels
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from model_sync.recipe import Build
 
@@ -27,15 +38,17 @@ def run_build(folder: Path, build: Build) -> None:
     script = folder / build.script
     if not script.is_file():
         raise BuildError(f"{script} is missing: model.toml names it as the build script")
-    done = subprocess.run(
-        [sys.executable, script.name if script.parent == folder else build.script],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with _environ(folder, build) as environ:
+        done = subprocess.run(
+            [sys.executable, script.name if script.parent == folder else build.script],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         reason = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
@@ -43,3 +56,22 @@ def run_build(folder: Path, build: Build) -> None:
     missing = missing_outputs(folder, build)
     if missing:
         raise BuildError(f"{script} ended without making {', '.join(missing)}")
+
+
+@contextlib.contextmanager
+def _environ(folder: Path, build: Build) -> Iterator[Mapping[str, str]]:
+    """The script's environment, in which it can import what its requirements name."""
+    if build.requirements is None:
+        yield os.environ
+        return
+    with tempfile.TemporaryDirectory(prefix="coldpress-build-") as temporary:
+        wheels, place = Path(temporary) / "wheels", Path(temporary) / "packages"
+        for each in (wheels, place):
+            each.mkdir()
+        try:
+            for wheel in download_wheels(folder / build.requirements, Target.running(), wheels):
+                unpack(wheel, place, Path(temporary) / "scratch")
+        except PackagesError as error:
+            raise BuildError(f"{folder / build.script} cannot be run: {error}") from error
+        paths = [str(place / SITE_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+        yield {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -6,6 +6,7 @@
     [build]
     script = "build.py"                  # run when an output is missing
     outputs = ["build/model.onnx"]
+    requirements = "build.txt"           # what the script imports, pinned with hashes
     [pipeline]
     file = "pipeline.py"
     data = ["build/config.json"]         # stays where it is, as seen from the pipeline
@@ -46,10 +47,14 @@ _ATOL: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A script that makes outputs, run in the model's folder; paths are relative to it."""
+    """A script that makes outputs, run in the model's folder; paths are relative to it.
+
+    `requirements`: what it imports, and the model does not.
+    """
 
     script: str
     outputs: tuple[str, ...]
+    requirements: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ def _optional(fields: Fields, key: str, read: Callable[[Fields], T]) -> T | None
 
 
 def _build(table: Fields) -> Build:
-    return Build(_path(table, "script"), _paths(table, "outputs"))
+    requirements = _path(table, "requirements") if "requirements" in table.names() else None
+    return Build(_path(table, "script"), _paths(table, "outputs"), requirements)
 
 
 def _pipeline(table: Fields) -> PipelineFiles:
