@@ -27,6 +27,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 # Lambda gives extensions two seconds to shut down; the emulator does too.
 _SHUTDOWN_S = 3.0
+_REMOVAL_S = 3.0
 _POLL_S = 0.002
 
 
@@ -156,9 +157,17 @@ def _main(arguments: list[str]) -> int:
     folders = list(itertools.takewhile(lambda each: each.startswith(option), arguments))
     status = _keep(arguments[len(folders) :])
     for folder in folders:
-        with contextlib.suppress(OSError):
-            Path(folder.removeprefix(option)).rmdir()
+        _remove(Path(folder.removeprefix(option)))
     return status
+
+
+def _remove(folder: Path) -> None:
+    deadline = time.monotonic() + _REMOVAL_S
+    while folder.exists() and time.monotonic() < deadline:
+        try:
+            folder.rmdir()
+        except OSError:  # the kernel counts a process to its group for a moment after its end
+            time.sleep(_POLL_S)
 
 
 def _reap(wanted: int) -> int | None:

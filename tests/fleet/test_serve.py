@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,8 +20,6 @@ from tests.inference.test_serve_ends import WAITING
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.inference.commands import Server
 
 pytestmark = pytest.mark.skipif(
@@ -104,6 +103,8 @@ def test_nothing_outlives_it_when_it_is_killed(store: Path, tmp_path: Path) -> N
         pids = processes(server.pid)
         server.interrupt(signal.SIGKILL)
         wait_until(lambda: not any(map(lives, pids)))
+        groups = Path("/sys/fs/cgroup")
+        wait_until(lambda: not any(groups.rglob(f"coldpress-{server.pid}-*")))
     assert len(pids) >= 3
 
 
