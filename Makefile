@@ -167,6 +167,8 @@ bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.overhead
 	@$(BIN)/python -m bench.first_answer
 	@$(BIN)/python -m bench.publish
+	@$(BIN)/python -m bench.background
+	@$(BIN)/python -m bench.background_fleet
 	@$(BIN)/python -m bench.hot_swap
 	@$(BIN)/python -m bench.threads
 

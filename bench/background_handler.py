@@ -1,0 +1,42 @@
+"""A handler whose calls take a given time of a processor, and begin loads that do.
+
+Both hash, as a load does that checks digests; and, as a model that runs, without Python's lock.
+"""
+
+import hashlib
+import os
+import time
+from typing import Any
+
+from inference.background import Background
+from inference.extension import extended
+
+BLOCK = bytes(1 << 18)
+
+background = Background()
+version = 1
+
+
+def use_processor(seconds: float) -> None:
+    """Use as much time of a processor, however long that takes."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        hashlib.sha256(BLOCK)
+
+
+def load(seconds: float) -> None:
+    """Load the next version."""
+    global version  # noqa: PLW0603 - one environment's state
+    use_processor(seconds)
+    version += 1
+
+
+def answer(event: Any, context: Any) -> dict[str, int]:
+    """Answer with the version that is there; begin a load if the event asks for one."""
+    if "load_s" in event:
+        background.start(lambda: load(event["load_s"]), "load")
+    use_processor(event.get("call_s", 0))
+    return {"version": version}
+
+
+handler = extended(answer, background, os.environ)
