@@ -4,7 +4,7 @@
         ...  # start a runtime with AWS_LAMBDA_RUNTIME_API=api.address
         call = api.invoke(b"{}")
 
-The emulator (lambda_environment.py) is AWS's own, and holds an answer back until every extension
+The emulator (inference/fleet) is AWS's own, and holds an answer back until every extension
 has asked for its next event. Lambda does not, and nor does this: a call is answered when the
 runtime posts its answer, and over when the runtime and all extensions have asked for the next.
 One call is in flight at a time. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
