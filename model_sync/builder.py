@@ -1,7 +1,7 @@
 """Runs a model's build script, when an output that it should have made is missing.
 
-What the script needs beyond what publishing itself has is named by requirements, pinned with hashes:
-it is got and unpacked for the script alone, found first by it, and removed when it has ended.
+What the script needs beyond what publishing itself has is named by requirements, with hashes: it is
+got and unpacked for the script alone, found first by it, and removed when it has ended.
 """
 
 from __future__ import annotations
