@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _DEADLINE_S: Final = 10.0
-_POLL_S: Final = 0.0002
+_FIRST_PAUSE_S: Final = 0.0002
+_MOST_PAUSE_S: Final = 0.005
 
 
 class Freezer:
@@ -32,12 +33,14 @@ class Freezer:
         deadline = time.monotonic() + _DEADLINE_S
         # Look again when all known ones are still: one may have forked before it stopped.
         while fresh := [pid for pid in self._processes() if pid not in self.frozen]:
+            pause_s = _FIRST_PAUSE_S
             keeping.signal_all(fresh, signal.SIGSTOP)
             self.frozen += fresh
             while any(map(keeping.runs, fresh)):
                 if time.monotonic() > deadline:
                     raise LambdaEnvironmentError(f"did not freeze in {_DEADLINE_S:g} s")
-                time.sleep(_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _MOST_PAUSE_S)
 
     def thaw(self) -> None:
         """Let every process run that `freeze` stopped; what runs already is left alone."""

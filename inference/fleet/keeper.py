@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # From linux/prctl.h.
@@ -48,10 +49,23 @@ def processes(keeper: int) -> list[int]:
 
 def _children(pid: int) -> list[int]:
     """The children of each of its threads, zombies too; a tenth of a look at all of /proc."""
-    tasks = [task.read_bytes() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    if not tasks:
-        raise FileNotFoundError
-    return [int(child) for task in tasks for child in task.split()]
+    return [int(child) for found in _of_threads(pid, "children") for child in found.split()]
+
+
+def _of_threads(pid: int, name: str) -> Iterator[bytes]:
+    """What each thread's file of this name in /proc says; raises OSError."""
+    folder = f"/proc/{pid}/task"
+    for thread in os.listdir(folder):  # noqa: PTH208 - half the cost of a Path's
+        opened = os.open(f"{folder}/{thread}/{name}", os.O_RDONLY)
+        try:
+            yield os.read(opened, 65_536)
+        finally:
+            os.close(opened)
+
+
+def _state(stat: bytes) -> bytes:
+    """The letter after the name, which may hold anything."""
+    return stat[stat.rindex(b")") + 2 :][:1]
 
 
 def _processes_by_parent(keeper: int) -> list[int]:
@@ -81,17 +95,16 @@ def lives(pid: int) -> bool:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
-    return stat.rpartition(b")")[2].split()[0] not in b"ZX"
+    return _state(stat) not in b"ZX"
 
 
 def runs(pid: int) -> bool:
     """Whether a thread of this process may run the program's own instructions."""
     try:
-        stats = [task.read_bytes() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+        # T and t: stopped. Z and X: ended. D: in the kernel, and stops on its way out.
+        return any(_state(stat) not in b"TtZXD" for stat in _of_threads(pid, "stat"))
     except OSError:  # a thread or the process ended meanwhile: look again
         return Path(f"/proc/{pid}").exists()
-    # T and t: stopped. Z and X: ended. D: in the kernel, and stops on its way out.
-    return any(stat.rpartition(b")")[2].split()[0] not in b"TtZXD" for stat in stats)
 
 
 def listens(pid: int, ports: set[int]) -> bool:
