@@ -8,13 +8,12 @@ point, also in one that is in the middle of this: it is only noted, and booked b
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections import deque
 from typing import Any, Final
 
 _LOOK_S: Final = 0.02
-"""How often whoever waits looks whether a session is gone."""
+"""How often whoever waits looks: that a session is gone wakes nobody."""
 
 
 class Account:
@@ -74,15 +73,15 @@ class Ledger:
             self._accounts.discard(account)
             self._changed.notify_all()
 
-    def wait_for_less(self, used_bytes: int, deadline_s: float) -> bool:
-        """Wait until less than `used_bytes` is taken; False at the deadline."""
-        end_s = time.monotonic() + deadline_s
+    def wait_for_change(self, deadline_s: float) -> bool:
+        """Wait until it is worth looking again what is taken; False if the deadline has passed.
+
+        Not for less than there was: it may have been less meanwhile, and others have taken it.
+        """
+        if deadline_s <= 0:
+            return False
         with self._changed:
-            while self._used() >= used_bytes:
-                left_s = end_s - time.monotonic()
-                if left_s <= 0:
-                    return False
-                self._changed.wait(min(left_s, _LOOK_S))
+            self._changed.wait(min(deadline_s, _LOOK_S))
         return True
 
     def _used(self) -> int:

@@ -11,6 +11,7 @@ has already proven. But contents that have failed here before prove themselves f
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -213,22 +214,22 @@ class Loads:
                 )
                 if isinstance(found, policy.NeverFits):
                     raise NoMemoryError(
-                        f"version {number} of {model.name!r} needs {_mb(need.peak_bytes)} MB to "
+                        f"version {number} of {model.name!r} needs {_mb_up(need.peak_bytes)} MB to "
                         f"load; this environment has {_mb(budget_bytes or 0)} MB for all versions "
                         "together: give the function more memory"
                     )
                 evicted = [self._models[held.model].take(held.version) for held in found.evict]
                 for held in found.evict:
                     self._stats.evicted(held.model, held.version)
-                used_bytes = self._ledger.used_bytes
-                if budget_bytes is None or used_bytes + need.peak_bytes <= budget_bytes:
+                taken_bytes = self._ledger.used_bytes + need.peak_bytes
+                if budget_bytes is None or taken_bytes <= budget_bytes:
                     self._ledger.reserve(account, need.peak_bytes)
                     return
             if evicted:
                 count_evictions(model.name, len(evicted))
                 evicted.clear()
                 give_back()
-            if not self._ledger.wait_for_less(used_bytes, end_s - time.monotonic()):
+            if not self._ledger.wait_for_change(end_s - time.monotonic()):
                 raise NotReadyError(
                     f"version {number} of {model.name!r} waits for memory that calls under way "
                     "have: try again"
@@ -332,5 +333,9 @@ def _out_of_sight(name: str) -> str:
     return f"the refs of {name!r} were not read for too long: the store is out of reach"
 
 
+def _mb_up(n_bytes: int) -> str:
+    return f"{math.ceil(n_bytes / (1 << 20)):,}"  # or a need just over the budget reads as equal
+
+
 def _mb(n_bytes: int) -> str:
-    return f"{n_bytes / (1 << 20):,.0f}"
+    return f"{n_bytes >> 20:,}"

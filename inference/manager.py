@@ -190,7 +190,7 @@ class Manager:
         loading: Future[LoadedVersion],
         instead: int | None,
     ) -> Resolved | None:
-        """Wait for a load, and answer with it, or `instead`; None where all has changed."""
+        """Wait for a load, and answer with it, or `instead`; None where to decide anew."""
         found = self._loads.wait(loading, call.give_up_s, call.model, number)
         with self._lock:
             view = self._watch.views().get(call.model)
@@ -200,6 +200,9 @@ class Manager:
                 return self._answer_loaded(model, found, label, view)
             if instead in model.warm:
                 return self._answer(model, instead, label, view)
+            before = model.answering.get(label) if label else None
+            if loading.done() and before not in {None, number}:
+                return None  # the one before went to make room: it may come back
         raise found
 
     def describe(

@@ -1,0 +1,111 @@
+"""Published models of a stated size that nobody measured: what they need is told by their size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import onnx
+
+from inference.budget import need_of
+from inference.loader import load_version
+from inference.manager import Manager
+from model_store.layout import StoreLayout
+from tests.faults.kill_children import forked_trials
+from tests.inference.concurrency import DEADLINE_S, wait_until
+from tests.inference.stores import commit, entry_of, publish_folder
+from tests.tiny_models import write_adder
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from inference.budget import Need
+    from inference.loader import LoadedVersion
+    from model_store.refs import Refs, VersionEntry
+
+SIZE: Final = 40_000
+"""In bytes, of the graph of a model of size 1."""
+
+
+def publish_sized(store: Path, name: str, size: float = 1.0, *, constant: float = 1.0) -> int:
+    """Publish x + constant, padded to `size` times SIZE; return the version's number."""
+    folder = store.parent / "sources" / name
+    path = write_adder(folder, constant)
+    model = onnx.load(str(path))
+    padding = int(size * SIZE) - path.stat().st_size - 100
+    onnx.helper.set_model_props(model, {"padding": "x" * padding})
+    onnx.save_model(model, str(path))
+    with forked_trials():
+        number = publish_folder(store, folder).version
+    commit(store, name, _unmeasured)
+    return number
+
+
+def _unmeasured(refs: Refs) -> Refs:
+    """As if all versions had been prepared for another runtime only."""
+    versions = {n: entry._replace(preparations={}) for n, entry in refs.versions.items()}
+    return refs._replace(versions=versions)
+
+
+def need(store: Path, name: str, number: int = 1) -> Need:
+    """What a version takes, as the reader reckons it."""
+    return need_of(None, entry_of(store, number, name).size_bytes)
+
+
+class Gated:
+    """The real loader, held back after it has made room while the gate is closed.
+
+    `held` are the models whose loads came that far; `most_bytes`, what was taken at the most.
+    """
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+        self.loads: list[tuple[str, int]] = []
+        self.held: list[str] = []
+        self.most_bytes = 0
+        self.manager: Manager | None = None
+
+    def __call__(
+        self,
+        layout: StoreLayout,
+        model: str,
+        number: int,
+        entry: VersionEntry,
+        make_room: Callable[[Need], None] | None = None,
+    ) -> LoadedVersion:
+        assert make_room is not None
+        self.loads.append((model, number))
+
+        def hold(need: Need) -> None:
+            make_room(need)
+            assert self.manager is not None
+            # What is taken grows nowhere else: this sees the most of it.
+            self.most_bytes = max(self.most_bytes, self.manager.state().used_bytes)
+            self.held.append(model)
+            assert self.gate.wait(DEADLINE_S), "the gate stayed closed"
+
+        return load_version(layout, model, number, entry, hold)
+
+
+def manager_of(store: Path, budget_bytes: int, load: Gated) -> Manager:
+    """A manager with so much memory, which reads refs anew at every call."""
+    manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load, budget_bytes=budget_bytes)
+    load.manager = manager
+    return manager
+
+
+def warm(manager: Manager) -> list[str]:
+    """The versions that are warm, as `name/number`."""
+    models = manager.state().models
+    return sorted(f"{name}/{number}" for name, model in models.items() for number in model.warm)
+
+
+def answers(manager: Manager, name: str, number: int = 1) -> None:
+    """A call to a model is answered, by this version of it, and ends."""
+    assert manager.resolve(name).loaded.number == number
+
+
+def wait_until_idle(manager: Manager) -> None:
+    """Wait until nothing loads, and what was let go is gone."""
+    wait_until(lambda: not manager._background.busy())
