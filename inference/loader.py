@@ -18,6 +18,7 @@ import onnxruntime
 
 from inference.budget import Need, need_of
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
+from inference.memory import give_back
 from inference.pipeline import Pipeline, load_pipeline
 from inference.protocol import check_tensors
 from inference.threads import environment_threads
@@ -278,6 +279,8 @@ def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
     except Exception as error:
         reason = str(error).splitlines()[0].replace(str(graph), graph.name)
         raise LoadError(f"ONNX Runtime cannot load {graph.name}: {reason}") from error
+    finally:
+        give_back()  # what loading took besides: up to the size of the graph's file, twice
 
 
 def _check_session(session: Any, manifest: VersionManifest) -> None:

@@ -37,22 +37,28 @@ class Measurement(NamedTuple):
 
     `load_ms`: opening the session, files in the page cache; `first_ms`: the first golden case or,
     without one, nothing (0). Memory is what the process grew by, in bytes: at its highest
-    (`peak_bytes`) and after the golden cases (`resident_bytes`).
+    (`peak_bytes`) and after the golden cases (`resident_bytes`). Of the latter, `mapped_bytes` are
+    pages of files, weights or code, which the kernel may drop and read again; None: it was prepared
+    before that was measured.
     """
 
     load_ms: float
     first_ms: float
     peak_bytes: int
     resident_bytes: int
+    mapped_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The form in which manifests hold it."""
-        return {
+        found = {
             "load_ms": self.load_ms,
             "first_ms": self.first_ms,
             "peak_bytes": self.peak_bytes,
             "resident_bytes": self.resident_bytes,
         }
+        if self.mapped_bytes is not None:
+            found["mapped_bytes"] = self.mapped_bytes
+        return found
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
@@ -62,8 +68,15 @@ class Measurement(NamedTuple):
             first_ms=fields.number("first_ms"),
             peak_bytes=fields.integer("peak_bytes", minimum=0),
             resident_bytes=fields.integer("resident_bytes", minimum=0),
+            mapped_bytes=(
+                fields.integer("mapped_bytes", minimum=0)
+                if "mapped_bytes" in fields.names()
+                else None
+            ),
         )
         fields.done()
+        if (measurement.mapped_bytes or 0) > measurement.resident_bytes:
+            raise DamagedError(f"{fields.where}: 'mapped_bytes' is more than 'resident_bytes'")
         return measurement
 
 

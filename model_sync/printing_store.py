@@ -123,7 +123,7 @@ def shown(found: dict[str, Any]) -> None:
             _line(
                 f"    {variant['name']}: load {measured['load_ms']:.1f} ms, first answer "
                 f"{measured['first_ms']:.1f} ms, {readable_bytes(measured['resident_bytes'])} "
-                f"resident, {readable_bytes(measured['peak_bytes'])} at the peak"
+                f"resident{_mapped(measured)}, {readable_bytes(measured['peak_bytes'])} at the peak"
             )
     for file in found.get("files", ()):
         _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
@@ -134,6 +134,11 @@ def shape_text(shape: list[int] | None) -> str:
     if shape is None:
         return "of any rank"
     return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
+
+
+def _mapped(measured: dict[str, Any]) -> str:
+    mapped = measured.get("mapped_bytes")  # not there where nobody measured it yet
+    return "" if mapped is None else f" ({readable_bytes(mapped)} of it mapped)"
 
 
 def _unchanged(found: dict[str, Any]) -> str:

@@ -10,10 +10,8 @@ version's package set holds all that its pipeline imports. The sync function's t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -36,7 +34,6 @@ _NO_ROOM: Final = 96
 """The exit code of a trial whose result could not be written; as no code that Python uses."""
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_STATUS: Final = Path("/proc/self/status")
 
 
 def try_version(
@@ -104,11 +101,12 @@ def _try(folder: Path, layout: StoreLayout, config: dict[str, str]) -> dict[str,
     # Imported before measuring: what they take is every version's, not this one's.
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
+    from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
-    _forget_peak()
-    before = _memory_bytes()
+    forget_peak()
+    before = split_bytes()
     started = time.perf_counter()
     loaded = load_folder(folder, manifest, 0, layout=layout, config=config)
     load_ms = (time.perf_counter() - started) * 1e3
@@ -118,33 +116,14 @@ def _try(folder: Path, layout: StoreLayout, config: dict[str, str]) -> dict[str,
         run_golden_case(loaded, folder, manifest.content, case)
         if number == 0:
             first_ms = (time.perf_counter() - started) * 1e3
-    after = _memory_bytes()
+    after = split_bytes()
+    resident_bytes = max(after.resident_bytes - before.resident_bytes, 0)
     return {
         "load_ms": round(load_ms, 3),
         "first_ms": round(first_ms, 3),
-        "peak_bytes": max(after["peak"] - before["resident"], 0),
-        "resident_bytes": max(after["resident"] - before["resident"], 0),
-    }
-
-
-def _forget_peak() -> None:
-    """Let the peak be counted from here on, where the kernel can (Linux, proc(5) clear_refs)."""
-    clear_refs = Path("/proc/self/clear_refs")
-    with contextlib.suppress(OSError):  # a sandbox may refuse it, and it is only a measurement
-        if clear_refs.exists():
-            clear_refs.write_text("5", "ascii")
-
-
-def _memory_bytes() -> dict[str, int]:
-    """This process's resident memory, now and at its peak. Off Linux, the peak stands for both."""
-    if not _STATUS.exists():
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        return {"resident": peak, "peak": peak}
-    fields = dict(line.split(":", 1) for line in _STATUS.read_text("ascii", "replace").splitlines())
-    return {
-        "resident": int(fields["VmRSS"].split()[0]) * 1024,
-        "peak": int(fields["VmHWM"].split()[0]) * 1024,
+        "peak_bytes": max(after.peak_bytes - before.resident_bytes, resident_bytes),
+        "resident_bytes": resident_bytes,
+        "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
     }
 
 

@@ -64,7 +64,13 @@ PREPARATION: Final = PreparationManifest(
             PLAIN,
             "source/größe.onnx",
             {"session.intra_op.allow_spinning": "0"},
-            Measurement(load_ms=1.5, first_ms=0.25, peak_bytes=4096, resident_bytes=0),
+            Measurement(
+                load_ms=1.5,
+                first_ms=0.25,
+                peak_bytes=4096,
+                resident_bytes=1024,
+                mapped_bytes=512,
+            ),
         ),
     ),
 )

@@ -79,7 +79,15 @@ def _contents(draw: st.DrawFn) -> VersionContent:
 contents = _contents()
 version_manifests = st.builds(VersionManifest, names, ids, times, signatures, contents)
 
-_measurements = st.builds(Measurement, numbers, numbers, sizes, sizes)
+
+@st.composite
+def _measured(draw: st.DrawFn) -> Measurement:
+    resident = draw(sizes)
+    mapped = draw(st.none() | st.integers(0, resident))
+    return Measurement(draw(numbers), draw(numbers), draw(sizes), resident, mapped)
+
+
+_measurements = _measured()
 _configs = st.dictionaries(texts, texts, max_size=3)
 
 

@@ -71,3 +71,20 @@ def test_a_measurement_without_a_fraction_is_a_measurement() -> None:
 
 def test_the_example_is_what_its_variant_says() -> None:
     assert PREPARATION.variant.config == {"session.intra_op.allow_spinning": "0"}
+
+
+def test_what_was_prepared_before_mapped_bytes_were_measured_is_read_and_spelled_as_it_was() -> (
+    None
+):
+    document = as_json("preparation")
+    del document["variants"][0]["measurement"]["mapped_bytes"]
+    manifest = _parse(document)
+    assert manifest.variant.measurement.mapped_bytes is None
+    assert json.loads(manifest.render()) == document
+
+
+def test_more_mapped_than_resident_is_damage() -> None:
+    document = as_json("preparation")
+    document["variants"][0]["measurement"]["mapped_bytes"] = 1025
+    with pytest.raises(DamagedError, match="'mapped_bytes' is more than 'resident_bytes'"):
+        _parse(document)

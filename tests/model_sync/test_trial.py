@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from model_store.documents import now
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
@@ -60,6 +61,22 @@ def test_a_version_that_works_is_measured(tmp_path: Path) -> None:
     assert found.load_ms > 0
     assert found.first_ms > 0
     assert 0 < found.resident_bytes <= found.peak_bytes < 1 << 30
+
+
+@pytest.mark.parametrize("external", [False, True], ids=["one file", "external data"])
+def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external: bool) -> None:
+    write_heavy_model(tmp_path / "model" / "model.onnx", layers=8, external=external)
+    folder = _stage(tmp_path / "model", tmp_path / "staged")
+    config = {"session.disable_prepacking": "1"}  # else ONNX Runtime copies what it maps
+    result = tmp_path / "result.json"
+    found = try_version(folder, result, layout=_store(tmp_path), config=config)
+    assert found.mapped_bytes is not None
+    own_bytes = found.resident_bytes - found.mapped_bytes
+    weights_bytes = 8 * LAYER_BYTES
+    if external:  # mapped, and without a golden case not touched yet: nobody's, so far
+        assert own_bytes < weights_bytes * 0.1
+    else:
+        assert weights_bytes <= own_bytes < weights_bytes * 1.1
 
 
 def test_without_golden_cases_there_is_no_first_answer_to_measure(tmp_path: Path) -> None:
