@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import onnxruntime
 
+from inference.answers import error_answer
 from inference.background import Background
 from inference.errors import NotReadyError
 from inference.events import PAYLOAD_LIMIT_BYTES, too_large
 from inference.loader import RUNTIME
-from inference.routes import Routes, error_answer
+from inference.routes import Routes
 from inference.serving_manager import make_manager
 from inference.shadow import Shadow
 from inference.telemetry import count_call
@@ -68,7 +69,7 @@ class Application:
         answer = _fitting(routes.answer(event, context, request_id))
         headers = answer.setdefault("headers", {})
         headers["Coldpress-Request-Id"] = request_id
-        by = routes.answered_by
+        by = routes.call.answered_by
         if by:
             headers["Coldpress-Model"] = by.model
             headers["Coldpress-Version"] = str(by.version)
@@ -77,7 +78,7 @@ class Application:
         took_s = time.perf_counter() - started
         status = answer["statusCode"]
         count_call(by.model if by else "none", status, took_s * 1e3)
-        if by and routes.runs:
+        if by and routes.call.runs:
             failed = status >= _FAILED
             self._manager.stats.call(by.model, by.version, int(took_s * 1e9), failed=failed)
         return answer

@@ -13,9 +13,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from inference.answers import error_answer
 from inference.errors import TooLargeError
 from inference.events import PAYLOAD_LIMIT_BYTES, answer_body, build_event, too_large
-from inference.routes import error_answer
 from inference.telemetry import logger
 from inference.workers import Workers
 

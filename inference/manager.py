@@ -254,6 +254,23 @@ class Manager:
                 return None
             return self._loads.start(model, number, view, beside=False)
 
+    def refs(self, name: str) -> Refs:
+        """A model's refs, as fresh as calls see them; raises UnknownError, NotReadyError."""
+        return self._look(name).refs
+
+    def unload(self, name: str) -> None:
+        """Let go of a model's versions in this environment; the next call loads again.
+
+        Raises UnknownError, NotReadyError. Calls under way keep what they have.
+        """
+        view = self._look(name)
+        with self._lock:
+            model = self._held(name, view)
+            if model is not None:
+                self._loads.let_go([model.take(number) for number in [*model.warm]])
+                model.answering.clear()
+                model.current_at.clear()
+
     def published(self) -> tuple[str, ...]:
         """Name the models in the store, from a listing of it; raises NotReadyError."""
         return self._watch.published()

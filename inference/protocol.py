@@ -64,7 +64,7 @@ def parse_infer_request(
     if json_length is not None and not len(text):
         every = frozenset(spec.name for spec in signature.outputs)
         return InferRequest(None, raw_input(body, signature.inputs), None, every)
-    document = _parse_json(bytes(text))
+    document = parse_object(bytes(text), "an inference request")
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
         raise BadRequestError("'id' is not a string")
@@ -144,17 +144,18 @@ def check_tensors(tensors: Mapping[str, NDArray[np.generic]], specs: Iterable[Te
         _check_shape(spec, tensor.shape)
 
 
-def _parse_json(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, what: str = "a request") -> dict[str, Any]:
+    """Read a body that must be a JSON object, `what`; raises BadRequestError."""
     if not body.strip():
-        raise BadRequestError("the body is empty, expected an inference request in JSON")
+        raise BadRequestError(f"the body is empty, expected {what} in JSON")
     try:
         document = _DECODER.decode(body.decode())
     except RecursionError:
-        raise BadRequestError("the body is not an inference request: it nests too deep") from None
+        raise BadRequestError(f"the body is not {what}: it nests too deep") from None
     except ValueError as error:
         raise BadRequestError(f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise BadRequestError("the body is not an inference request: expected a JSON object")
+        raise BadRequestError(f"the body is not {what}: expected a JSON object")
     return document
 
 

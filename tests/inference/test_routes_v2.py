@@ -23,7 +23,12 @@ def test_the_server_says_what_it_is(surface: Application) -> None:
     assert answer.json == {
         "name": "coldpress",
         "version": VERSION,
-        "extensions": ["binary_tensor_data", "statistics"],
+        "extensions": [
+            "binary_tensor_data",
+            "model_configuration",
+            "model_repository",
+            "statistics",
+        ],
     }
     assert answer.headers["Content-Type"] == JSON
 

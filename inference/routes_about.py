@@ -1,0 +1,177 @@
+"""The routes that run nothing: health, models and their versions, statistics, the repository."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from inference import errors
+from inference.answers import json_answer
+from inference.protocol import parse_object, render_metadata
+from inference.under_way import AnsweredBy
+from model_store.refs import LATEST, State
+from model_store.release import VERSION
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
+
+    from inference.manager import Manager
+    from inference.resolver import OneThreadResolver
+    from inference.under_way import CallUnderWay
+    from model_store.refs import Refs
+    from model_store.signature import Signature
+
+PLACES: Final = (
+    "/v2/models/<model>",
+    "/v2/models/<model>/versions/<version>",
+    "/v2/models/<model>/labels/<label>",
+)
+"""Where a model's version is: `latest` less the split, one by its number, one by its label."""
+
+EXTENSIONS: Final = [
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+]
+"""The extensions of the protocol that are served, by Triton's names."""
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+
+
+class AboutRoutes:
+    """What one thread answers about models. `call` is the call under way in that thread."""
+
+    def __init__(self, manager: Manager, default_model: str | None, call: CallUnderWay) -> None:
+        self._manager = manager
+        self._default_model = default_model
+        self._call = call
+
+    def register(self, resolver: OneThreadResolver) -> None:
+        """Add the routes."""
+        resolver.get("/v2")(self._server)
+        resolver.get("/v2/health/live")(self._live)
+        resolver.get("/v2/health/ready")(self._ready)
+        resolver.get("/ping")(self._ready)
+        resolver.get("/v2/models")(self._models)
+        resolver.get("/v2/models/stats")(self._all_stats)
+        for place in PLACES:
+            resolver.get(place)(self._model)
+            resolver.get(f"{place}/config")(self._config)
+            resolver.get(f"{place}/stats")(self._stats)
+        resolver.post("/v2/repository/index")(self._index)
+        resolver.post("/v2/repository/models/<model>/load")(self._load)
+        resolver.post("/v2/repository/models/<model>/unload")(self._unload)
+
+    def check_not_empty(self) -> None:
+        """Raise NotReadyError if nothing is published."""
+        if self._manager.is_empty():
+            raise errors.NotReadyError("nothing is published in the store: publish a model first")
+
+    def _server(self) -> Response[str]:
+        return json_answer({"name": "coldpress", "version": VERSION, "extensions": EXTENSIONS})
+
+    def _live(self) -> Response[str]:
+        # Clients want both keys. Liveness reads nothing, so this is what is known already.
+        return json_answer({"live": True, "ready": bool(self._manager.seen())})
+
+    def _ready(self) -> Response[str]:
+        try:
+            self._check_ready()
+        except errors.NotReadyError as error:
+            return json_answer({"live": True, "ready": False, "error": str(error)}, 503)
+        from inference.state import describe_troubles  # noqa: PLC0415 - no call needs it
+
+        troubles = describe_troubles(self._manager.state())
+        ready: dict[str, Any] = {"live": True, "ready": True}
+        return json_answer(ready | ({"troubles": troubles} if troubles else {}))
+
+    def _check_ready(self) -> None:
+        self._manager.check_reachable()
+        try:
+            if self._default_model:
+                self._manager.check_published(self._default_model)
+        except errors.UnknownError:
+            self.check_not_empty()
+            raise errors.NotReadyError(
+                f"the default model {self._default_model!r} is not published"
+            ) from None
+        self.check_not_empty()
+
+    def _models(self) -> Response[str]:
+        return json_answer({"models": list(self._manager.published())})
+
+    def _model(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        refs, _, signature = self._described(model, version, label)
+        return json_answer(render_metadata(model, _available(refs), signature))
+
+    def _config(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        from inference.repository import model_config  # noqa: PLC0415 - no call needs it
+
+        refs, _, signature = self._described(model, version, label)
+        return json_answer(model_config(model, signature, _available(refs)))
+
+    def _stats(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        _, number, _ = self._described(model, version, label)
+        asked = None if version is None and label is None else number
+        return json_answer({"model_stats": self._manager.stats.describe(model, asked)})
+
+    def _all_stats(self) -> Response[str]:
+        return json_answer({"model_stats": self._manager.stats.describe()})
+
+    def _index(self) -> Response[str]:
+        from inference.repository import index_entries  # noqa: PLC0415 - no call needs it
+
+        body = self._call.body()
+        ready_only = parse_object(body).get("ready", False) if body.strip() else False
+        if not isinstance(ready_only, bool):
+            raise errors.BadRequestError("'ready' is neither true nor false")
+        entries: list[dict[str, Any]] = []
+        held_models = self._manager.state().models
+        for name in self._manager.published():
+            refs = self._manager.refs(name)
+            held = held_models.get(name)
+            warm = held.warm if held else {}
+            failed = {each.version: each.reason for each in held.quarantined} if held else {}
+            entries += index_entries(refs, warm, failed, ready_only=ready_only)
+        return json_answer(entries)
+
+    def _load(self, model: str) -> Response[str]:
+        resolved = self._manager.resolve(model, label=LATEST, remaining_s=self._call.remaining_s)
+        self._call.answered_by = AnsweredBy(model, resolved.loaded.number, resolved.label)
+        return json_answer({})
+
+    def _unload(self, model: str) -> Response[str]:
+        self._manager.unload(model)
+        return json_answer({})
+
+    def _described(
+        self, model: str, version: str | None, label: str | None
+    ) -> tuple[Refs, int, Signature]:
+        try:
+            found = self._manager.describe(model, version_number(version), label=label)
+        except errors.UnknownError:
+            self.check_not_empty()
+            raise
+        found_by = None if version else label or LATEST
+        self._call.answered_by = AnsweredBy(model, found[1], found_by)
+        return found
+
+
+def version_number(version: str | None) -> int | None:
+    """The number that an address holds; raises UnknownError for what is none."""
+    if version is None:
+        return None
+    if not _NUMBER.fullmatch(version):
+        raise errors.UnknownError(f"{version[:40]!r} is no version: versions are numbers")
+    return int(version)
+
+
+def _available(refs: Refs) -> list[int]:
+    return sorted(n for n, entry in refs.versions.items() if entry.state is State.AVAILABLE)
