@@ -17,6 +17,7 @@ import json
 import threading
 import time
 import uuid
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -61,6 +62,7 @@ class RuntimeApi:
         self.register_status = register_status
         self._parties = {_RUNTIME} if has_runtime else set()
         self._changed = threading.Condition()
+        self.times_asked: Counter[str] = Counter()
         self._asking: set[str] = set()
         self._given: dict[str, Invocation] = {}
         self.invocation: Invocation | None = None
@@ -133,6 +135,7 @@ class RuntimeApi:
         """Wait for the invocation after the one that this party had; None at the end of all."""
         with self._changed:
             self._asking.add(name)
+            self.times_asked[name] += 1
             self._changed.notify_all()
             had = self._given.get(name)
             self._changed.wait_for(lambda: self._stopped or self.invocation is not had)
