@@ -1,0 +1,44 @@
+"""One real server, over real HTTP, for real clients: a model for each thing that they may send."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from onnx import TensorProto
+
+from tests.inference.commands import serving
+from tests.inference.models import write_identities, write_sum
+from tests.inference.stores import publish_adder, publish_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TYPES = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+
+@pytest.fixture(scope="session")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that has `adder` (2 versions), `sum` and `identities`."""
+    root = tmp_path_factory.mktemp("conformance")
+    store = root / "store"
+    for constant in (100.0, 200.0):
+        publish_adder(store, constant)
+    write_sum(root / "sum")
+    publish_folder(store, root / "sum")
+    for datatype, onnx_type in TYPES.items():
+        folder = root / f"identity-{datatype.lower()}"
+        write_identities(folder, {datatype: onnx_type})
+        publish_folder(store, folder)
+    with serving(root / "stderr", "--store", store) as server:
+        yield server.url
