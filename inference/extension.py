@@ -23,11 +23,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.clock import Moment
-from inference.settings import SettingError
+from inference.settings import BackgroundMode, background_mode
 from inference.telemetry import logger
 
 if TYPE_CHECKING:
@@ -48,27 +47,6 @@ PAUSES: Final = 4
 
 MOST_HELD_S: Final = 60.0
 """How long, over all invocations, work that does not end is waited for."""
-
-
-class BackgroundMode(StrEnum):
-    """How background work goes on after an answer: the setting `BACKGROUND`.
-
-    AUTO: for as long as callers stayed away of late. EXTENSION: until it is done. THREAD: it does
-    not; it goes on during other calls.
-    """
-
-    AUTO = "auto"
-    EXTENSION = "extension"
-    THREAD = "thread"
-
-
-def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
-    """Read the setting; raises SettingError naming it."""
-    text = environ.get("BACKGROUND", "") or BackgroundMode.AUTO
-    try:
-        return BackgroundMode(text)
-    except ValueError:
-        raise SettingError(f"BACKGROUND is {text!r}: expected auto, extension or thread") from None
 
 
 def extended(handler: Handler, background: Background, environ: Mapping[str, str]) -> Handler:

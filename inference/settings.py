@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -20,6 +21,27 @@ class SettingError(ValueError):
     """An environment variable is missing or wrong; the message names it."""
 
 
+class BackgroundMode(StrEnum):
+    """How background work goes on after an answer: the setting `BACKGROUND`.
+
+    AUTO: for as long as callers stayed away of late. EXTENSION: until it is done. THREAD: it does
+    not; it goes on during other calls.
+    """
+
+    AUTO = "auto"
+    EXTENSION = "extension"
+    THREAD = "thread"
+
+
+def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
+    """Read the setting; raises SettingError naming it."""
+    text = environ.get("BACKGROUND", "") or BackgroundMode.AUTO
+    try:
+        return BackgroundMode(text)
+    except ValueError:
+        raise SettingError(f"BACKGROUND is {text!r}: expected auto, extension or thread") from None
+
+
 class Settings(NamedTuple):
     """What a serving environment was told.
 
@@ -30,6 +52,7 @@ class Settings(NamedTuple):
     unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
     that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
     `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
+    `BACKGROUND`: how loads go on after an answer, on Lambda (extension.py).
     """
 
     store_path: Path
@@ -40,6 +63,7 @@ class Settings(NamedTuple):
     function_memory_mb: int | None = None
     preload_models: tuple[str, ...] = ()
     shadow_percent: float = 10.0
+    background: BackgroundMode = BackgroundMode.AUTO
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -56,6 +80,7 @@ class Settings(NamedTuple):
             function_memory_mb=_megabytes(environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
             preload_models=_models(environ, "PRELOAD_MODELS"),
             shadow_percent=_percent(environ, "SHADOW_PERCENT", default=10.0),
+            background=background_mode(environ),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -69,6 +94,7 @@ class Settings(NamedTuple):
             "function_memory_mb": self.function_memory_mb,
             "preload_models": list(self.preload_models),
             "shadow_percent": self.shadow_percent,
+            "background": str(self.background),
         }
 
 

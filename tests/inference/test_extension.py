@@ -21,14 +21,12 @@ from inference.background import Background
 from inference.extension import (
     NAME,
     PAUSES,
-    BackgroundMode,
     Calls,
     Extension,
-    background_mode,
     extended,
 )
 from inference.extensions_api import register
-from inference.settings import SettingError
+from inference.settings import BackgroundMode, SettingError, background_mode
 from tests.inference.concurrency import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:

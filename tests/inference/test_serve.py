@@ -136,14 +136,23 @@ def test_a_request_in_chunks_over_the_limit_is_refused(client: httpx.Client) -> 
 
 def test_an_answer_over_the_limit_is_refused(client: httpx.Client) -> None:
     query = {"encode": "big", "unit": "x", "times": "7000000"}
-    answer = client.post("/predict", params=query)
+    answer = client.post("/predict", params=query, headers={"accept-encoding": "identity"})
     assert answer.status_code == 413
     assert answer.headers["coldpress-model"] == "echo"
 
 
+def test_an_answer_over_the_limit_fits_when_it_is_compressed(client: httpx.Client) -> None:
+    query = {"encode": "big", "unit": "x", "times": "7000000"}
+    answer = client.post("/predict", params=query, headers={"accept-encoding": "gzip"})
+    assert answer.status_code == 200
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.content) == 7_000_000
+
+
 def test_an_answer_just_under_the_limit_comes_whole(client: httpx.Client) -> None:
     query = {"encode": "big", "unit": "x", "times": "6000000"}
-    assert len(client.post("/predict", params=query).content) == 6_000_000
+    answer = client.post("/predict", params=query, headers={"accept-encoding": "identity"})
+    assert len(answer.content) == 6_000_000
 
 
 def test_json_of_any_client_library_is_read(client: httpx.Client) -> None:

@@ -83,6 +83,7 @@ def test_the_settings_are_described_as_they_are() -> None:
         "function_memory_mb": None,
         "preload_models": [],
         "shadow_percent": 10.0,
+        "background": "auto",
     }
 
 
