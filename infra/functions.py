@@ -49,6 +49,7 @@ class Functions(Construct):
                 "PRELOAD_MODELS": ",".join(stage.preload_models),
                 "MAX_STALENESS_S": f"{stage.max_staleness_s:g}",
                 "SHADOW_PERCENT": f"{stage.shadow_percent:g}",
+                "BACKGROUND": stage.background,
             },
         )
         self.batch = StoreFunction(

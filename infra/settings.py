@@ -25,6 +25,7 @@ STAGES: Final = Path(__file__).parent / "stages"
 
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 ARCHITECTURES: Final = ("x86_64", "arm64")
+BACKGROUNDS: Final = ("auto", "extension", "thread")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_RETENTION_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -104,6 +105,8 @@ class StageSettings:
     """For how long a superseded version answers while the new one loads."""
     shadow_percent: float = 10.0
     """Of how many calls the version labelled `shadow` runs, too."""
+    background: str = "auto"
+    """How a predict function's loads go on after an answer: auto, extension or thread."""
     log_level: str
     log_retention_days: int
     upload_retention_days: int
@@ -152,6 +155,7 @@ def read_stage(stage: str, folder: Path = STAGES) -> StageSettings:
         preload_models=_preload_models(table, default_model),
         max_staleness_s=table.number("max_staleness_s", 60.0),
         shadow_percent=_percent(table, "shadow_percent", 10.0),
+        background=table.one_of("background", BACKGROUNDS, "auto"),
         log_level=table.one_of("log_level", LOG_LEVELS, "INFO"),
         log_retention_days=table.one_of("log_retention_days", LOG_RETENTION_DAYS, 30),
         upload_retention_days=table.whole("upload_retention_days", 0, 3650, 0),

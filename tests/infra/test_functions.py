@@ -92,6 +92,7 @@ def test_a_function_mounts_the_store_as_reader_or_writer(
                 "PRELOAD_MODELS": "magika",
                 "MAX_STALENESS_S": "60",
                 "SHADOW_PERCENT": "10",
+                "BACKGROUND": "auto",
             },
         ),
         ("Batch", {"BATCH_OUTPUT_BUCKET": "BucketsBatchOutput"}),

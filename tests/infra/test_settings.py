@@ -51,6 +51,7 @@ ref_ttl_s = 0.5
 preload_models = []
 max_staleness_s = 0
 shadow_percent = 2.5
+background = "thread"
 log_level = "DEBUG"
 log_retention_days = 1
 upload_retention_days = 3650
@@ -182,6 +183,7 @@ def test_every_key_is_read(read: Read) -> None:
         preload_models=(),
         max_staleness_s=0.0,
         shadow_percent=2.5,
+        background="thread",
         log_level="DEBUG",
         log_retention_days=1,
         upload_retention_days=3650,
