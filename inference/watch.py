@@ -77,7 +77,7 @@ class View(NamedTuple):
 
 
 class _Model:
-    """What is known of one model. Its lock guards the fields."""
+    """What is known of one model. Its lock is for whoever changes the view by what it was."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -102,9 +102,8 @@ class Watch:
         is out of reach or what it holds is damaged).
         """
         model = self._model(name)
-        with model.lock:
-            view, tried_at = model.view, model.tried_at
-        if view and tried_at and tried_at.elapsed_s(Moment.now()) < self._ref_ttl_s:
+        view = model.view
+        if view and self._is_believed(model):
             return view
         key = ("refs", name)
         if view and self._calls.is_under_way(key):
@@ -132,9 +131,7 @@ class Watch:
 
     def look_again(self, name: str) -> View:
         """As `look`, reading refs now, however lately they were read."""
-        model = self._model(name)
-        with model.lock:
-            model.tried_at = None
+        self._model(name).tried_at = None
         return self.look(name)
 
     def views(self) -> dict[str, View]:
@@ -184,8 +181,19 @@ class Watch:
 
     def _check(self, model: _Model, name: str) -> View:
         """Read a model's refs and take them up. Runs in a helper thread; one at a time a model."""
-        with model.lock:
-            view = model.view
+        view = model.view
+        if view and self._is_believed(model):
+            return view  # who asked for this came just after another check
+        try:
+            return self._read(model, name, view)
+        finally:
+            model.tried_at = Moment.now()
+
+    def _is_believed(self, model: _Model) -> bool:
+        tried_at = model.tried_at
+        return tried_at is not None and tried_at.elapsed_s(Moment.now()) < self._ref_ttl_s
+
+    def _read(self, model: _Model, name: str, view: View | None) -> View:
         started = Moment.now()
         upward = view is None or view.upward_at.elapsed_s(started) >= UPWARD_EVERY_S
         before = view.seen if view else None
@@ -201,7 +209,6 @@ class Watch:
         checked = View(seen, started, started if upward or view is None else view.upward_at)
         with model.lock:
             model.view = checked
-            model.tried_at = Moment.now()
         return checked
 
     def _forget(self, model: _Model, name: str) -> None:
