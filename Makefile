@@ -175,6 +175,9 @@ bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
+# What a build script finds in the environment that publishes: left out of what is got for it alone.
+PUBLISHING_HAS := $(addprefix --no-emit-package ,numpy onnx ml-dtypes protobuf typing-extensions)
+
 .PHONY: requirements
 requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
@@ -186,6 +189,7 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
 	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
+	$(UV_COMPILE) $(PUBLISHING_HAS) models/digits/build.in -c requirements/dev.txt -o models/digits/build.txt
 
 .PHONY: clean
 clean: ## Remove what was made here, but for the store

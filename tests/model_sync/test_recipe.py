@@ -18,6 +18,7 @@ file = "build/model.onnx"
 [build]
 script = "build.py"
 outputs = ["build/model.onnx", "build/words.txt"]
+requirements = "code/build.txt"
 [pipeline]
 file = "code/pipeline.py"
 data = ["build/words.txt"]
@@ -61,6 +62,14 @@ REFUSED = {
     "build without outputs": ("[build]\nscript = 'a'", "lacks 'outputs'"),
     "script outside": ("[build]\nscript = '../a'\noutputs = ['a']", "is refused"),
     "output outside": ("[build]\nscript = 'a'\noutputs = ['a', '../b']", "is refused"),
+    "build requirements of a wrong type": (
+        "[build]\nscript='a'\noutputs=['b']\nrequirements=['c']",
+        "'requirements' is not a string",
+    ),
+    "build requirements outside": (
+        "[build]\nscript='a'\noutputs=['b']\nrequirements='../c'",
+        "is refused",
+    ),
     "outputs of a wrong type": ("[build]\nscript='a'\noutputs='a'", "'outputs' is not a list"),
     "outputs of wrong things": ("[build]\nscript='a'\noutputs=[1]", "'outputs' is not a list of"),
     "pipeline without file": ("[pipeline]\ndata = ['a']", "lacks 'file'"),
@@ -92,7 +101,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert _read(_write(tmp_path, WHOLE)) == Recipe(
         name="adder",
         model_file="build/model.onnx",
-        build=Build("build.py", ("build/model.onnx", "build/words.txt")),
+        build=Build("build.py", ("build/model.onnx", "build/words.txt"), "code/build.txt"),
         pipeline=PipelineFiles("code/pipeline.py", ("build/words.txt",)),
         golden=Golden("golden", rtol=0.5, atol=0.0),
         packages=Packages("code/requirements.txt"),
