@@ -119,9 +119,9 @@ def settle_committed(layout: ModelLayout, staging: Staging, refs: Refs) -> str |
     except (OSError, StoreError) as error:
         name = layout.folder.name
         return (
-            f"generation {refs.generation} of {name!r} is committed, and its refs.json is not that "
-            f"yet: {error}: `settle {name}` heals it, as the next change does; until then, servers "
-            "that are warm go by what was before"
+            f"generation {refs.generation} of {name!r} is committed, and its refs.json may not be "
+            f"that yet: {error}: `settle {name}` heals it, as the next change does; until then, "
+            "servers that are warm may go by what was before"
         )
     return None
 
