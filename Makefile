@@ -171,6 +171,7 @@ bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.background_fleet
 	@$(BIN)/python -m bench.hot_swap
 	@$(BIN)/python -m bench.threads
+	@$(BIN)/python -m bench.memory
 
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
