@@ -406,12 +406,12 @@ class Manager:
         """The versions that rule 6 (bounds.py) forbids to run, or to load, from now on."""
         now = Moment.now()
         sets = [*self._set_standings()]
-        for number in numbers:
+        for number in dict.fromkeys(numbers):
             if number is None:
                 continue
             warm = model.warm.get(number)
-            standing = _standing(view, number)
-            leans_on = [standing, *sets] if warm is None or warm.loaded.maps_files else sets
+            is_anonymous = warm is not None and not warm.loaded.maps_files
+            leans_on = sets if is_anonymous else [_standing(view, number), *sets]
             if not may_run(leans_on, now, remaining_s):
                 yield number
 

@@ -157,6 +157,19 @@ def test_refs_that_are_stale_once_are_opened_again_within_the_check(
 
 
 @pytest.mark.parametrize("operation", ["open", "read"])
+@pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
+def test_a_versions_file_that_is_stale_once_is_opened_again_within_the_load(
+    store: MountedStore, service: Application, operation: str, name: str
+) -> None:
+    point_latest(store.beneath, 2)
+    fault = store.efs.fail(operation, "ESTALE", f"*/versions/*/{name}")
+    takes_up(service, 2)
+    assert fault.hits == 1
+    counted = get(service, "/v2/models/stats").json["model_stats"]
+    assert [each["load_failures"] for each in counted] == [0, 0]
+
+
+@pytest.mark.parametrize("operation", ["open", "read"])
 def test_a_version_that_cannot_be_read_is_tried_again_and_the_old_one_answers(
     store: MountedStore,
     service: Application,
