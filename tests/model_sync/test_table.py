@@ -18,6 +18,12 @@ def test_nothing_is_cut_or_wrapped_however_long_it_is() -> None:
     assert lines[1] == f"{'a' * 64}  {labels}  1 B"
 
 
+def test_a_very_long_cell_does_not_push_the_other_rows_away() -> None:
+    labels = ", ".join(f"label-{number}" for number in range(20))
+    lines = table_lines(("LABELS", "SIZE"), [(labels, "1 B"), ("latest", "2 B")])
+    assert lines == ["LABELS  SIZE", f"{labels}  1 B", "latest  2 B"]
+
+
 def test_a_table_without_rows_is_its_headings() -> None:
     assert table_lines(("MODEL", "SIZE"), []) == ["MODEL  SIZE"]
 
