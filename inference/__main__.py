@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from inference import batch_command, serve_command
+from inference.background import leave
 from inference.errors import ServingError
 from inference.local_handler import local_handler
 from model_store.errors import StoreError, StoreUnreachableError
@@ -119,4 +120,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

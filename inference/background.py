@@ -3,12 +3,21 @@
 Lambda freezes an environment when it has answered, and a thread then stands still until the next
 call. So that somebody can keep the environment running (extension.py), every such work is started
 here, and here is known whether any is under way.
+
+A process must not end while ONNX Runtime works in one of its threads: Python stops threads that
+come back to it by unwinding them, through C++ that does not expect it, and the process aborts. So
+at its end it waits a little; `leave` ends it for good.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from inference.bounded import in_thread
 
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+AT_EXIT_S: Final = 5.0
+"""How long a process that ends waits for what is under way in it."""
+
 
 class Background:
     """The work of one environment that nobody's call waits for. Thread-safe."""
@@ -25,6 +37,7 @@ class Background:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._under_way: set[Future[Any]] = set()
+        _every.add(self)
 
     def start(self, work: Callable[[], T], name: str) -> Future[T]:
         """Start `work` in a daemon thread; its result or exception goes to the Future.
@@ -57,3 +70,28 @@ class Background:
         with self._changed:
             self._under_way.discard(future)
             self._changed.notify_all()
+
+
+_every: Final[weakref.WeakSet[Background]] = weakref.WeakSet()
+
+
+def wait_for_all(deadline_s: float = AT_EXIT_S) -> bool:
+    """Wait until nothing is under way in this process; False if `deadline_s` pass before."""
+    end_s = time.monotonic() + deadline_s
+    while busy := [each for each in list(_every) if each.busy()]:
+        if not all(each.wait(end_s - time.monotonic()) for each in busy):
+            return False
+    return True
+
+
+atexit.register(wait_for_all)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, whatever goes on in it: a load that hangs with a lost mount, perhaps."""
+    if wait_for_all():
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)

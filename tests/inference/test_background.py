@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -8,10 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.background import Background
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from tests.inference.commands import ROOT, run
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Released:
@@ -136,3 +143,59 @@ def test_many_threads_may_start_and_wait_at_once(background: Background) -> None
     found = at_once(32, start_and_wait)
     assert sorted(found) == list(range(32))
     assert not background.busy()
+
+
+BUSY = """
+import sys, threading, time
+from inference.background import Background, leave
+background = Background()
+background.start(lambda: time.sleep({work_s}), "work")
+if {leaves}:
+    import inference.background as module
+    module.wait_for_all.__defaults__ = (0.2,)
+    print("done")
+    leave(7)
+"""
+
+
+def ended(**how: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BUSY.format(**how)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+def test_a_process_that_leaves_does_not_wait_for_ever_and_keeps_its_code_and_what_it_said() -> None:
+    done = ended(work_s=3600, leaves=True)
+    assert (done.returncode, done.stdout) == (7, "done\n")
+
+
+def test_a_process_that_leaves_with_nothing_under_way_just_ends() -> None:
+    done = ended(work_s=0, leaves=True)
+    assert (done.returncode, done.stdout) == (7, "done\n")
+
+
+def test_a_prediction_ends_well_though_golden_cases_run_after_it(tmp_path: Path) -> None:
+    model = tmp_path / "adder"
+    write_adder(model, 1.0)
+    (model / "pipeline.py").write_text(
+        "import numpy\n"
+        "X = numpy.ones((2_000_000, 2), numpy.float32)\n"
+        "def decode(request): return {'x': X}\n"
+        "def encode(outputs, request): return 1\n"
+    )
+    for number in range(40):
+        case = model / "golden" / str(number)
+        case.mkdir(parents=True)
+        (case / "request.txt").write_text("any")
+        (case / "expected.json").write_text("1")
+    (model / "model.toml").write_text(
+        '[pipeline]\nfile = "pipeline.py"\n[golden]\nfolder = "golden"\n'
+    )
+    publish(model, tmp_path / "store", progress=Silent())
+    done = run("predict", "--store", tmp_path / "store", "adder", model / "model.toml")
+    assert (done.code, done.out) == (0, "1\n")
