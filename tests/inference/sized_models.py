@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import onnx
@@ -16,7 +17,6 @@ from tests.inference.stores import commit, entry_of, publish_folder
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from pathlib import Path
 
@@ -56,11 +56,14 @@ def need(store: Path, name: str, number: int = 1) -> Need:
 class Gated:
     """The real loader, held back after it has made room while the gate is closed.
 
-    `held` are the models whose loads came that far; `most_bytes`, what was taken at the most.
+    While `start` is closed, it is held back before that, too. `held` are the models whose loads
+    came as far as having room; `most_bytes`, what was taken at the most.
     """
 
     def __init__(self, gate: threading.Event) -> None:
         self.gate = gate
+        self.start = threading.Event()
+        self.start.set()
         self.loads: list[tuple[str, int]] = []
         self.held: list[str] = []
         self.most_bytes = 0
@@ -76,6 +79,7 @@ class Gated:
     ) -> LoadedVersion:
         assert make_room is not None
         self.loads.append((model, number))
+        assert self.start.wait(DEADLINE_S), "the start stayed closed"
 
         def hold(need: Need) -> None:
             make_room(need)

@@ -157,11 +157,15 @@ def test_what_is_replaced_goes_last_though_others_were_used_later(
     store: Path, load: Gated, one: Need
 ) -> None:
     manager = manager_of(store, budget(one, residents=1), load)
-    answers(manager, "swapped")
     answers(manager, "a")
+    answers(manager, "swapped")
     load.gate.clear()
+    load.start.clear()
     point(store, 2)
     answers(manager, "swapped", 1)
+    wait_until(lambda: ("swapped", 2) in load.loads)
+    answers(manager, "a")
+    load.start.set()
     wait_until(lambda: load.held.count("swapped") == 2)
     assert warm(manager) == ["swapped/1"]
     answers(manager, "swapped", 1)
