@@ -12,6 +12,7 @@ has already proven. But contents that have failed here before prove themselves f
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,7 @@ from inference.quarantine import Fault
 from inference.telemetry import count_evictions, logger, report_load
 from inference.watch import is_stale_handle, is_unreadable
 from model_store.errors import StoreError, StoreUnreachableError
+from model_store.reading import read_version
 from model_store.refs import State
 
 if TYPE_CHECKING:
@@ -170,17 +172,29 @@ class Loads:
 
         try:
             loaded = self._load(self._layout, model.name, number, entry, make_room)
-            if loaded.packages:
-                # What it imported stays, whatever its golden cases say.
-                self._pin(loaded.packages, model, number)
             if beside:
                 self._check_allowed(model, number)
                 loaded = _tried(loaded)
         except BaseException:
             self._ledger.close(account)
+            self._pin_what_stays(model, number, entry)
             raise
+        if loaded.packages:
+            self._pin(loaded.packages, model, number)
         self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
         return loaded, account
+
+    def _pin_what_stays(self, model: HeldModel, number: int, entry: VersionEntry) -> None:
+        """Pin the package set of a version that failed, if it imported from it: that stays."""
+        packages = sys.modules.get("inference.packages")
+        if packages is None:
+            return  # nothing here ever pinned one
+        try:
+            digest = read_version(self._layout, model.name, entry).content.packages
+        except StoreError:
+            return  # its manifest cannot be read: it came no further than that
+        if digest and packages.is_in_use(self._layout, digest):
+            self._pin(digest, model, number)
 
     def _pin(self, packages: Digest, model: HeldModel, number: int) -> None:
         with self._lock:

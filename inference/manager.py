@@ -331,7 +331,8 @@ class Manager:
         """
         for name in self._loads.pinning:
             view = self._watch.views().get(name)
-            if view is None or view.upward_at.elapsed_s(Moment.now()) >= UPWARD_EVERY_S:
+            # One that is gone would be looked for at every call.
+            if view and view.upward_at.elapsed_s(Moment.now()) >= UPWARD_EVERY_S:
                 with contextlib.suppress(ServingError):
                     self._watch.look(name)
 

@@ -45,6 +45,11 @@ def use_package_set(
     return _of_this_process.use(layout, digest, needed_by)
 
 
+def is_in_use(layout: StoreLayout, digest: Digest) -> bool:
+    """Whether this process imports from a set, or has: then it does so to its end."""
+    return _of_this_process.is_in_use(layout, digest)
+
+
 def find_conflict(
     wanted: PackageSetManifest, in_use: Iterable[PackageSetManifest]
 ) -> tuple[Wheel, Wheel] | None:
@@ -85,13 +90,18 @@ class PackageSets:
                 f"{needed_by} needs packages for Python {manifest.target.python} on "
                 f"{manifest.target.machine}; this is Python {running.python} on {running.machine}"
             )
-        site = os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
+        site = _site_of(layout, digest)
         self._enter(site, manifest, needed_by)
         try:
             yield
         except BaseException:
             self._leave(site)
             raise
+
+    def is_in_use(self, layout: StoreLayout, digest: Digest) -> bool:
+        """As the function of this name."""
+        with self._lock:
+            return _site_of(layout, digest) in self._in_use
 
     def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> None:
         with self._lock:
@@ -115,6 +125,10 @@ class PackageSets:
             del self._in_use[site]
             with contextlib.suppress(ValueError):
                 sys.path.remove(site)
+
+
+def _site_of(layout: StoreLayout, digest: Digest) -> str:
+    return os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
 
 
 _of_this_process: Final = PackageSets()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import time
@@ -22,6 +23,7 @@ from model_sync.changes import retire
 from tests.faults.kill_children import forked_trials
 from tests.inference.calls import add
 from tests.inference.concurrency import wait_until
+from tests.inference.stale_files import FailingOpens
 from tests.inference.stores import (
     ADDER,
     commit,
@@ -273,10 +275,14 @@ def test_reading_upward_goes_on_for_as_long_as_calls_come(
 
 
 @pytest.fixture
-def with_set(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> Manager:
-    """A manager of a process that imported from the package set of `greeter`."""
+def _own_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+
+@pytest.fixture
+def with_set(manager: Manager, _own_path: None) -> Manager:
+    """A manager of a process that imported from the package set of `greeter`."""
     assert latest(manager, GREETER) == 1
     return manager
 
@@ -298,6 +304,16 @@ def test_what_imported_from_a_set_leans_on_the_refs_that_pin_it(
             latest(with_set, name)
 
 
+def test_what_a_version_imported_that_failed_to_load_is_leant_on_too(
+    with_set: Manager, store: Path
+) -> None:
+    flip_a_byte(version_folder(store, 2, GREETER) / "golden/one/request.json")
+    commit(store, GREETER, lambda refs: refs._replace(labels={"latest": 2}))
+    assert latest(with_set, GREETER) == 1
+    wait_until(lambda: with_set.state().models[GREETER].quarantined)
+    assert {number for each in with_set._loads.pinned.values() for _, _, number in each} == {1, 2}
+
+
 def test_a_process_whose_set_may_be_swept_says_that_it_must_start_anew(
     with_set: Manager, store: Path, clock: Clock
 ) -> None:
@@ -309,6 +325,20 @@ def test_a_process_whose_set_may_be_swept_says_that_it_must_start_anew(
     clock.advance(DAY)
     with pytest.raises(NotReadyError, match=r"package set .* it must start anew"):
         latest(with_set, PLAIN)
+
+
+def test_a_process_whose_set_was_of_a_model_that_is_gone_says_so_and_looks_for_it_no_more(
+    with_set: Manager, store: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert latest(with_set, PLAIN) == 1
+    shutil.rmtree(store / "models" / GREETER)
+    clock.advance(UPWARD_EVERY_S)
+    opens = FailingOpens(monkeypatch)
+    opens.fail(GREETER, errno.ENOENT, times=None)
+    for _ in range(5):
+        with pytest.raises(NotReadyError, match=r"package set .* it must start anew"):
+            latest(with_set, PLAIN)
+    assert opens.hits <= 2  # refs.json, and the first generation: once
 
 
 def test_upward_reads_are_far_more_frequent_than_rule_6_needs() -> None:
