@@ -175,9 +175,10 @@ class Loads:
             if beside:
                 self._check_allowed(model, number)
                 loaded = _tried(loaded)
-        except BaseException:
+        except BaseException as error:
             self._ledger.close(account)
-            self._pin_what_stays(model, number, entry)
+            if not isinstance(error, StoreUnreachableError):
+                self._pin_what_stays(model, number, entry)
             raise
         if loaded.packages:
             self._pin(loaded.packages, model, number)
@@ -192,13 +193,18 @@ class Loads:
         try:
             digest = read_version(self._layout, model.name, entry).content.packages
         except StoreError:
-            return  # its manifest cannot be read: it came no further than that
+            return
         if digest and packages.is_in_use(self._layout, digest):
             self._pin(digest, model, number)
 
     def _pin(self, packages: Digest, model: HeldModel, number: int) -> None:
+        view = self._watch.views().get(model.name)
         with self._lock:
             pinned_by = self.pinned.setdefault(packages, set())
+            for pinned in [*pinned_by]:
+                entry = view.refs.versions.get(pinned[2]) if view else None
+                if pinned[1] == model.identity and entry and entry.state is State.DELETED:
+                    pinned_by.discard(pinned)  # it makes no set any safer
             pinned_by.add((model.name, model.identity, number))
             self.pinning |= {model.name}
 

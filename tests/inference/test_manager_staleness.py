@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from inference import manager as manager_module
 from inference.bounded import in_thread
 from inference.manager import Manager
+from inference.watch import Watch
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder
@@ -16,6 +18,7 @@ from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, ver
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
+    from types import FrameType
 
     from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
@@ -178,6 +181,29 @@ def test_each_label_has_its_own(
     assert latest(one_warm) == 1
     loader.gate.set()
     assert stable.result(DEADLINE_S) == 2
+
+
+def test_a_call_whose_view_of_refs_is_older_than_anothers_goes_by_the_newer_one(
+    manager: Manager, store: Path, loader: WatchedLoader
+) -> None:
+    assert latest(manager) == 3
+    others: list[int] = []
+
+    def overtake(frame: FrameType, event: str, _: object) -> None:
+        if event == "return" and frame.f_code is Watch.look.__code__ and not others:
+            point_latest(store, 1)
+            others.append(0)
+            wait_until(lambda: calling(manager).result(DEADLINE_S) == 1)
+
+    sys.setprofile(overtake)
+    try:
+        late = latest(manager)
+    finally:
+        sys.setprofile(None)
+    assert late == 1
+    wait_until(lambda: not manager._background.busy())
+    assert loader.loads == [3, 1]  # and not 3 again, for the view that named it
+    assert list(manager.state().models[ADDER].warm) == [1]
 
 
 def test_how_stale_an_environment_is_can_be_seen(
