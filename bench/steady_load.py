@@ -96,10 +96,15 @@ class SteadyLoad:
         due = time.monotonic()
         x = number
         while not self._enough.wait(max(0.0, due - time.monotonic())):
-            due = max(due + self._period_s, time.monotonic())
+            due = self._next_tick()
             x = (x + len(self._threads)) % int(STEP / 2)
             self.calls.append(_call(connection, self._path, float(x)))
         connection.close()
+
+    def _next_tick(self) -> float:
+        """When all clients call next: on one clock, or they would drift apart and need fewer."""
+        now = time.monotonic()
+        return (now // self._period_s + 1) * self._period_s if self._period_s else now
 
 
 def _call(connection: http.client.HTTPConnection, path: str, x: float) -> Call:

@@ -45,9 +45,10 @@ class Application:
 
     def __init__(self, settings: Settings, background: Background | None = None) -> None:
         self._settings = settings
-        background = background or Background()
-        self._manager = make_manager(settings, background)
-        self._shadow = Shadow(self._manager, background, percent=settings.shadow_percent)
+        self._background = background or Background()
+        self._manager = make_manager(settings, self._background)
+        percent = settings.shadow_percent
+        self._shadow = Shadow(self._manager, self._background, percent=percent)
         self._threads = threading.local()
 
     def preload(self, budget_s: float) -> None:
@@ -63,6 +64,13 @@ class Application:
             raise ValueError(
                 "this function answers HTTP API events (payload format 2.0) and the probe"
             )
+        self._background.begin_call()
+        try:
+            return self._answer(event, context)
+        finally:
+            self._background.end_call()
+
+    def _answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         routes = self._routes()
         request_id = _request_id(event, context)

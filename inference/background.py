@@ -37,6 +37,8 @@ class Background:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._under_way: set[Future[Any]] = set()
+        self._calls = 0
+        self._deferred: list[Callable[[], object]] = []
         _every.add(self)
 
     def start(self, work: Callable[[], T], name: str) -> Future[T]:
@@ -49,6 +51,29 @@ class Background:
             self._under_way.add(future)
         future.add_done_callback(self._note_end)  # at once, if it has ended meanwhile
         return future
+
+    def start_after_calls(self, work: Callable[[], object], name: str) -> None:
+        """Start `work` when no call is under way: it must not take from one what it needs now."""
+        with self._changed:
+            if self._calls:
+                self._deferred.append(lambda: self.start(work, name))
+                return
+        self.start(work, name)
+
+    def begin_call(self) -> None:
+        """Note that a call is being answered, until `end_call`."""
+        with self._changed:
+            self._calls += 1
+
+    def end_call(self) -> None:
+        """Note that a call is over; after the last, what waited for that starts."""
+        with self._changed:
+            self._calls -= 1
+            if self._calls or not self._deferred:
+                return
+            deferred, self._deferred = self._deferred, []
+        for start in deferred:
+            start()
 
     def busy(self) -> bool:
         """Tell whether work has been started that has not ended."""

@@ -142,7 +142,7 @@ class Loads:
         took_ms = report_load(model.name, number, started, phases_ms=loaded.phases_ms)
         self._stats.load(model.name, number, took_ms, failed=False)
         if not is_tried:
-            self._background.start(
+            self._background.start_after_calls(
                 lambda: self._try_after(model, number, entry, generation, loaded),
                 "coldpress-golden",
             )

@@ -254,6 +254,14 @@ class Manager:
                 return None
             return self._loads.start(model, number, view, beside=False)
 
+    def number(self, name: str, version: int | None, label: str | None) -> int:
+        """The version that a number or a label means, `latest` without either, reading no manifest.
+
+        Raises UnknownError, RetiredError, NotReadyError.
+        """
+        found_by = label or (LATEST if version is None else None)
+        return _number(self._look(name).refs, version, found_by)
+
     def refs(self, name: str) -> Refs:
         """A model's refs, as fresh as calls see them; raises UnknownError, NotReadyError."""
         return self._look(name).refs

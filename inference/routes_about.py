@@ -118,7 +118,12 @@ class AboutRoutes:
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        _, number, _ = self._described(model, version, label)
+        try:
+            number = self._manager.number(model, version_number(version), label)
+        except errors.UnknownError:
+            self.check_not_empty()
+            raise
+        self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         asked = None if version is None and label is None else number
         return json_answer({"model_stats": self._manager.stats.describe(model, asked)})
 

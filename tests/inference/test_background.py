@@ -199,3 +199,28 @@ def test_a_prediction_ends_well_though_golden_cases_run_after_it(tmp_path: Path)
     publish(model, tmp_path / "store", progress=Silent())
     done = run("predict", "--store", tmp_path / "store", "adder", model / "model.toml")
     assert (done.code, done.out) == (0, "1\n")
+
+
+def test_what_can_wait_starts_when_no_call_is_under_way(background: Background) -> None:
+    ran: list[str] = []
+    background.begin_call()
+    background.begin_call()
+    background.start_after_calls(lambda: ran.append("after"), "work")
+    background.end_call()
+    assert (ran, background.busy()) == ([], False)
+    background.end_call()
+    wait_until(lambda: ran == ["after"])
+    background.start_after_calls(lambda: ran.append("at once"), "work")
+    wait_until(lambda: ran == ["after", "at once"])
+
+
+def test_what_waited_starts_once(background: Background) -> None:
+    ran: list[int] = []
+    background.begin_call()
+    background.start_after_calls(lambda: ran.append(1), "work")
+    background.end_call()
+    assert background.wait(DEADLINE_S)
+    background.begin_call()
+    background.end_call()
+    assert background.wait(DEADLINE_S)
+    assert ran == [1]
