@@ -304,7 +304,7 @@ class Manager:
 
     def labelled(self, name: str, label: str) -> int | None:
         """The version that a label named when refs were last read; None if none. Reads nothing."""
-        view = self._watch.views().get(name)
+        view = self._watch.view(name)
         return view.refs.labels.get(label) if view else None
 
     def state(self) -> Environment:
@@ -350,7 +350,7 @@ class Manager:
         known = model if model is not None and model.identity == view.identity else None
         if known is None or known.generation > view.refs.generation:
             # By an older view than another call's, what was just loaded would be let go again.
-            current = self._watch.views().get(name)
+            current = self._watch.view(name)
             if current is None or not current.is_of_same_refs(view):
                 return None
         if known is None:

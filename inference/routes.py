@@ -74,14 +74,16 @@ class Routes:
 
     def _register(self) -> None:
         resolver = self._resolver
-        self._about.register(resolver)
+        # The resolver tries addresses in this order: those that are called most come first.
+        resolver.post("/models/<model>/predict")(self._predict)
         for place in PLACES:
-            resolver.get(f"{place}/ready")(self._model_ready)
             resolver.post(f"{place}/infer")(self._infer)
         resolver.post("/predict")(self._predict_default)
         resolver.post("/invocations")(self._predict_default)
-        resolver.post("/models/<model>/predict")(self._predict)
         resolver.post("/models/<model>/labels/<label>/predict")(self._predict)
+        for place in PLACES:
+            resolver.get(f"{place}/ready")(self._model_ready)
+        self._about.register(resolver)
         resolver.not_found(self._no_route)
         resolver.exception_handler(Exception)(self._failed)
 

@@ -134,6 +134,11 @@ class Watch:
         self._model(name).tried_at = None
         return self.look(name)
 
+    def view(self, name: str) -> View | None:
+        """A model as it was last seen; None if it never was. Reads nothing."""
+        model = self._models.get(name)
+        return model.view if model else None
+
     def views(self) -> dict[str, View]:
         """What was last seen, by model."""
         models = self._models.copy().items()
