@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
 
+    Pinned = tuple[str, tuple[str, str], int]
+    """A version that pins a package set: its model, that model's identity, its number."""
+
     Load = Callable[
         [StoreLayout, str, int, VersionEntry, Callable[[Need], None] | None], LoadedVersion
     ]
@@ -85,7 +88,7 @@ class Loads:
         self._stats = stats
         self._ledger: Final = Ledger()
         self.budget_bytes: Final = budget_bytes
-        self.pinned: Final[dict[Digest, set[tuple[str, tuple[str, str], int]]]] = {}
+        self.pinned: Final[dict[Digest, set[Pinned]]] = {}
         """The package sets that this process imported from, and the versions that pin each, as
         (model, identity, number)."""
         self.pinning: frozenset[str] = frozenset()

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inference import policy
 from inference.background import Background
-from inference.bounds import LIMITS, Standing, may_run, standing_of_set
+from inference.bounds import LIMITS, may_run
 from inference.clock import Moment
 from inference.errors import (
     NoMemoryError,
@@ -40,16 +40,16 @@ from inference.errors import (
 from inference.held import HeldModel, also_needed
 from inference.loads import Loads
 from inference.quarantine import Fault
+from inference.standings import find_forbidden, standing_of
 from inference.stats import Stats
 from inference.telemetry import count_swap, logger
 from inference.traffic import Wanted, label_of
 from inference.watch import UPWARD_EVERY_S, Watch
-from model_store.documents import seconds_of
 from model_store.reading import read_version
 from model_store.refs import LATEST, Refs, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from inference.loader import LoadedVersion
@@ -404,39 +404,14 @@ class Manager:
             warm=warm,
             loading=model.loads,
             failed=failed,
-            forbidden=frozenset(self._forbidden(model, view, (number, before), remaining_s)),
+            forbidden=frozenset(
+                find_forbidden(
+                    model, view, (number, before), remaining_s, self._loads.pinned, self._watch.view
+                )
+            ),
             untried=[each for each in (number,) if each in warm and not warm[each].is_tried],
             is_overdue=before != number and model.is_overdue(label, self._max_staleness_s),
         )
-
-    def _forbidden(
-        self, model: HeldModel, view: View, numbers: Iterable[int | None], remaining_s: float
-    ) -> Iterator[int]:
-        """The versions that rule 6 (bounds.py) forbids to run, or to load, from now on."""
-        now = Moment.now()
-        sets = [*self._set_standings()]
-        for number in dict.fromkeys(numbers):
-            if number is None:
-                continue
-            warm = model.warm.get(number)
-            is_anonymous = warm is not None and not warm.loaded.maps_files
-            leans_on = sets if is_anonymous else [_standing(view, number), *sets]
-            if not may_run(leans_on, now, remaining_s):
-                yield number
-
-    def _set_standings(self) -> Iterator[Standing]:
-        """The standing of each package set that this process imported from."""
-        if not self._loads.pinned:
-            return
-        views = self._watch.views()
-        for pinned_by in self._loads.pinned.values():
-            found = standing_of_set(
-                _standing(views[name], number)
-                for name, identity, number in pinned_by
-                if name in views and views[name].identity == identity
-            )
-            # Nobody is known to pin it any more: it may be swept.
-            yield found or Standing(State.DELETED, None, Moment.now())
 
     def _answer(self, model: HeldModel, number: int, label: str | None, view: View) -> Resolved:
         """Note which version answers, let go of those that no longer do. The lock is held."""
@@ -475,18 +450,9 @@ def _number(refs: Refs, version: int | None, label: str | None) -> int:
     return number
 
 
-def _standing(view: View, number: int) -> Standing:
-    """What refs said of a version when they were last read in the way that rule 6 counts."""
-    entry = view.refs.versions.get(number)
-    if entry is None:
-        return Standing(State.DELETED, None, view.upward_at)
-    after_s = seconds_of(entry.sweep_after) if entry.sweep_after else None
-    return Standing(entry.state, after_s, view.upward_at)
-
-
 def _forbidden(view: View, number: int) -> NotReadyError:
     what = f"version {number} of {view.refs.model!r} may not run now"
-    if may_run([_standing(view, number)], Moment.now(), 0.0):
+    if may_run([standing_of(view, number)], Moment.now(), 0.0):
         return NotReadyError(
             f"{what}: this environment imported from a package set that no version in service "
             "is known to need, so that it may be about to be deleted: it must start anew"

@@ -125,10 +125,20 @@ class AboutRoutes:
             raise
         self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         asked = None if version is None and label is None else number
-        return json_answer({"model_stats": self._manager.stats.describe(model, asked)})
+        return self._statistics(model, asked)
 
     def _all_stats(self) -> Response[str]:
-        return json_answer({"model_stats": self._manager.stats.describe()})
+        return self._statistics()
+
+    def _statistics(self, model: str | None = None, version: int | None = None) -> Response[str]:
+        """What was counted, and of each version what it takes and how far its model is behind."""
+        held = self._manager.state().models
+        counted = self._manager.stats.describe(model, version)
+        for each in counted:
+            state = held.get(each["name"])
+            each["bytes"] = state.warm.get(int(each["version"]), 0) if state else 0
+            each["staleness_s"] = round(state.staleness_s, 3) if state else 0.0
+        return json_answer({"model_stats": counted})
 
     def _index(self) -> Response[str]:
         from inference.repository import index_entries  # noqa: PLC0415 - no call needs it

@@ -92,6 +92,8 @@ def report_load(
     """
     duration_ms = (time.perf_counter() - started) * 1e3
     count_load(model, duration_ms, failed=failed is not None)
+    if phases_ms and "warm_up" in phases_ms:
+        _report(model, ("WarmUpDuration", MetricUnit.Milliseconds, phases_ms["warm_up"]))
     if failed is not None:
         logger.error("a version failed to load", model=model, version=version, reason=failed)
         return duration_ms

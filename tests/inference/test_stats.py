@@ -43,6 +43,8 @@ def test_calls_are_counted_by_version_those_that_fail_apart(application: Applica
     assert third["inference_stats"]["success"]["ns"] > 0
     assert third["last_inference"] > 0
     assert third["latency_ms"]["count"] == 4
+    assert third["bytes"] > 0
+    assert third["staleness_s"] == 0.0
     assert (third["loads"], third["load_failures"]) == (1, 0)
 
 

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.telemetry import count_call, count_load
+from inference.telemetry import count_call, count_load, report_load
 from tests.inference.calls import event_file, http_event
 from tests.inference.lambda_process import ROOT, run_on_lambda
 
@@ -146,7 +147,7 @@ THREADS, TURNS = 8, 1000
 
 SEVERAL_THREADS = f"""
 import sys
-from inference.telemetry import count_call, count_load, logger
+from inference.telemetry import count_call, count_load, report_load, logger
 from tests.inference.concurrency import at_once
 
 sys.setswitchinterval(1e-5)
@@ -181,3 +182,10 @@ def test_several_threads_report_each_its_own_in_lines_of_their_own() -> None:
     assert sorted(reported) == [
         (f"model-{n}", turn) for n in range(THREADS) for turn in range(TURNS)
     ]
+
+
+def test_a_load_tells_what_its_warm_up_took(capsys: pytest.CaptureFixture[str]) -> None:
+    report_load("adder", 1, time.perf_counter(), phases_ms={"session": 2.0, "warm_up": 3.0})
+    report_load("adder", 2, time.perf_counter(), phases_ms={"session": 2.0})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["WarmUpDuration"] for line in lines if "WarmUpDuration" in line] == [[3.0]]
