@@ -134,6 +134,10 @@ class HeldModel:
         warm.account.is_leaving = True
         return warm.loaded
 
+    def take_all(self) -> list[LoadedVersion]:
+        """Take every warm version out, for the caller to drop."""
+        return [self.take(number) for number in [*self.warm]]
+
     def take_unneeded(self, refs: Refs) -> list[LoadedVersion]:
         """Take out the warm versions that nothing needs, for the caller to drop."""
         if len(self.warm) < 2:

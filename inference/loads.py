@@ -201,7 +201,7 @@ class Loads:
             self._pin(digest, model, number)
 
     def _pin(self, packages: Digest, model: HeldModel, number: int) -> None:
-        view = self._watch.views().get(model.name)
+        view = self._watch.view(model.name)
         with self._lock:
             pinned_by = self.pinned.setdefault(packages, set())
             for pinned in [*pinned_by]:

@@ -193,7 +193,7 @@ class Manager:
         """Wait for a load, and answer with it, or `instead`; None where to decide anew."""
         found = self._loads.wait(loading, call.give_up_s, call.model, number)
         with self._lock:
-            view = self._watch.views().get(call.model)
+            view = self._watch.view(call.model)
             if view is None or self._models.get(call.model) is not model:
                 return None  # another store, or the model made anew
             if not isinstance(found, ServingError):
@@ -214,7 +214,7 @@ class Manager:
         """
         view = self._look(name)
         refs = view.refs
-        number = _number(refs, version, label or (LATEST if version is None else None))
+        number = _number(refs, version, _named(version, label))
         with self._lock:
             model = self._held(name, view)
             warm = model.warm.get(number) if model else None
@@ -259,8 +259,7 @@ class Manager:
 
         Raises UnknownError, RetiredError, NotReadyError.
         """
-        found_by = label or (LATEST if version is None else None)
-        return _number(self._look(name).refs, version, found_by)
+        return _number(self._look(name).refs, version, _named(version, label))
 
     def refs(self, name: str) -> Refs:
         """A model's refs, as fresh as calls see them; raises UnknownError, NotReadyError."""
@@ -275,7 +274,7 @@ class Manager:
         with self._lock:
             model = self._held(name, view)
             if model is not None:
-                self._loads.let_go([model.take(number) for number in [*model.warm]])
+                self._loads.let_go(model.take_all())
                 model.answering.clear()
                 model.current_at.clear()
 
@@ -329,7 +328,7 @@ class Manager:
                 model = self._models.pop(name, None)
                 if model is not None:
                     self.stats.forget(name)
-                    self._loads.let_go([model.take(number) for number in [*model.warm]])
+                    self._loads.let_go(model.take_all())
             raise
 
     def _look_at_sets(self) -> None:
@@ -338,7 +337,7 @@ class Manager:
         There may be no call for them by which they would be looked at.
         """
         for name in self._loads.pinning:
-            view = self._watch.views().get(name)
+            view = self._watch.view(name)
             # One that is gone would be looked for at every call.
             if view and view.upward_at.elapsed_s(Moment.now()) >= UPWARD_EVERY_S:
                 with contextlib.suppress(ServingError):
@@ -357,7 +356,7 @@ class Manager:
             if model is not None:
                 # Another store, or a model made anew: its numbers mean other versions.
                 self.stats.forget(name)
-                self._loads.let_go([model.take(number) for number in [*model.warm]])
+                self._loads.let_go(model.take_all())
             known = self._models[name] = HeldModel(name, view.identity)
         if view.refs.generation > known.generation:
             known.take_up(view.refs)
@@ -409,7 +408,7 @@ class Manager:
                     model, view, (number, before), remaining_s, self._loads.pinned, self._watch.view
                 )
             ),
-            untried=[each for each in (number,) if each in warm and not warm[each].is_tried],
+            untried=(number,) if number in warm and not warm[number].is_tried else (),
             is_overdue=before != number and model.is_overdue(label, self._max_staleness_s),
         )
 
@@ -435,6 +434,11 @@ class Manager:
         if loaded.number in model.warm and (is_current or answers_nobody):
             return self._answer(model, loaded.number, label, view)
         return Resolved(loaded, label)
+
+
+def _named(version: int | None, label: str | None) -> str | None:
+    """The label that is meant where neither a split nor a key decides; None for a number."""
+    return label or (LATEST if version is None else None)
 
 
 def _number(refs: Refs, version: int | None, label: str | None) -> int:

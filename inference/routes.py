@@ -137,17 +137,15 @@ class Routes:
         return self._respond(response.content_type, response.body)
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:
-        try:
-            resolved = self._manager.resolve(
+        resolved = self._about.known(
+            lambda: self._manager.resolve(
                 model,
                 version_number(version),
                 label=label,
                 routing_key=self.call.header(ROUTING_KEY),
                 remaining_s=self.call.remaining_s,
             )
-        except errors.UnknownError:
-            self._about.check_not_empty()
-            raise
+        )
         self.call.answered_by = AnsweredBy(model, resolved.loaded.number, resolved.label)
         return resolved
 

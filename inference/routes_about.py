@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference import errors
 from inference.answers import json_answer
@@ -13,6 +13,8 @@ from model_store.refs import LATEST, State
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.event_handler import Response
 
     from inference.manager import Manager
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from inference.under_way import CallUnderWay
     from model_store.refs import Refs
     from model_store.signature import Signature
+
+T = TypeVar("T")
 
 PLACES: Final = (
     "/v2/models/<model>",
@@ -67,6 +71,14 @@ class AboutRoutes:
         """Raise NotReadyError if nothing is published."""
         if self._manager.is_empty():
             raise errors.NotReadyError("nothing is published in the store: publish a model first")
+
+    def known(self, find: Callable[[], T]) -> T:
+        """Find something; where it is unknown for nothing is published yet, say that instead."""
+        try:
+            return find()
+        except errors.UnknownError:
+            self.check_not_empty()
+            raise
 
     def _server(self) -> Response[str]:
         return json_answer({"name": "coldpress", "version": VERSION, "extensions": EXTENSIONS})
@@ -118,11 +130,7 @@ class AboutRoutes:
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        try:
-            number = self._manager.number(model, version_number(version), label)
-        except errors.UnknownError:
-            self.check_not_empty()
-            raise
+        number = self.known(lambda: self._manager.number(model, version_number(version), label))
         self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         asked = None if version is None and label is None else number
         return self._statistics(model, asked)
@@ -169,11 +177,9 @@ class AboutRoutes:
     def _described(
         self, model: str, version: str | None, label: str | None
     ) -> tuple[Refs, int, Signature]:
-        try:
-            found = self._manager.describe(model, version_number(version), label=label)
-        except errors.UnknownError:
-            self.check_not_empty()
-            raise
+        found = self.known(
+            lambda: self._manager.describe(model, version_number(version), label=label)
+        )
         found_by = None if version else label or LATEST
         self._call.answered_by = AnsweredBy(model, found[1], found_by)
         return found

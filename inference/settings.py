@@ -11,7 +11,7 @@ from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 _MOST_MEGABYTES: Final = 1 << 24
@@ -126,26 +126,30 @@ def _megabytes(environ: Mapping[str, str], name: str) -> int | None:
 
 
 def _percent(environ: Mapping[str, str], name: str, *, default: float) -> float:
-    text = environ.get(name, "")
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 100:
-        raise SettingError(f"{name} is {text!r}: expected a percentage, 0 to 100")
-    return value
+    return _number(
+        environ, name, default, "a percentage, 0 to 100", lambda value: 0 <= value <= 100
+    )
 
 
 def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:
+    expected = "a number of seconds, 0 or more"
+    return _number(environ, name, default, expected, lambda value: 0 <= value < math.inf)
+
+
+def _number(
+    environ: Mapping[str, str],
+    name: str,
+    default: float,
+    expected: str,
+    is_right: Callable[[float], bool],
+) -> float:
     text = environ.get(name, "")
     if not text:
         return default
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise SettingError(f"{name} is {text!r}: expected a number of seconds, 0 or more")
+        value = math.nan  # which no comparison is true of
+    if not is_right(value):
+        raise SettingError(f"{name} is {text!r}: expected {expected}")
     return value
