@@ -76,7 +76,11 @@ def read_upward(layout: ModelLayout) -> Refs | None:
 
     None: nothing was ever committed. Writers, and readers that start cold, read this way.
     """
-    newest = _read_refs(layout, layout.refs_json)
+    return read_upward_from(layout, _read_refs(layout, layout.refs_json))
+
+
+def read_upward_from(layout: ModelLayout, newest: Refs | None) -> Refs | None:
+    """As `read_upward`, where `refs.json` has been read: `newest`, None if it is missing."""
     while True:
         number = newest.generation + 1 if newest else 1
         following = read_generation(layout, number)

@@ -25,7 +25,7 @@ from model_store.documents import FORMAT, MAX_DOCUMENT_BYTES, render
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.files import read_beneath
 from model_store.names import new_id
-from model_store.reading import read_generation, read_model_id
+from model_store.reading import read_generation, read_model_id, read_upward_from
 from model_store.refs import Refs
 from model_sync import durable
 from model_sync.space import naming
@@ -99,7 +99,7 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
         if installed and _is_strange(layout, installed):
             layout.refs_json.unlink(missing_ok=True)
             installed = None
-        newest = _upward_from(layout, installed)
+        newest = read_upward_from(layout, installed)
         if newest is None or newest is installed:
             return newest
         temporary = staging.path(f"refs-{new_id()}.json")
@@ -156,16 +156,6 @@ def _read_installed(layout: ModelLayout) -> Refs | None:
     if refs.model != layout.folder.name:
         raise DamagedError(f"{path} is of the model {refs.model!r}")
     return refs
-
-
-def _upward_from(layout: ModelLayout, installed: Refs | None) -> Refs | None:
-    """The newest generation, as `read_upward` finds it, where `refs.json` was read already."""
-    newest = installed
-    while True:
-        following = read_generation(layout, newest.generation + 1 if newest else 1)
-        if following is None or (newest and following.model_id != newest.model_id):
-            return newest
-        newest = following
 
 
 def _follows(layout: ModelLayout, refs: Refs) -> bool:
