@@ -16,9 +16,14 @@ Messages are one line and safe to show to a caller: no traceback, no code.
 
 from __future__ import annotations
 
+from model_store.lines import on_one_line
+
 
 class ServingError(Exception):
     """A call cannot be answered."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(on_one_line(message))
 
 
 class BadRequestError(ServingError):

@@ -8,14 +8,20 @@ StoreError
 └── InvalidNameError        a name that can never be in a store
 
 Each message is one line that says what happened, to what, and what to do where something can
-be done. Callers decide what it means to them (an exit code, an HTTP status).
+be done; what is not printable in it is shown as its escape, for names come from outside. Callers
+decide what it means to them (an exit code, an HTTP status).
 """
 
 from __future__ import annotations
 
+from model_store.lines import on_one_line
+
 
 class StoreError(Exception):
     """Something is wrong with the store or with what was asked of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(on_one_line(message))
 
 
 class StoreUnreachableError(StoreError):

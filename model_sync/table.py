@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from model_sync.wording import on_one_line
+from model_store.lines import on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -31,18 +31,3 @@ def versions_are(numbers: Iterable[int]) -> str:
     if len(known) > _MOST_NUMBERS:
         return f"there are {known[0]} to {known[-1]}"
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(map(str, known))}"
-
-
-def on_one_line(text: str) -> str:
-    """A text as a terminal may be given it: what is no printable character, as its escape.
-
-    Reasons and users come from whoever wrote to the store. A line end would break a table, and
-    an escape sequence could rewrite what a terminal shows.
-    """
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -24,6 +24,8 @@ AWKWARD: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     ("package_set", ("wheels", 0), "name", "\ud800"),
     ("version", ("golden",), "rtol", 10**400),
     ("version", (), "model_file", "\ud800"),
+    ("version", (), "model_file", "\r0"),
+    ("version", (), "pipeline_file", "a\nb"),
     ("version", ("golden",), "cases", ["\ud800"]),
     ("version", ("files", 0), "size_bytes", 10**400),
     ("preparation", ("variants", 0, "measurement"), "load_ms", 10**400),

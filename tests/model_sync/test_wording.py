@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_sync.wording import counted, labels_are, on_one_line, versions_are
+from model_sync.wording import counted, labels_are, versions_are
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,3 @@ def test_the_versions_there_are_are_named_and_many_are_a_range(
     numbers: tuple[int, ...], text: str
 ) -> None:
     assert versions_are(numbers) == text
-
-
-def test_what_is_printable_stays_as_it_is() -> None:
-    assert on_one_line("größer, 大 [x] \\n") == "größer, 大 [x] \\n"
-    assert on_one_line("a\r\n\u2028\x9b") == "a\\r\\n\\u2028\\x9b"
