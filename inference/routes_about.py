@@ -57,6 +57,7 @@ class AboutRoutes:
         resolver.get("/v2/health/live")(self._live)
         resolver.get("/v2/health/ready")(self._ready)
         resolver.get("/ping")(self._ready)
+        resolver.get("/openapi.json")(self._openapi)
         resolver.get("/v2/models")(self._models)
         resolver.get("/v2/models/stats")(self._all_stats)
         for place in PLACES:
@@ -109,6 +110,11 @@ class AboutRoutes:
                 f"the default model {self._default_model!r} is not published"
             ) from None
         self.check_not_empty()
+
+    def _openapi(self) -> Response[str]:
+        from inference.openapi import document  # noqa: PLC0415 - no call needs it
+
+        return json_answer(document())
 
     def _models(self) -> Response[str]:
         return json_answer({"models": list(self._manager.published())})

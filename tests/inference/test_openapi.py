@@ -1,0 +1,99 @@
+"""The OpenAPI document: it is one, it has every route and no other, and its address is relative."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from inference.answers import _STATUSES
+from inference.openapi import document
+from inference.openapi_components import FAULTS
+from model_store.release import VERSION
+from tests.inference.calls import event_file, get, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference.application import Application
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document()["paths"].items():
+        for method in METHODS & item.keys():
+            yield method.upper(), path, item[method]
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "$ref":
+                yield inner.removeprefix("#/components/")
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def registered(surface: Application) -> set[tuple[str, str]]:
+    """The methods and addresses that answer, as OpenAPI writes them."""
+    resolver = surface._routes()._resolver
+    routes = resolver._static_routes + resolver._dynamic_routes
+    return {(route.method, re.sub(r"<(\w+)>", r"{\1}", route.path)) for route in routes}
+
+
+def test_the_document_is_as_openapi_3_1_says() -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
+
+
+def test_every_route_is_documented_and_nothing_else(surface: Application) -> None:
+    assert {(method, path) for method, path, _ in operations()} == registered(surface)
+
+
+def test_the_document_is_what_is_served(surface: Application) -> None:
+    answer = get(surface, "/openapi.json")
+    assert (answer.status, answer.json) == (200, document())
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_the_document_is_of_this_release_and_the_same_each_time() -> None:
+    assert document()["info"]["version"] == VERSION
+    assert json.dumps(document()) == json.dumps(document())
+
+
+def test_every_status_of_an_error_has_a_response() -> None:
+    assert set(FAULTS) == {*_STATUSES.values(), 500}
+
+
+def test_every_component_is_used_and_every_use_has_one() -> None:
+    components = document()["components"]
+    made = {f"{kind}/{name}" for kind, named in components.items() for name in named}
+    assert made == set(references(document()))
+
+
+@pytest.mark.parametrize("prefix", ["", "/dev", "/v1/models-of-ours"])
+def test_the_servers_address_is_right_under_a_prefix(prefix: str) -> None:
+    (server,) = document()["servers"]
+    served_at = f"https://example.com{prefix}/openapi.json"
+    assert urljoin(served_at, server["url"]).rstrip("/") == f"https://example.com{prefix}"
+
+
+def test_the_document_is_served_under_a_stage(surface: Application) -> None:
+    event = event_file("http_api_stage")
+    stage = event["requestContext"]["stage"]
+    event["rawPath"] = f"/{stage}/openapi.json"
+    event["requestContext"]["http"] |= {"method": "GET", "path": event["rawPath"]}
+    assert send(surface, event).json == document()
+
+
+def test_what_runs_a_model_says_every_way_in_which_it_can_fail() -> None:
+    runs = [op for _, path, op in operations() if path.endswith(("/infer", "/predict"))]
+    assert len(runs) == 6
+    for operation in runs:
+        assert set(operation["responses"]) == {"200", *map(str, FAULTS)}
