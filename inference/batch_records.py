@@ -23,7 +23,7 @@ from inference.pipeline import Request, Response
 from inference.protocol import parse_infer_request, render_infer_response
 
 if TYPE_CHECKING:
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
 
 JSON: Final = "application/json"
 RECORD_FAULTS: Final = (BadRequestError, PipelineError)

@@ -8,6 +8,7 @@ ServingError
 ├── NotReadyError       nothing published, the store out of reach, or the version failed to load
 ├── NoMemoryError       the version never fits into this environment's memory
 ├── LoadError           a version cannot be loaded: what it holds is at fault, not the store
+├── OutputError         a version's graph gave what the protocol has no form for
 ├── GoldenCaseError     a version does not answer a golden case as it should
 └── PipelineError       a version's own code failed
 
@@ -52,6 +53,10 @@ class NoMemoryError(ServingError):
 
 class LoadError(ServingError):
     """A version cannot be loaded."""
+
+
+class OutputError(ServingError):
+    """What a version's graph gave has no form as tensors."""
 
 
 class GoldenCaseError(ServingError):

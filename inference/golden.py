@@ -21,7 +21,7 @@ from model_store.files import read_checked
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from model_store.version import GoldenCases, VersionContent
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from inference.ledger import Account
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from inference.watch import View
     from model_store.refs import Refs
 

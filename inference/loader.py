@@ -1,26 +1,24 @@
 """Loads one version: checks its bytes, finds its packages, opens its session, runs its pipeline.
 
-A LoadedVersion is complete when it is returned and never changes; it may run in several threads
-at once and frees its memory when the last reference to it goes. Digests are checked on the way:
-a file that differs from what was published fails the load before anything is answered. Which
-version to load, and when, is decided elsewhere (policy.py, manager.py).
+Digests are checked on the way: a file that differs from what was published fails the load before
+anything is answered. What is returned is in loaded.py; which version to load, and when, is decided
+elsewhere (policy.py, manager.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import platform
-import re
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import onnxruntime
 
 from inference.budget import Need, need_of
-from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
+from inference.errors import LoadError, PipelineError
+from inference.loaded import LoadedVersion
 from inference.memory import give_back
 from inference.pipeline import Pipeline, load_pipeline
-from inference.protocol import check_tensors
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
@@ -29,15 +27,13 @@ from model_store.preparation import runtime_key
 from model_store.reading import read_preparation, read_store_id, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.pipeline import Request, Response
-    from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
@@ -49,93 +45,11 @@ if TYPE_CHECKING:
 RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
 """The runtime that this process is, as preparations are keyed by it."""
 
-# Where in ONNX Runtime's own source a refusal was raised: no caller's business.
-_RUNTIME_SOURCE: Final = re.compile(r"\S*onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)[^A-Za-z0-9]*")
-
 _QUIET: Final = 3
 """ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
 
-_NO_MEMORY: Final = ("bad_alloc", "allocate memory")
-"""How its messages say that there was no memory: from the allocator, and from a pool."""
-
 _SPINNING: Final = "session.intra_op.allow_spinning"
 """Threads that wait for work by spinning burn the processor time that computing needs."""
-
-
-class LoadedVersion(NamedTuple):
-    """A version in memory, ready to answer.
-
-    `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
-    step of loading it took. `maps_files`: its session may read the version's files while it runs,
-    so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
-    `packages` is the package set that it pins.
-    """
-
-    model: str
-    number: int
-    digest: str
-    signature: Signature
-    session: Any
-    pipeline: Pipeline | None
-    folder: Path
-    content: VersionContent
-    need: Need
-    maps_files: bool
-    has_bfloat16: bool
-    phases_ms: Mapping[str, float]
-
-    @property
-    def packages(self) -> Digest | None:
-        """The package set that it pins."""
-        return self.content.packages
-
-    def run(
-        self, tensors: Mapping[str, NDArray[np.generic]], outputs: Sequence[str] | None = None
-    ) -> dict[str, NDArray[np.generic]]:
-        """Run the graph: arrays that fit the signature in, arrays by output name out.
-
-        `outputs` None gives all of them. Raises BadRequestError where the graph refuses the
-        values (dimensions that do not fit each other, an index out of range).
-        """
-        names = list(outputs or (spec.name for spec in self.signature.outputs))
-        try:
-            values = self._run(names, tensors)
-        except Exception as error:
-            if not _is_refusal(error):
-                raise
-            reason = _RUNTIME_SOURCE.sub("", str(error).splitlines()[0])
-            raise BadRequestError(f"the model refused the input: {reason}") from error
-        return dict(zip(names, values, strict=True))
-
-    def _run(
-        self, names: list[str], tensors: Mapping[str, NDArray[np.generic]]
-    ) -> list[NDArray[np.generic]]:
-        if not self.has_bfloat16:
-            values: list[NDArray[np.generic]] = self.session.run(names, dict(tensors))
-            return values
-        from inference import bfloat16  # noqa: PLC0415 - few models have it
-
-        return bfloat16.run(self.session, names, tensors)
-
-    def predict(self, request: Request, observe: Observe | None = None) -> Response:
-        """Answer a request in the model's own terms, through its pipeline.
-
-        `observe` is told what went into the graph and what came out of it. Raises UnknownError
-        where the version has no pipeline, BadRequestError, PipelineError.
-        """
-        if self.pipeline is None:
-            raise UnknownError(
-                f"model {self.model!r} has no pipeline: call /v2/models/{self.model}/infer"
-            )
-        tensors = self.pipeline.decode(request)
-        try:
-            check_tensors(tensors, self.signature.inputs)
-        except BadRequestError as error:
-            raise PipelineError(f"decode() does not fit the model: {error}") from error
-        outputs = self.run(tensors)
-        if observe:
-            observe(tensors, outputs)
-        return self.pipeline.encode(outputs, request)
 
 
 def load_version(
@@ -194,7 +108,7 @@ def load_folder(
     phases.end("digests")
     with _packages(layout, manifest, number):
         session = _open_session(folder / content.model_file, config)
-        _check_session(session, manifest)
+        nested = _check_session(session, manifest)
         phases.end("session")
         pipeline = _load_pipeline(folder, manifest, number)
         phases.end("pipeline")
@@ -209,9 +123,8 @@ def load_folder(
         content=content,
         need=need_of(None, sum(entry.size_bytes for entry in content.files)),
         maps_files=_maps_files(content),
-        has_bfloat16=any(
-            spec.datatype == "BF16" for spec in (*signature.inputs, *signature.outputs)
-        ),
+        has_bfloat16=_has_bfloat16(signature),
+        nested=nested,
         phases_ms=phases.ms,
     )
 
@@ -283,17 +196,27 @@ def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
         give_back()  # what loading took besides: up to the size of the graph's file, twice
 
 
-def _check_session(session: Any, manifest: VersionManifest) -> None:
-    signature = manifest.signature
-    for side, specs, nodes in (
-        ("inputs", signature.inputs, session.get_inputs()),
-        ("outputs", signature.outputs, session.get_outputs()),
+def _check_session(session: Any, manifest: VersionManifest) -> dict[str, str]:
+    """Hold a session against the signature; its outputs that are no tensors, with their types."""
+    signature, file = manifest.signature, manifest.content.model_file
+    outputs = session.get_outputs()
+    nested = {node.name: node.type for node in outputs if node.type.startswith(("seq(", "map("))}
+    given = [node.name for node in session.get_inputs()]
+    gives = [node.name for node in outputs]
+    if nested:
+        from inference.sequences import names_of  # noqa: PLC0415 - few models have them
+
+        gives = [each for node in outputs for each in names_of(node.name, node.type)]
+        if _has_bfloat16(signature):
+            raise LoadError(f"{file}: it has sequences and BF16, which cannot be served together")
+    for side, specs, names in (
+        ("inputs", signature.inputs, given),
+        ("outputs", signature.outputs, gives),
     ):
-        if [spec.name for spec in specs] != [node.name for node in nodes]:
-            raise LoadError(f"{manifest.content.model_file}: its {side} are not the signature's")
+        if [spec.name for spec in specs] != names:
+            raise LoadError(f"{file}: its {side} are not the signature's")
+    return nested
 
 
-def _is_refusal(error: Exception) -> bool:
-    # ONNX Runtime has no exception of its own for memory that it could not get.
-    from_runtime = type(error).__module__.startswith("onnxruntime.")
-    return from_runtime and not any(words in str(error) for words in _NO_MEMORY)
+def _has_bfloat16(signature: Signature) -> bool:
+    return any(spec.datatype == "BF16" for spec in (*signature.inputs, *signature.outputs))

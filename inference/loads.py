@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from inference.background import Background
     from inference.budget import Need
     from inference.ledger import Account
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from inference.stats import Stats
     from inference.watch import View, Watch
     from model_store.digests import Digest

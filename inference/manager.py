@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from inference.loads import Load
     from inference.state import Environment
     from inference.watch import View

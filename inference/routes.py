@@ -36,7 +36,7 @@ from inference.under_way import AnsweredBy, CallUnderWay
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference.loader import LoadedVersion, Tensors
+    from inference.loaded import LoadedVersion, Tensors
     from inference.manager import Manager, Resolved
 
 ROUTING_KEY: Final = "Coldpress-Routing-Key"

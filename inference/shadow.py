@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.background import Background
-    from inference.loader import LoadedVersion, Tensors
+    from inference.loaded import LoadedVersion, Tensors
     from inference.manager import Manager
 
 

@@ -13,30 +13,16 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
-from model_store.signature import DYNAMIC, Signature, TensorSpec
 from model_sync.errors import InspectionError
+from model_sync.graph_signature import signature_of
 from model_sync.space import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_DATATYPES: Final[dict[int, str]] = {
-    onnx.TensorProto.BOOL: "BOOL",
-    onnx.TensorProto.UINT8: "UINT8",
-    onnx.TensorProto.UINT16: "UINT16",
-    onnx.TensorProto.UINT32: "UINT32",
-    onnx.TensorProto.UINT64: "UINT64",
-    onnx.TensorProto.INT8: "INT8",
-    onnx.TensorProto.INT16: "INT16",
-    onnx.TensorProto.INT32: "INT32",
-    onnx.TensorProto.INT64: "INT64",
-    onnx.TensorProto.FLOAT16: "FP16",
-    onnx.TensorProto.BFLOAT16: "BF16",
-    onnx.TensorProto.FLOAT: "FP32",
-    onnx.TensorProto.DOUBLE: "FP64",
-    onnx.TensorProto.STRING: "BYTES",
-}
+    from model_store.signature import Signature
+
 _MOST_BYTES: Final = (2 << 30) - 1
 """A Protocol Buffers message holds no more; it is read into memory as a whole."""
 
@@ -68,20 +54,15 @@ def external_files(path: Path, name: str) -> tuple[str, ...]:
 def inspect(path: Path, name: str) -> Signature:
     """Check a model whose external data lie beside it, and return its signature.
 
-    Raises InspectionError: ONNX's checker refuses it, or an input or output is no tensor of a
-    datatype that can be served.
+    Outputs that are sequences or maps have the form in which they are served. Raises
+    InspectionError: ONNX's checker refuses it, or an input or output cannot be served.
     """
     model = _read(path, name)
     try:
         onnx.checker.check_model(str(path))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise InspectionError(f"{name} is not a valid ONNX model: {_reason(error)}") from error
-    given = {tensor.name for tensor in model.graph.initializer}
-    given |= {tensor.values.name for tensor in model.graph.sparse_initializer}
-    inputs = [value for value in model.graph.input if value.name not in given]
-    if not model.graph.output:
-        raise InspectionError(f"{name} has no output")
-    return Signature(_specs(inputs, name), _specs(model.graph.output, name))
+    return signature_of(model.graph, name)
 
 
 def _external_location(tensor: onnx.TensorProto, name: str) -> str:
@@ -110,30 +91,6 @@ def _read(path: Path, name: str) -> onnx.ModelProto:
     if not model.ir_version or not model.graph.node:
         raise InspectionError(f"{name} is not an ONNX model: it holds no graph")
     return model
-
-
-def _specs(values: Sequence[onnx.ValueInfoProto], name: str) -> tuple[TensorSpec, ...]:
-    return tuple(_spec(value, name) for value in values)
-
-
-def _spec(value: onnx.ValueInfoProto, name: str) -> TensorSpec:
-    kind = value.type.WhichOneof("value")
-    if kind != "tensor_type":
-        hint = "; export a classifier without ZipMap" if kind == "sequence_type" else ""
-        raise InspectionError(f"{name}: {value.name!r} is no tensor and cannot be served{hint}")
-    tensor = value.type.tensor_type
-    datatype = _DATATYPES.get(tensor.elem_type)
-    if datatype is None:
-        kinds = {number: kind for kind, number in onnx.TensorProto.DataType.items()}
-        kind = kinds.get(tensor.elem_type, str(tensor.elem_type))
-        raise InspectionError(f"{name}: {value.name!r} has datatype {kind}, which cannot be served")
-    shape = None
-    if tensor.HasField("shape"):
-        shape = tuple(
-            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else DYNAMIC
-            for dim in tensor.shape.dim
-        )
-    return TensorSpec(value.name, datatype, shape)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from inference.batch_run import Done
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
 
 
 class Batch:

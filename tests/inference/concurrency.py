@@ -7,12 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from inference.loader import LoadedVersion, load_version
+from inference.loader import load_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.budget import Need
+    from inference.loaded import LoadedVersion
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
 

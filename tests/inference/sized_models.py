@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.budget import Need
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from model_store.refs import Refs, VersionEntry
 
 SIZE: Final = 40_000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference.errors import LoadError
-from inference.loader import RUNTIME, LoadedVersion, load_version
+from inference.loader import RUNTIME, load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from tests.inference.stores import entry_of, flip_a_byte, publish_folder, refs_of, version_folder
@@ -19,6 +19,8 @@ from tests.tiny_models import adder_request, write_adder, write_external_adder
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from inference.loaded import LoadedVersion
 
 MODEL = "full"
 PIPELINE = """

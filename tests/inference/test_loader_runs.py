@@ -30,7 +30,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from model_store.refs import Refs
     from model_store.version import VersionManifest
 

@@ -181,8 +181,8 @@ def write_sparse(path: Path, tensor: onnx.TensorProto) -> Path:
     return write(path, [node], outputs=[value("y", [3])], sparse=[sparse])
 
 
-def write_zipmap(path: Path) -> Path:
-    """A classifier as scikit-learn's converter exports it: a sequence of maps comes out."""
+def write_zipmap(path: Path, *, also: str) -> Path:
+    """A sequence of maps comes out, as scikit-learn's converter exports it, and a tensor `also`."""
     output = helper.make_value_info(
         "probabilities",
         helper.make_sequence_type_proto(
@@ -194,8 +194,8 @@ def write_zipmap(path: Path) -> Path:
     )
     return write(
         path,
-        [node],
+        [node, helper.make_node("Identity", ["x"], [also])],
         inputs=[value("x", [None, 2])],
-        outputs=[output],
+        outputs=[output, value(also, [None, 2])],
         opsets=[helper.make_opsetid("ai.onnx.ml", 3)],
     )

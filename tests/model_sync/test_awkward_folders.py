@@ -33,7 +33,7 @@ from tests.tiny_models import write_external_adder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from model_store.version import VersionManifest
     from tests.model_sync.conftest import Publish
     from tests.model_sync.durability import Synced

@@ -114,10 +114,33 @@ def test_a_model_without_output_is_refused(tmp_path: Path) -> None:
     assert "has no output" in _refusal(path)
 
 
-def test_a_sequence_of_maps_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    message = _refusal(awkward.write_zipmap(tmp_path / "model.onnx"))
-    assert "'probabilities' is no tensor" in message
-    assert "export a classifier without ZipMap" in message
+def test_a_sequence_as_an_input_is_refused(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_type_proto(awkward.FLOAT, [2])
+    given = helper.make_value_info("x", helper.make_sequence_type_proto(tensor))
+    path = awkward.write(
+        tmp_path / "model.onnx",
+        [helper.make_node("ConcatFromSequence", ["x"], ["y"], axis=0)],
+        inputs=[given],
+        outputs=[awkward.value("y", [2])],
+    )
+    assert "the input 'x' is no tensor and cannot be served" in _refusal(path)
+
+
+def test_an_optional_output_is_refused(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_type_proto(awkward.FLOAT, [2])
+    given = helper.make_value_info("y", helper.make_optional_type_proto(tensor))
+    path = awkward.write(
+        tmp_path / "model.onnx",
+        [helper.make_node("Optional", ["x"], ["y"])],
+        inputs=[awkward.value("x", [2])],
+        outputs=[given],
+    )
+    assert "the output 'y' is no tensor, map, or sequence of them" in _refusal(path)
+
+
+def test_an_output_named_as_the_keys_of_a_map_is_refused(tmp_path: Path) -> None:
+    path = awkward.write_zipmap(tmp_path / "model.onnx", also="probabilities.keys")
+    assert "'probabilities.keys' names two outputs" in _refusal(path)
 
 
 def test_an_optional_input_is_refused(tmp_path: Path) -> None:
@@ -130,8 +153,7 @@ def test_an_optional_input_is_refused(tmp_path: Path) -> None:
         outputs=[awkward.value("y", [2])],
     )
     message = _refusal(path)
-    assert "'x' is no tensor" in message
-    assert "ZipMap" not in message
+    assert "the input 'x' is no tensor" in message
 
 
 def test_a_model_of_a_format_yet_to_come_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
 
 TRAININGS: tuple[Literal["first", "second"], ...] = ("first", "second")
 CASES = ["64-pixels", "8-rows", "blank", "disputed", "images"]

@@ -24,7 +24,7 @@ from tests.inference.stores import entry_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
 
 pytestmark = pytest.mark.slow
 

@@ -28,7 +28,7 @@ from tests.packages.models import MODEL, write_greeter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.loader import LoadedVersion
+    from inference.loaded import LoadedVersion
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
 
