@@ -34,6 +34,7 @@ SIZE: Final = "binary_data_size"
 """The parameter of a tensor whose bytes follow the JSON."""
 
 _LENGTH: Final = struct.Struct("<I")
+_MOST_DIGITS: Final = 18
 
 
 class Tail:
@@ -65,7 +66,9 @@ def split_body(body: bytes, length: str | None) -> tuple[bytes | memoryview, Tai
     """
     if length is None:
         return body, Tail(memoryview(b""))
-    if not (length.isascii() and length.isdecimal()) or int(length) > len(body):
+    # More digits than these are no length, and Python makes no number of a few thousand.
+    is_number = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
+    if not is_number or int(length) > len(body):
         raise BadRequestError(
             f"{LENGTH_HEADER} is {length[:40]!r}: expected 0 to {len(body)}, the body's own length"
         )

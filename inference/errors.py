@@ -12,19 +12,28 @@ ServingError
 ├── GoldenCaseError     a version does not answer a golden case as it should
 └── PipelineError       a version's own code failed
 
-Messages are one line and safe to show to a caller: no traceback, no code.
+Messages are one line of at most 1,000 characters, however long what they quote was, and safe to
+show to a caller: no traceback, no code.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from model_store.lines import on_one_line
+
+
+_MOST: Final = 1000
+_GAP: Final = " ... "
+_END: Final = 250
+"""How much is kept of a long message's end: there it says what was expected."""
 
 
 class ServingError(Exception):
     """A call cannot be answered."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(on_one_line(message))
+        super().__init__(_shortened(on_one_line(message)))
 
 
 class BadRequestError(ServingError):
@@ -72,3 +81,9 @@ class PipelineError(ServingError):
     def __init__(self, message: str, cause: str | None = None) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _MOST:
+        return text
+    return text[: _MOST - len(_GAP) - _END] + _GAP + text[-_END:]

@@ -174,10 +174,13 @@ REFUSED: dict[str, tuple[dict[str, Any] | None, list[bytes], str | None, str]] =
     ),
     "a length that is none": (REQUEST, [X.tobytes()], "eight", "is 'eight': expected 0 to"),
     "a negative length": (REQUEST, [X.tobytes()], "-1", "is '-1': expected 0 to"),
+    "a length of more digits than Python reads": (
+        REQUEST, [X.tobytes()], "9" * 4301, "99': expected 0 to",
+    ),
     "a length beyond the body": (REQUEST, [], "99999", "is '99999': expected 0 to"),
     "a length within the JSON": (REQUEST, [X.tobytes()], "20", "the body is not JSON"),
     "raw bytes that make no rows": (None, [b"1234567"], None, "expected a multiple of 8"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("document", "tails", "length", "message"), REFUSED.values(), ids=REFUSED)
