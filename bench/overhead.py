@@ -85,8 +85,10 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     from inference.api import application, handler  # noqa: PLC0415 - they read the environment
     from inference.events import body_bytes  # noqa: PLC0415
+    from inference.json_text import read  # noqa: PLC0415
     from inference.pipeline import Request  # noqa: PLC0415
-    from inference.protocol import parse_infer_request, render_infer_response  # noqa: PLC0415
+    from inference.protocol import parse_infer_request  # noqa: PLC0415
+    from inference.responses import render_infer_body  # noqa: PLC0415
     from inference.telemetry import count_call  # noqa: PLC0415
 
     context = SimpleNamespace(aws_request_id="00000000-0000-0000-0000-000000000000")
@@ -103,7 +105,6 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     loaded = application._manager.resolve("two-nodes").loaded  # noqa: SLF001 - its parts are timed alone
     tensors = parse_infer_request(body, loaded.signature).tensors
     outputs = loaded.run(tensors)
-    response = render_infer_response(outputs, model="two-nodes", version=1)
     request = Request(file)
     session, pipeline = loaded.session, loaded.pipeline
     if pipeline is None:
@@ -116,9 +117,9 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
         "part: body from base64": lambda: body_bytes(raw),
         "part: pipeline decode": lambda: pipeline.decode(request),
         "part: pipeline encode": lambda: pipeline.encode(outputs, request),
-        "part: json.loads of the body": lambda: json.loads(body),
+        "part: reading the body's JSON": lambda: read(body),
         "part: JSON request to tensors": lambda: parse_infer_request(body, loaded.signature),
-        "part: response to JSON": lambda: json.dumps(response),
+        "part: response to JSON": lambda: render_infer_body(outputs, model="m", version=1),
         "part: metrics of a call": lambda: count_call("two-nodes", 200, 1.0),
         "part: resolve a version": lambda: application._manager.resolve("two-nodes"),  # noqa: SLF001
     }

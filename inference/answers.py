@@ -6,7 +6,6 @@ Every error is `{"error": "<text>"}`, its text one line.
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
@@ -14,6 +13,8 @@ from aws_lambda_powertools.event_handler import Response
 from inference import errors
 from inference.compression import compress
 from inference.events import answer_body
+from inference.json_text import write
+from model_store.lines import on_one_line
 
 JSON: Final = "application/json"
 BINARY: Final = "application/octet-stream"
@@ -33,12 +34,12 @@ _STATUSES: Final[dict[type[errors.ServingError], int]] = {
 
 def json_answer(value: object, status: int = _DONE) -> Response[str]:
     """An answer that is a JSON value."""
-    return Response(status, JSON, json.dumps(value))
+    return Response(status, JSON, write(value).decode())
 
 
 def error_response(status: int, text: str) -> Response[str]:
     """An error, from a route."""
-    return json_answer({"error": text}, status)
+    return json_answer({"error": on_one_line(text)}, status)
 
 
 def status_of(error: Exception) -> int:
@@ -51,7 +52,7 @@ def error_answer(status: int, text: str) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"Content-Type": JSON},
-        "body": json.dumps({"error": text}),
+        "body": write({"error": on_one_line(text)}).decode(),
         "isBase64Encoded": False,
     }
 

@@ -20,8 +20,8 @@ import onnxruntime
 from inference.answers import error_answer
 from inference.background import Background
 from inference.errors import NotReadyError
-from inference.events import PAYLOAD_LIMIT_BYTES, too_large
 from inference.loader import RUNTIME
+from inference.payload import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.routes import Routes
 from inference.serving_manager import make_manager
 from inference.shadow import Shadow
@@ -132,7 +132,7 @@ def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
     size = len(text.encode("utf-8", "surrogatepass")) + _HEADERS_BYTES
     if size <= PAYLOAD_LIMIT_BYTES:
         return answer
-    return error_answer(413, too_large(f"the answer is {size} bytes"))
+    return error_answer(413, answer_too_large(f"the answer is {size} bytes"))
 
 
 def _request_id(event: Mapping[str, Any], context: Any) -> str:

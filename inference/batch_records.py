@@ -6,27 +6,29 @@ the next one may be right. Anything else that is raised is about the version or 
 
 The lines, by which answers and errors join their inputs (`record` is the input's line, from 1):
 
-    {"record": 7, "answer": {"label": "python", "score": 0.99}}     JSON as the pipeline wrote it
-    {"record": 8, "answer": "some text"}                            text
-    {"record": 9, "answer": "iVBORw...", "encoding": "base64", "content_type": "image/png"}
-    {"record": 10, "reason": "the line is not JSON: ..."}           in .errors.jsonl
+    {"record":7,"answer":{"label":"python","score":0.99}}     JSON as the pipeline wrote it
+    {"record":8,"answer":"some text"}                         text
+    {"record":9,"answer":"iVBORw...","encoding":"base64","content_type":"image/png"}
+    {"record":10,"reason":"the line is not JSON: ..."}        in .errors.jsonl
 """
 
 from __future__ import annotations
 
 import base64
-import json
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from inference.errors import BadRequestError, PipelineError
+from inference.errors import BadRequestError, OutputError, PipelineError
+from inference.json_text import read, write
 from inference.pipeline import Request, Response
-from inference.protocol import parse_infer_request, render_infer_response
+from inference.protocol import parse_infer_request
+from inference.responses import render_infer_body
+from model_store.lines import on_one_line
 
 if TYPE_CHECKING:
     from inference.loaded import LoadedVersion
 
 JSON: Final = "application/json"
-RECORD_FAULTS: Final = (BadRequestError, PipelineError)
+RECORD_FAULTS: Final = (BadRequestError, OutputError, PipelineError)
 
 
 def answer_record(loaded: LoadedVersion, body: bytes, content_type: str) -> Response:
@@ -35,10 +37,10 @@ def answer_record(loaded: LoadedVersion, body: bytes, content_type: str) -> Resp
         return loaded.predict(Request(body, content_type))
     request = parse_infer_request(body, loaded.signature)
     outputs = loaded.run(request.tensors, request.outputs)
-    answer = render_infer_response(
+    answer, _ = render_infer_body(
         outputs, model=loaded.model, version=loaded.number, request_id=request.id
     )
-    return Response(json.dumps(answer), JSON)
+    return Response(answer.decode(), JSON)
 
 
 def answer_line(loaded: LoadedVersion, number: int, line: bytes) -> bytes:
@@ -50,7 +52,7 @@ def answer_line(loaded: LoadedVersion, number: int, line: bytes) -> bytes:
 
 def error_line(number: int, reason: str) -> bytes:
     """Say why a record has no answer."""
-    return _line({"record": number, "reason": reason})
+    return _line({"record": number, "reason": on_one_line(reason)})
 
 
 def _as_line(number: int, response: Response) -> bytes:
@@ -68,29 +70,20 @@ def _as_line(number: int, response: Response) -> bytes:
 def _with_json(number: int, text: str) -> bytes:
     """Embed JSON as it stands: parsing and writing it anew could change its numbers."""
     try:
-        _DECODER.decode(text)
+        read(text)
         # No string of JSON holds a bare line break: those that are left are white space.
         one_line = text.strip().replace("\r", " ").replace("\n", " ")
-        return f'{{"record": {number}, "answer": {one_line}}}\n'.encode()
-    except (ValueError, RecursionError) as error:
+        return f'{{"record":{number},"answer":{one_line}}}\n'.encode()
+    except ValueError as error:
         raise PipelineError(f"encode() called its answer JSON, and it is not: {error}") from error
 
 
 def _check_json(line: bytes) -> None:
     try:
-        _DECODER.decode(line.decode())
-    except RecursionError:
-        raise BadRequestError("the line is not JSON: it nests too deep") from None
+        read(line)
     except ValueError as error:
         raise BadRequestError(f"the line is not JSON: {error}") from None
 
 
-def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
-
-
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+    return write(value) + b"\n"

@@ -53,6 +53,8 @@ def to_array(
         raise BadRequestError(
             f"the data of input {name!r} nests as {list(nesting)}, expected {list(shape)}"
         )
+    if dtype.kind in "iu" and float in kinds and _are_past_64_bits(flat):
+        raise BadRequestError(f"a value of input {name!r} is out of {datatype}'s range")
     for kind in kinds - _ACCEPTED[dtype.kind]:
         raise BadRequestError(
             f"the data of input {name!r} holds {_KINDS[kind]}, expected {datatype} elements"
@@ -84,6 +86,11 @@ def _unnest(data: object, name: str, datatype: str) -> tuple[tuple[int, ...], li
         level = list(chain.from_iterable(level))
         kinds = set(map(type, level))
     return tuple(nesting), level, kinds
+
+
+def _are_past_64_bits(flat: list[Any]) -> bool:
+    """Whether the floats in it are the integers that JSON's reader has no integer for."""
+    return all(abs(value) >= 2**63 for value in flat if isinstance(value, float))
 
 
 def _nests_as(nesting: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -17,12 +17,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.errors import BadRequestError, TooLargeError
+from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-PAYLOAD_LIMIT_BYTES: Final = 6_291_456
-"""Lambda's limit on a synchronous call's event, and on its answer: the whole JSON, base64 too."""
 
 _TEXT_TYPES: Final = ("text/", "application/json", "application/xml", "application/javascript")
 
@@ -120,9 +118,4 @@ def _check_size(event: Mapping[str, Any], body: bytes) -> None:
         return
     size = len(json.dumps(event, separators=(",", ":")).encode())
     if size > PAYLOAD_LIMIT_BYTES:
-        raise TooLargeError(too_large(f"the request makes an event of {size} bytes"))
-
-
-def too_large(what: str) -> str:
-    """The message for a payload over the limit."""
-    return f"{what}, and Lambda takes at most {PAYLOAD_LIMIT_BYTES}"
+        raise TooLargeError(request_too_large(f"the request makes an event of {size} bytes"))

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference.answers import error_answer
 from inference.errors import TooLargeError
-from inference.events import PAYLOAD_LIMIT_BYTES, answer_body, build_event, too_large
+from inference.events import answer_body, build_event
+from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
 from inference.telemetry import logger
 from inference.workers import Workers
 
@@ -114,6 +115,6 @@ async def _read_body(receive: Receive) -> bytes | None:
             return None
         body += message.get("body", b"")
         if len(body) > PAYLOAD_LIMIT_BYTES:
-            raise TooLargeError(too_large(f"the request's body is over {len(body)} bytes"))
+            raise TooLargeError(request_too_large(f"the request's body is over {len(body)} bytes"))
         if not message.get("more_body"):
             return bytes(body)

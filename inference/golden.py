@@ -14,8 +14,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import GoldenCaseError, ServingError
+from inference.json_text import read
 from inference.pipeline import Request
-from inference.protocol import parse_infer_request, render_infer_response
+from inference.protocol import parse_infer_request
+from inference.responses import render_infer_body
 from model_store.files import read_checked
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
     if loaded.pipeline is None:
         request = parse_infer_request(body, loaded.signature)
         outputs = loaded.run(request.tensors, request.outputs)
-        return render_infer_response(outputs, model=loaded.model, version=loaded.number)["outputs"]
+        answer, _ = render_infer_body(outputs, model=loaded.model, version=loaded.number)
+        return read(answer)["outputs"]
     content_type = mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
     response = loaded.predict(Request(body, content_type))
     if response.content_type.startswith("application/json"):

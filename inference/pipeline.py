@@ -18,7 +18,6 @@ What is not here: HTTP (routes.py) and which version to run (manager.py).
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 import types
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy
 
 from inference.errors import BadRequestError, PipelineError
+from inference.json_text import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ def as_response(answer: object) -> Response:
         case str():
             return _checked(Response(answer, "text/plain; charset=utf-8"))
         case _:
-            return Response(_ENCODER.encode(answer), "application/json")
+            return Response(write(answer).decode(), "application/json")
 
 
 def _checked(response: Response) -> Response:
@@ -151,16 +151,6 @@ def _checked(response: Response) -> Response:
     elif content_type.startswith("application/json"):
         return Response(body.decode(), content_type)
     return response
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, numpy.ndarray | numpy.generic):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-# Made once: json.dumps with options makes an encoder each time.
-_ENCODER = json.JSONEncoder(default=_plain, allow_nan=False)
 
 
 def _cause(error: BaseException) -> str:

@@ -1,42 +1,29 @@
-"""The Open Inference Protocol: requests to tensors, tensors to responses. Pure.
+"""The Open Inference Protocol: requests to tensors. Pure.
 
 Every request is held against the model's signature before the session sees it, and a refusal
-names the input, what was expected and what came. Source: the protocol's "Inference
-Request/Response JSON Object". What is not here: routes and statuses (routes.py), elements of JSON
-data (elements.py), the bytes of the binary tensor extension (binary.py).
+names the input, what was expected and what came. Source: the protocol's "Inference Request JSON
+Object". What is not here: responses (responses.py), routes and statuses (routes.py), elements of
+JSON data (elements.py), the bytes of the binary tensor extension (binary.py).
 """
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from inference.binary import (
-    SIZE,
-    Tail,
-    binary_size,
-    join_body,
-    raw_input,
-    split_body,
-    to_bytes,
-    to_tensor,
-)
-from inference.datatypes import BFLOAT16, DTYPES, datatype_of
+from inference.binary import SIZE, Tail, binary_size, raw_input, split_body, to_tensor
+from inference.datatypes import BFLOAT16, DTYPES
 from inference.elements import MOST_DIMENSIONS, MOST_SIZE, to_array
 from inference.errors import BadRequestError
+from inference.json_text import read_object
 from model_store.signature import DYNAMIC
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from model_store.signature import Signature, TensorSpec
-
-PLATFORM: Final = "onnx_onnxv1"
 
 
 class InferRequest(NamedTuple):
@@ -64,7 +51,7 @@ def parse_infer_request(
     if json_length is not None and not len(text):
         every = frozenset(spec.name for spec in signature.outputs)
         return InferRequest(None, raw_input(body, signature.inputs), None, every)
-    document = parse_object(bytes(text), "an inference request")
+    document = read_object(text, "an inference request")
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
         raise BadRequestError("'id' is not a string")
@@ -79,57 +66,6 @@ def parse_infer_request(
     )
 
 
-def render_infer_response(
-    outputs: Mapping[str, NDArray[np.generic]],
-    *,
-    model: str,
-    version: int,
-    request_id: str | None = None,
-) -> dict[str, Any]:
-    """Build the response object; data is flat, row-major. A float JSON has no form for is null."""
-    response: dict[str, Any] = {"model_name": model, "model_version": str(version)}
-    if request_id is not None:
-        response["id"] = request_id
-    response["outputs"] = [_render_output(name, tensor) for name, tensor in outputs.items()]
-    return response
-
-
-def render_infer_body(
-    outputs: Mapping[str, NDArray[np.generic]],
-    *,
-    model: str,
-    version: int,
-    request_id: str | None = None,
-    binary: Collection[str] = (),
-) -> tuple[bytes, int | None]:
-    """Build the response's body, and how much of it is JSON; None where all of it is.
-
-    `binary` names the outputs whose bytes follow the JSON.
-    """
-    as_json = {name: tensor for name, tensor in outputs.items() if name not in binary}
-    response = render_infer_response(as_json, model=model, version=version, request_id=request_id)
-    tails = {name: to_bytes(outputs[name]) for name in outputs if name in binary}
-    if not tails:
-        return json.dumps(response).encode(), None
-    rendered = {item["name"]: item for item in response["outputs"]}
-    for name, tail in tails.items():
-        rendered[name] = _described(name, outputs[name]) | {"parameters": {SIZE: len(tail)}}
-    response["outputs"] = [rendered[name] for name in outputs]
-    document = json.dumps(response).encode()
-    return join_body(document, tails.values()), len(document)
-
-
-def render_metadata(name: str, versions: Iterable[int], signature: Signature) -> dict[str, Any]:
-    """Build the model metadata response; an input or output of any rank has the shape [-1]."""
-    return {
-        "name": name,
-        "versions": [str(number) for number in versions],
-        "platform": PLATFORM,
-        "inputs": [_render_spec(spec) for spec in signature.inputs],
-        "outputs": [_render_spec(spec) for spec in signature.outputs],
-    }
-
-
 def check_tensors(tensors: Mapping[str, NDArray[np.generic]], specs: Iterable[TensorSpec]) -> None:
     """Hold arrays against a signature's side; raises BadRequestError naming the first misfit."""
     specs = tuple(specs)
@@ -142,28 +78,6 @@ def check_tensors(tensors: Mapping[str, NDArray[np.generic]], specs: Iterable[Te
                 f"input {spec.name!r} has dtype {tensor.dtype}, expected {dtype} ({spec.datatype})"
             )
         _check_shape(spec, tensor.shape)
-
-
-def parse_object(body: bytes, what: str = "a request") -> dict[str, Any]:
-    """Read a body that must be a JSON object, `what`; raises BadRequestError."""
-    if not body.strip():
-        raise BadRequestError(f"the body is empty, expected {what} in JSON")
-    try:
-        document = _DECODER.decode(body.decode())
-    except RecursionError:
-        raise BadRequestError(f"the body is not {what}: it nests too deep") from None
-    except ValueError as error:
-        raise BadRequestError(f"the body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise BadRequestError(f"the body is not {what}: expected a JSON object")
-    return document
-
-
-def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
 
 
 def _parse_inputs(
@@ -290,27 +204,6 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
             f"input {spec.name!r} has shape {list(shape)}, expected {list(spec.shape)}"
             + (" (-1 is any size)" if DYNAMIC in spec.shape else "")
         )
-
-
-def _render_output(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:
-    data = tensor.reshape(-1)
-    if data.dtype == BFLOAT16:
-        from inference.bfloat16 import to_floats  # noqa: PLC0415 - few models have it
-
-        data = to_floats(data)
-    values = data.tolist()
-    if data.dtype.kind == "f" and not np.isfinite(data).all():
-        values = [value if math.isfinite(value) else None for value in values]
-    return _described(name, tensor) | {"data": values}
-
-
-def _described(name: str, tensor: NDArray[np.generic]) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype_of(tensor), "shape": list(tensor.shape)}
-
-
-def _render_spec(spec: TensorSpec) -> dict[str, Any]:
-    shape = [DYNAMIC] if spec.shape is None else list(spec.shape)
-    return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
 
 
 def _listed(names: list[str]) -> str:

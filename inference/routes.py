@@ -26,9 +26,11 @@ from inference.answers import (
 )
 from inference.binary import LENGTH_HEADER
 from inference.compression import LEAST_BYTES, choose_encoding
+from inference.payload import check_body, check_outputs
 from inference.pipeline import Request
-from inference.protocol import parse_infer_request, render_infer_body
+from inference.protocol import parse_infer_request
 from inference.resolver import OneThreadResolver
+from inference.responses import render_infer_body
 from inference.routes_about import PLACES, AboutRoutes, version_number
 from inference.telemetry import logger
 from inference.under_way import AnsweredBy, CallUnderWay
@@ -104,6 +106,8 @@ class Routes:
         outputs = loaded.run(request.tensors, request.outputs)
         if version is None:
             self._observe(loaded, request.tensors, outputs)
+        if self._coding() is None:
+            check_outputs(outputs, request.binary)
         body, json_length = render_infer_body(
             outputs,
             model=loaded.model,
@@ -153,12 +157,18 @@ class Routes:
         self, content_type: str, body: bytes | str, headers: dict[str, str] | None = None
     ) -> Response[bytes | str]:
         """An answer, to be compressed where the caller takes it so and it is worth the time."""
-        accepted = self.call.header("accept-encoding")
-        if accepted and len(body) >= LEAST_BYTES:
-            self.call.encoding = choose_encoding(accepted)
+        if len(body) >= LEAST_BYTES:
+            self.call.encoding = self._coding()
         if content_type == JSON and isinstance(body, bytes):
             body = body.decode()  # bytes would go out as base64
+        if self.call.encoding is None:
+            check_body(len(body), as_base64=isinstance(body, bytes))
         return Response(200, content_type, body, headers=dict(headers or {}))
+
+    def _coding(self) -> str | None:
+        """How the caller takes a long answer compressed; None for not at all."""
+        accepted = self.call.header("accept-encoding")
+        return choose_encoding(accepted) if accepted else None
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event

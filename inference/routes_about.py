@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference import errors
 from inference.answers import json_answer
-from inference.protocol import parse_object, render_metadata
+from inference.json_text import read_object
+from inference.responses import render_metadata
 from inference.under_way import AnsweredBy
 from model_store.refs import LATEST, State
 from model_store.release import VERSION
@@ -158,7 +159,7 @@ class AboutRoutes:
         from inference.repository import index_entries  # noqa: PLC0415 - no call needs it
 
         body = self._call.body()
-        ready_only = parse_object(body).get("ready", False) if body.strip() else False
+        ready_only = read_object(body).get("ready", False) if body.strip() else False
         if not isinstance(ready_only, bool):
             raise errors.BadRequestError("'ready' is neither true nor false")
         entries: list[dict[str, Any]] = []

@@ -170,8 +170,8 @@ def test_records_at_fault_go_to_the_errors_and_the_rest_goes_on(
     for error, reason in zip(
         errors,
         [
-            "the line is not JSON: Expecting value",
-            "the line is not JSON: 'utf-8' codec",
+            "the line is not JSON: invalid literal",
+            "the line is not JSON: str is not valid UTF-8",
             "the line is longer than 100 bytes",
             "pipeline.py failed in decode()",
             "encode() called its answer JSON, and it is not",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.events import PAYLOAD_LIMIT_BYTES
+from inference.payload import PAYLOAD_LIMIT_BYTES
 from tests.inference.calls import http_event, infer, predict, send
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from inference.errors import TooLargeError
-from inference.events import PAYLOAD_LIMIT_BYTES, build_event
+from inference.events import build_event
+from inference.payload import PAYLOAD_LIMIT_BYTES
 
 
 def built(*, headers: list[tuple[str, str]], body: bytes, query: str = "") -> dict[str, Any]:

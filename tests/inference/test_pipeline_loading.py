@@ -77,7 +77,7 @@ def encode(outputs, request): return [CONFIG, __file__, __name__]
 """
     path = tmp_path / "pipeline.py"
     loaded = load(code, path=path)
-    assert answer(loaded) == f'["in seven", "{path}", "pipeline_under_test"]'
+    assert answer(loaded) == f'["in seven","{path}","pipeline_under_test"]'
 
 
 def test_a_pipelines_own_options_are_not_this_modules() -> None:
@@ -137,8 +137,8 @@ def test_two_versions_code_lives_side_by_side() -> None:
     old.decode(Request(b"a"))
     old.decode(Request(b"b"))
     new.decode(Request(b"c"))
-    assert answer(old) == '{"label": "A", "number": 1, "calls": 2, "module": "pipeline_1"}'
-    assert answer(new) == '{"label": "A", "number": 2, "calls": 1, "module": "pipeline_2"}'
+    assert answer(old) == '{"label":"A","number":1,"calls":2,"module":"pipeline_1"}'
+    assert answer(new) == '{"label":"A","number":2,"calls":1,"module":"pipeline_2"}'
 
 
 def test_a_module_goes_with_its_pipeline() -> None:

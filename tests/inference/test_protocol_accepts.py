@@ -95,7 +95,7 @@ def test_what_is_optional_may_be_left_out(extra: dict[str, Any]) -> None:
     assert (parsed.id, parsed.outputs) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["", "a", "\ud800", "é\n"])
+@pytest.mark.parametrize("name", ["", "a", "é\n"])
 def test_an_id_is_kept(name: str) -> None:
     parsed = parse_infer_request(request(tensor(), id=name), one_input("FP32", (-1, 2)))
     assert parsed.id == name

@@ -112,7 +112,6 @@ def test_integers_beyond_their_datatypes_limits_are_out_of_range(datatype: str) 
         ("FP32", 3.5e38),
         ("FP32", -3.5e38),
         ("FP32", 10**39),
-        ("FP64", 10**309),
     ],
 )
 def test_floats_beyond_their_datatypes_limits_are_out_of_range(datatype: str, value: float) -> None:
@@ -126,5 +125,5 @@ def test_a_literal_beyond_every_float_does_not_become_infinity(
     datatype: str, literal: bytes
 ) -> None:
     given = request(tensor(datatype=datatype, shape=[1], data=[777]))
-    with pytest.raises(BadRequestError, match=f"out of {datatype}'s range"):
+    with pytest.raises(BadRequestError, match=r"number is infinity .*, at '-?1e999"):
         parse_infer_request(given.replace(b"777", literal), one_input(datatype, (-1,)))

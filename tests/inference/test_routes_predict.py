@@ -87,7 +87,8 @@ ANSWERS = {
     "png": ("image/png", b"\x89PNG"),
     "json bytes": ("application/json", b'{"a": 1}'),
     "json text": ("application/json", b'{"a": 1}'),
-    "numpy": ("application/json", b'{"n": 7, "y": [1.0, 1.0]}'),
+    "nan": ("application/json", b'{"score":null}'),
+    "numpy": ("application/json", b'{"n":7,"y":[1.0,1.0]}'),
 }
 
 

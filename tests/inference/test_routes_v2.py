@@ -104,7 +104,7 @@ def test_a_batch_of_no_rows_is_answered_by_none(surface: Application) -> None:
     assert (output["shape"], output["data"]) == ([0, 2], [])
 
 
-@pytest.mark.parametrize("name", ["", "a", "\ud800\n", "é" * 100])
+@pytest.mark.parametrize("name", ["", "a", "\n", "é" * 100])
 def test_an_id_is_echoed(surface: Application, name: str) -> None:
     assert infer(surface, adder_request([1.0, 2.0]) | {"id": name}).json["id"] == name
 
