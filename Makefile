@@ -144,6 +144,11 @@ test-slow: $(VENV)/faults.stamp $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the 
 test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too (minutes)
 	@$(BIN)/python -m pytest -m exhaustive
 
+.PHONY: conformance
+conformance: $(VENV)/dev.stamp ## Ask the server at URL what of the protocol it keeps (URL=http://127.0.0.1:8080)
+	@$(BIN)/python -m pytest -c tests/conformance/protocol/pytest.ini tests/conformance/protocol \
+		--base-url "$(or $(URL),http://127.0.0.1:8080)" $(if $(DESCRIBE),--describe "$(DESCRIBE)")
+
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that test-slow needs, as root
 	apt-get update --quiet

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from onnx import TensorProto
 
+from tests.conformance.protocol.target import Target
 from tests.inference.commands import serving
-from tests.inference.models import write_identities, write_sum
+from tests.inference.models import write_identities, write_pair, write_sum
 from tests.inference.stores import publish_adder, publish_folder
+from tests.tiny_models import write_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 TYPES = {
     "BOOL": TensorProto.BOOL,
     "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
     "INT32": TensorProto.INT32,
     "INT64": TensorProto.INT64,
     "FP16": TensorProto.FLOAT16,
@@ -29,7 +36,7 @@ TYPES = {
 
 @pytest.fixture(scope="session")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that has `adder` (2 versions), `sum` and `identities`."""
+    """The address of a server that has `adder` (2 versions), `sum` and identities."""
     root = tmp_path_factory.mktemp("conformance")
     store = root / "store"
     for constant in (100.0, 200.0):
@@ -40,5 +47,22 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         folder = root / f"identity-{datatype.lower()}"
         write_identities(folder, {datatype: onnx_type})
         publish_folder(store, folder)
+    shapes: dict[str, list[int | str]] = {"scalar": [], "row": [-1]}
+    for name, shape in shapes.items():
+        write_identity(root / f"identity-{name}", TensorProto.FLOAT, shape=shape)
+        publish_folder(store, root / f"identity-{name}")
+    write_pair(root / "identity-pair")
+    publish_folder(store, root / "identity-pair")
     with serving(root / "stderr", "--store", store) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def target(base_url: str) -> Target:
+    """That server, as the protocol's suite is told of it: it must offer all that can be asked."""
+    return Target(
+        base_url,
+        extensions=("compression", "labels"),
+        labels=(("adder", "latest"),),
+        everything=True,
+    )

@@ -96,6 +96,11 @@ def test_one_input_as_bytes_and_one_as_json(client: Any) -> None:
 EXAMPLES: dict[str, NDArray[Any]] = {
     "BOOL": np.array([[[True, False]]]),
     "UINT8": np.array([[[0, 255]]], np.uint8),
+    "UINT16": np.array([[[0, 2**16 - 1]]], np.uint16),
+    "UINT32": np.array([[[0, 2**32 - 1]]], np.uint32),
+    "UINT64": np.array([[[0, 2**64 - 1]]], np.uint64),
+    "INT8": np.array([[[-128, 127]]], np.int8),
+    "INT16": np.array([[[-(2**15), 2**15 - 1]]], np.int16),
     "INT32": np.array([[[-(2**31), 2**31 - 1]]], np.int32),
     "INT64": np.array([[[-(2**63), 2**63 - 1]]], np.int64),
     "FP16": np.array([[[1.5, -65504.0]]], np.float16),

@@ -45,6 +45,17 @@ def write_identities(folder: Path, data_types: Mapping[str, int]) -> Path:
     )
 
 
+def write_pair(folder: Path) -> Path:
+    """Write y = a and z = b, all FP32 of two dynamic sizes."""
+    shape: Shape = [-1, -1]
+    return write_graph(
+        folder,
+        [helper.make_node("Identity", [a], [y]) for a, y in ("ay", "bz")],
+        dict.fromkeys("ab", (TensorProto.FLOAT, shape)),
+        dict.fromkeys("yz", (TensorProto.FLOAT, shape)),
+    )
+
+
 def write_sum(folder: Path) -> Path:
     """Write y = a + b, all FP32 of two dynamic sizes: not all a and b fit each other."""
     shape: Shape = [-1, -1]
