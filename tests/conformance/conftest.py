@@ -11,6 +11,7 @@ from tests.conformance.protocol.target import Target
 from tests.inference.commands import serving
 from tests.inference.models import write_identities, write_pair, write_sum
 from tests.inference.stores import publish_adder, publish_folder
+from tests.inference.surface import ECHO
 from tests.tiny_models import write_identity
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ TYPES = {
 
 @pytest.fixture(scope="session")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that has `adder` (2 versions), `sum` and identities."""
+    """The address of a server that has `adder` (2 versions), `echo`, `sum` and identities."""
     root = tmp_path_factory.mktemp("conformance")
     store = root / "store"
     for constant in (100.0, 200.0):
         publish_adder(store, constant)
+    publish_adder(store, 1.0, name="echo", pipeline=ECHO)
     write_sum(root / "sum")
     publish_folder(store, root / "sum")
     for datatype, onnx_type in TYPES.items():
@@ -53,7 +55,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         publish_folder(store, root / f"identity-{name}")
     write_pair(root / "identity-pair")
     publish_folder(store, root / "identity-pair")
-    with serving(root / "stderr", "--store", store) as server:
+    with serving(root / "stderr", "--store", store, "--model", "echo") as server:
         yield server.url
 
 
