@@ -10,6 +10,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 MINISTACK := .cache/ministack
+MLSERVER := .cache/mlserver
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # The store that a verb means: a deployed stage's if STAGE= names one, else the folder STORE.
@@ -17,7 +18,7 @@ PLACE = $(if $(STAGE),--stage "$(STAGE)",--store "$(STORE)")
 
 .PHONY: help
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -59,6 +60,14 @@ $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 	@$(PYTHON) -m venv $(MINISTACK)
 	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements/ministack.txt
+	@touch $@
+
+# Another server of the protocol, in an environment of its own: what it needs, nothing here does.
+$(MLSERVER)/stamp: requirements/mlserver.txt | $(VENV)/python.stamp
+	@echo "installing MLServer into $(MLSERVER)"
+	@$(PYTHON) -m venv $(MLSERVER)
+	@$(MLSERVER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements/mlserver.txt
 	@touch $@
 
 .PHONY: install
@@ -149,6 +158,10 @@ conformance: $(VENV)/dev.stamp ## Ask the server at URL what of the protocol it 
 	@$(BIN)/python -m pytest -c tests/conformance/protocol/pytest.ini tests/conformance/protocol \
 		--base-url "$(or $(URL),http://127.0.0.1:8080)" $(if $(DESCRIBE),--describe "$(DESCRIBE)")
 
+.PHONY: conformance-mlserver
+conformance-mlserver: $(VENV)/dev.stamp $(MLSERVER)/stamp ## Ask the same of MLServer: fails if docs/conformance.md is wrong
+	@$(BIN)/python -m tests.conformance.mlserver $(MLSERVER)/bin/mlserver
+
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that test-slow needs, as root
 	apt-get update --quiet
@@ -193,6 +206,7 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/cloud.in -c requirements/dev.txt -o requirements/cloud.txt
 	$(UV_COMPILE) requirements/faults.in -c requirements/dev.txt -o requirements/faults.txt
 	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
+	$(UV_COMPILE) requirements/mlserver.in -o requirements/mlserver.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
 	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
 	$(UV_COMPILE) --no-deps models/minilm/requirements.in -o models/minilm/requirements.txt

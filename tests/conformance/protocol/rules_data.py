@@ -87,14 +87,21 @@ def a_size_may_be_zero(server: Server) -> None:
     _comes_back(server, model, shape, [], [])
 
 
+def _shaped(server: Server, shape: tuple[int, ...]) -> Model:
+    for model in server.identities(1):
+        if model.inputs[0].shape == shape and model.inputs[0].datatype == "FP32":
+            return model
+    raise NotOfferedError(f"an identity model of FP32 of the shape {list(shape)}")
+
+
+@must("data.vector", "Request Input: shape")
+def a_tensor_may_have_one_dimension(server: Server) -> None:
+    _comes_back(server, _shaped(server, (-1,)), [3], [1.5, 2.5, 3.5], [1.5, 2.5, 3.5])
+
+
 @must("data.scalar", "Request Input: shape")
 def a_tensor_may_have_no_dimensions(server: Server) -> None:
-    for model in server.identities(1):
-        spec = model.inputs[0]
-        if spec.shape == () and spec.datatype == "FP32":
-            _comes_back(server, model, [], [1.5], [1.5])
-            return
-    raise NotOfferedError("an identity model of FP32 without dimensions")
+    _comes_back(server, _shaped(server, ()), [], [1.5], [1.5])
 
 
 @should("data.megabyte", "HTTP/REST")

@@ -60,7 +60,29 @@ class Server:
         body: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send anything; the answer's body is as it came, compressed if it is."""
+        """Send anything; the answer's body is as it came, compressed if it is.
+
+        AssertionError where there is no answer.
+        """
+        try:
+            return self._send(method, path, body, headers)
+        except httpx.TransportError as error:
+            # A server may have closed a connection that was kept: a second one it must answer.
+            again = body is None or isinstance(body, bytes)
+            if not again or isinstance(error, httpx.ConnectError):
+                raise AssertionError(f"{method} {path}: no answer: {error!r}") from None
+        try:
+            return self._send(method, path, body, headers)
+        except httpx.TransportError as error:
+            raise AssertionError(f"{method} {path}: no answer: {error!r}") from None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
         request = self._client.build_request(
             method, self.target.url + path, content=body, headers=dict(headers or {})
         )

@@ -43,6 +43,11 @@ def _is_nested(document: Any) -> bool:
     return any(isinstance(item["data"][0], list) for item in document["inputs"])
 
 
+def _as_column(item: Any) -> None:
+    if len(item["shape"]) == 1:
+        item["shape"].append(1)
+
+
 MUTATIONS = (
     Mutation(
         "reverses-data",
@@ -92,6 +97,7 @@ MUTATIONS = (
         ("data.empty",),
         after=outputs(lambda item: item.update(shape=[size or 1 for size in item["shape"]])),
     ),
+    Mutation("vectors-are-columns", ("data.vector",), after=outputs(_as_column)),
     Mutation(
         "scalars-have-a-dimension",
         ("data.scalar",),
