@@ -183,6 +183,7 @@ format: $(VENV)/dev.stamp ## Format the code
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.overhead
+	@$(BIN)/python -m bench.bodies
 	@$(BIN)/python -m bench.first_answer
 	@$(BIN)/python -m bench.publish
 	@$(BIN)/python -m bench.background

@@ -127,12 +127,19 @@ def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
     # JSON takes at most 6 bytes for one character: only what may be too large is counted.
     if len(answer.get("body") or "") * 6 + _HEADERS_BYTES <= PAYLOAD_LIMIT_BYTES:
         return answer
-    # As the runtime spells it (from Python 3.12 on; before, what is not ASCII takes more).
-    text = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
-    size = len(text.encode("utf-8", "surrogatepass")) + _HEADERS_BYTES
+    if answer.get("isBase64Encoded"):  # it has nothing that JSON escapes
+        size = len(answer["body"]) + _size(answer | {"body": ""}) + _HEADERS_BYTES
+    else:
+        size = _size(answer) + _HEADERS_BYTES
     if size <= PAYLOAD_LIMIT_BYTES:
         return answer
     return error_answer(413, answer_too_large(f"the answer is {size} bytes"))
+
+
+def _size(answer: dict[str, Any]) -> int:
+    """Its bytes, as the runtime spells it (before Python 3.12, what is not ASCII takes more)."""
+    text = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _request_id(event: Mapping[str, Any], context: Any) -> str:

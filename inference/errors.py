@@ -22,7 +22,6 @@ from typing import Final
 
 from model_store.lines import on_one_line
 
-
 _MOST: Final = 1000
 _GAP: Final = " ... "
 _END: Final = 250

@@ -8,13 +8,14 @@ HTTP APIs".
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import time
 import urllib.parse
 import uuid
 from typing import TYPE_CHECKING, Any, Final
+
+import pybase64
 
 from inference.errors import BadRequestError, TooLargeError
 from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
@@ -80,7 +81,7 @@ def build_event(
     if body:
         text = _as_text(body, joined.get("content-type", ""))
         event["isBase64Encoded"] = text is None
-        event["body"] = base64.b64encode(body).decode() if text is None else text
+        event["body"] = pybase64.b64encode_as_string(body) if text is None else text
     _check_size(event, body)
     return event
 
@@ -91,15 +92,15 @@ def body_bytes(event: Mapping[str, Any]) -> bytes:
     if not event.get("isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
     try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
+        return pybase64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError, TypeError):
         raise BadRequestError("the event's body is marked as base64 and is not") from None
 
 
 def answer_body(answer: Mapping[str, Any]) -> bytes:
     """The bytes that the caller is to get."""
     body = answer.get("body") or ""
-    return base64.b64decode(body) if answer.get("isBase64Encoded") else str(body).encode()
+    return pybase64.b64decode(body) if answer.get("isBase64Encoded") else str(body).encode()
 
 
 def _as_text(body: bytes, content_type: str) -> str | None:

@@ -13,20 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.event_handler import Response
-
 from inference import errors
 from inference.answers import (
     BINARY,
     JSON,
-    compressed,
+    body_answer,
     error_response,
     json_answer,
     status_of,
 )
 from inference.binary import LENGTH_HEADER
-from inference.compression import LEAST_BYTES, choose_encoding
-from inference.payload import check_body, check_outputs
+from inference.compression import choose_encoding
+from inference.payload import check_outputs
 from inference.pipeline import Request
 from inference.protocol import parse_infer_request
 from inference.resolver import OneThreadResolver
@@ -37,6 +35,8 @@ from inference.under_way import AnsweredBy, CallUnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.event_handler import Response
 
     from inference.loaded import LoadedVersion, Tensors
     from inference.manager import Manager, Resolved
@@ -71,8 +71,7 @@ class Routes:
     def answer(self, event: Mapping[str, Any], context: Any, request_id: str) -> dict[str, Any]:
         """Answer one HTTP API event; whatever fails is an answer too."""
         self.call.begin(event, context, request_id)
-        answer = self._resolver.resolve(event, context)
-        return compressed(answer, self.call.encoding)
+        return self._resolver.resolve(event, context)
 
     def _register(self) -> None:
         resolver = self._resolver
@@ -97,7 +96,7 @@ class Routes:
 
     def _infer(
         self, model: str, version: str | None = None, label: str | None = None
-    ) -> Response[bytes | str]:
+    ) -> Response[str]:
         loaded = self._resolve(model, version, label).loaded
         self.call.runs = True
         request = parse_infer_request(
@@ -106,7 +105,8 @@ class Routes:
         outputs = loaded.run(request.tensors, request.outputs)
         if version is None:
             self._observe(loaded, request.tensors, outputs)
-        if self._coding() is None:
+        coding = self._coding()
+        if coding is None:
             check_outputs(outputs, request.binary)
         body, json_length = render_infer_body(
             outputs,
@@ -116,10 +116,10 @@ class Routes:
             binary=request.binary,
         )
         if json_length is None:
-            return self._respond(JSON, body)
-        return self._respond(BINARY, body, {LENGTH_HEADER: str(json_length)})
+            return body_answer(JSON, body, {}, coding)
+        return body_answer(BINARY, body, {LENGTH_HEADER: str(json_length)}, coding)
 
-    def _predict_default(self) -> Response[bytes | str]:
+    def _predict_default(self) -> Response[str]:
         if self._default_model is None:
             self._about.check_not_empty()
             raise errors.BadRequestError(
@@ -127,7 +127,7 @@ class Routes:
             )
         return self._predict(self._default_model)
 
-    def _predict(self, model: str, label: str | None = None) -> Response[bytes | str]:
+    def _predict(self, model: str, label: str | None = None) -> Response[str]:
         loaded = self._resolve(model, None, label).loaded
         self.call.runs = True
         query = self.call.event.get("rawQueryString") or ""
@@ -138,7 +138,7 @@ class Routes:
             parameters=dict(parse_qsl(query, keep_blank_values=True)),
         )
         response = loaded.predict(request, partial(self._observe, loaded))
-        return self._respond(response.content_type, response.body)
+        return body_answer(response.content_type, response.body, {}, self._coding())
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:
         resolved = self._about.known(
@@ -152,18 +152,6 @@ class Routes:
         )
         self.call.answered_by = AnsweredBy(model, resolved.loaded.number, resolved.label)
         return resolved
-
-    def _respond(
-        self, content_type: str, body: bytes | str, headers: dict[str, str] | None = None
-    ) -> Response[bytes | str]:
-        """An answer, to be compressed where the caller takes it so and it is worth the time."""
-        if len(body) >= LEAST_BYTES:
-            self.call.encoding = self._coding()
-        if content_type == JSON and isinstance(body, bytes):
-            body = body.decode()  # bytes would go out as base64
-        if self.call.encoding is None:
-            check_body(len(body), as_base64=isinstance(body, bytes))
-        return Response(200, content_type, body, headers=dict(headers or {}))
 
     def _coding(self) -> str | None:
         """How the caller takes a long answer compressed; None for not at all."""

@@ -24,7 +24,7 @@ class CallUnderWay:
     """One HTTP API event. `begin` makes it another; nothing of the one before is left.
 
     `answered_by` and `runs` are for whoever reports the call: which version it is about, and
-    whether it is one that runs a version. `encoding` is how its answer is to be compressed.
+    whether it is one that runs a version.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,6 @@ class CallUnderWay:
         self.remaining_s = _remaining_s(context)
         self.answered_by: AnsweredBy | None = None
         self.runs = False
-        self.encoding: str | None = None
 
     def header(self, name: str) -> str | None:
         """A request header; None if it is not there."""

@@ -97,10 +97,11 @@ def infer(
     *,
     model: str = ADDER,
     version: int | str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send an inference request, to a version's own address where one is named."""
     place = f"/v2/models/{model}" if version is None else f"/v2/models/{model}/versions/{version}"
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **(headers or {})}
     body = json.dumps(document)
     return send(handler, http_event("POST", f"{place}/infer", body=body, headers=headers))
 
