@@ -160,8 +160,8 @@ class Routes:
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event
-        path = event.path if event.path.isprintable() else ascii(event.path)
-        return error_response(404, f"there is no {event.http_method} {path}")
+        error = errors.UnknownError(f"there is no {event.http_method} {event.path}")
+        return error_response(status_of(error), str(error))
 
     def _failed(self, error: Exception) -> Response[str]:
         status = status_of(error)

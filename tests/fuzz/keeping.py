@@ -65,8 +65,7 @@ def _check_error(content_type: str, document: dict[str, Any]) -> None:
     _expect(content_type == "application/json", f"an error of {content_type}")
     _expect(list(document) == ["error"] and isinstance(text, str), "no error")
     _expect(text and str(text).isprintable(), "an error of no line, or of several")
-    quotes_a_path = str(text).startswith("there is no ")  # API Gateway takes 8 KB at most
-    _expect(len(str(text)) <= LONGEST_ERROR or quotes_a_path, "an error of more than a line")
+    _expect(len(str(text)) <= LONGEST_ERROR, "an error of more than a line")
     for part in ("Traceback", 'File "', "site-packages", "onnxruntime_src", "coldpress_pipeline"):
         _expect(part not in str(text), f"an error that tells of {part}")
 
