@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import httpx
@@ -145,7 +146,7 @@ def test_a_folder_with_one_model_publishes(published: Path, environ: dict[str, s
 
 def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published: Path) -> None:
     commands = [command for command in readme_commands() if command.startswith("curl ")]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert fetch(command, served, published).status_code == 200, command
     predicted = fetch(commands[0], served, published)
@@ -155,6 +156,19 @@ def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published: P
     assert answer.pop("score") == pytest.approx(example.pop("score"), abs=1e-5)
     assert answer == example
     assert int(predicted.headers["Coldpress-Version"]) >= 1
+
+
+def test_tritons_client_is_answered_as_it_says(served: str) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    code = code.replace("127.0.0.1:8080", served.removeprefix("http://"))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert re.fullmatch(r"\d+ \(1, 214\)\n", done.stdout), done.stderr
 
 
 def test_make_help_lists_every_verb(copy: Path, environ: dict[str, str]) -> None:
