@@ -59,7 +59,7 @@ def newest(manager: Manager, model: str) -> LoadedVersion:
     A call may be answered by the version before it while a new one loads; a batch has the time.
     Raises UnknownError, RetiredError, NotReadyError.
     """
-    _, number, _ = manager.describe(model)
+    number = manager.describe(model).number
     return manager.resolve(model, number).loaded
 
 

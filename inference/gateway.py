@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from inference.answers import error_answer
 from inference.errors import TooLargeError
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Answers = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+_NOT_MODIFIED: Final = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,14 @@ class Gateway:
             except asyncio.CancelledError:
                 return  # the server ends, and waited for this call long enough
         answered = answer_body(answer)
-        own = {"Coldpress-Request-Id": str(uuid.uuid4()), "Content-Length": str(len(answered))}
+        status = answer["statusCode"]
+        own = {"Coldpress-Request-Id": str(uuid.uuid4())}
+        if status != _NOT_MODIFIED:  # whose length would be that of what is not sent
+            own["Content-Length"] = str(len(answered))
         headers = {**own, **answer.get("headers", {})}
         raw_headers = [
             (name.lower().encode(), str(value).encode()) for name, value in headers.items()
         ]
-        status = answer["statusCode"]
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": answered})
 

@@ -76,6 +76,15 @@ class Resolved(NamedTuple):
     took_over: bool = False
 
 
+class Described(NamedTuple):
+    """What is published of a model: its refs, and what one version takes and gives."""
+
+    refs: Refs
+    number: int
+    signature: Signature
+    has_pipeline: bool
+
+
 class _Call(NamedTuple):
     """One call: `point` decides where a split sends it; it waits until `give_up_s`."""
 
@@ -207,8 +216,8 @@ class Manager:
 
     def describe(
         self, name: str, version: int | None = None, *, label: str | None = None
-    ) -> tuple[Refs, int, Signature]:
-        """Return a model's refs, and the number and signature of one version, loading nothing.
+    ) -> Described:
+        """Return a model's refs, and what one version takes and gives, loading nothing.
 
         Raises as `resolve` does. Reads the version's manifest if it is not warm.
         """
@@ -219,12 +228,14 @@ class Manager:
             model = self._held(name, view)
             warm = model.warm.get(number) if model else None
         if warm:
-            return refs, number, warm.loaded.signature
+            loaded = warm.loaded
+            return Described(refs, number, loaded.signature, loaded.pipeline is not None)
         entry = refs.versions[number]
         manifest = self._watch.bounded(
             ("manifest", name, number), lambda: read_version(self._layout, name, entry)
         )
-        return refs, number, manifest.signature
+        has_pipeline = manifest.content.pipeline_file is not None
+        return Described(refs, number, manifest.signature, has_pipeline)
 
     def preload(self, names: Sequence[str], budget_s: float) -> None:
         """Begin loading what models' `latest` names, and wait for it, for so long altogether.

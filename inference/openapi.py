@@ -20,7 +20,7 @@ from inference.openapi_components import (
     components,
     named_headers,
 )
-from inference.openapi_schemas import reference
+from inference.openapi_schemas import TEXT, reference
 from inference.routes_about import PLACES
 from model_store.release import VERSION
 
@@ -74,7 +74,10 @@ class Operation(NamedTuple):
 def document() -> dict[str, Any]:
     """The document, as a JSON value."""
     paths: dict[str, Any] = {}
-    for each in (*_server(), *_inference(), *_predict(), *_models(), *_repository()):
+    operations = (
+        *_server(), *_inference(), *_predict(), *_models(), *_repository(), *_people()
+    )  # fmt: skip
+    for each in operations:
         path = each.path.replace("<", "{").replace(">", "}")
         names = [part[1:-1].title() for part in path.split("/") if part.startswith("{")]
         if names:
@@ -144,6 +147,7 @@ def _predict() -> Iterator[Operation]:
     }
     for path, summary in {
         "/models/<model>/predict": "Predict by a model",
+        "/models/<model>/versions/<version>/predict": "Predict by a version",
         "/models/<model>/labels/<label>/predict": "Predict by what a label names",
         "/predict": "Predict by the default model",
         "/invocations": "Predict by the default model, for SageMaker",
@@ -190,6 +194,28 @@ def _repository() -> Iterator[Operation]:
         f"{of_one}/unload", "post", "Let a model go from this environment's memory",
         "repository", "Nothing", (404, 500, 503),
     )  # fmt: skip
+
+
+def _people() -> Iterator[Operation]:
+    headers = named_headers((*OF_ANY, "ETag"))
+    page = {
+        "description": "The page.",
+        "headers": headers | named_headers(("Encoding", "Vary")),
+        "content": {"text/html": {"schema": TEXT}},
+    }
+    same = {"description": "It is the page that the caller has.", "headers": headers}
+    yield Operation(
+        "/", "get", "A page that shows the models, and tries them", "server", None, (),
+        ("IfNoneMatch", "AcceptEncoding"), more={"responses": {"200": page, "304": same}},
+    )  # fmt: skip
+    yield Operation(
+        "/models/<model>", "get", "The labels, split and versions of a model, and what is loaded",
+        "models", "Publication", (404, 500, 503),
+    )  # fmt: skip
+    for place in PLACES[1:]:
+        path = place.removeprefix("/v2")
+        summary = f"What {_what(place)} takes and gives, and whether it has a pipeline"
+        yield Operation(path, "get", summary, "models", "Described", _FINDS, of_a_model=True)
 
 
 def _what(place: str) -> str:

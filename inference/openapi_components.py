@@ -76,6 +76,7 @@ _HEADERS: Final[dict[str, tuple[str, str, bool, Json]]] = {
         "Content-Encoding", "How the answer is compressed; not where it is not.", False,
         {"enum": ["gzip", "deflate"]},
     ),
+    "ETag": ("ETag", "Which page it is.", True, TEXT),
     "Vary": ("Vary", "Where the answer is compressed.", False, {"const": "Accept-Encoding"}),
 }  # fmt: skip
 
@@ -106,6 +107,7 @@ def _parameters() -> Json:
         "AcceptEncoding": _in_header(
             "Accept-Encoding", "How the answer may be compressed: gzip, deflate.", TEXT
         ),
+        "IfNoneMatch": _in_header("If-None-Match", "The ETag of the page that is there.", TEXT),
         "Query": {
             "name": "parameters",
             "in": "query",

@@ -101,6 +101,8 @@ def schemas() -> Json:
         "InferResponse": _object(
             {"model_name": NAME, "model_version": NUMBER, "outputs": outputs}, id=TEXT
         ),
+        "Publication": _publication(),
+        "Described": _described(),
         "Config": _config(),
         "Statistics": _object({"model_stats": counted}),
         "VersionStatistics": _statistics(),
@@ -116,6 +118,40 @@ def schemas() -> Json:
             )
         ),
     }
+
+
+def _publication() -> Json:
+    version = _object(
+        {
+            "version": COUNT,
+            "state": {"enum": ["available", "retired"]},
+            "published_at": TEXT | {"format": "date-time"},
+            "size_bytes": COUNT,
+            "ready": FLAG | {"description": "in this environment's memory"},
+            "reason": TEXT | {"description": "why it is not ready"},
+        }
+    )
+    by_label = {"type": "object", "propertyNames": NAME, "additionalProperties": COUNT}
+    return _object(
+        {
+            "name": NAME,
+            "generation": COUNT,
+            "labels": by_label | {"description": "the version that each names"},
+            "split": by_label | {"description": "percent of the calls that name no version"},
+            "versions": _list(version),
+        }
+    )
+
+
+def _described() -> Json:
+    size = {"type": "integer", "minimum": -1}
+    shape = {"type": ["array", "null"], "items": size, "description": "null: of any rank"}
+    tensors = _list(
+        _object({"name": TEXT, "datatype": {"enum": sorted(DATATYPES)}, "shape": shape})
+    )
+    return _object(
+        {"name": NAME, "version": COUNT, "pipeline": FLAG, "inputs": tensors, "outputs": tensors}
+    )
 
 
 def _config() -> Json:

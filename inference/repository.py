@@ -1,4 +1,4 @@
-"""What Triton's clients ask of a repository and of a model's configuration, from refs. Pure.
+"""What is published of models, as Triton's clients ask for it, and as people read it. Pure.
 
 Source: Triton's "Model Repository Extension" and "Model Configuration Extension"; perf_analyzer
 does not start without the second. What has no counterpart here is left out.
@@ -14,6 +14,7 @@ from model_store.signature import DYNAMIC
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from inference.state import ModelState
     from model_store.refs import Refs
     from model_store.signature import Signature, TensorSpec
 
@@ -43,6 +44,35 @@ def index_entries(
             {"name": refs.model, "version": str(number), "state": state, "reason": reason}
         )
     return entries
+
+
+def publication(refs: Refs, held: ModelState | None) -> dict[str, Any]:
+    """What a model's refs say, and of each version whether it is in this environment's memory.
+
+    `held` is what this environment holds of the model. Versions that are deleted are left out.
+    """
+    warm, failed = (held.warm, held.failed) if held else ({}, {})
+    versions = []
+    for indexed in index_entries(refs, warm, failed, ready_only=False):
+        number = int(indexed["version"])
+        entry = refs.versions[number]
+        versions.append(
+            {
+                "version": number,
+                "state": str(entry.state),
+                "published_at": entry.published_at,
+                "size_bytes": entry.size_bytes,
+                "ready": indexed["state"] == READY,
+                "reason": indexed["reason"],
+            }
+        )
+    return {
+        "name": refs.model,
+        "generation": refs.generation,
+        "labels": dict(refs.labels),
+        "split": dict(refs.split),
+        "versions": versions,
+    }
 
 
 def model_config(name: str, signature: Signature, versions: Collection[int]) -> dict[str, Any]:

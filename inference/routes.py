@@ -30,6 +30,7 @@ from inference.protocol import parse_infer_request
 from inference.resolver import OneThreadResolver
 from inference.responses import render_infer_body
 from inference.routes_about import PLACES, AboutRoutes, version_number
+from inference.routes_page import PageRoutes
 from inference.telemetry import logger
 from inference.under_way import AnsweredBy, CallUnderWay
 
@@ -65,6 +66,7 @@ class Routes:
         self._observe = observe
         self.call: Final = CallUnderWay()
         self._about = AboutRoutes(manager, default_model, self.call)
+        self._page = PageRoutes(manager, self._about, self.call)
         self._resolver = OneThreadResolver()
         self._register()
 
@@ -81,10 +83,12 @@ class Routes:
             resolver.post(f"{place}/infer")(self._infer)
         resolver.post("/predict")(self._predict_default)
         resolver.post("/invocations")(self._predict_default)
+        resolver.post("/models/<model>/versions/<version>/predict")(self._predict)
         resolver.post("/models/<model>/labels/<label>/predict")(self._predict)
         for place in PLACES:
             resolver.get(f"{place}/ready")(self._model_ready)
         self._about.register(resolver)
+        self._page.register(resolver)
         resolver.not_found(self._no_route)
         resolver.exception_handler(Exception)(self._failed)
 
@@ -127,8 +131,10 @@ class Routes:
             )
         return self._predict(self._default_model)
 
-    def _predict(self, model: str, label: str | None = None) -> Response[str]:
-        loaded = self._resolve(model, None, label).loaded
+    def _predict(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        loaded = self._resolve(model, version, label).loaded
         self.call.runs = True
         query = self.call.event.get("rawQueryString") or ""
         request = Request(
@@ -137,7 +143,8 @@ class Routes:
             # Of a repeated parameter the last: queryStringParameters joins them by commas.
             parameters=dict(parse_qsl(query, keep_blank_values=True)),
         )
-        response = loaded.predict(request, partial(self._observe, loaded))
+        observe = partial(self._observe, loaded) if version is None else None
+        response = loaded.predict(request, observe)
         return body_answer(response.content_type, response.body, {}, self._coding())
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:

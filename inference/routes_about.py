@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from inference.manager import Manager
+    from inference.manager import Described, Manager
     from inference.resolver import OneThreadResolver
     from inference.under_way import CallUnderWay
     from model_store.refs import Refs
-    from model_store.signature import Signature
 
 T = TypeVar("T")
 
@@ -82,6 +81,15 @@ class AboutRoutes:
             self.check_not_empty()
             raise
 
+    def described(self, model: str, version: str | None, label: str | None) -> Described:
+        """What is published of a model; the call under way is about the version that is meant."""
+        found = self.known(
+            lambda: self._manager.describe(model, version_number(version), label=label)
+        )
+        found_by = None if version else label or LATEST
+        self._call.answered_by = AnsweredBy(model, found.number, found_by)
+        return found
+
     def _server(self) -> Response[str]:
         return json_answer({"name": "coldpress", "version": VERSION, "extensions": EXTENSIONS})
 
@@ -123,16 +131,16 @@ class AboutRoutes:
     def _model(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        refs, _, signature = self._described(model, version, label)
-        return json_answer(render_metadata(model, _available(refs), signature))
+        found = self.described(model, version, label)
+        return json_answer(render_metadata(model, _available(found.refs), found.signature))
 
     def _config(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
         from inference.repository import model_config  # noqa: PLC0415 - no call needs it
 
-        refs, _, signature = self._described(model, version, label)
-        return json_answer(model_config(model, signature, _available(refs)))
+        found = self.described(model, version, label)
+        return json_answer(model_config(model, found.signature, _available(found.refs)))
 
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
@@ -167,8 +175,7 @@ class AboutRoutes:
         for name in self._manager.published():
             refs = self._manager.refs(name)
             held = held_models.get(name)
-            warm = held.warm if held else {}
-            failed = {each.version: each.reason for each in held.quarantined} if held else {}
+            warm, failed = (held.warm, held.failed) if held else ({}, {})
             entries += index_entries(refs, warm, failed, ready_only=ready_only)
         return json_answer(entries)
 
@@ -180,16 +187,6 @@ class AboutRoutes:
     def _unload(self, model: str) -> Response[str]:
         self._manager.unload(model)
         return json_answer({})
-
-    def _described(
-        self, model: str, version: str | None, label: str | None
-    ) -> tuple[Refs, int, Signature]:
-        found = self.known(
-            lambda: self._manager.describe(model, version_number(version), label=label)
-        )
-        found_by = None if version else label or LATEST
-        self._call.answered_by = AnsweredBy(model, found[1], found_by)
-        return found
 
 
 def version_number(version: str | None) -> int | None:

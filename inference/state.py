@@ -34,6 +34,11 @@ class ModelState(NamedTuple):
     staleness_s: float
     refs_error: str | None
 
+    @property
+    def failed(self) -> dict[int, str]:
+        """Why versions are in quarantine, by their numbers."""
+        return {each.version: each.reason for each in self.quarantined}
+
 
 class Environment(NamedTuple):
     """What an environment holds, and how much memory that takes by its account, in bytes."""

@@ -1,7 +1,7 @@
 """Gathers a function's code: the rooms that it runs, compiled, and nothing else.
 
-Only modules are taken: no bytecode of the Python that runs here, no tests, no models, and nothing
-of what serves on a developer's machine by environments of its own. As with
+Only modules and the page are taken: no bytecode of the Python that runs here, no tests, no models,
+and nothing of what serves on a developer's machine by environments of its own. As with
 layers, the same modules for the same Python are the same folder in the cache.
 """
 
@@ -27,6 +27,8 @@ WRITER_ROOMS: Final = (*READER_ROOMS, "model_sync")
 
 LEFT_OUT: Final = Path("inference", "fleet")
 
+_TAKEN: Final = frozenset({".py", ".html"})
+
 _ON_LAMBDA: Final = "/var/task"
 
 
@@ -36,21 +38,21 @@ def gather_code(
     interpreter: Interpreter | None,
     repository: Path = REPOSITORY,
 ) -> Built:
-    """Copy the modules of these rooms to a folder in the cache; raises BuildError."""
-    modules = {
+    """Copy the files of these rooms to a folder in the cache; raises BuildError."""
+    files = {
         path: (repository / path).read_bytes()
         for room in rooms
-        for path in _modules(room, repository)
+        for path in _files(room, repository)
     }
     for room in rooms:
-        if Path(room, "__init__.py") not in modules:
+        if Path(room, "__init__.py") not in files:
             raise BuildError(f"{repository / room} is no room: it has no __init__.py")
-    folder = cache / f"code-{_key(modules, interpreter)}"
+    folder = cache / f"code-{_key(files, interpreter)}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
             made = Path(temporary) / "code"
-            for path, content in modules.items():
+            for path, content in files.items():
                 (made / path).parent.mkdir(parents=True, exist_ok=True)
                 (made / path).write_bytes(content)
             if interpreter:
@@ -59,15 +61,15 @@ def gather_code(
     return Built.at(folder)
 
 
-def _modules(room: str, repository: Path) -> Iterator[Path]:
-    for path in sorted((repository / room).rglob("*.py")):
-        module = path.relative_to(repository)
-        if not module.is_relative_to(LEFT_OUT):
-            yield module
+def _files(room: str, repository: Path) -> Iterator[Path]:
+    for path in sorted((repository / room).rglob("*")):
+        file = path.relative_to(repository)
+        if path.suffix in _TAKEN and not file.is_relative_to(LEFT_OUT):
+            yield file
 
 
-def _key(modules: dict[Path, bytes], interpreter: Interpreter | None) -> str:
+def _key(files: dict[Path, bytes], interpreter: Interpreter | None) -> str:
     digest = hashlib.sha256((interpreter.magic if interpreter else "").encode())
-    for path, content in modules.items():
+    for path, content in files.items():
         digest.update(f"{path.as_posix()}:{len(content)}:".encode() + content)
     return digest.hexdigest()[:16]

@@ -218,7 +218,7 @@ def test_what_was_seen_is_told_by_model(manager: Manager, store: Path) -> None:
 
 
 def test_a_description_loads_nothing(manager: Manager, loader: WatchedLoader) -> None:
-    refs, number, signature = manager.describe(ADDER)
+    refs, number, signature, _ = manager.describe(ADDER)
     assert (refs.generation, number) == (3, 3)
     assert [spec.name for spec in (*signature.inputs, *signature.outputs)] == ["x", "y"]
     assert manager.describe(ADDER, 1)[1] == 1

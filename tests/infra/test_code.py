@@ -28,10 +28,19 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path / "repository"
 
 
-def test_modules_are_taken_and_nothing_else(tmp_path: Path, repository: Path) -> None:
+def test_modules_and_pages_are_taken_and_nothing_else(tmp_path: Path, repository: Path) -> None:
+    (repository / "one" / "page.html").write_text("<p>")
     built = gather_code(("one",), tmp_path / "cache", None, repository)
-    assert files(built.folder) == {"one/__init__.py", "one/module.py"}
-    assert built.size_bytes == len("room = 'one'\n")
+    assert files(built.folder) == {"one/__init__.py", "one/module.py", "one/page.html"}
+    assert built.size_bytes == len("room = 'one'\n<p>")
+
+
+def test_a_changed_page_is_other_code(tmp_path: Path, repository: Path) -> None:
+    made = set()
+    for text in ("<p>", "<b>"):
+        (repository / "one" / "page.html").write_text(text)
+        made.add(gather_code(("one",), tmp_path / "cache", None, repository).folder)
+    assert len(made) == 2
 
 
 def test_bytecode_is_the_targets_alone(tmp_path: Path, repository: Path) -> None:

@@ -1,0 +1,61 @@
+"""The routes for people who look: a page that shows the models and tries them, and what it reads.
+
+`GET /` is the page (page.html, page.py). `GET /models/{model}` says of a model what refs know:
+labels, split, versions, and which of them are in this environment's memory; with a version or a
+label, what that version takes and gives, and whether it has a pipeline. What the page reads
+besides is the Open Inference Protocol's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.event_handler import Response
+
+from inference.answers import body_answer, json_answer
+from inference.compression import choose_encoding
+
+if TYPE_CHECKING:
+    from inference.manager import Manager
+    from inference.resolver import OneThreadResolver
+    from inference.routes_about import AboutRoutes
+    from inference.under_way import CallUnderWay
+
+
+class PageRoutes:
+    """What one thread answers to people. `call` is the call under way in that thread."""
+
+    def __init__(self, manager: Manager, about: AboutRoutes, call: CallUnderWay) -> None:
+        self._manager = manager
+        self._about = about
+        self._call = call
+
+    def register(self, resolver: OneThreadResolver) -> None:
+        """Add the routes."""
+        resolver.get("/")(self._page)
+        resolver.get("")(self._page)  # a stage's address without a slash at its end
+        resolver.get("/models/<model>")(self._model)
+        resolver.get("/models/<model>/versions/<version>")(self._version)
+        resolver.get("/models/<model>/labels/<label>")(self._version)
+
+    def _page(self) -> Response[str]:
+        from inference.page import load_page  # noqa: PLC0415 - no call needs it
+
+        page = load_page()
+        if page.etag in (self._call.header("if-none-match") or ""):
+            return Response(304, body="", headers=dict(page.headers))
+        coding = choose_encoding(self._call.header("accept-encoding") or "")
+        return body_answer(page.content_type, page.text, page.headers, coding)
+
+    def _model(self, model: str) -> Response[str]:
+        from inference.repository import publication  # noqa: PLC0415 - no call needs it
+
+        refs = self._about.known(lambda: self._manager.refs(model))
+        return json_answer(publication(refs, self._manager.state().models.get(model)))
+
+    def _version(
+        self, model: str, version: str | None = None, label: str | None = None
+    ) -> Response[str]:
+        found = self._about.described(model, version, label)
+        described = {"name": model, "version": found.number, "pipeline": found.has_pipeline}
+        return json_answer(described | found.signature.to_json())
