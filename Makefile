@@ -54,6 +54,14 @@ $(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
 	@$(PIP_INSTALL) -r requirements/faults.txt
 	@touch $@
 
+# A real browser looks at the page: Debian's.
+$(VENV)/browser.stamp: requirements/browser.txt | $(VENV)/python.stamp
+	@command -v chromium >/dev/null 2>&1 || \
+		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
+	@echo "installing what the tests of the page need into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/browser.txt
+	@touch $@
+
 # The emulator of AWS, in an environment of its own.
 $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 	@echo "installing the emulator of AWS into $(MINISTACK)"
@@ -146,7 +154,7 @@ test: $(VENV)/dev.stamp ## Install what tests need and run them all
 	@$(BIN)/python -m pytest
 
 .PHONY: test-slow
-test-slow: $(VENV)/faults.stamp $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults
+test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults, a real browser
 	@$(BIN)/python -m pytest -m slow
 
 .PHONY: test-exhaustive
@@ -165,7 +173,7 @@ conformance-mlserver: $(VENV)/dev.stamp $(MLSERVER)/stamp ## Ask the same of MLS
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that test-slow needs, as root
 	apt-get update --quiet
-	apt-get install --yes --quiet --no-install-recommends libfuse3-dev fuse3 pkg-config strace
+	apt-get install --yes --quiet --no-install-recommends libfuse3-dev fuse3 pkg-config strace chromium
 
 .PHONY: check
 check: $(VENV)/dev.stamp ## Formatting, lint, strict types, import contract
@@ -206,6 +214,7 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
 	$(UV_COMPILE) requirements/cloud.in -c requirements/dev.txt -o requirements/cloud.txt
 	$(UV_COMPILE) requirements/faults.in -c requirements/dev.txt -o requirements/faults.txt
+	$(UV_COMPILE) requirements/browser.in -c requirements/dev.txt -o requirements/browser.txt
 	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
 	$(UV_COMPILE) requirements/mlserver.in -o requirements/mlserver.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt

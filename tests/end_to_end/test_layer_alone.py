@@ -70,7 +70,7 @@ def interpreter_alone(path: Path) -> Path:
     return path
 
 
-def test_it_serves_magika_with_nothing_else_on_its_path(
+def test_it_serves_magika_and_the_page_with_nothing_else_on_its_path(
     assets: Assets, store: Path, tmp_path: Path
 ) -> None:
     layer = unpacked(assets.runtime, tmp_path / "opt")
@@ -84,8 +84,11 @@ def test_it_serves_magika_with_nothing_else_on_its_path(
         "inference.api.handler", environ=environ, cwd=code, python=str(python)
     ) as function:
         answer = function.invoke(http_event("/predict", (ROOT / "Makefile").read_bytes()))
+        page = function.invoke(http_event("/", method="GET"))
     assert answer["statusCode"] == 200, answer
     assert json.loads(answer["body"])["label"] == "makefile"
+    assert page["statusCode"] == 200, page
+    assert page["body"] == (ROOT / "inference" / "page.html").read_text("utf-8")
 
 
 def test_the_bytecode_of_what_was_unpacked_is_taken_as_it_is(

@@ -12,7 +12,7 @@ import pytest
 from inference.application import Application
 from inference.settings import Settings
 from inference.shadow import Disagreement, compare
-from tests.inference.calls import add, predict
+from tests.inference.calls import add, http_event, predict, send
 from tests.inference.concurrency import wait_until
 from tests.inference.stores import ADDER, STEP, commit, flip_a_byte, publish_adder, version_folder
 
@@ -121,6 +121,19 @@ def test_the_shadow_of_a_pipeline_gets_the_tensors_of_the_one_that_answers(
     wait_until(printed.lines)
     [line] = printed.lines()
     assert line["ShadowMaxDifference"] == [2 * STEP - 5.0]
+
+
+def test_a_call_that_names_a_version_runs_no_shadow(store: Path, printed: Printed) -> None:
+    for constant in (5.0, 7.0):
+        publish_adder(store, constant, pipeline=PIPELINE)
+    label_shadow(store, 2)
+    application = service(store, 100.0)
+    by_number = http_event("POST", f"/models/{ADDER}/versions/4/predict", body="[1, 2]")
+    assert send(application, by_number).json == [[6.0, 7.0]]
+    assert predict(application, ADDER, "[1, 2]").json == [[8.0, 9.0]]
+    wait_until(printed.lines)
+    [line] = printed.lines()
+    assert line["ShadowMaxDifference"] == [2 * STEP - 7.0]
 
 
 @pytest.mark.parametrize("number", [None, 3])
