@@ -30,3 +30,8 @@ class OneThreadResolver(APIGatewayHttpResolver):
         """Answer one event. Powertools' own assignment goes to the class that this one shadows."""
         self._event = APIGatewayProxyEventV2(dict(event))
         return super().resolve(event, context)
+
+    def methods(self, path: str) -> list[str]:
+        """The methods that an address takes, in order; none for an address that there is not."""
+        routes = self._static_routes + self._dynamic_routes
+        return sorted({route.method for route in routes if route.rule.match(path)})

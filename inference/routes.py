@@ -168,7 +168,13 @@ class Routes:
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event
         error = errors.UnknownError(f"there is no {event.http_method} {event.path}")
-        return error_response(status_of(error), str(error))
+        methods = self._resolver.methods(event.path)
+        if not methods:
+            return error_response(status_of(error), str(error))
+        # RFC 9110, "405 Method Not Allowed": it says which would be.
+        answer = error_response(405, f"{error}: expected {' or '.join(methods)}")
+        answer.headers["Allow"] = ", ".join(methods)
+        return answer
 
     def _failed(self, error: Exception) -> Response[str]:
         status = status_of(error)

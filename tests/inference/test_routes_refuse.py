@@ -24,12 +24,12 @@ REFUSED: dict[str, tuple[str, str, str | None, int, str]] = {
     "a slash after a model": ("GET", "/v2/models/adder/", None, 404, "no GET /v2/models/adder/"),
     "a query in the path": ("GET", "/v2?a=1", None, 404, "there is no GET /v2?a=1"),
     "a route in capitals": ("GET", "/V2", None, 404, "there is no GET /V2"),
-    "another method": ("POST", "/v2", "{}", 404, "there is no POST /v2"),
-    "GET for infer": ("GET", "/v2/models/adder/infer", None, 404, "there is no GET /v2/models"),
-    "PUT for predict": ("PUT", "/predict", "x", 404, "there is no PUT /predict"),
-    "DELETE": ("DELETE", "/v2/models/adder", None, 404, "there is no DELETE"),
-    "HEAD": ("HEAD", "/v2/health/live", None, 404, "there is no HEAD"),
-    "OPTIONS": ("OPTIONS", "/v2", None, 404, "there is no OPTIONS"),
+    "another method": ("POST", "/v2", "{}", 405, "there is no POST /v2"),
+    "GET for infer": ("GET", "/v2/models/adder/infer", None, 405, "there is no GET /v2/models"),
+    "PUT for predict": ("PUT", "/predict", "x", 405, "there is no PUT /predict"),
+    "DELETE": ("DELETE", "/v2/models/adder", None, 405, "there is no DELETE"),
+    "HEAD": ("HEAD", "/v2/health/live", None, 405, "there is no HEAD"),
+    "OPTIONS": ("OPTIONS", "/v2", None, 405, "there is no OPTIONS"),
     "no such model": ("POST", "/v2/models/nosuch/infer", GOOD, 404, "named 'nosuch'"),
     "no such model, metadata": ("GET", "/v2/models/nosuch", None, 404, "named 'nosuch'"),
     "no such model, ready": ("GET", "/v2/models/nosuch/ready", None, 404, "named 'nosuch'"),
@@ -167,3 +167,10 @@ def test_a_pipeline_that_fails_is_an_answer_too(
     assert said in answer.error
     assert "secret" not in answer.error
     assert is_clean(answer)
+
+
+def test_another_method_is_told_which_are_allowed(surface: Application) -> None:
+    answer = send(surface, http_event("GET", "/v2/models/adder/infer"))
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST"
+    assert answer.error == "there is no GET /v2/models/adder/infer: expected POST"

@@ -66,6 +66,13 @@ def an_api_is_not_answered_by_another_method(server: Server) -> None:
         assert 400 <= found.status < 500, f"{method} {path}: status {found.status}"
 
 
+@should("http.wrong-method.status", "HTTP/REST (RFC 9110, 405 Method Not Allowed)")
+def another_method_is_refused_with_405_and_the_methods_that_are_allowed(server: Server) -> None:
+    found = server.send("GET", infer_path(server.any_model()))
+    assert found.status == 405, f"status {found.status}"
+    assert "POST" in found.headers.get("allow", ""), f"Allow is {found.headers.get('allow')!r}"
+
+
 @should("http.wrong-method.body", "Inference Response JSON Error Object")
 def another_method_is_refused_by_an_error_object(server: Server) -> None:
     server.send("GET", infer_path(server.any_model())).is_error()

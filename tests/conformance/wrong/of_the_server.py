@@ -126,6 +126,11 @@ MUTATIONS = (
         ),
         after=failing(_status(400)),
     ),
+    Mutation(
+        "allows-nothing",
+        ("http.wrong-method.status",),
+        after=failing(lambda reply: reply.headers.pop("allow", None)),
+    ),
     Mutation("errors-end-the-connection", ("http.after-error",), after=failing(_drops)),
     Mutation("chunks-are-not-read", ("http.chunked",), before=_without_chunks),
 )
