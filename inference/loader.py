@@ -207,8 +207,11 @@ def _check_session(session: Any, manifest: VersionManifest) -> dict[str, str]:
         from inference.sequences import names_of  # noqa: PLC0415 - few models have them
 
         gives = [each for node in outputs for each in names_of(node.name, node.type)]
-        if _has_bfloat16(signature):
-            raise LoadError(f"{file}: it has sequences and BF16, which cannot be served together")
+    if _has_bfloat16(signature) and (nested or _has_strings(signature)):
+        raise LoadError(
+            f"{file}: it has BF16 beside strings or sequences, which cannot be served together: "
+            "cast the one or leave out the other in the graph"
+        )
     for side, specs, names in (
         ("inputs", signature.inputs, given),
         ("outputs", signature.outputs, gives),
@@ -216,6 +219,11 @@ def _check_session(session: Any, manifest: VersionManifest) -> dict[str, str]:
         if [spec.name for spec in specs] != names:
             raise LoadError(f"{file}: its {side} are not the signature's")
     return nested
+
+
+def _has_strings(signature: Signature) -> bool:
+    """Whether an input is of strings: ONNX Runtime takes them from numpy alone (bfloat16.py)."""
+    return any(spec.datatype == "BYTES" for spec in signature.inputs)
 
 
 def _has_bfloat16(signature: Signature) -> bool:

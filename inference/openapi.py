@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 _ABOUT: Final = (
     "ONNX models from a shared file system, by the Open Inference Protocol (V2) and by models' "
     'own pipelines. Every error of this server is `{"error": "<one line>"}`, also that of a path '
-    "or a method which is not here (404). What stands before it, API Gateway and its authorizer, "
-    'answers `{"message": ...}`. A request, and an answer, is at most 6,291,456 bytes as the '
-    "JSON event that Lambda takes, in which bytes that are not text are base64."
+    "which is not here (404) or takes another method (405). What stands before it, API Gateway "
+    'and its authorizer, answers `{"message": ...}`. A request, and an answer, is at most '
+    "6,291,456 bytes as the JSON event that Lambda takes, in which bytes that are not text are "
+    "base64."
 )
 _BODY: Final = (
     "With `Inference-Header-Content-Length` the body is JSON of that length, and then the bytes of "

@@ -1,8 +1,7 @@
 """What the server answers is what its OpenAPI document says, as Schemathesis holds them together.
 
 Its own command runs, over real HTTP: each address with what the document allows and forbids. From
-a fixed seed, so the same calls each time. Two of its checks do not fit: to a method that is not
-there this server says 404, as to an address that is not, and never 405 with its `Allow`.
+a fixed seed, so the same calls each time.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ ABOUT_ANSWERS = (
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
 )
 ABOUT_REQUESTS = (*ABOUT_ANSWERS, "positive_data_acceptance", "negative_data_rejection")
 

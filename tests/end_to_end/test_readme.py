@@ -149,6 +149,8 @@ def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published: P
     assert len(commands) == 4
     for command in commands:
         assert fetch(command, served, published).status_code == 200, command
+    page = httpx.get(served)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     predicted = fetch(commands[0], served, published)
     shown = re.search(r"```json\n(.*?)\n```", (ROOT / "README.md").read_text("utf-8"))
     assert shown

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.inference.calls import Handler
 
-STATUSES: Final = {200, 400, 404, 410, 413, 500, 503}
+STATUSES: Final = {200, 400, 404, 405, 410, 413, 500, 503}
 LONGEST_ERROR: Final = 1000
 _FAIL: Final = {
     "decode": {"raise", "nothing", "misfit", "exit"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,9 +11,14 @@ from onnx import TensorProto
 
 from inference.application import Application
 from inference.settings import Settings
+from model_sync.errors import TrialError
 from tests.inference.calls import Answer, http_event, infer, predict, send
+from tests.inference.models import write_identities
 from tests.inference.nested_models import write_classifier, write_no_pieces, write_pieces
 from tests.inference.stores import publish_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 X = np.array([[1.0, 10.0], [2.0, 20.0]], np.float32)
 
@@ -136,3 +141,10 @@ def test_tensors_of_different_shapes_are_an_error_that_says_so(application: Appl
     assert (
         "'pieces' is a sequence of tensors of different shapes, [1, 2] and [2, 2]" in answer.error
     )
+
+
+def test_bf16_beside_strings_is_refused_when_it_is_published(tmp_path: Path) -> None:
+    both = {"BF16": TensorProto.BFLOAT16, "BYTES": TensorProto.STRING}
+    write_identities(tmp_path / "both", both)
+    with pytest.raises(TrialError, match="it has BF16 beside strings or sequences"):
+        publish_folder(tmp_path / "store", tmp_path / "both")

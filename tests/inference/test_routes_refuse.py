@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GOOD = json.dumps(adder_request([1.0, 2.0]))
 
 REFUSED: dict[str, tuple[str, str, str | None, int, str]] = {
-    "another method, no path": ("POST", "", None, 404, "there is no POST "),
+    "another method, no path": ("POST", "", None, 405, "no POST : expected GET"),
     "no such route": ("GET", "/v1", None, 404, "there is no GET /v1"),
     "a slash too many": ("GET", "/v2/", None, 404, "there is no GET /v2/"),
     "two slashes": ("GET", "//v2", None, 404, "there is no GET //v2"),

@@ -110,7 +110,8 @@ def test_a_stage_has_it_with_and_without_a_slash(application: Application, path:
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_other_methods_are_refused_as_everywhere(application: Application, method: str) -> None:
     answer = send(application, http_event(method, "/"))
-    assert (answer.status, answer.error) == (404, f"there is no {method} /")
+    assert (answer.status, answer.error) == (405, f"there is no {method} /: expected GET")
+    assert answer.headers["Allow"] == "GET"
 
 
 def test_the_functions_code_has_it(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ REFUSED = {
     "/models/adder/versions/x": (404, "versions are numbers"),
     "/models/adder/versions/1": (410, "is retired"),
     "/models/adder/labels/nosuch": (404, "labelled 'nosuch'"),
-    "/models/adder/predict": (404, "there is no GET /models/adder/predict"),
+    "/models/adder/predict": (405, "there is no GET /models/adder/predict"),
 }
 
 
