@@ -189,7 +189,7 @@ format: $(VENV)/dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
+bench: $(VENV)/faults.stamp $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.overhead
 	@$(BIN)/python -m bench.bodies
 	@$(BIN)/python -m bench.first_answer
@@ -199,6 +199,8 @@ bench: $(VENV)/dev.stamp ## Measure; results go to bench/results/
 	@$(BIN)/python -m bench.hot_swap
 	@$(BIN)/python -m bench.threads
 	@$(BIN)/python -m bench.memory
+	@$(BIN)/python -m bench.cold_start
+	@$(BIN)/python -m bench.charts
 
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate

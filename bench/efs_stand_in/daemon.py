@@ -40,6 +40,7 @@ def _answers(traffic: Traffic) -> dict[str, Callable[[dict[str, Any]], dict[str,
     def reset(_: dict[str, Any]) -> dict[str, Any]:
         traffic.counts.clear()
         traffic.traced.clear()
+        traffic.reads.clear()
         return {}
 
     def heal(_: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def _answers(traffic: Traffic) -> dict[str, Callable[[dict[str, Any]], dict[str,
         "ready": lambda _: {},
         "counts": lambda _: {"counts": dict(traffic.counts)},
         "traced": lambda _: {"traced": traffic.traced},
+        "reads": lambda _: {"reads": traffic.reads},
         "reset": reset,
         "fault": lambda asked: {"number": traffic.faults.add(faults.from_json(asked["fault"]))},
         "hits": lambda asked: {"hits": traffic.faults.hits(asked["number"])},

@@ -168,6 +168,10 @@ class EfsStandIn:
         """Each call since then, with the paths that it was about; needs `Options.trace`."""
         return [tuple(each) for each in self.ask("traced")["traced"]]
 
+    def reads(self) -> list[tuple[str, int, int]]:
+        """The path, offset and size of each read since then; needs `Options.trace`."""
+        return [(names[0], *place) for names, *place in self.ask("reads")["reads"] if names]
+
     def reset(self) -> None:
         """Count from zero."""
         self.ask("reset")

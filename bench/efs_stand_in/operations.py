@@ -172,6 +172,8 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
         coming = max(0, min(size, os.fstat(fh).st_size - off))
         data: bytes = await self._do("read", read, (inode, None), size_bytes=coming)
         self._traffic.counts[READ_BYTES] += len(data)
+        if self._options.trace:
+            self._traffic.reads.append((self._tree.paths(inode)[:1], off, len(data)))
         return data
 
     async def write(self, fh: int, off: int, buf: bytes) -> int:

@@ -35,6 +35,7 @@ class Traffic:
         self.faults = Faults()
         self.counts: Counter[str] = Counter()
         self.traced: list[tuple[str, ...]] = []
+        self.reads: list[tuple[list[str], int, int]] = []
         self._released = trio.Event()
 
     async def do(

@@ -188,3 +188,16 @@ def test_a_trace_names_what_each_call_was_about(folder: Path) -> None:
         ("rename", "deep", "moved"),
         ("open", "moved/a", "b"),
     ]
+
+
+def test_a_trace_names_what_was_read_of_each_file(folder: Path) -> None:
+    (folder / "source" / "a").write_bytes(bytes(MIB))
+    options = Options(metadata_ms=0, read_ms=0, write_ms=0, trace=True)
+    with EfsStandIn(folder / "source", folder / "mount", options) as efs:
+        (efs.mountpoint / "a").read_bytes()
+        reads = efs.reads()
+        assert {path for path, _, _ in reads} == {"a"}
+        assert sum(size for _, _, size in reads) == efs.counts()["read_bytes"] == MIB
+        assert min(at for _, at, _ in reads) == 0
+        efs.reset()
+        assert efs.reads() == []

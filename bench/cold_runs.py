@@ -1,0 +1,103 @@
+"""One cold start: a fresh mount, a fresh process, and what it says of itself.
+
+The mount is taken away and made anew before each, which leaves nothing of it in the page cache,
+without root's drop_caches: that would also throw out the packages, which lie on local disk, and
+the source's own pages, so that a real disk would be measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bench.efs_stand_in import EfsStandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.efs_stand_in import Options
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+WORKERS: Final = ROOT / "bench" / "cold_workers"
+_WORKER_S: Final = 600.0
+
+Range = tuple[str, int, int]
+"""A path relative to the mount, an offset, and a size."""
+
+
+class Run(NamedTuple):
+    """What one process took: from its start to its answer, and each phase on the way."""
+
+    total_ms: float
+    phases_ms: Mapping[str, float]
+    counts: Mapping[str, int]
+    reads: Sequence[Range]
+    answer: Mapping[str, Any]
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory that it ever had, mapped files included (VmHWM)."""
+        return float(self.answer.get("peak_kib", 0)) * 1024 / 1e6
+
+
+def run(
+    worker: str,
+    arguments: Sequence[str],
+    source: Path,
+    mountpoint: Path,
+    options: Options,
+    environ: Mapping[str, str],
+) -> Run:
+    """Start a worker over a fresh mount; raises RuntimeError where it fails."""
+    command = [sys.executable, str(WORKERS / f"{worker}.py"), *arguments]
+    environ = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **environ}
+    with EfsStandIn(source, mountpoint, options) as efs:
+        efs.reset()
+        started = time.monotonic()
+        done = subprocess.run(
+            command, env=environ, stdout=subprocess.PIPE, timeout=_WORKER_S, check=False
+        )
+        counts = efs.counts()
+        reads = merged(efs.reads())
+    if done.returncode:
+        raise RuntimeError(f"{worker}.py {' '.join(arguments)} ended with {done.returncode}")
+    answer = json.loads(done.stdout)
+    total_ms = (answer["marks"]["answer"] - started) * 1e3
+    return Run(total_ms, phases_ms(answer, started), counts, reads, answer)
+
+
+def phases_ms(answer: Mapping[str, Any], started: float) -> dict[str, float]:
+    """Milliseconds of each phase, by its name, in the order in which they came."""
+    marks = answer["marks"]
+    found = {
+        "Python starts": marks["python"] - started,
+        "imports": marks["imports"] - marks["python"],
+    }
+    if "phases_ms" in answer:  # the loader's own account of its load
+        steps = {name: took / 1e3 for name, took in answer["phases_ms"].items()}
+        found |= steps
+        found["other of the load"] = max(0.0, answer["load_ms"] / 1e3 - sum(steps.values()))
+    elif "session" in marks:
+        found["session"] = marks["session"] - marks["imports"]
+    last = "first answer" if "session" in marks else "read"
+    found[last] = marks["answer"] - marks.get("session", marks["imports"])
+    return {name: took * 1e3 for name, took in found.items()}
+
+
+def merged(reads: Iterable[Range]) -> list[Range]:
+    """The same bytes as ranges that neither meet nor overlap, by path and offset."""
+    found: list[Range] = []
+    for path, start, size in sorted(reads):
+        if not size:
+            continue
+        if found and found[-1][0] == path and start <= found[-1][1] + found[-1][2]:
+            _, first, length = found.pop()
+            found.append((path, first, max(length, start + size - first)))
+        else:
+            found.append((path, start, size))
+    return found

@@ -1,0 +1,177 @@
+"""From a process's start to its first answer, the store behind the stand-in for EFS.
+
+Three processes take turns, each over a mount that was made anew (bench/cold_runs.py):
+
+- naive: `InferenceSession(path)` in a global, with as many threads, and one call;
+- ours: `inference.api.handler`, the model preloaded as a deployed function's, and one event;
+- floor: the bytes that `ours` reads, read by the best parallel reader, after importing numpy and
+  ONNX Runtime. There is no session in it.
+
+    python -m bench.cold_start [--models magika,bert-base] [--rounds 5] [--read-ahead 128,15000]
+
+The first round is not counted: it warms local disk, counts calls, and chooses the floor's readers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from bench.cold_cases import CACHE, ROOT, Case, missing_space
+from bench.cold_models import MODELS
+from bench.cold_runs import run
+from bench.efs_stand_in import Options
+from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, TUNED_READ_AHEAD_KIB
+from bench.results import summarize, write_results
+from inference.threads import environment_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.cold_runs import Run
+
+WAYS: Final = ("naive", "ours", "floor")
+READERS: Final = (4, 8, 16, 32)
+_TRIES: Final = 2
+_COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
+
+
+def main() -> None:
+    """Measure, print a table, write bench/results/cold_start.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default=",".join(MODELS), help="names, with commas between")
+    parser.add_argument("--rounds", type=int, default=5, help="2 or more")
+    default = f"{KERNEL_READ_AHEAD_KIB},{TUNED_READ_AHEAD_KIB}"
+    parser.add_argument("--read-ahead", default=default, help="in KiB, with commas between")
+    arguments = parser.parse_args()
+    names = arguments.models.split(",")
+    if unknown := set(names) - set(MODELS):
+        parser.error(f"--models: {', '.join(sorted(unknown))}: there are {', '.join(MODELS)}")
+    if arguments.rounds < 2:
+        parser.error("--rounds: quartiles need 2 or more")
+    if missing := missing_space(names):
+        sys.exit(f"error: {missing}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unmounts, as Ctrl-C does
+    cases: list[dict[str, Any]] = []
+    try:
+        for name in names:
+            with tempfile.TemporaryDirectory(dir=CACHE.parent, prefix="cold-start-") as folder:
+                case = Case(name, Path(folder))
+                for read_ahead in arguments.read_ahead.split(","):
+                    cases.append(_measure(case, int(read_ahead), arguments.rounds))
+                    path = _write(cases)
+                    _report(cases[-1])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.stderr.write(f"raw samples: {path.relative_to(ROOT)}\n")
+
+
+def _write(cases: Sequence[Mapping[str, Any]]) -> Path:
+    """Write what there is so far: a run of all takes a quarter of an hour."""
+    samples: dict[str, list[float]] = {}
+    described = []
+    for case in cases:
+        for way, values in case["samples_ms"].items():
+            samples[f"{case['model']}, {case['read_ahead_kib']} KiB: {way}"] = values
+        described.append({key: value for key, value in case.items() if key != "samples_ms"})
+    return write_results("cold_start", samples, "milliseconds", cases=described)
+
+
+def _measure(case: Case, read_ahead_kib: int, rounds: int) -> dict[str, Any]:
+    options = Options(read_ahead_kib=read_ahead_kib)
+    load = [os.getloadavg()[0]]
+    counted = {way: _run(case, way, options, trace=True) for way in ("naive", "ours")}
+    _check_answers(case, counted["naive"], counted["ours"])
+    ranges = [
+        (str(case.mountpoint / path), start, size)
+        for path, start, size in counted["ours"].reads
+        if "/golden/" not in path  # tried behind the answer, which does not wait for it
+    ]
+    case.ranges.write_text(json.dumps(ranges), "utf-8")
+    n_bytes = sum(size for _, _, size in ranges)
+    tried = {
+        readers: min(
+            _run(case, "floor", options, readers=readers).phases_ms["read"] for _ in range(_TRIES)
+        )
+        for readers in READERS
+    }
+    readers = min(tried, key=lambda each: tried[each])
+    counted["floor"] = _run(case, "floor", options, readers=readers)
+    if counted["floor"].answer["read_bytes"] != n_bytes:
+        raise RuntimeError("the floor did not read what it was told to")
+    runs: dict[str, list[Run]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way in WAYS:
+            runs[way].append(_run(case, way, options, readers=readers))
+    load.append(os.getloadavg()[0])
+    return {
+        "model": case.name,
+        "title": MODELS[case.name].title,
+        "size_bytes": case.size_bytes,
+        "read_ahead_kib": read_ahead_kib,
+        "read_bytes": n_bytes,
+        "readers": readers,
+        "readers_ms": tried,
+        "load": load,
+        "summary_ms": {way: summarize([each.total_ms for each in runs[way]]) for way in WAYS},
+        "phases_ms": {way: _medians([each.phases_ms for each in runs[way]]) for way in WAYS},
+        "peak_mb": {way: statistics.median(each.peak_mb for each in runs[way]) for way in WAYS[:2]},
+        "counts": {way: {key: counted[way].counts[key] for key in _COUNTED} for way in WAYS},
+        "samples_ms": {way: [each.total_ms for each in runs[way]] for way in WAYS},
+    }
+
+
+def _run(case: Case, way: str, options: Options, *, readers: int = 1, trace: bool = False) -> Run:
+    arguments = {
+        "naive": [str(case.graph), str(case.inputs), str(environment_threads())],
+        "ours": [str(case.event)],
+        "floor": [str(readers), str(case.ranges)],
+    }[way]
+    options = Options(read_ahead_kib=options.read_ahead_kib, trace=trace)
+    return run(way, arguments, case.source, case.mountpoint, options, case.environ)
+
+
+def _check_answers(case: Case, naive: Run, ours: Run) -> None:
+    """Two forms of a model differ in the last bits of most floats, and in no more."""
+    expected, found = (np.array(each.answer["values"]) for each in (naive, ours))
+    if not np.allclose(expected, found, rtol=1e-2, atol=1e-3):
+        raise RuntimeError(f"{case.name} is answered {found}, and naively {expected}")
+
+
+def _medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def _report(case: Mapping[str, Any]) -> None:
+    medians = {way: case["summary_ms"][way]["median"] for way in WAYS}
+    write = sys.stderr.write
+    write(
+        f"{case['title']}, {case['size_bytes'] / 1e6:.0f} MB, read-ahead "
+        f"{case['read_ahead_kib']} KiB; load {case['load'][0]:.1f} to {case['load'][1]:.1f}\n"
+    )
+    for way in WAYS:
+        found, counts = case["summary_ms"][way], case["counts"][way]
+        peak = f"{case['peak_mb'][way]:6.0f} MB peak" if way in case["peak_mb"] else " " * 14
+        phases = ", ".join(f"{name} {ms:.0f}" for name, ms in case["phases_ms"][way].items())
+        write(
+            f"  {way:6}{found['median']:8.0f} ms ({found['p25']:.0f} - {found['p75']:.0f}){peak}"
+            f"  {counts['open']} opens, {counts['read']} reads, {counts['read_bytes'] / 1e6:.1f} MB"
+            f"\n         {phases}\n"
+        )
+    write(
+        f"  ours/floor {medians['ours'] / medians['floor']:.2f} ({case['readers']} readers), "
+        f"naive/ours {medians['naive'] / medians['ours']:.2f}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

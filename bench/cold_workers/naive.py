@@ -1,0 +1,40 @@
+"""What a first handler looks like: a session in a global, on the default options, one call.
+
+    naive.py GRAPH INPUTS.npz THREADS
+
+Not even the event is read here: its inputs come as arrays from local disk.
+"""
+
+import time
+
+marks = {"python": time.monotonic()}
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+marks["imports"] = time.monotonic()
+
+graph, inputs, threads = sys.argv[1:]
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = int(threads)
+session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+marks["session"] = time.monotonic()
+
+with np.load(inputs) as arrays:
+    outputs = session.run(None, dict(arrays))
+marks["answer"] = time.monotonic()
+
+status = Path("/proc/self/status").read_text("ascii")
+print(
+    json.dumps(
+        {
+            "marks": marks,
+            "peak_kib": int(status.split("VmHWM:")[1].split()[0]),
+            "values": [float(value) for value in outputs[0].ravel()[:8]],
+        }
+    )
+)
