@@ -41,7 +41,8 @@ def run(
 def _to_value(tensor: NDArray[Any]) -> Any:
     if tensor.dtype != BFLOAT16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(tensor)
-    bits = np.ascontiguousarray(tensor["bits"])
+    # numpy gives what has no dimension one.
+    bits = np.ascontiguousarray(tensor["bits"]).reshape(tensor.shape)
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, _ONNX_BFLOAT16)
 
 

@@ -128,7 +128,7 @@ def raw_input(body: bytes, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[n
     spec = specs[0]
     if spec.datatype == "BYTES":
         # As Triton does: the whole body is one element.
-        return {spec.name: np.array([_text(body, spec.name)], np.object_).reshape(_one(spec))}
+        return {spec.name: np.array(_text(body, spec.name), np.object_).reshape(_one(spec))}
     dtype = DTYPES[spec.datatype]
     free = [size for size in spec.shape or () if size == DYNAMIC]
     if spec.shape is None or len(free) > 1:
@@ -190,4 +190,10 @@ def _text(data: bytes | memoryview, name: str) -> str:
 
 def _one(spec: TensorSpec) -> tuple[int, ...]:
     """The shape of one element, in as many dimensions as the input has."""
-    return tuple(1 for _ in spec.shape or (1,))
+    shape = (1,) if spec.shape is None else spec.shape
+    if any(size not in {1, DYNAMIC} for size in shape):
+        raise BadRequestError(
+            f"input {spec.name!r} of shape {list(shape)} is not one string, as the body is said to "
+            "be: send JSON first"
+        )
+    return (1,) * len(shape)

@@ -7,10 +7,12 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inference import bfloat16
 from inference.application import Application
 from inference.binary import raw_input, split_body, to_bytes, to_tensor
 from inference.datatypes import BFLOAT16, DTYPES
@@ -275,6 +277,8 @@ def test_the_shape_of_a_raw_input_follows_from_its_bytes(
         (specs((-1, 0)), b"1234", "has 4 bytes, expected 0"),
         (specs((1,), datatype="BYTES"), b"\xff", "is not UTF-8"),
         (specs((1,), datatype="BOOL"), b"\x02", "neither 0 nor 1"),
+        (specs((-1, 3), datatype="BYTES"), b"a", r"shape \[-1, 3\] is not one string"),
+        (specs((0,), datatype="BYTES"), b"a", "is not one string"),
     ],
 )
 def test_a_raw_input_that_cannot_be_is_refused(
@@ -287,6 +291,12 @@ def test_a_raw_input_that_cannot_be_is_refused(
 def test_a_raw_string_is_one_element() -> None:
     given = specs((-1, 1), datatype="BYTES")
     assert raw_input("é".encode(), given)["x0"].tolist() == [["é"]]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (-1,), (1, -1, 1)])
+def test_a_raw_string_has_as_many_dimensions_as_its_input(shape: tuple[int, ...]) -> None:
+    given = specs(shape, datatype="BYTES")
+    assert raw_input(b"a", given)["x0"].shape == (1,) * len(shape)
 
 
 def packed(*items: bytes) -> bytes:
@@ -340,3 +350,12 @@ def test_bfloat16_goes_in_and_out_as_bytes_and_out_as_json(tmp_path: Path) -> No
     document["parameters"] = {"binary_data_output": True}  # type: ignore[assignment]
     [back] = outputs_of(call(application, document, [sent], model="bf16")).values()
     assert back == sent
+
+
+def test_bfloat16_without_a_dimension_comes_back_without_one(tmp_path: Path) -> None:
+    from onnx import TensorProto  # noqa: PLC0415
+
+    path = write_identity(tmp_path / "bf16", TensorProto.BFLOAT16, shape=[])
+    sent = as_bfloat16([1.5]).reshape(())
+    [back] = bfloat16.run(onnxruntime.InferenceSession(str(path)), ["y"], {"x": sent})
+    assert (back.shape, back) == ((), sent)
