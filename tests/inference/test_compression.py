@@ -32,6 +32,8 @@ def raw_deflate(data: bytes) -> bytes:
         ("gzip", gzip.compress(DATA)),
         ("x-gzip", gzip.compress(DATA)),
         (" GZip ", gzip.compress(DATA)),
+        ("gzip", gzip.compress(DATA[:9]) + gzip.compress(b"") + gzip.compress(DATA[9:])),
+        ("gzip", b"".join(gzip.compress(DATA[n : n + 1]) for n in range(len(DATA)))),
         ("deflate", zlib.compress(DATA)),
         ("deflate", raw_deflate(DATA)),
         ("identity", DATA),
@@ -50,7 +52,9 @@ def test_what_was_compressed_is_read(encoding: str, body: bytes) -> None:
         ("gzip", DATA, "the body is not gzip"),
         ("gzip", b"", "the body is not gzip: it ends too early"),
         ("gzip", gzip.compress(DATA)[:-9], "it ends too early"),
-        ("gzip", gzip.compress(DATA) + b"more", "or not at its end"),
+        ("gzip", gzip.compress(DATA) + b"more", "the body is not gzip"),
+        ("gzip", gzip.compress(DATA) + gzip.compress(DATA)[:-9], "it ends too early"),
+        ("deflate", zlib.compress(DATA) + zlib.compress(DATA), "or not at its end"),
         ("deflate", b"\xff" * 9, "the body is not deflate"),
     ],
 )
@@ -63,6 +67,14 @@ def test_a_small_body_that_comes_to_much_is_refused_before_it_takes_memory() -> 
     bomb = zlib.compress(bytes(10_000_000))
     with pytest.raises(TooLargeError, match="more than 1000000 bytes"):
         decompress(bomb, "deflate", limit=1_000_000)
+
+
+@pytest.mark.parametrize("members", [[1000], [600, 400], [999, 1], [1000, 0]])
+def test_a_body_may_come_to_the_limit_and_not_to_a_byte_more(members: list[int]) -> None:
+    body = b"".join(gzip.compress(bytes(size)) for size in members)
+    assert decompress(body, "gzip", limit=1000) == bytes(1000)
+    with pytest.raises(TooLargeError, match="more than 999 bytes"):
+        decompress(body, "gzip", limit=999)
 
 
 @pytest.mark.parametrize(
