@@ -77,6 +77,10 @@ def _compare_floats(expected: NDArray[np.generic], actual: NDArray[np.generic]) 
     return Disagreement(difference, int(flips), one.size // one.shape[-1])
 
 
+def _copied(tensors: Tensors) -> Tensors:
+    return {name: tensor.copy() for name, tensor in tensors.items()}
+
+
 class Shadow:
     """The shadow of one environment. `percent` of the calls that could be sampled are."""
 
@@ -97,16 +101,15 @@ class Shadow:
     def observe(self, loaded: LoadedVersion, tensors: Tensors, outputs: Tensors) -> None:
         """Perhaps run the shadow on what a version was given, in the background; raises nothing.
 
-        Tensors that are views of a request's body must not change afterwards: nothing here does.
+        Both are copied: a pipeline may use its arrays again, or work in place on what it gets.
         """
         number = self._manager.labelled(loaded.model, SHADOW)
         if number in {None, loaded.number} or self._draw() * 100 >= self._percent:
             return
         if not self._running.acquire(blocking=False):
             return
-        self._background.start(
-            lambda: self._run(loaded.model, tensors, outputs), "coldpress-shadow"
-        )
+        given, gave = _copied(tensors), _copied(outputs)
+        self._background.start(lambda: self._run(loaded.model, given, gave), "coldpress-shadow")
 
     def _run(
         self, model: str, tensors: Tensors, outputs: Mapping[str, NDArray[np.generic]]

@@ -25,6 +25,18 @@ def decode(request): return {"x": np.array([json.loads(request.body)], np.float3
 def encode(outputs, request): return outputs["y"].tolist()
 """
 
+IN_PLACE = """
+import json, numpy as np
+X = np.zeros((1, 2), np.float32)
+def decode(request):
+    X[0] = json.loads(request.body)
+    return {"x": X}
+def encode(outputs, request):
+    X[0] = 0
+    outputs["y"] -= outputs["y"].max()
+    return outputs["y"].tolist()
+"""
+
 
 def arrays(**values: Any) -> dict[str, Any]:
     return {name: np.array(value) for name, value in values.items()}
@@ -118,6 +130,18 @@ def test_the_shadow_of_a_pipeline_gets_the_tensors_of_the_one_that_answers(
     publish_adder(store, 5.0, pipeline=PIPELINE)
     label_shadow(store, 2)
     assert predict(service(store, 100.0), ADDER, "[1, 2]").json == [[6.0, 7.0]]
+    wait_until(printed.lines)
+    [line] = printed.lines()
+    assert line["ShadowMaxDifference"] == [2 * STEP - 5.0]
+
+
+def test_what_a_pipeline_does_to_its_arrays_is_not_what_the_shadow_is_compared_with(
+    store: Path, printed: Printed
+) -> None:
+    publish_adder(store, 5.0, pipeline=IN_PLACE)
+    label_shadow(store, 2)
+    application = service(store, 100.0)
+    assert predict(application, ADDER, "[1, 2]").json == [[-1.0, 0.0]]
     wait_until(printed.lines)
     [line] = printed.lines()
     assert line["ShadowMaxDifference"] == [2 * STEP - 5.0]
