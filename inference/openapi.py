@@ -198,10 +198,10 @@ def _repository() -> Iterator[Operation]:
 
 
 def _people() -> Iterator[Operation]:
-    headers = named_headers((*OF_ANY, "ETag"))
+    headers = named_headers((*OF_ANY, "ETag", "Vary"))
     page = {
         "description": "The page.",
-        "headers": headers | named_headers(("Encoding", "Vary")),
+        "headers": headers | named_headers(("Encoding",)),
         "content": {"text/html": {"schema": TEXT}},
     }
     same = {"description": "It is the page that the caller has.", "headers": headers}

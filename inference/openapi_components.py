@@ -77,7 +77,10 @@ _HEADERS: Final[dict[str, tuple[str, str, bool, Json]]] = {
         {"enum": ["gzip", "deflate"]},
     ),
     "ETag": ("ETag", "Which page it is.", True, TEXT),
-    "Vary": ("Vary", "Where the answer is compressed.", False, {"const": "Accept-Encoding"}),
+    "Vary": (
+        "Vary", "Where the answer is compressed, or is the page.", False,
+        {"const": "Accept-Encoding"},
+    ),
 }  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def load_page() -> Page:
         "Content-Security-Policy": _policy(text),
         "ETag": etag,
         "Referrer-Policy": "no-referrer",
+        "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
     return Page(text, "text/html; charset=utf-8", etag, headers)

@@ -42,7 +42,7 @@ class PageRoutes:
         from inference.page import load_page  # noqa: PLC0415 - no call needs it
 
         page = load_page()
-        if page.etag in (self._call.header("if-none-match") or ""):
+        if _has(self._call.header("if-none-match") or "", page.etag):
             return Response(304, body="", headers=dict(page.headers))
         coding = choose_encoding(self._call.header("accept-encoding") or "")
         return body_answer(page.content_type, page.text, page.headers, coding)
@@ -59,3 +59,8 @@ class PageRoutes:
         found = self._about.described(model, version, label)
         described = {"name": model, "version": found.number, "pipeline": found.has_pipeline}
         return json_answer(described | found.signature.to_json())
+
+
+def _has(if_none_match: str, etag: str) -> bool:
+    """Whether what the caller has is this (RFC 9110, "If-None-Match"): weak and strong are one."""
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in if_none_match

@@ -81,8 +81,16 @@ def test_who_has_it_already_is_told_so(application: Application) -> None:
     assert (again.status, again.body) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
     assert "Content-Security-Policy" in again.headers
+    assert again.headers["Vary"] == first.headers["Vary"] == "Accept-Encoding"
     other = send(application, http_event("GET", "/", headers={"if-none-match": '"other"'}))
     assert other.status == 200
+
+
+@pytest.mark.parametrize("form", ["*", " * ", "{strong}", 'W/"other", {strong}', "{weak}"])
+def test_any_form_in_which_it_is_named_is_it(application: Application, form: str) -> None:
+    weak = get(application, "/").headers["ETag"]
+    asked = {"if-none-match": form.format(weak=weak, strong=weak.removeprefix("W/"))}
+    assert send(application, http_event("GET", "/", headers=asked)).status == 304
 
 
 def test_over_http_what_is_not_sent_again_has_no_length(site: str) -> None:
