@@ -51,7 +51,9 @@ def write(value: Any) -> bytes:
 
 
 def _plain(value: object) -> Any:
-    """What the library leaves to us: strings, and arrays that do not lie in one piece."""
+    """What the library leaves to us: strings, arrays that do not lie in one piece, named tuples."""
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON form")

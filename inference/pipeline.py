@@ -146,6 +146,8 @@ def _checked(response: Response) -> Response:
         raise TypeError("a Response is of bytes or text, and of a content type")
     if not content_type.isascii() or not content_type.isprintable() or not content_type:
         raise ValueError("a content type is printable ASCII")
+    if content_type != content_type.strip():  # no header has it: no answer could be sent
+        raise ValueError("a content type has no space around it")
     if isinstance(body, str):
         body.encode()
     elif content_type.startswith("application/json"):

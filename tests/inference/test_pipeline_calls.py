@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -97,10 +97,16 @@ def test_encode_sees_the_outputs_and_the_request() -> None:
     assert json.loads(made.encode(OUTPUTS, REQUEST).body) == {"mean": 2.0, "sent": 3}
 
 
+class Best(NamedTuple):
+    name: str
+    score: float
+
+
 ANSWERS: dict[str, tuple[Any, Response]] = {
     "a dict": ({"a": [1, None, "é"]}, Response('{"a":[1,null,"é"]}', "application/json")),
     "a list": ([1.5, True], Response("[1.5,true]", "application/json")),
     "a tuple": ((1, 2), Response("[1,2]", "application/json")),
+    "a named tuple": ([Best("cat", 0.5)], Response('[["cat",0.5]]', "application/json")),
     "a number": (1, Response("1", "application/json")),
     "none": (None, Response("null", "application/json")),
     "text": ("é", Response("é", "text/plain; charset=utf-8")),
@@ -147,7 +153,8 @@ def test_an_answer_without_a_json_form_is_the_pipelines_fault(answer: str) -> No
     "answer",
     ["Response(5, 'text/plain')", "Response(None, 'text/plain')", "Response({}, 'text/plain')",
      "Response({}, 'application/json')", "Response('a', None)", "Response('a', 5)",
-     "Response(b'a', '')", "Response('a', 'text/plain\\r\\nX-Other: 1')"],
+     "Response(b'a', '')", "Response('a', 'text/plain\\r\\nX-Other: 1')",
+     "Response('a', ' ')", "Response('a', 'text/plain ')"],
 )  # fmt: skip
 def test_a_response_of_the_wrong_types_is_the_pipelines_fault(answer: str) -> None:
     with pytest.raises(PipelineError, match=r"failed in encode\(\)"):
