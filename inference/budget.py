@@ -31,7 +31,7 @@ def need_of(preparation: PreparationManifest | None, size_bytes: int) -> Need:
         return Need(
             size_bytes * _UNMEASURED_FACTOR, size_bytes * _UNMEASURED_RESIDENT_FACTOR, False
         )
-    measured = preparation.variant.measurement
+    measured = preparation.measurement
     return Need(max(measured.peak_bytes, measured.resident_bytes), measured.resident_bytes, True)
 
 

@@ -57,6 +57,12 @@ def run_golden_case(
         raise GoldenCaseError(f"golden case {case!r} is answered wrongly: {difference}")
 
 
+def request_of(folder: Path, content: VersionContent, case: str) -> Request:
+    """A golden case's request, as a pipeline is given it; raises DamagedError."""
+    entry, _ = content.golden_files(case)
+    return Request(read_checked(folder, entry), _content_type(entry.path))
+
+
 def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$") -> str | None:
     """Describe the first difference between two JSON values; None if there is none.
 
@@ -89,8 +95,7 @@ def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
         outputs = loaded.run(request.tensors, request.outputs)
         answer, _ = render_infer_body(outputs, model=loaded.model, version=loaded.number)
         return read(answer)["outputs"]
-    content_type = mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
-    response = loaded.predict(Request(body, content_type))
+    response = loaded.predict(Request(body, _content_type(path)))
     if response.content_type.startswith("application/json"):
         try:
             return json.loads(response.body)
@@ -99,6 +104,10 @@ def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
     if isinstance(response.body, bytes):
         raise GoldenCaseError("the answer is binary, and expected.json can hold JSON or text only")
     return response.body
+
+
+def _content_type(path: str) -> str:
+    return mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
 
 
 def _is_close(expected: float, actual: float, tolerance: GoldenCases) -> bool:

@@ -16,13 +16,13 @@ import onnxruntime
 
 from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
+from inference.form import form_of, plain_form
 from inference.loaded import LoadedVersion
 from inference.memory import give_back
 from inference.pipeline import Pipeline, load_pipeline
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
-from model_store.layout import GOLDEN, SOURCE
 from model_store.preparation import runtime_key
 from model_store.reading import read_preparation, read_store_id, read_version
 
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference.form import Form
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
-    from model_store.version import VersionContent, VersionManifest
+    from model_store.version import VersionManifest
 
     Tensors = Mapping[str, NDArray[np.generic]]
     Observe = Callable[[Tensors, Tensors], None]
@@ -73,9 +74,12 @@ def load_version(
         read_ms = (time.perf_counter() - started) * 1e3
         if make_room:
             make_room(need)
-        config = preparation.variant.config if preparation else {}
         folder = layout.model(model).version(entry.id)
-        loaded = load_folder(folder, manifest, number, layout=layout, config=config)
+        form = None
+        if preparation:
+            prepared = layout.model(model).preparation(preparation.id)
+            form = form_of(preparation.variant, folder, prepared, manifest.content)
+        loaded = load_folder(folder, manifest, number, layout=layout, form=form)
     except StoreUnreachableError:
         raise
     except StoreError as error:
@@ -92,22 +96,22 @@ def load_folder(
     number: int,
     *,
     layout: StoreLayout,
-    config: Mapping[str, str],
+    form: Form | None = None,
 ) -> LoadedVersion:
-    """Load a version from its folder, which may still be in staging.
+    """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
 
-    `layout` is of the store that holds its package set, if it pins one; `config` are ONNX
-    Runtime's session configuration entries. Raises LoadError, DamagedError, and NotFoundError
-    where the set is missing.
+    `layout` is of the store that holds its package set, if it pins one. Raises LoadError,
+    DamagedError, and NotFoundError where the set is missing.
     """
     content, signature = manifest.content, manifest.signature
+    form = form or plain_form(folder, content, {})
     phases = _Phases()
-    for entry in content.files:
-        if not entry.path.startswith(GOLDEN + "/") or entry.path == content.model_file:
-            check_file(folder, entry)
+    for place, files in ((form.folder, form.files), (folder, form.version_files)):
+        for entry in files:
+            check_file(place, entry)
     phases.end("digests")
     with _packages(layout, manifest, number):
-        session = _open_session(folder / content.model_file, config)
+        session = _open_session(form)
         nested = _check_session(session, manifest)
         phases.end("session")
         pipeline = _load_pipeline(folder, manifest, number)
@@ -122,17 +126,11 @@ def load_folder(
         folder=folder,
         content=content,
         need=need_of(None, sum(entry.size_bytes for entry in content.files)),
-        maps_files=_maps_files(content),
+        maps_files=form.maps_files,
         has_bfloat16=_has_bfloat16(signature),
         nested=nested,
         phases_ms=phases.ms,
     )
-
-
-def _maps_files(content: VersionContent) -> bool:
-    """Whether ONNX Runtime may map files of it: it maps external data, and reads a graph."""
-    graph = content.model_file
-    return any(e.path.startswith(f"{SOURCE}/") and e.path != graph for e in content.files)
 
 
 class _Phases:
@@ -172,7 +170,8 @@ def _load_pipeline(folder: Path, manifest: VersionManifest, number: int) -> Pipe
         raise LoadError(f"version {number} of {manifest.model!r}: {error}") from error
 
 
-def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
+def _open_session(form: Form) -> Any:
+    graph = form.folder / form.graph
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
     # A number that is given is not pinned to processors, as ONNX Runtime's own choice is.
@@ -183,7 +182,9 @@ def _open_session(graph: Path, config: Mapping[str, str]) -> Any:
     # with its memory where there is no pool (docs/adr/0004-memory-that-falls.md).
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    for key, value in {_SPINNING: "0", **config}.items():
+    if form.optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for key, value in {_SPINNING: "0", **form.config}.items():
         options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(

@@ -176,6 +176,13 @@ class Fields:
         """The keys that nobody took yet."""
         return tuple(self._left)
 
+    def flag(self, key: str) -> bool:
+        """A value that is true or false."""
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
     def is_null(self, key: str) -> bool:
         """Tell whether a key holds null; if so, take it."""
         if key in self._left and self._left[key] is None:

@@ -8,7 +8,7 @@ which hold the digest too, vouch for every byte of a version.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from model_store import documents
 from model_store.digests import Digest
@@ -18,6 +18,10 @@ from model_store.files import FileEntry, parse_files
 from model_store.layout import GOLDEN
 from model_store.names import check_id, check_model
 from model_store.signature import Signature
+
+BALANCED: Final = "balanced"
+OBJECTIVES: Final = (BALANCED, "cold", "warm")
+"""What a version's preparations can be chosen for; the first unless it says so."""
 
 
 class GoldenCases(NamedTuple):
@@ -53,10 +57,14 @@ class VersionContent(NamedTuple):
     golden: GoldenCases
     packages: Digest | None
     """The package set that the version's code imports from; it is in place before the version."""
+    optimize_for: str = BALANCED
+    """What its preparations are chosen for; said only where it is not the default."""
 
     def to_json(self) -> dict[str, Any]:
         """The form in which manifests hold it."""
+        more = {} if self.optimize_for == BALANCED else {"optimize_for": self.optimize_for}
         return {
+            **more,
             "files": [entry.to_json() for entry in self.files],
             "model_file": self.model_file,
             "pipeline_file": self.pipeline_file,
@@ -73,6 +81,7 @@ class VersionContent(NamedTuple):
             pipeline_file=None if fields.is_null("pipeline_file") else fields.text("pipeline_file"),
             golden=GoldenCases.from_fields(fields.fields("golden")),
             packages=None if fields.is_null("packages") else fields.digest("packages"),
+            optimize_for=_objective(fields),
         )
         content.file(content.model_file)
         if content.pipeline_file is not None:
@@ -105,6 +114,15 @@ class VersionContent(NamedTuple):
             if entry.path == path:
                 return entry
         raise DamagedError(f"the manifest does not list {path}")
+
+
+def _objective(fields: Fields) -> str:
+    if "optimize_for" not in fields.names():
+        return BALANCED
+    stated: str = fields.text("optimize_for")
+    if stated not in OBJECTIVES[1:]:  # the default is not said: a content has one spelling
+        raise DamagedError(f"{fields.where}: 'optimize_for' is not one of {', '.join(OBJECTIVES)}")
+    return stated
 
 
 class VersionManifest(NamedTuple):

@@ -128,6 +128,7 @@ class Taken:
             pipeline_file=f"{PIPELINE}/{pipeline.file}" if pipeline else None,
             golden=GoldenCases(self.cases, golden.rtol, golden.atol),
             packages=packages,
+            optimize_for=self.recipe.optimize_for,
         )
 
 

@@ -92,7 +92,7 @@ def _measurements(store: OpenedStore, model: str, one: _Side, other: _Side) -> d
         )
         if prepared is None:
             return None
-        return {"variant": prepared.chosen, **prepared.variant.measurement.to_json()}
+        return {"variant": prepared.chosen, **prepared.measurement.to_json()}
 
     runtimes = sorted({*one.entry.preparations, *other.entry.preparations})
     return {

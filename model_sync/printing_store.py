@@ -118,13 +118,9 @@ def shown(found: dict[str, Any]) -> None:
             )
     for runtime, preparation in found.get("preparations", {}).items():
         _line(f"  prepared for  {runtime}: {preparation['chosen']}")
+        _line(f"    {preparation['why']}")
         for variant in preparation["variants"]:
-            measured = variant["measurement"]
-            _line(
-                f"    {variant['name']}: load {measured['load_ms']:.1f} ms, first answer "
-                f"{measured['first_ms']:.1f} ms, {readable_bytes(measured['resident_bytes'])} "
-                f"resident{_mapped(measured)}, {readable_bytes(measured['peak_bytes'])} at the peak"
-            )
+            _line(f"    {variant['name']}: {_measured(variant)}")
     for file in found.get("files", ()):
         _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
 
@@ -136,9 +132,19 @@ def shape_text(shape: list[int] | None) -> str:
     return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
 
 
+def _measured(variant: dict[str, Any]) -> str:
+    if variant["refused"] is not None:
+        return f"refused, {variant['refused']}"
+    measured = variant["measurement"]
+    return (
+        f"load {measured['load_ms']:.1f} ms, first answer {measured['first_ms']:.1f} ms, warm "
+        f"{measured['warm_ms']:.2f} ms, {readable_bytes(measured['resident_bytes'])} "
+        f"resident{_mapped(measured)}, {readable_bytes(measured['peak_bytes'])} at the peak"
+    )
+
+
 def _mapped(measured: dict[str, Any]) -> str:
-    mapped = measured.get("mapped_bytes")  # not there where nobody measured it yet
-    return "" if mapped is None else f" ({readable_bytes(mapped)} of it mapped)"
+    return f" ({readable_bytes(measured['mapped_bytes'])} of it mapped)"
 
 
 def _unchanged(found: dict[str, Any]) -> str:

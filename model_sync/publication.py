@@ -15,7 +15,7 @@ from model_store.documents import now
 from model_store.errors import StoreError
 from model_store.layout import MANIFEST
 from model_store.names import new_id
-from model_store.preparation import PLAIN, PreparationManifest, Variant
+from model_store.preparation import PLAIN
 from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.version import VersionManifest
@@ -25,10 +25,10 @@ from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
+from model_sync.preparing import prepare
 from model_sync.removal import check_placed, newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
-from model_sync.trial import try_version
 from model_sync.who import publisher
 from model_sync.wording import counted
 
@@ -270,21 +270,14 @@ class Publication:
             folder = self._staging.path(_VERSION)
         cases = counted(len(manifest.content.golden.cases), "golden case")
         self._progress.step(f"trying it: loading, and {cases}")
-        result = self._staging.path(f"trial-{new_id()}.json")
-        measurement = try_version(folder, result, layout=self._layout, config={})
-        preparation = PreparationManifest(
-            model=self._name,
-            id=new_id(),
-            version_id=entry.id,
-            version_digest=entry.digest,
-            runtime=RUNTIME,
-            created_at=now(),
-            chosen=PLAIN,
-            variants=(Variant(PLAIN, manifest.content.model_file, {}, measurement),),
+        preparation = prepare(
+            folder,
+            manifest,
+            RUNTIME,
+            layout=self._layout,
+            staging=self._staging,
+            progress=self._progress,
         )
-        staged_folder = self._staging.path(preparation.id)
-        staged_folder.mkdir()
-        durable.write_file(staged_folder / MANIFEST, preparation.render())
         self._place(preparation.id, self._model.preparation(preparation.id))
         self._preparations[entry.id] = preparation.id
         return preparation.id

@@ -66,7 +66,8 @@ def preparation_folder(
     if manifest is None:
         raise DamagedError(f"refs name no preparation of {model!r} for {runtime}")
     folder = layout.model(model).preparation(manifest.id)
-    return PublishedFolder(folder, (_document(MANIFEST, manifest.render()),))
+    files = (_document(MANIFEST, manifest.render()), *manifest.files)
+    return PublishedFolder(folder, files)
 
 
 def package_set_folder(layout: StoreLayout, digest: Digest) -> PublishedFolder:

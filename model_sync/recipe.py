@@ -17,6 +17,9 @@
     [packages]
     requirements = "requirements.txt"    # pinned, with hashes: the version's package set
 
+    [optimize]
+    optimize_for = "balanced"            # or "cold", "warm": what its form is chosen for
+
 Every table is optional; a key that is not listed here is refused. A folder without model.toml
 must hold one .onnx file. Reading happens when called; nothing is run or copied here.
 """
@@ -30,6 +33,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from model_store.documents import Fields
 from model_store.errors import DamagedError, InvalidNameError
 from model_store.names import check_model, check_relative_path
+from model_store.version import BALANCED, OBJECTIVES
 from model_sync.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -91,6 +95,7 @@ class Recipe:
     pipeline: PipelineFiles | None = None
     golden: Golden = Golden()
     packages: Packages | None = None
+    optimize_for: str = BALANCED
 
 
 def read_recipe(source: Source, *, name: str | None = None, implied_name: str = "") -> Recipe:
@@ -127,6 +132,7 @@ def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
         pipeline=_optional(fields, "pipeline", _pipeline),
         golden=_optional(fields, "golden", _golden) or Golden(),
         packages=_optional(fields, "packages", _packages),
+        optimize_for=_optional(fields, "optimize", _optimize_for) or BALANCED,
     )
     fields.done()
     return recipe
@@ -175,6 +181,14 @@ def _golden(table: Fields) -> Golden:
 
 def _packages(table: Fields) -> Packages:
     return Packages(_path(table, "requirements"))
+
+
+def _optimize_for(table: Fields) -> str:
+    stated = table.text("optimize_for")
+    if stated not in OBJECTIVES:
+        known = ", ".join(OBJECTIVES)
+        raise RecipeError(f"{table.where}: 'optimize_for' is {stated!r}, expected one of {known}")
+    return stated
 
 
 def _path(table: Fields, key: str) -> str:

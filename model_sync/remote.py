@@ -73,7 +73,7 @@ class Remote:
             if not packages:  # whose packages may be for another Python than this one
                 self._progress.step("trying it here")
                 result = Path(temporary, "trial.json")
-                try_version(staged, result, layout=StoreLayout(Path(temporary)), config={})
+                try_version(staged, result, layout=StoreLayout(Path(temporary)))
             key = upload_contents(self._client, bucket, content, staged, self._progress)
         return self._publish(key, as_what._replace(name=recipe.name))
 

@@ -1,31 +1,32 @@
-"""Tries a version in a fresh process: loads it, runs its golden cases, measures both.
+"""Tries a form of a version in a fresh process: loads it, runs its golden cases, measures both.
 
-`try_version` starts this module as a process of its own, so that a model that crashes, or takes
-all memory, ends that process and not the publisher, and so that nothing warm flatters the
+`try_version` starts this module as a process of its own (child.py), so that a model that crashes,
+or takes all memory, ends that process and not the publisher, and so that nothing warm flatters the
 measurement. The process loads the version with the code that will serve it, from the store's
 package set where the version pins one. It can also import whatever its publisher can: on a
 developer's machine that is more than a function has, so a trial there does not prove that a
 version's package set holds all that its pipeline imports. The sync function's trial does.
+
+The plain form's outputs are kept, and those of every other form are held against them: within the
+golden tolerance where they are floats, else to the value (trial_outputs.py).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model_store.layout import MANIFEST, StoreLayout
-from model_store.preparation import Measurement
+from model_store.preparation import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
+from model_sync.child import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from inference.loaded import LoadedVersion, Tensors
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""
@@ -33,50 +34,46 @@ DEADLINE_S: Final = 600
 _NO_ROOM: Final = 96
 """The exit code of a trial whose result could not be written; as no code that Python uses."""
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+_MOST_RUNS: Final = 30
+_RUNS_S: Final = 0.5
+"""Warm runs end after so many, or so long; the fastest counts, for it is the least disturbed."""
 
 
 def try_version(
-    folder: Path, result: Path, *, layout: StoreLayout, config: Mapping[str, str]
+    folder: Path,
+    result: Path,
+    *,
+    layout: StoreLayout,
+    variant: Variant | None = None,
+    prepared: Path | None = None,
 ) -> Measurement:
-    """Load a version's folder in a fresh process and run its golden cases.
+    """Load a version's folder in a fresh process, run its golden cases, and measure.
 
-    `result` is where the process writes what it found; `layout` is of the store that holds the
-    version's package set. Raises TrialError with the reason; SpaceError where the result does not
-    fit.
+    `result` is where the process writes what it found; the plain form's outputs go beside it, and
+    later trials with a result in that folder are held against them. `variant` (None: plain) is in
+    the folder `prepared`. `layout` is of the store that holds the version's package set. Raises
+    TrialError with the reason; SpaceError where the result does not fit.
     """
-    # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
-    # sets that this process itself uses are not for it: it finds its own.
-    sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
-    paths = (path for path in sys.path if path and not path.startswith(sets))
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
-    command = [sys.executable, "-B", "-m", "model_sync.trial"]
-    places = (folder.resolve(), result.resolve(), layout.root.resolve())
-    try:
-        done = subprocess.run(
-            [*command, *places, json.dumps(dict(config))],
-            cwd=_ROOT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=DEADLINE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise TrialError(f"the trial of the model did not end within {DEADLINE_S} s") from None
+    form = variant.to_json() if variant else None
+    places = (
+        folder.resolve(),
+        result.resolve(),
+        layout.root.resolve(),
+        (prepared or folder).resolve(),
+    )
+    done = run_module(
+        "model_sync.trial",
+        [*map(str, places), json.dumps(form)],
+        layout=layout,
+        what="the trial of the model",
+        deadline_s=DEADLINE_S,
+    )
     if done.returncode == _NO_ROOM:
         raise SpaceError(f"no room left while writing {result}: make room, and try again")
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise TrialError(f"loading the model ended its process with {name}")
     try:
         found = json.loads(result.read_text("utf-8"))
     except (OSError, ValueError):
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise TrialError(f"the trial of the model ended early: {lines[-1]}") from None
+        raise TrialError(f"the trial of the model ended early: {last_line(done)}") from None
     if "error" in found:
         raise TrialError(found["error"])
     return Measurement(**found)
@@ -84,10 +81,14 @@ def try_version(
 
 def main(arguments: list[str]) -> None:
     """Run in the process of its own: try the version, write the result as JSON."""
-    folder, result, root = map(Path, arguments[:3])
+    folder, result, root, prepared = map(Path, arguments[:4])
+    form = json.loads(arguments[4])
+    variant = Variant.from_json(form, "the variant") if form else None
     try:
-        found = _try(folder, StoreLayout(root), json.loads(arguments[3]))
+        found = _try(folder, StoreLayout(root), variant, prepared, result.parent)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            sys.exit(_NO_ROOM)
         found = {"error": str(error) or type(error).__name__}
     try:
         result.write_text(json.dumps(found), "utf-8")
@@ -97,34 +98,65 @@ def main(arguments: list[str]) -> None:
         raise
 
 
-def _try(folder: Path, layout: StoreLayout, config: dict[str, str]) -> dict[str, Any]:
+def _try(
+    folder: Path, layout: StoreLayout, variant: Variant | None, prepared: Path, results: Path
+) -> dict[str, Any]:
     # Imported before measuring: what they take is every version's, not this one's.
+    from inference.form import form_of  # noqa: PLC0415
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
     from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
+    from model_sync.trial_outputs import hold_to_plain, keep_plain  # noqa: PLC0415
+    from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
+    content = manifest.content
+    form = form_of(variant, folder, prepared, content) if variant else None
     forget_peak()
     before = split_bytes()
-    started = time.perf_counter()
-    loaded = load_folder(folder, manifest, 0, layout=layout, config=config)
-    load_ms = (time.perf_counter() - started) * 1e3
+    loaded = load_folder(folder, manifest, 0, layout=layout, form=form)
     first_ms = 0.0
-    for number, case in enumerate(manifest.content.golden.cases):
+    for number, case in enumerate(content.golden.cases):
         started = time.perf_counter()
-        run_golden_case(loaded, folder, manifest.content, case)
+        run_golden_case(loaded, folder, content, case)
         if number == 0:
             first_ms = (time.perf_counter() - started) * 1e3
+    warm_ms = 0.0
+    for number, tensors in enumerate(measured_inputs(loaded, folder, content)):
+        outputs, took_ms = _timed(loaded, tensors)
+        first_ms = first_ms or took_ms
+        if variant is None or variant.name == PLAIN:
+            keep_plain(results, number, outputs)
+        else:
+            hold_to_plain(results, number, outputs, content.golden)
+        warm_ms = max(warm_ms, _fastest_ms(loaded, tensors))
     after = split_bytes()
     resident_bytes = max(after.resident_bytes - before.resident_bytes, 0)
     return {
-        "load_ms": round(load_ms, 3),
+        "load_ms": round(loaded.phases_ms["session"], 3),
         "first_ms": round(first_ms, 3),
+        "warm_ms": round(warm_ms, 4),
         "peak_bytes": max(after.peak_bytes - before.resident_bytes, resident_bytes),
         "resident_bytes": resident_bytes,
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
     }
+
+
+def _timed(loaded: LoadedVersion, tensors: Tensors) -> tuple[dict[str, Any], float]:
+    started = time.perf_counter()
+    outputs = loaded.run(tensors)
+    return outputs, (time.perf_counter() - started) * 1e3
+
+
+def _fastest_ms(loaded: LoadedVersion, tensors: Tensors) -> float:
+    until = time.perf_counter() + _RUNS_S
+    fastest = _timed(loaded, tensors)[1]
+    for _ in range(_MOST_RUNS):
+        if time.perf_counter() > until:
+            break
+        fastest = min(fastest, _timed(loaded, tensors)[1])
+    return fastest
 
 
 if __name__ == "__main__":

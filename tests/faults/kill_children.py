@@ -11,6 +11,7 @@ imports imported, where it would be a new interpreter. What it runs is the trial
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from unittest import mock
 
 # The trial imports it late, to measure the model alone; in a fork it is to be there already.
 import inference.golden  # noqa: F401
-from model_sync import trial
+from model_sync import child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,16 +66,17 @@ def run_traced(act: Callable[[], object], trace: Path, options: Sequence[str]) -
 
 @contextlib.contextmanager
 def forked_trials() -> Iterator[None]:
-    """Let trials be forks of this process."""
+    """Let what runs in processes of its own (model_sync/child.py) be forks of this one."""
 
     def run(command: list[Any], **_options: object) -> subprocess.CompletedProcess[str]:
         pid = os.fork()
         if pid == 0:
-            _act_and_exit(lambda: trial.main([str(word) for word in command[4:]]))
+            module = importlib.import_module(command[3])
+            _act_and_exit(lambda: module.main([str(word) for word in command[4:]]))
         _, ended = os.waitpid(pid, 0)
         return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(ended), "", "")
 
-    with mock.patch.object(trial, "subprocess", mock.Mock(wraps=subprocess, run=run)):
+    with mock.patch.object(child, "subprocess", mock.Mock(wraps=subprocess, run=run)):
         yield
 
 

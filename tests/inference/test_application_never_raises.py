@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.application import Application
 
 EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-STATUSES = {200, 400, 404, 410, 413, 500, 503}
+STATUSES = {200, 400, 404, 405, 410, 413, 500, 503}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 METHODS = st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "get", "", "X Y"])
 PARTS = (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
+from inference.form import plain_form
 from inference.loader import RUNTIME, load_folder, load_version
 from inference.pipeline import Request
 from model_store.digests import Digest
@@ -62,7 +63,7 @@ def test_a_loaded_version_says_what_it_is(store: Path) -> None:
 def test_the_runtime_is_what_publishing_prepares_for(store: Path) -> None:
     assert set(entry_of(store, 1).preparations) == {RUNTIME}
     assert RUNTIME.startswith("ort-")
-    assert runtime_key("1.2.3", "AMD64") == "ort-1.2.3-x86_64-p1"
+    assert runtime_key("1.2.3", "AMD64") == "ort-1.2.3-x86_64-p2"
 
 
 def test_without_a_preparation_for_this_runtime_the_plain_form_loads(store: Path) -> None:
@@ -190,7 +191,7 @@ def test_a_graph_whose_inputs_are_not_the_signatures_is_refused(store: Path) -> 
     ):
         wrong = manifest._replace(signature=signature)
         with pytest.raises(LoadError, match="puts are not the signature's"):
-            load_folder(folder, wrong, 1, layout=StoreLayout(store), config={})
+            load_folder(folder, wrong, 1, layout=StoreLayout(store))
 
 
 def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) -> None:
@@ -203,9 +204,7 @@ def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) 
     )
     content = manifest.content._replace(files=(entry,))
     with pytest.raises(LoadError) as caught:
-        load_folder(
-            folder, manifest._replace(content=content), 1, layout=StoreLayout(store), config={}
-        )
+        load_folder(folder, manifest._replace(content=content), 1, layout=StoreLayout(store))
     message = str(caught.value)
     assert message.startswith("ONNX Runtime cannot load model.onnx: ")
     assert os.fspath(store) not in message
@@ -213,11 +212,11 @@ def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) 
 
 
 def test_a_session_option_that_is_not_one_is_refused(store: Path) -> None:
+    folder, manifest = version_folder(store, 1), manifest_of(store, 1)
+    wrong = {"session.intra_op_thread_affinities": "nonsense"}
+    form = plain_form(folder, manifest.content, wrong)
     with pytest.raises(LoadError):
-        load_folder(
-            version_folder(store, 1), manifest_of(store, 1), 1,
-            layout=StoreLayout(store), config={"session.intra_op_thread_affinities": "nonsense"},
-        )  # fmt: skip
+        load_folder(folder, manifest, 1, layout=StoreLayout(store), form=form)
 
 
 @pytest.mark.parametrize("path", ["model.onnx", "golden/model.onnx", "pipeline/model.onnx"])
@@ -232,6 +231,4 @@ def test_a_graph_is_checked_wherever_its_manifest_says_that_it_lies(store: Path,
     entry = manifest.content.files[0]._replace(path=path)
     content = manifest.content._replace(files=(entry,), model_file=path)
     with pytest.raises((LoadError, DamagedError)):
-        load_folder(
-            folder, manifest._replace(content=content), 1, layout=StoreLayout(store), config={}
-        )
+        load_folder(folder, manifest._replace(content=content), 1, layout=StoreLayout(store))

@@ -26,8 +26,10 @@ import {module}
 """
 LOAD = """
 import pathlib, sys
+from inference.form import Form
 from inference.loader import _open_session
-_open_session(pathlib.Path(sys.argv[1]), {})
+path = pathlib.Path(sys.argv[1])
+_open_session(Form(path.parent, path.name, (), (), {}, optimized=False, maps_files=False))
 """
 
 

@@ -83,7 +83,7 @@ def test_health_and_metadata(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/", 404), ("PUT", INFER, 404), ("GET", "/%00%ff", 404), ("POST", INFER, 400)],
+    [("GET", "/x", 404), ("PUT", INFER, 405), ("GET", "/%00%ff", 404), ("POST", INFER, 400)],
 )
 def test_an_error_is_json(client: httpx.Client, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)

@@ -18,13 +18,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 OPEN = """
 import json, os, pathlib, sys
+from inference.form import Form
 from inference.loader import _open_session
 
 def threads():
     return {int(each) for each in os.listdir("/proc/self/task")}
 
 before = threads()
-session = _open_session(pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]))
+path, config = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
+form = Form(path.parent, path.name, (), (), config, optimized=False, maps_files=False)
+session = _open_session(form)
 options = session.get_session_options()
 more = sorted(threads() - before)
 print(json.dumps({

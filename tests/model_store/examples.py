@@ -59,6 +59,7 @@ PREPARATION: Final = PreparationManifest(
     runtime=RUNTIME,
     created_at=TIME,
     chosen=PLAIN,
+    why="balanced: no other form is better by a tenth",
     variants=(
         Variant(
             PLAIN,
@@ -67,11 +68,21 @@ PREPARATION: Final = PreparationManifest(
             Measurement(
                 load_ms=1.5,
                 first_ms=0.25,
+                warm_ms=0.125,
                 peak_bytes=4096,
                 resident_bytes=1024,
                 mapped_bytes=512,
             ),
         ),
+        Variant(
+            "portable",
+            "portable/model.onnx",
+            {},
+            Measurement(1.0, 0.5, 0.25, 4096, 2048, 0),
+            optimized=True,
+            files=(FileEntry("portable/model.onnx", 4, Digest.of_bytes(b"four")),),
+        ),
+        Variant("odd", "odd/model.onnx", {}, None, refused="it is off by up to 7.8"),
     ),
 )
 

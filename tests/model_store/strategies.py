@@ -83,8 +83,9 @@ version_manifests = st.builds(VersionManifest, names, ids, times, signatures, co
 @st.composite
 def _measured(draw: st.DrawFn) -> Measurement:
     resident = draw(sizes)
-    mapped = draw(st.none() | st.integers(0, resident))
-    return Measurement(draw(numbers), draw(numbers), draw(sizes), resident, mapped)
+    mapped = draw(st.integers(0, resident))
+    times_ms = draw(numbers), draw(numbers), draw(numbers)
+    return Measurement(*times_ms, draw(sizes), resident, mapped)
 
 
 _measurements = _measured()
@@ -95,12 +96,25 @@ _configs = st.dictionaries(texts, texts, max_size=3)
 def _preparations(draw: st.DrawFn) -> PreparationManifest:
     variants = draw(
         st.lists(
-            st.builds(Variant, texts, relative_paths, _configs, _measurements),
-            min_size=1,
-            max_size=3,
+            st.builds(
+                Variant,
+                texts.filter(lambda name: name != "chosen"),
+                relative_paths,
+                _configs,
+                st.none() | _measurements,
+                st.booleans(),
+                st.just(()),
+                st.none() | texts,
+            ),
+            max_size=2,
             unique_by=lambda variant: variant.name,
         ).map(tuple)
     )
+    chosen = Variant(
+        "chosen", draw(relative_paths), draw(_configs), draw(_measurements), draw(st.booleans())
+    )
+    sizes_and_digests = draw(sizes), draw(digests)
+    chosen = chosen._replace(files=(FileEntry(chosen.graph, *sizes_and_digests),))
     return PreparationManifest(
         model=draw(names),
         id=draw(ids),
@@ -108,8 +122,9 @@ def _preparations(draw: st.DrawFn) -> PreparationManifest:
         version_digest=draw(digests),
         runtime=draw(runtime_keys),
         created_at=draw(times),
-        chosen=draw(st.sampled_from([variant.name for variant in variants])),
-        variants=variants,
+        chosen=chosen.name,
+        why=draw(texts),
+        variants=(*variants, chosen),
     )
 
 

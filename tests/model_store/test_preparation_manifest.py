@@ -64,7 +64,7 @@ def test_a_graph_outside_the_version_is_refused(graph: str) -> None:
 def test_a_measurement_without_a_fraction_is_a_measurement() -> None:
     document = as_json("preparation")
     document["variants"][0]["measurement"]["load_ms"] = 2
-    load_ms = _parse(document).variant.measurement.load_ms
+    load_ms = _parse(document).measurement.load_ms
     assert isinstance(load_ms, float)
     assert load_ms == 2
 
@@ -73,14 +73,35 @@ def test_the_example_is_what_its_variant_says() -> None:
     assert PREPARATION.variant.config == {"session.intra_op.allow_spinning": "0"}
 
 
-def test_what_was_prepared_before_mapped_bytes_were_measured_is_read_and_spelled_as_it_was() -> (
-    None
-):
+def test_a_variant_that_was_refused_or_not_measured_cannot_be_chosen() -> None:
+    for change in ({"refused": "it is off by up to 7.8"}, {"measurement": None}):
+        document = as_json("preparation")
+        document["variants"][0] |= change
+        with pytest.raises(DamagedError, match="'chosen' names a variant that was refused"):
+            _parse(document)
+
+
+def test_a_chosen_variant_has_its_graph_among_its_files() -> None:
+    document = as_json("preparation") | {"chosen": "portable"}
+    assert _parse(document).variant.optimized
+    document["variants"][1]["files"] = []
+    with pytest.raises(DamagedError, match="the files of 'portable' lack its graph"):
+        _parse(document)
+
+
+@pytest.mark.parametrize("value", [1, None, "true"])
+def test_optimized_is_true_or_false(value: object) -> None:
     document = as_json("preparation")
-    del document["variants"][0]["measurement"]["mapped_bytes"]
-    manifest = _parse(document)
-    assert manifest.variant.measurement.mapped_bytes is None
-    assert json.loads(manifest.render()) == document
+    document["variants"][1]["optimized"] = value
+    with pytest.raises(DamagedError, match="'optimized' is not true or false"):
+        _parse(document)
+
+
+def test_its_files_are_those_of_all_its_variants_once() -> None:
+    [portable] = PREPARATION.variants[1].files
+    both = PREPARATION.variants[1]._replace(name="mapped")
+    manifest = PREPARATION._replace(variants=(*PREPARATION.variants, both))
+    assert manifest.files == (portable,)
 
 
 def test_more_mapped_than_resident_is_damage() -> None:

@@ -129,7 +129,8 @@ class Sweepable:
             runtime=RUNTIME,
             created_at=now(),
             chosen="plain",
-            variants=(Variant("plain", "source/model.onnx", {}, Measurement(1, 1, 1, 1)),),
+            why="balanced",
+            variants=(Variant("plain", "source/model.onnx", {}, Measurement(1, 1, 1, 1, 1, 1)),),
         )
         staging.path(preparation_id).mkdir()
         durable.write_file(staging.path(preparation_id) / MANIFEST, preparation.render())

@@ -106,7 +106,7 @@ def test_a_preparation_says_what_it_was_made_of(published: tuple[StoreLayout, Pu
     assert preparation
     assert preparation.version_id == entry.id
     assert preparation.variant.graph == "source/model.onnx"
-    assert preparation.variant.measurement.load_ms > 0
+    assert preparation.measurement.load_ms > 0
     assert ids_in(store.model("adder")) == ({entry.id}, {preparation.id})
 
 

@@ -227,4 +227,4 @@ def test_a_trial_whose_result_does_not_fit_is_no_fault_of_the_model(
     layout = StoreLayout(tmp_path / "store")
     [version] = layout.model("adder").versions.iterdir()
     with files_end_at(20), pytest.raises(SpaceError, match="no room left while writing"):
-        try_version(version, tmp_path / "result", layout=layout, config={})
+        try_version(version, tmp_path / "result", layout=layout)

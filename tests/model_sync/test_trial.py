@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from onnx import TensorProto, helper
 
 from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from model_store.documents import now
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
+from model_store.preparation import PLAIN, Variant
 from model_store.version import VersionManifest
 from model_sync.contents import stage_contents
 from model_sync.errors import TrialError
@@ -18,6 +20,7 @@ from model_sync.progress import Silent
 from model_sync.recipe import read_recipe
 from model_sync.source import FolderSource
 from model_sync.trial import try_version
+from tests.inference.models import write_graph
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import snapshot
 
@@ -53,7 +56,7 @@ def _store(root: Path) -> StoreLayout:
 
 def _try(tmp_path: Path, source: Path) -> Measurement:
     folder = _stage(source, tmp_path / "staged")
-    return try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config={})
+    return try_version(folder, tmp_path / "result.json", layout=_store(tmp_path))
 
 
 def test_a_version_that_works_is_measured(tmp_path: Path) -> None:
@@ -68,9 +71,9 @@ def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external:
     write_heavy_model(tmp_path / "model" / "model.onnx", layers=8, external=external)
     folder = _stage(tmp_path / "model", tmp_path / "staged")
     config = {"session.disable_prepacking": "1"}  # else ONNX Runtime copies what it maps
+    variant = Variant(PLAIN, "source/model.onnx", config, None)
     result = tmp_path / "result.json"
-    found = try_version(folder, result, layout=_store(tmp_path), config=config)
-    assert found.mapped_bytes is not None
+    found = try_version(folder, result, layout=_store(tmp_path), variant=variant)
     own_bytes = found.resident_bytes - found.mapped_bytes
     weights_bytes = 8 * LAYER_BYTES
     if external:  # mapped, and without a golden case not touched yet: nobody's, so far
@@ -79,10 +82,34 @@ def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external:
         assert weights_bytes <= own_bytes < weights_bytes * 1.1
 
 
-def test_without_golden_cases_there_is_no_first_answer_to_measure(tmp_path: Path) -> None:
+def test_without_golden_cases_it_is_measured_on_what_its_signature_takes(tmp_path: Path) -> None:
     found = _try(tmp_path, write_bare(tmp_path / "model"))
     assert found.load_ms > 0
-    assert found.first_ms == 0
+    assert 0 < found.warm_ms <= found.first_ms
+
+
+def write_row_of_table(folder: Path) -> None:
+    """Write y = the rows x - 2 of a table of one: 0 names none of them."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [1, 2], [1.0, 2.0])
+    two = helper.make_tensor("two", TensorProto.INT64, [], [2])
+    write_graph(
+        folder,
+        [
+            helper.make_node("Constant", [], ["t"], value=table),
+            helper.make_node("Constant", [], ["two"], value=two),
+            helper.make_node("Sub", ["x", "two"], ["row"]),
+            helper.make_node("Gather", ["t", "row"], ["y"]),
+        ],
+        {"x": (TensorProto.INT64, ["n"])},
+        {"y": (TensorProto.FLOAT, ["n", 2])},
+    )
+
+
+def test_what_refuses_inputs_made_of_its_signature_is_not_run(tmp_path: Path) -> None:
+    write_row_of_table(tmp_path / "model")
+    found = _try(tmp_path, tmp_path / "model")
+    assert found.load_ms > 0
+    assert found.first_ms == found.warm_ms == 0
 
 
 def test_a_golden_case_without_a_pipeline_is_an_inference_request(tmp_path: Path) -> None:
@@ -150,14 +177,15 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(tmp_path: Path) -> None
     graph = folder / "source" / "model.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     with pytest.raises(TrialError, match=r"source/model\.onnx is damaged"):
-        try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config={})
+        try_version(folder, tmp_path / "result.json", layout=_store(tmp_path))
 
 
 def test_session_options_reach_the_session(tmp_path: Path) -> None:
     folder = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
     config = {"session.disable_prepacking": "neither 0 nor 1", "session.load_model_format": "ORT"}
+    variant = Variant(PLAIN, "source/model.onnx", config, None)
     with pytest.raises(TrialError, match=r"cannot load model\.onnx"):
-        try_version(folder, tmp_path / "result.json", layout=_store(tmp_path), config=config)
+        try_version(folder, tmp_path / "result", layout=_store(tmp_path), variant=variant)
 
 
 def test_the_folder_and_the_result_may_be_relative(
@@ -166,9 +194,7 @@ def test_the_folder_and_the_result_may_be_relative(
     staged = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
     monkeypatch.chdir(tmp_path)
     here = staged.relative_to(tmp_path)
-    assert (
-        try_version(here, here.with_name("result.json"), layout=_store(here), config={}).load_ms > 0
-    )
+    assert try_version(here, here.with_name("result.json"), layout=_store(here)).load_ms > 0
 
 
 def test_trying_a_version_does_not_change_it(
@@ -187,7 +213,7 @@ def test_trying_a_version_does_not_change_it(
     (folder / "model.toml").write_text(recipe.replace('file = "pipeline.py"', data))
     staged = _stage(folder, tmp_path / "staged")
     before = snapshot(staged)
-    assert try_version(staged, tmp_path / "result.json", layout=_store(tmp_path), config={})
+    assert try_version(staged, tmp_path / "result.json", layout=_store(tmp_path))
     assert snapshot(staged) == before
 
 

@@ -1,0 +1,62 @@
+"""Starts a module of this room as a process of its own, and waits for it.
+
+What a model does to its process (a crash, all of the memory, state that stays warm) is then not
+done to the publisher, and does not flatter what is measured next.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from model_sync.errors import TrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_store.layout import StoreLayout
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def run_module(
+    module: str, arguments: Sequence[str], *, layout: StoreLayout, what: str, deadline_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a module to its end; what it says on stderr is in what is returned.
+
+    Raises TrialError where `what` it does is not done within the deadline, or a signal ended it.
+    """
+    # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
+    # sets that this process itself uses are not for it: it finds its own.
+    sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
+    paths = (path for path in sys.path if path and not path.startswith(sets))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    try:
+        done = subprocess.run(
+            # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
+            [sys.executable, "-B", "-m", module, *arguments],
+            cwd=_ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=deadline_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TrialError(f"{what} did not end within {deadline_s:g} s") from None
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise TrialError(f"{what} ended its process with {name}")
+    return done
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What a process that failed said last."""
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"

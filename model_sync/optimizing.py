@@ -1,0 +1,64 @@
+"""Has ONNX Runtime optimize a graph and write it down, in a process of its own.
+
+The graph is optimized to the extended level: what is computed stays right on every processor. (The
+highest level lays weights out for one processor's registers, and is wrong on others without an
+error.) Its weights go into one file beside it, aligned so that they can be mapped. Source: ONNX
+Runtime's "Graph Optimizations", and `onnxruntime_session_options_config_keys.h`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from model_sync.child import last_line, run_module
+from model_sync.errors import TrialError
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
+
+GRAPH: Final = "model.onnx"
+WEIGHTS: Final = "weights.bin"
+
+_DEADLINE_S: Final = 600
+_LEAST_EXTERNAL_BYTES: Final = 1024
+"""Smaller tensors stay in the graph: shapes and the like, which are read when it is opened."""
+
+
+def optimize(graph: Path, folder: Path, *, layout: StoreLayout) -> None:
+    """Write the optimized graph and its weights into a folder; raises TrialError."""
+    done = run_module(
+        "model_sync.optimizing",
+        [str(graph.resolve()), str(folder.resolve())],
+        layout=layout,
+        what="optimizing the graph",
+        deadline_s=_DEADLINE_S,
+    )
+    if done.returncode:
+        raise TrialError(f"the graph cannot be optimized: {last_line(done)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run in the process of its own."""
+    import onnxruntime  # noqa: PLC0415 - the publisher's process does without
+
+    graph, folder = arguments
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(Path(folder, GRAPH))
+    for key, value in {
+        "session.optimized_model_external_initializers_file_name": WEIGHTS,
+        "session.optimized_model_external_initializers_min_size_in_bytes": _LEAST_EXTERNAL_BYTES,
+        "session.disable_prepacking": 1,
+    }.items():
+        options.add_session_config_entry(key, str(value))
+    try:
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        sys.exit(str(error).splitlines()[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

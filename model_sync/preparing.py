@@ -1,0 +1,166 @@
+"""Prepares a version for this runtime: makes forms of its graph, measures each, keeps the best.
+
+    plain       the graph as given, optimized each time it is opened
+    portable    optimized once, here; its weights are packed for the processor as it is opened
+    mapped      the same files; nothing is packed, weights are used as they lie in the mapped file
+
+A graph of less than a megabyte is opened in a few milliseconds in any form: only plain is tried.
+Which form is chosen, and why: choosing.py. All that was measured is in the preparation's manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from model_store.digests import Digest
+from model_store.documents import now
+from model_store.files import FileEntry
+from model_store.layout import MANIFEST, SOURCE
+from model_store.names import new_id
+from model_store.preparation import PLAIN, PreparationManifest, Variant
+from model_sync import durable
+from model_sync.choosing import choose
+from model_sync.errors import TrialError
+from model_sync.optimizing import GRAPH, optimize
+from model_sync.space import require_space
+from model_sync.trial import try_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.layout import StoreLayout
+    from model_store.preparation import Measurement
+    from model_store.version import VersionManifest
+    from model_sync.progress import Progress
+    from model_sync.staging import Staging
+
+_LEAST_BYTES: Final = 1 << 20
+
+PORTABLE: Final = "portable"
+MAPPED: Final = "mapped"
+_UNPACKED: Final = {"session.disable_prepacking": "1"}
+
+
+def prepare(
+    folder: Path,
+    manifest: VersionManifest,
+    runtime: str,
+    *,
+    layout: StoreLayout,
+    staging: Staging,
+    progress: Progress,
+) -> PreparationManifest:
+    """Prepare the version in a folder for `runtime`, which is this one, by its key.
+
+    The preparation's own folder is staged, by its id. Raises TrialError where the plain form cannot
+    be loaded or fails a golden case, SpaceError where what is made does not fit.
+    """
+    preparing = _Preparing(folder, manifest, layout, staging, progress)
+    preparing.plain()
+    if preparing.source_bytes >= _LEAST_BYTES:
+        preparing.optimized()
+    return preparing.chosen(runtime)
+
+
+class _Preparing:
+    """One preparation under way: its staged folder, and what was tried so far."""
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: VersionManifest,
+        layout: StoreLayout,
+        staging: Staging,
+        progress: Progress,
+    ) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._layout = layout
+        self._progress = progress
+        self._id = new_id()
+        self._staged = staging.path(self._id)
+        self._staged.mkdir()
+        self._results = staging.path(f"trials-{self._id}")
+        self._results.mkdir()
+        self._variants: list[Variant] = []
+        files = manifest.content.files
+        self.source_bytes = sum(e.size_bytes for e in files if e.path.startswith(f"{SOURCE}/"))
+
+    def plain(self) -> None:
+        """Try the version's own graph."""
+        variant = Variant(PLAIN, self._manifest.content.model_file, {}, None)
+        self._variants.append(variant._replace(measurement=self._try(variant)))
+
+    def optimized(self) -> None:
+        """Make the optimized graph, and try it packed and mapped."""
+        made = self._staged / PORTABLE
+        require_space(self._staged, self.source_bytes, "the optimized form of its graph")
+        made.mkdir()
+        self._progress.step("optimizing the graph, and measuring its forms")
+        try:
+            optimize(self._folder / self._manifest.content.model_file, made, layout=self._layout)
+        except TrialError as error:
+            self._variants.append(_refused(Variant(PORTABLE, _in(GRAPH), {}, None, True), error))
+            return
+        files = tuple(_taken(path) for path in sorted(made.iterdir()))
+        for name, config in {PORTABLE: {}, MAPPED: _UNPACKED}.items():
+            variant = Variant(name, _in(GRAPH), config, None, optimized=True, files=files)
+            try:
+                measured = variant._replace(measurement=self._try(variant))
+            except TrialError as error:
+                measured = _refused(variant, error)
+            self._variants.append(measured)
+
+    def chosen(self, runtime: str) -> PreparationManifest:
+        """Choose, drop the files of what was not chosen, and write the manifest."""
+        choice = choose(self._variants, self._manifest.content.optimize_for)
+        kept = {name for each in self._variants if each.name == choice.name for name in each.files}
+        if not kept:
+            shutil.rmtree(self._staged / PORTABLE, ignore_errors=True)
+        preparation = PreparationManifest(
+            model=self._manifest.model,
+            id=self._id,
+            version_id=self._manifest.id,
+            version_digest=self._manifest.content.digest,
+            runtime=runtime,
+            created_at=now(),
+            chosen=choice.name,
+            why=choice.why,
+            variants=tuple(
+                v if v.name == choice.name else _without_files(v) for v in self._variants
+            ),
+        )
+        durable.write_file(self._staged / MANIFEST, preparation.render())
+        return preparation
+
+    def _try(self, variant: Variant) -> Measurement:
+        return try_version(
+            self._folder,
+            self._results / f"{variant.name}.json",
+            layout=self._layout,
+            variant=variant,
+            prepared=self._staged,
+        )
+
+
+def _in(file: str) -> str:
+    return f"{PORTABLE}/{file}"
+
+
+def _refused(variant: Variant, error: TrialError) -> Variant:
+    return variant._replace(refused=str(error), files=())
+
+
+def _without_files(variant: Variant) -> Variant:
+    return variant._replace(files=())
+
+
+def _taken(path: Path) -> FileEntry:
+    """A file that ONNX Runtime wrote, made durable and described."""
+    path.chmod(durable.FILE_MODE)
+    with path.open("rb") as stream:
+        digest = Digest.of_stream(stream)
+        os.fsync(stream.fileno())
+        return FileEntry(_in(path.name), stream.tell(), digest)

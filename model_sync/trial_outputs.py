@@ -1,0 +1,64 @@
+"""What the plain form gave, kept for the trials of other forms; and theirs held against it.
+
+Another form adds the same products in another order, so an element near zero may be off by more
+than its own size: a tensor's floats are held to the golden tolerance of its largest element (a
+normwise error). Golden cases, element for element, every form has answered before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.datatypes import BFLOAT16
+from model_sync.errors import TrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from model_store.version import GoldenCases
+
+
+def keep_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -> None:
+    """Write the plain form's outputs of one run."""
+    with (folder / f"plain-{number}.npz").open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **_numbered(outputs))
+
+
+def hold_to_plain(
+    folder: Path, number: int, outputs: Mapping[str, NDArray[Any]], tolerance: GoldenCases
+) -> None:
+    """Raise TrialError where another form's outputs of that run are others."""
+    with np.load(folder / f"plain-{number}.npz", allow_pickle=False) as kept:
+        for (key, given), name in zip(_numbered(outputs).items(), outputs, strict=True):
+            difference = _difference(kept[key], given, tolerance)
+            if difference:
+                raise TrialError(f"its output {name!r} is not the plain form's: {difference}")
+
+
+def _numbered(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """By numbers: names of outputs need not be names of files. Strings of a dtype of their own."""
+    return {
+        f"output_{number}": tensor.astype(np.str_) if tensor.dtype.kind == "O" else tensor
+        for number, tensor in enumerate(outputs.values())
+    }
+
+
+def _difference(plain: NDArray[Any], given: NDArray[Any], tolerance: GoldenCases) -> str | None:
+    if plain.shape != given.shape:
+        return f"its shape is {list(given.shape)} and was {list(plain.shape)}"
+    if plain.dtype.kind != "f" or plain.dtype == BFLOAT16:
+        return None if bool(np.all(plain == given)) else "they are no floats, and differ"
+    finite = np.isfinite(plain)
+    if not np.array_equal(given[~finite], plain[~finite], equal_nan=True):
+        return "its infinities and NaN are elsewhere"
+    wide = plain[finite].astype(np.float64)
+    off = float(np.max(np.abs(given[finite] - wide), initial=0.0))
+    largest = float(np.max(np.abs(wide), initial=0.0))
+    if off <= tolerance.atol + tolerance.rtol * largest:
+        return None
+    return f"it is off by up to {off:.3g}, where the largest is {largest:.3g}"
