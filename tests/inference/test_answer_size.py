@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.answers import body_answer
+from inference.errors import TooLargeError
 from inference.payload import PAYLOAD_LIMIT_BYTES
 from tests.inference.calls import http_event, infer, predict, send
 
@@ -35,6 +37,15 @@ def test_an_answer_under_the_limit_is_given(surface: Application, unit: str, tim
     query = {"encode": "big", "unit": unit, "times": str(times)}
     answer = predict(surface, "echo", query=query)
     assert (answer.status, answer.body) == (200, (unit * times).encode())
+
+
+@pytest.mark.parametrize(("body", "size"), [("x", 6_291_457), (b"x", 4_718_593)])
+def test_a_body_that_cannot_fit_is_refused_before_an_answer_is_made_of_it(
+    body: str | bytes, size: int
+) -> None:
+    with pytest.raises(TooLargeError, match=f"at most {PAYLOAD_LIMIT_BYTES}"):
+        body_answer("text/plain", body * size, {}, None)
+    body_answer("text/plain", body * (size - 1), {}, None)
 
 
 def test_every_answer_that_is_given_fits(surface: Application) -> None:

@@ -10,6 +10,8 @@ import pytest
 from onnx import TensorProto
 
 from inference.application import Application
+from inference.errors import OutputError
+from inference.sequences import specs_of_map, to_tensors
 from inference.settings import Settings
 from model_sync.errors import TrialError
 from tests.inference.calls import Answer, http_event, infer, predict, send
@@ -141,6 +143,13 @@ def test_tensors_of_different_shapes_are_an_error_that_says_so(application: Appl
     assert (
         "'pieces' is a sequence of tensors of different shapes, [1, 2] and [2, 2]" in answer.error
     )
+
+
+def test_maps_of_different_keys_are_an_error_that_says_so() -> None:
+    specs = {spec.name: spec for spec in specs_of_map("p", "BYTES", "FP32", in_sequence=True)}
+    maps = [{"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}]
+    with pytest.raises(OutputError, match="'p' is a sequence of maps of different keys"):
+        to_tensors(maps, "seq(map(string,tensor(float)))", specs, "p")
 
 
 def test_bf16_beside_strings_is_refused_when_it_is_published(tmp_path: Path) -> None:

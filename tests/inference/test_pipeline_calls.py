@@ -154,7 +154,7 @@ def test_an_answer_without_a_json_form_is_the_pipelines_fault(answer: str) -> No
     ["Response(5, 'text/plain')", "Response(None, 'text/plain')", "Response({}, 'text/plain')",
      "Response({}, 'application/json')", "Response('a', None)", "Response('a', 5)",
      "Response(b'a', '')", "Response('a', 'text/plain\\r\\nX-Other: 1')",
-     "Response('a', ' ')", "Response('a', 'text/plain ')"],
+     "Response('a', 'text/\u00e9')", "Response('a', ' ')", "Response('a', 'text/plain ')"],
 )  # fmt: skip
 def test_a_response_of_the_wrong_types_is_the_pipelines_fault(answer: str) -> None:
     with pytest.raises(PipelineError, match=r"failed in encode\(\)"):

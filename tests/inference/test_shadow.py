@@ -154,6 +154,7 @@ def test_a_call_that_names_a_version_runs_no_shadow(store: Path, printed: Printe
     application = service(store, 100.0)
     by_number = http_event("POST", f"/models/{ADDER}/versions/4/predict", body="[1, 2]")
     assert send(application, by_number).json == [[6.0, 7.0]]
+    assert add(application, [1.0, 2.0], version=4).values == [6.0, 7.0]
     assert predict(application, ADDER, "[1, 2]").json == [[8.0, 9.0]]
     wait_until(printed.lines)
     [line] = printed.lines()
