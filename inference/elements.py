@@ -63,10 +63,6 @@ def to_array(
         return _convert(flat, dtype).reshape(shape)
     except OverflowError:
         raise BadRequestError(f"a value of input {name!r} is out of {datatype}'s range") from None
-    except UnicodeEncodeError:
-        raise BadRequestError(
-            f"a string of input {name!r} has no UTF-8 form, expected {datatype} elements"
-        ) from None
     except ValueError:  # no elements, and sizes that no array has
         raise BadRequestError(f"input {name!r} has the impossible shape {list(shape)}") from None
 
@@ -99,13 +95,11 @@ def _nests_as(nesting: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def _convert(flat: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Raises OverflowError for a value out of range, UnicodeEncodeError for half a surrogate."""
+    """Raises OverflowError for a value out of range. Strings of JSON that was read are UTF-8."""
     if not flat:
         return np.empty(0, dtype)
     if dtype.kind in "iu":
         return _convert_integers(flat, dtype)
-    if dtype.kind == "O":
-        "".join(flat).encode()
     if dtype.kind != "f":
         return np.array(flat, dtype)
     wide = np.array(flat, np.float64)

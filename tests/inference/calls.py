@@ -80,6 +80,7 @@ def send(handler: Handler, event: Mapping[str, Any], context: Any = None) -> Ans
     answer = handler(event, context)
     # Lambda writes the answer as JSON: what has no JSON form would fail there.
     answer = json.loads(json.dumps(answer, allow_nan=False))
+    assert all(isinstance(value, str) for value in answer["headers"].values())
     assert set(answer) <= {"statusCode", "headers", "cookies", "body", "isBase64Encoded"}
     body = answer["body"]
     raw = base64.b64decode(body) if answer["isBase64Encoded"] else body.encode()

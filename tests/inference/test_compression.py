@@ -77,6 +77,12 @@ def test_a_body_may_come_to_the_limit_and_not_to_a_byte_more(members: list[int])
         decompress(body, "gzip", limit=999)
 
 
+def test_after_what_is_too_much_nothing_is_read() -> None:
+    body = gzip.compress(bytes(1001)) + b"no member"
+    with pytest.raises(TooLargeError, match="more than 1000 bytes"):
+        decompress(body, "gzip", limit=1000)
+
+
 @pytest.mark.parametrize(
     ("accepted", "chosen"),
     [

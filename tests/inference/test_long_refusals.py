@@ -29,3 +29,7 @@ def test_a_long_refusal_still_says_what_came_and_what_was_expected(
 def test_a_message_that_fits_is_left_as_it_is(length: int, left: int) -> None:
     assert len(str(BadRequestError("a" * length))) == left
     assert (str(BadRequestError("a" * length)) == "a" * length) == (length == left)
+
+
+def test_a_message_is_one_line_wherever_it_is_read() -> None:
+    assert str(BadRequestError("a\nb\u2028c")) == "a\\nb\\u2028c"
