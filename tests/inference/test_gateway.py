@@ -225,3 +225,10 @@ def test_the_functions_own_handler_is_what_answers(surface: Application) -> None
     sent = request(Gateway(InThreads(surface, threads=1)), body(event["body"].encode()), scope)
     assert (sent.status, sent.headers["coldpress-version"]) == (200, "3")
     assert json.loads(sent.body)["outputs"][0]["data"] == [301.0, 302.0]
+
+
+def test_a_call_that_the_server_does_not_wait_for_ends_without_an_answer() -> None:
+    async def cancelled(event: Mapping[str, Any]) -> dict[str, Any]:
+        raise asyncio.CancelledError(event["rawPath"])
+
+    assert request(Gateway(cancelled), body(b"")).messages == []
