@@ -106,7 +106,7 @@ def _try(
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
     from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
-    from model_sync.trial_outputs import hold_to_plain, keep_plain  # noqa: PLC0415
+    from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
     from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
 
     path = folder / MANIFEST
@@ -123,10 +123,14 @@ def _try(
         if number == 0:
             first_ms = (time.perf_counter() - started) * 1e3
     warm_ms = 0.0
-    for number, tensors in enumerate(measured_inputs(loaded, folder, content)):
+    is_plain = variant is None or variant.name == PLAIN
+    inputs = measured_inputs(loaded, folder, content)
+    if not is_plain and not inputs and has_plain(results):
+        raise TrialError("it refuses what the plain form runs")
+    for number, tensors in enumerate(inputs):
         outputs, took_ms = _timed(loaded, tensors)
         first_ms = first_ms or took_ms
-        if variant is None or variant.name == PLAIN:
+        if is_plain:
             keep_plain(results, number, outputs)
         else:
             hold_to_plain(results, number, outputs, content.golden)

@@ -29,6 +29,11 @@ def keep_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -
         np.savez(stream, allow_pickle=False, **_numbered(outputs))
 
 
+def has_plain(folder: Path) -> bool:
+    """Whether the plain form ran anything."""
+    return (folder / "plain-0.npz").exists()
+
+
 def hold_to_plain(
     folder: Path, number: int, outputs: Mapping[str, NDArray[Any]], tolerance: GoldenCases
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
@@ -20,6 +21,7 @@ from model_sync.progress import Silent
 from model_sync.recipe import read_recipe
 from model_sync.source import FolderSource
 from model_sync.trial import try_version
+from model_sync.trial_outputs import keep_plain
 from tests.inference.models import write_graph
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import snapshot
@@ -110,6 +112,17 @@ def test_what_refuses_inputs_made_of_its_signature_is_not_run(tmp_path: Path) ->
     found = _try(tmp_path, tmp_path / "model")
     assert found.load_ms > 0
     assert found.first_ms == found.warm_ms == 0
+
+
+def test_another_form_that_refuses_what_the_plain_one_ran_is_refused(tmp_path: Path) -> None:
+    write_row_of_table(tmp_path / "model")
+    folder = _stage(tmp_path / "model", tmp_path / "staged")
+    variant = Variant("other", "source/model.onnx", {}, None)
+    place: dict[str, Any] = {"layout": _store(tmp_path), "variant": variant, "prepared": folder}
+    assert try_version(folder, tmp_path / "result.json", **place).warm_ms == 0
+    keep_plain(tmp_path, 0, {"y": np.zeros((1, 2), np.float32)})
+    with pytest.raises(TrialError, match="it refuses what the plain form runs"):
+        try_version(folder, tmp_path / "result.json", **place)
 
 
 def test_a_golden_case_without_a_pipeline_is_an_inference_request(tmp_path: Path) -> None:
