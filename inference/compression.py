@@ -12,9 +12,7 @@ import zlib
 from typing import Final
 
 from inference.errors import BadRequestError, TooLargeError
-
-MOST_BYTES: Final = 256 << 20
-"""What a compressed body may come to: Lambda's limit holds for what is sent, not for this."""
+from inference.payload import MOST_UNCOMPRESSED_BYTES
 
 LEAST_BYTES: Final = 1024
 """What is smaller is sent as it is: it would not be worth the time."""
@@ -27,7 +25,7 @@ _PIECE: Final = 1 << 14
 _FAST: Final = 1
 
 
-def decompress(body: bytes, encoding: str, limit: int = MOST_BYTES) -> bytes:
+def decompress(body: bytes, encoding: str, limit: int = MOST_UNCOMPRESSED_BYTES) -> bytes:
     """Undo a request's Content-Encoding.
 
     Raises BadRequestError for one that is not known, or for bytes that are not of it; TooLargeError

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 PAYLOAD_LIMIT_BYTES: Final = 6_291_456
 """Lambda's limit on a synchronous call's event, and on its answer: the whole JSON, base64 too."""
 
+MOST_UNCOMPRESSED_BYTES: Final = 32 << 20
+"""What a compressed body may come to, in or out: five times what fits uncompressed.
+
+JSON of so many bytes takes up to half a gigabyte as numbers of Python, and a few kilobytes of gzip
+could ask for it.
+"""
+
 _REQUEST_HINT: Final = (
     "send less at once, as binary data or compressed (Content-Encoding: gzip), or use batch"
 )
@@ -39,14 +46,23 @@ def answer_too_large(what: str) -> str:
     return f"{what}, and Lambda takes at most {PAYLOAD_LIMIT_BYTES}: {_ANSWER_HINT}"
 
 
-def check_outputs(outputs: Mapping[str, NDArray[np.generic]], binary: Collection[str]) -> None:
+def check_outputs(
+    outputs: Mapping[str, NDArray[np.generic]], binary: Collection[str], *, compressed: bool
+) -> None:
     """Raise TooLargeError for outputs that cannot fit into an answer, before one is made of them.
 
     It counts the least that they can take, so what it lets pass may still be too large.
     """
     as_bytes = sum(outputs[name].nbytes for name in binary if outputs[name].dtype.kind not in "OUS")
     elements = sum(tensor.size for name, tensor in outputs.items() if name not in binary)
-    check_body(as_bytes + elements * _LEAST_ELEMENT, as_base64=bool(binary), least=True)
+    least = as_bytes + elements * _LEAST_ELEMENT
+    if not compressed:
+        check_body(least, as_base64=bool(binary), least=True)
+    elif least > MOST_UNCOMPRESSED_BYTES:
+        raise TooLargeError(
+            f"the answer is at least {least} bytes before it is compressed, and may be "
+            f"{MOST_UNCOMPRESSED_BYTES}: ask for less at once, or use batch"
+        )
 
 
 def check_body(size_bytes: int, *, as_base64: bool, least: bool = False) -> None:

@@ -110,8 +110,7 @@ class Routes:
         if version is None:
             self._observe(loaded, request.tensors, outputs)
         coding = self._coding()
-        if coding is None:
-            check_outputs(outputs, request.binary)
+        check_outputs(outputs, request.binary, compressed=coding is not None)
         body, json_length = render_infer_body(
             outputs,
             model=loaded.model,

@@ -30,21 +30,21 @@ def test_bytes_count_a_third_more() -> None:
 def test_outputs_count_by_the_form_that_they_are_to_have() -> None:
     most = np.empty(MOST_AS_BASE64, np.int8)
     digits = np.empty(PAYLOAD_LIMIT_BYTES // 2, np.int8)
-    check_outputs({"y": most}, {"y"})
-    check_outputs({"y": digits}, set())
+    check_outputs({"y": most}, {"y"}, compressed=False)
+    check_outputs({"y": digits}, set(), compressed=False)
     with pytest.raises(TooLargeError, match="at least"):
-        check_outputs({"y": most, "z": np.empty(1, np.int8)}, {"y", "z"})
+        check_outputs({"y": most, "z": np.empty(1, np.int8)}, {"y", "z"}, compressed=False)
     with pytest.raises(TooLargeError, match="at least"):
-        check_outputs({"y": np.append(digits, digits[:1])}, set())
+        check_outputs({"y": np.append(digits, digits[:1])}, set(), compressed=False)
     # Where any comes as bytes, all of the body goes out as base64.
     with pytest.raises(TooLargeError, match="at least"):
-        check_outputs({"y": digits, "z": digits[:1]}, {"z"})
+        check_outputs({"y": digits, "z": digits[:1]}, {"z"}, compressed=False)
 
 
 def test_strings_are_left_to_be_counted_when_they_are_there() -> None:
-    check_outputs({"y": np.array(["x" * PAYLOAD_LIMIT_BYTES], np.object_)}, {"y"})
+    check_outputs({"y": np.array(["x" * PAYLOAD_LIMIT_BYTES], np.object_)}, {"y"}, compressed=False)
     # numpy counts 8 bytes for each, and none takes more than its length in 4.
-    check_outputs({"y": np.full(MOST_AS_BASE64 // 4, "", np.object_)}, {"y"})
+    check_outputs({"y": np.full(MOST_AS_BASE64 // 4, "", np.object_)}, {"y"}, compressed=False)
 
 
 def _ask(surface: Application, rows: int, *, headers: Any = None, **more: Any) -> Answer:
@@ -80,3 +80,13 @@ def test_what_is_too_large_may_fit_compressed(surface: Application, more: Any) -
     assert answer.status == 200
     assert answer.headers["Content-Encoding"] == "gzip"
     assert len(answer.body) < 100_000
+
+
+def test_what_is_compressed_has_a_limit_too(surface: Application) -> None:
+    gzip = {"accept-encoding": "gzip"}
+    answer = _ask(surface, 20_000_000, headers=gzip)
+    assert answer.status == 413
+    assert "at least 40000000 bytes before it is compressed" in answer.error
+    answer = _ask(surface, 9_000_000, headers=gzip, **BINARY)
+    assert answer.status == 413
+    assert _ask(surface, 8_000_000, headers=gzip, **BINARY).status == 200
