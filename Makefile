@@ -27,22 +27,22 @@ $(VENV)/python.stamp:
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
-	@echo "installing what running needs into $(VENV)"
+	@echo "installing what running needs into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/run.txt
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/python.stamp
-	@echo "installing what tests and checks need into $(VENV)"
+	@echo "installing what tests and checks need into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp $(VENV)/cloud.stamp
 
 $(VENV)/infra.stamp: requirements/infra.txt | $(VENV)/python.stamp
-	@echo "installing what deploying needs into $(VENV)"
+	@echo "installing what deploying needs into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/infra.txt
 	@touch $@
 
 $(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
-	@echo "installing what the emulated cloud needs into $(VENV)"
+	@echo "installing what the emulated cloud needs into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/cloud.txt
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
 
@@ -50,7 +50,7 @@ $(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
 $(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
 	@{ command -v fusermount3 && command -v strace && pkg-config --exists fuse3; } >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
-	@echo "installing what the tests of faults need into $(VENV)"
+	@echo "installing what the tests of faults need into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/faults.txt
 	@touch $@
 
@@ -58,13 +58,13 @@ $(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
 $(VENV)/browser.stamp: requirements/browser.txt | $(VENV)/python.stamp
 	@command -v chromium >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
-	@echo "installing what the tests of the page need into $(VENV)"
+	@echo "installing what the tests of the page need into $(VENV)" >&2
 	@$(PIP_INSTALL) -r requirements/browser.txt
 	@touch $@
 
 # The emulator of AWS, in an environment of its own.
 $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
-	@echo "installing the emulator of AWS into $(MINISTACK)"
+	@echo "installing the emulator of AWS into $(MINISTACK)" >&2
 	@$(PYTHON) -m venv $(MINISTACK)
 	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements/ministack.txt
@@ -72,7 +72,7 @@ $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 
 # Another server of the protocol, in an environment of its own: what it needs, nothing here does.
 $(MLSERVER)/stamp: requirements/mlserver.txt | $(VENV)/python.stamp
-	@echo "installing MLServer into $(MLSERVER)"
+	@echo "installing MLServer into $(MLSERVER)" >&2
 	@$(PYTHON) -m venv $(MLSERVER)
 	@$(MLSERVER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements/mlserver.txt

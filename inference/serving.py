@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import sys
@@ -48,7 +49,14 @@ def serve(answers: Answers, *, port: int) -> None:
     # By its protocol asyncio knows to send each piece at once (TCP_NODELAY).
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            hint = "end what listens there, or name another port (0 takes a free one)"
+            raise OSError(f"port {port} of 127.0.0.1 is in use: {hint}") from error
+        raise
     listener.listen(512)
     config = uvicorn.Config(
         Gateway(answers),

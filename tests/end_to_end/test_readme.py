@@ -173,6 +173,12 @@ def test_tritons_client_is_answered_as_it_says(served: str) -> None:
     assert re.fullmatch(r"\d+ \(1, 214\)\n", done.stdout), done.stderr
 
 
+def test_what_installing_says_is_not_a_commands_output(copy: Path) -> None:
+    said = re.findall(r"^\t@echo \"installing .*", (copy / "Makefile").read_text(), re.MULTILINE)
+    assert len(said) > 1
+    assert [line for line in said if not line.endswith(" >&2")] == []
+
+
 def test_make_help_lists_every_verb(copy: Path, environ: dict[str, str]) -> None:
     listed = set(re.findall(r"^  make (\S+)", run("make help", copy, environ), re.MULTILINE))
     declared = set(re.findall(r"^\.PHONY: (\S+)", (copy / "Makefile").read_text(), re.MULTILINE))

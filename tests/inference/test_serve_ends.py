@@ -106,7 +106,8 @@ def test_a_port_that_is_taken_is_said_in_one_line(three_versions: Path) -> None:
         port = taken.getsockname()[1]
         ended = run("serve", "--store", three_versions, "--port", str(port))
     assert ended.code == 1
-    assert "in use" in ended.error
+    assert ended.error.startswith(f"port {port} of 127.0.0.1 is in use")
+    assert "name another port" in ended.error
 
 
 def test_a_port_of_ones_own_is_served(three_versions: Path, tmp_path: Path) -> None:
