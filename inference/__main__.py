@@ -13,7 +13,7 @@ from typing import Final
 from inference import batch_command, serve_command
 from inference.background import leave
 from inference.errors import ServingError
-from inference.local_handler import local_handler
+from inference.local_handler import local_handler, logged_causes
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id
@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     body = options.file.read_bytes()
-    handler = local_handler(options, log_level="CRITICAL")
+    shown = options.debug or "POWERTOOLS_LOG_LEVEL" in os.environ
+    handler = local_handler(options, log_level="ERROR")
+    causes = logged_causes(shown=shown)
     from inference.events import answer_body, build_event  # noqa: PLC0415 - after the environment is set
     from inference.gateway import LocalContext  # noqa: PLC0415
 
@@ -57,7 +59,7 @@ def _predict(options: argparse.Namespace) -> int:
     answer = handler(event, LocalContext())
     answered = answer_body(answer)
     if answer["statusCode"] != 200:
-        return _fail(options, json.loads(answered)["error"], "failed", FAILED)
+        return _fail(options, ": ".join([json.loads(answered)["error"], *causes]), "failed", FAILED)
     _print(_readable(answered))
     return DONE
 

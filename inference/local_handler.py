@@ -37,6 +37,25 @@ def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
     return handler
 
 
+def logged_causes(*, shown: bool) -> list[str]:
+    """Give the list to which each logged failure adds its cause, which answers do not say.
+
+    What is logged is shown too if `shown` says so. Call it after `local_handler`.
+    """
+    from inference.telemetry import logger  # noqa: PLC0415 - it reads the environment
+
+    causes: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        cause = getattr(record, "cause", None)
+        if cause:
+            causes.append(cause)
+        return shown
+
+    logger.addFilter(keep)
+    return causes
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     record.exc_info = None
     return True

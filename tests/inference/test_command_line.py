@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.inference.commands import run
+from tests.inference.stores import publish_adder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,15 @@ def test_predict_says_why_it_failed_in_one_line(
     ended = run("predict", model, file, "--store", surface_store)
     assert ended.code == 1
     assert said in ended.error
+
+
+def test_predict_says_what_a_pipeline_raised_and_where(tmp_path: Path, file: Path) -> None:
+    code = "def decode(request):\n    return {}['x']\ndef encode(outputs, request):\n    return 1\n"
+    publish_adder(tmp_path / "store", 1, pipeline=code)
+    ended = run("predict", "adder", file, "--store", tmp_path / "store")
+    assert ended.code == 1
+    said = "pipeline.py failed in decode(): KeyError: 'x' (pipeline.py, line 2)"
+    assert ended.error == said
 
 
 def test_predict_names_a_file_that_is_not_there(surface_store: Path, tmp_path: Path) -> None:
