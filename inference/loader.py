@@ -82,6 +82,8 @@ def load_version(
         loaded = load_folder(folder, manifest, number, layout=layout, form=form)
     except StoreUnreachableError:
         raise
+    except PipelineError as error:
+        raise LoadError(f"version {number} of {model!r}: {error}") from error
     except StoreError as error:
         read_store_id(layout)  # the whole store may have gone: then it is not the version's fault
         if isinstance(error, NotFoundError):
@@ -101,7 +103,7 @@ def load_folder(
     """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
 
     `layout` is of the store that holds its package set, if it pins one. Raises LoadError,
-    DamagedError, and NotFoundError where the set is missing.
+    PipelineError, DamagedError, and NotFoundError where the set is missing.
     """
     content, signature = manifest.content, manifest.signature
     form = form or plain_form(folder, content, {})
@@ -114,7 +116,7 @@ def load_folder(
         session = _open_session(form)
         nested = _check_session(session, manifest)
         phases.end("session")
-        pipeline = _load_pipeline(folder, manifest, number)
+        pipeline = _load_pipeline(folder, manifest)
         phases.end("pipeline")
     return LoadedVersion(
         model=manifest.model,
@@ -158,16 +160,13 @@ def _packages(
     return use_package_set(layout, digest, f"version {number} of {manifest.model!r}")
 
 
-def _load_pipeline(folder: Path, manifest: VersionManifest, number: int) -> Pipeline | None:
+def _load_pipeline(folder: Path, manifest: VersionManifest) -> Pipeline | None:
     path = manifest.content.pipeline_file
     if path is None:
         return None
     code = read_checked(folder, manifest.content.file(path))
     name = f"coldpress_pipeline_{manifest.id.replace('-', '_')}"
-    try:
-        return load_pipeline(code, folder / path, name)
-    except PipelineError as error:
-        raise LoadError(f"version {number} of {manifest.model!r}: {error}") from error
+    return load_pipeline(code, folder / path, name)
 
 
 def _open_session(form: Form) -> Any:

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from model_store.preparation import Measurement
 
 ENDINGS = {
-    "raises at import": ("raise ValueError('no words')", "failed while it was loaded: no words"),
+    "raises at import": (
+        "raise ValueError('no words')",
+        "^pipeline.py failed while it was loaded: no words",
+    ),
     "ends its process": ("import os; os._exit(3)", "ended early: exit code 3"),
     "ends its process with success": ("import os; os._exit(0)", "ended early: exit code 0"),
     "segmentation fault": ("import ctypes; ctypes.string_at(0)", "with SIGSEGV"),
