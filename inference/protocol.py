@@ -148,7 +148,10 @@ def _check_names(named: Iterable[str], specs: tuple[TensorSpec, ...]) -> None:
     names, known = list(named), [spec.name for spec in specs]
     for name in known:
         if name not in names:
-            raise BadRequestError(f"input {name!r} is missing: expected {_listed(known)}")
+            got = _listed(names)
+            raise BadRequestError(
+                f"input {name!r} is missing: expected {_listed(known)}, got {got}"
+            )
     for name in names:
         if name not in known:
             raise BadRequestError(f"there is no input {name!r}: expected {_listed(known)}")

@@ -30,10 +30,11 @@ def refusal_of(datatype: str, shape: list[Any], data: Any) -> str:
 
 
 NAMES = {
-    "one is missing": ([tensor()], ["input 'z' is missing", "expected 'x', 'z'"]),
+    "one is missing": ([tensor()], ["input 'z' is missing", "expected 'x', 'z', got 'x'"]),
+    "one has another name": ([tensor(), tensor("w")], ["'z' is missing", "got 'x', 'w'"]),
     "one too many": ([tensor(), Z, tensor("w")], ["no input 'w'", "expected 'x', 'z'"]),
     "one twice": ([tensor(), Z, tensor()], ["'x' twice"]),
-    "none": ([], ["input 'x' is missing", "expected 'x', 'z'"]),
+    "none": ([], ["input 'x' is missing", "expected 'x', 'z', got none"]),
 }
 
 
