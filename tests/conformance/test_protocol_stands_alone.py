@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,16 @@ def test_an_address_is_all_that_it_needs(copy: Path, base_url: str) -> None:
     assert left == {"labels.infer", "labels.metadata", "labels.unknown"}
     assert found.counts == {PASSED: len(ALL) - 3, FAILED: 0, NOT_OFFERED: 3}
     assert f"{'extension':<10}{len(ALL) - 3 - _of('MUST', 'SHOULD'):>13}{0:>13}{3:>13}" in found.out
+
+
+def test_that_nothing_answers_at_the_address_is_said_once(copy: Path) -> None:
+    with socket.socket() as closed:  # bound and not listening: nobody else gets the port
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        found = run(copy, ["--base-url", url, "--results", str(copy.parent / "none.json")])
+    assert found.code == pytest.ExitCode.USAGE_ERROR
+    assert found.out.count(f"no server answers at {url}") == 1
+    assert "FAILED" not in found.out
 
 
 def test_a_description_says_what_a_server_does_not(copy: Path, base_url: str) -> None:

@@ -49,8 +49,19 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     else:
         target = request.getfixturevalue("target")
     found = Server(target)
+    if url:
+        _hold_to_answer(found, url)
     yield found
     found.close()
+
+
+def _hold_to_answer(server: Server, url: str) -> None:
+    """End the whole run where nothing answers: no requirement says more than that."""
+    try:
+        server.get("/v2/health/live")
+    except AssertionError as error:
+        server.close()
+        pytest.exit(f"no server answers at {url}: {error}", pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture
