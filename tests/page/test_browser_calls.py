@@ -160,7 +160,7 @@ def test_other_bytes_are_downloaded(opened: Opened) -> None:
     tab = opened().open("echo")
     tab.query("answer=bytes")
     tab.send()
-    assert saved(tab.page, "Download the answer, 2.0 KB") == bytes(range(256)) * 8
+    assert saved(tab.page, "Download the answer, 2.0 kB") == bytes(range(256)) * 8
 
 
 def test_of_a_long_text_the_beginning_is_shown(opened: Opened) -> None:
