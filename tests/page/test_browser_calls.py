@@ -236,3 +236,25 @@ def saved(page: Any, link: str) -> bytes:
     with page.expect_download() as download:
         page.get_by_role("link", name=link).click()
     return bytes(download.value.path().read_bytes())
+
+
+def test_a_call_that_waits_holds_up_no_other_model(opened: Opened) -> None:
+    tab = opened().open("adder")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    tab.page.route("**/adder/infer", hold)
+    tab.page.locator("#send").click()
+    tab.page.locator("#send[aria-disabled]").wait_for()
+    tab.page.evaluate("location.hash = '#/echo'")
+    tab.page.locator("#address").filter(has_text="/echo").wait_for()
+    tab.page.locator("#text").fill("hello")
+    outcome = tab.send()
+    assert outcome.startswith("Answered by version 1")
+    [route] = held
+    with tab.page.expect_response("**/adder/infer"):
+        route.continue_()
+    assert tab.outcome() == outcome
+    assert json.loads(tab.text("#body pre"))["body"] == "hello"
