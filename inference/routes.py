@@ -166,12 +166,14 @@ class Routes:
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event
-        error = errors.UnknownError(f"there is no {event.http_method} {event.path}")
+        text = f"there is no {event.http_method} {event.path}"
         methods = self._resolver.methods(event.path)
         if not methods:
+            error = errors.UnknownError(text)
             return error_response(status_of(error), str(error))
         # RFC 9110, "405 Method Not Allowed": it says which would be.
-        answer = error_response(405, f"{error}: expected {' or '.join(methods)}")
+        error = errors.UnknownError(f"{text}: expected {' or '.join(methods)}")
+        answer = error_response(405, str(error))
         answer.headers["Allow"] = ", ".join(methods)
         return answer
 

@@ -56,6 +56,7 @@ def make_folder(folder: Path, *, within: Path | None = None) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if stat.S_IMODE(found.st_mode) != FOLDER_MODE and found.st_uid == os.geteuid():
         folder.chmod(FOLDER_MODE)
+        sync_folder(folder)  # its mode, before anything that it holds counts
     sync_folder(folder.parent)
 
 

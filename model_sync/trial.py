@@ -24,6 +24,7 @@ from model_store.preparation import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
 from model_sync.child import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
+from model_sync.space import naming
 
 if TYPE_CHECKING:
     from inference.loaded import LoadedVersion, Tensors
@@ -91,7 +92,8 @@ def main(arguments: list[str]) -> None:
             sys.exit(_NO_ROOM)
         found = {"error": str(error) or type(error).__name__}
     try:
-        result.write_text(json.dumps(found), "utf-8")
+        with naming(str(result)):
+            result.write_text(json.dumps(found), "utf-8")
     except OSError as error:
         if error.errno in FULL:
             sys.exit(_NO_ROOM)

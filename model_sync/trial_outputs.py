@@ -13,6 +13,7 @@ import numpy as np
 
 from inference.datatypes import BFLOAT16
 from model_sync.errors import TrialError
+from model_sync.space import naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 def keep_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -> None:
     """Write the plain form's outputs of one run."""
-    with (folder / f"plain-{number}.npz").open("wb") as stream:
+    path = folder / f"plain-{number}.npz"
+    with naming(str(path)), path.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **_numbered(outputs))
 
 

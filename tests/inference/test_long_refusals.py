@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.errors import BadRequestError
-from tests.inference.calls import infer
+from tests.inference.calls import http_event, infer, send
 
 if TYPE_CHECKING:
     from inference.application import Application
@@ -33,3 +33,12 @@ def test_a_message_that_fits_is_left_as_it_is(length: int, left: int) -> None:
 
 def test_a_message_is_one_line_wherever_it_is_read() -> None:
     assert str(BadRequestError("a\nb\u2028c")) == "a\\nb\\u2028c"
+
+
+def test_an_address_that_takes_another_method_is_quoted_as_far_as_a_line_goes(
+    surface: Application,
+) -> None:
+    answer = send(surface, http_event("PUT", f"/v2/models/{'9' * 5000}"))
+    assert answer.status == 405
+    assert len(answer.error) == 1000
+    assert answer.error.endswith(": expected GET")
