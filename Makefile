@@ -62,21 +62,21 @@ $(VENV)/browser.stamp: requirements/browser.txt | $(VENV)/python.stamp
 	@$(PIP_INSTALL) -r requirements/browser.txt
 	@touch $@
 
-# The emulator of AWS, in an environment of its own.
+# What goes into no other environment gets one of its own: beside its stamp.
+define OWN_ENVIRONMENT
+@$(PYTHON) -m venv $(@D)
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+@touch $@
+endef
+
 $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 	@echo "installing the emulator of AWS into $(MINISTACK)" >&2
-	@$(PYTHON) -m venv $(MINISTACK)
-	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements/ministack.txt
-	@touch $@
+	$(OWN_ENVIRONMENT)
 
-# Another server of the protocol, in an environment of its own: what it needs, nothing here does.
+# Another server of the protocol: what it needs, nothing here does.
 $(MLSERVER)/stamp: requirements/mlserver.txt | $(VENV)/python.stamp
 	@echo "installing MLServer into $(MLSERVER)" >&2
-	@$(PYTHON) -m venv $(MLSERVER)
-	@$(MLSERVER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements/mlserver.txt
-	@touch $@
+	$(OWN_ENVIRONMENT)
 
 .PHONY: install
 install: $(VENV)/run.stamp ## Make .venv with what running needs
