@@ -102,22 +102,22 @@ class _Preparing:
         try:
             optimize(self._folder / self._manifest.content.model_file, made, layout=self._layout)
         except TrialError as error:
-            self._variants.append(_refused(Variant(PORTABLE, _in(GRAPH), {}, None, True), error))
+            variant = Variant(PORTABLE, _in(GRAPH), {}, None, optimized=True)
+            self._variants.append(variant._replace(refused=str(error)))
             return
         files = tuple(_taken(path) for path in sorted(made.iterdir()))
         for name, config in {PORTABLE: {}, MAPPED: _UNPACKED}.items():
             variant = Variant(name, _in(GRAPH), config, None, optimized=True, files=files)
             try:
-                measured = variant._replace(measurement=self._try(variant))
+                variant = variant._replace(measurement=self._try(variant))
             except TrialError as error:
-                measured = _refused(variant, error)
-            self._variants.append(measured)
+                variant = variant._replace(refused=str(error))
+            self._variants.append(variant)
 
     def chosen(self, runtime: str) -> PreparationManifest:
         """Choose, drop the files of what was not chosen, and write the manifest."""
         choice = choose(self._variants, self._manifest.content.optimize_for)
-        kept = {name for each in self._variants if each.name == choice.name for name in each.files}
-        if not kept:
+        if choice.name == PLAIN:
             shutil.rmtree(self._staged / PORTABLE, ignore_errors=True)
         preparation = PreparationManifest(
             model=self._manifest.model,
@@ -129,7 +129,8 @@ class _Preparing:
             chosen=choice.name,
             why=choice.why,
             variants=tuple(
-                v if v.name == choice.name else _without_files(v) for v in self._variants
+                each if each.name == choice.name else each._replace(files=())
+                for each in self._variants
             ),
         )
         durable.write_file(self._staged / MANIFEST, preparation.render())
@@ -147,14 +148,6 @@ class _Preparing:
 
 def _in(file: str) -> str:
     return f"{PORTABLE}/{file}"
-
-
-def _refused(variant: Variant, error: TrialError) -> Variant:
-    return variant._replace(refused=str(error), files=())
-
-
-def _without_files(variant: Variant) -> Variant:
-    return variant._replace(files=())
 
 
 def _taken(path: Path) -> FileEntry:

@@ -23,16 +23,11 @@ _MOST: Final = 2
 def measured_inputs(
     loaded: LoadedVersion, folder: Path, content: VersionContent
 ) -> list[dict[str, NDArray[Any]]]:
-    """The tensors to run, the largest first; none where the model refuses what was made."""
+    """The tensors to run, the largest first. Those that were made it may refuse: nobody said so."""
     cases = [_of_case(loaded, folder, content, case) for case in content.golden.cases]
     if cases:
         return sorted(cases, key=_size, reverse=True)[:_MOST]
-    made = made_inputs(loaded.signature)
-    try:
-        loaded.run(made)
-    except Exception:  # whatever it raises: nobody said that it takes these
-        return []
-    return [made]
+    return [made_inputs(loaded.signature)]
 
 
 def _of_case(
