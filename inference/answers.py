@@ -63,8 +63,8 @@ def body_answer(
 
 
 def error_response(status: int, text: str) -> Response[str]:
-    """An error, from a route."""
-    return json_answer({"error": on_one_line(text)}, status)
+    """An error, from a route: one line, as every ServingError's message is."""
+    return json_answer({"error": text}, status)
 
 
 def status_of(error: Exception) -> int:

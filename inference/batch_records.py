@@ -14,8 +14,9 @@ The lines, by which answers and errors join their inputs (`record` is the input'
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
+
+import pybase64
 
 from inference.errors import BadRequestError, OutputError, PipelineError
 from inference.json_text import read, write
@@ -61,7 +62,7 @@ def _as_line(number: int, response: Response) -> bytes:
         if content_type.startswith(JSON):
             return _with_json(number, body)
         return _line({"record": number, "answer": body})
-    text = base64.b64encode(body).decode()
+    text = pybase64.b64encode_as_string(body)
     return _line(
         {"record": number, "answer": text, "encoding": "base64", "content_type": content_type}
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.loaded import LoadedVersion
+    from model_store.files import FileEntry
     from model_store.version import GoldenCases, VersionContent
 
 
@@ -38,14 +39,14 @@ def run_golden_case(
 ) -> None:
     """Run one case and compare; raises GoldenCaseError, or DamagedError for a damaged file."""
     request_entry, expected_entry = content.golden_files(case)
-    body = read_checked(folder, request_entry)
+    request = _request(folder, request_entry)
     expected_bytes = read_checked(folder, expected_entry)
     try:
         expected = json.loads(expected_bytes)
     except ValueError as error:
         raise GoldenCaseError(f"golden case {case!r}: expected.json is not JSON: {error}") from None
     try:
-        actual = _answer(loaded, body, request_entry.path)
+        actual = _answer(loaded, request)
     except ServingError as error:
         cause = getattr(error, "cause", None)
         because = f": {cause}" if cause else ""
@@ -59,8 +60,7 @@ def run_golden_case(
 
 def request_of(folder: Path, content: VersionContent, case: str) -> Request:
     """A golden case's request, as a pipeline is given it; raises DamagedError."""
-    entry, _ = content.golden_files(case)
-    return Request(read_checked(folder, entry), _content_type(entry.path))
+    return _request(folder, content.golden_files(case)[0])
 
 
 def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$") -> str | None:
@@ -89,13 +89,13 @@ def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$"
     return None
 
 
-def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
+def _answer(loaded: LoadedVersion, request: Request) -> Any:
     if loaded.pipeline is None:
-        request = parse_infer_request(body, loaded.signature)
-        outputs = loaded.run(request.tensors, request.outputs)
+        asked = parse_infer_request(request.body, loaded.signature)
+        outputs = loaded.run(asked.tensors, asked.outputs)
         answer, _ = render_infer_body(outputs, model=loaded.model, version=loaded.number)
         return read(answer)["outputs"]
-    response = loaded.predict(Request(body, _content_type(path)))
+    response = loaded.predict(request)
     if response.content_type.startswith("application/json"):
         try:
             return json.loads(response.body)
@@ -106,8 +106,9 @@ def _answer(loaded: LoadedVersion, body: bytes, path: str) -> Any:
     return response.body
 
 
-def _content_type(path: str) -> str:
-    return mimetypes.guess_type(PurePosixPath(path).name)[0] or "application/octet-stream"
+def _request(folder: Path, entry: FileEntry) -> Request:
+    kind = mimetypes.guess_type(PurePosixPath(entry.path).name)[0] or "application/octet-stream"
+    return Request(read_checked(folder, entry), kind)
 
 
 def _is_close(expected: float, actual: float, tolerance: GoldenCases) -> bool:

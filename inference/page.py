@@ -7,12 +7,13 @@ can become markup (Trusted Types): what a store or a model says is text.
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pybase64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ def load_page() -> Page:
 def _policy(text: str) -> str:
     inline: dict[str, list[str]] = {"style": [], "script": []}
     for kind, content in _INLINE.findall(text):
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        digest = pybase64.b64encode_as_string(hashlib.sha256(content.encode()).digest())
         inline[kind].append(f"'sha256-{digest}'")
     directives = {
         "default-src": "'none'",

@@ -23,7 +23,6 @@ from inference.answers import (
     status_of,
 )
 from inference.binary import LENGTH_HEADER
-from inference.compression import choose_encoding
 from inference.payload import check_outputs
 from inference.pipeline import Request
 from inference.protocol import parse_infer_request
@@ -109,7 +108,7 @@ class Routes:
         outputs = loaded.run(request.tensors, request.outputs)
         if version is None:
             self._observe(loaded, request.tensors, outputs)
-        coding = self._coding()
+        coding = self.call.coding()
         check_outputs(outputs, request.binary, compressed=coding is not None)
         body, json_length = render_infer_body(
             outputs,
@@ -144,7 +143,7 @@ class Routes:
         )
         observe = partial(self._observe, loaded) if version is None else None
         response = loaded.predict(request, observe)
-        return body_answer(response.content_type, response.body, {}, self._coding())
+        return body_answer(response.content_type, response.body, {}, self.call.coding())
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:
         resolved = self._about.known(
@@ -158,11 +157,6 @@ class Routes:
         )
         self.call.answered_by = AnsweredBy(model, resolved.loaded.number, resolved.label)
         return resolved
-
-    def _coding(self) -> str | None:
-        """How the caller takes a long answer compressed; None for not at all."""
-        accepted = self.call.header("accept-encoding")
-        return choose_encoding(accepted) if accepted else None
 
     def _no_route(self, _: Exception) -> Response[str]:
         event = self._resolver.current_event

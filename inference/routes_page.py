@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.event_handler import Response
 
 from inference.answers import body_answer, json_answer
-from inference.compression import choose_encoding
 
 if TYPE_CHECKING:
     from inference.manager import Manager
@@ -44,8 +43,7 @@ class PageRoutes:
         page = load_page()
         if _has(self._call.header("if-none-match") or "", page.etag):
             return Response(304, body="", headers=dict(page.headers))
-        coding = choose_encoding(self._call.header("accept-encoding") or "")
-        return body_answer(page.content_type, page.text, page.headers, coding)
+        return body_answer(page.content_type, page.text, page.headers, self._call.coding())
 
     def _model(self, model: str) -> Response[str]:
         from inference.repository import publication  # noqa: PLC0415 - no call needs it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inference.bounds import LIMITS
-from inference.compression import decompress
+from inference.compression import choose_encoding, decompress
 from inference.events import body_bytes
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class CallUnderWay:
         headers = self.event.get("headers") or {}
         value: str | None = headers.get(name.lower())
         return value
+
+    def coding(self) -> str | None:
+        """How the caller takes a long answer compressed; None for not at all."""
+        accepted = self.header("accept-encoding")
+        return choose_encoding(accepted) if accepted else None
 
     def body(self) -> bytes:
         """The request's body, as it was before the caller compressed it.
