@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from model_store.preparation import PreparationManifest
+    from model_store.variant import Variant
 
 RESERVED_BYTES: Final = 48 << 20
 """Kept for what calls take beside the versions: bodies of 6 MB, their tensors and answers."""
@@ -25,13 +25,13 @@ class Need(NamedTuple):
     is_measured: bool
 
 
-def need_of(preparation: PreparationManifest | None, size_bytes: int) -> Need:
+def need_of(variant: Variant | None, size_bytes: int) -> Need:
     """What a version needs: as preparing it measured, else estimated from its files' size."""
-    if preparation is None:
+    if variant is None:
         return Need(
             size_bytes * _UNMEASURED_FACTOR, size_bytes * _UNMEASURED_RESIDENT_FACTOR, False
         )
-    measured = preparation.measurement
+    measured = variant.measured
     return Need(max(measured.peak_bytes, measured.resident_bytes), measured.resident_bytes, True)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.layout import GOLDEN, SOURCE
-from model_store.preparation import PLAIN
+from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from model_store.files import FileEntry
-    from model_store.preparation import Variant
+    from model_store.variant import Variant
     from model_store.version import VersionContent
 
 

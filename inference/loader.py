@@ -20,6 +20,7 @@ from inference.form import form_of, plain_form
 from inference.loaded import LoadedVersion
 from inference.memory import give_back
 from inference.pipeline import Pipeline, load_pipeline
+from inference.processor import block_width
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, read_checked
@@ -70,15 +71,16 @@ def load_version(
     try:
         manifest = read_version(layout, model, entry)
         preparation = read_preparation(layout, model, entry, RUNTIME)
-        need = need_of(preparation, entry.size_bytes)
+        variant = preparation and preparation.fitting(block_width())
+        need = need_of(variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
         if make_room:
             make_room(need)
         folder = layout.model(model).version(entry.id)
         form = None
-        if preparation:
+        if preparation and variant:
             prepared = layout.model(model).preparation(preparation.id)
-            form = form_of(preparation.variant, folder, prepared, manifest.content)
+            form = form_of(variant, folder, prepared, manifest.content)
         loaded = load_folder(folder, manifest, number, layout=layout, form=form)
     except StoreUnreachableError:
         raise

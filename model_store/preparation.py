@@ -7,126 +7,39 @@ without a new version. Each of its variants is one form in which the model can b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from model_store import documents
-from model_store.documents import FORMAT, Fields
+from model_store.chunks import parse_chunks
+from model_store.documents import FORMAT
 from model_store.errors import DamagedError
-from model_store.files import FileEntry, parse_files
-from model_store.names import check_id, check_model, check_relative_path, check_runtime_key
+from model_store.names import check_id, check_model, check_runtime_key
+from model_store.variant import PLAIN, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from model_store.chunks import Chunks
     from model_store.digests import Digest
+    from model_store.files import FileEntry
+    from model_store.variant import Measurement
 
-PREPARATION_FORMAT: Final = 2
+PREPARATION_FORMAT: Final = 3
 """The number of the way of preparing; part of the runtime key."""
-
-PLAIN: Final = "plain"
-"""The variant that is the version's own graph, as it was given."""
 
 
 def runtime_key(onnxruntime_version: str, machine: str) -> str:
-    """Name a runtime: `ort-1.32.0-x86_64-p2`."""
+    """Name a runtime: `ort-1.32.0-x86_64-p3`."""
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
     return check_runtime_key(f"ort-{onnxruntime_version}-{machine}-p{PREPARATION_FORMAT}")
-
-
-class Measurement(NamedTuple):
-    """What loading and running a variant took when it was prepared, in a fresh process.
-
-    `load_ms`: opening the session, files in the page cache; `first_ms`: the first run; `warm_ms`:
-    the fastest run after it (0 where nothing could be run). Memory is what the process grew by, in
-    bytes: at its highest (`peak_bytes`) and after the runs (`resident_bytes`). Of the latter,
-    `mapped_bytes` are pages of files, weights or code, which the kernel may drop and read again.
-    """
-
-    load_ms: float
-    first_ms: float
-    warm_ms: float
-    peak_bytes: int
-    resident_bytes: int
-    mapped_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
-        return dict(self._asdict())
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
-        measurement = cls(
-            load_ms=fields.number("load_ms"),
-            first_ms=fields.number("first_ms"),
-            warm_ms=fields.number("warm_ms"),
-            peak_bytes=fields.integer("peak_bytes", minimum=0),
-            resident_bytes=fields.integer("resident_bytes", minimum=0),
-            mapped_bytes=fields.integer("mapped_bytes", minimum=0),
-        )
-        fields.done()
-        if measurement.mapped_bytes > measurement.resident_bytes:
-            raise DamagedError(f"{fields.where}: 'mapped_bytes' is more than 'resident_bytes'")
-        return measurement
-
-
-class Variant(NamedTuple):
-    """One form of a model: a graph file, the options to open it with, what it needs.
-
-    `graph` is a path in the version's folder for the plain variant, else in the preparation's.
-    `optimized`: ONNX Runtime has optimized the graph already, and is not to do it again. `config`
-    are its session configuration entries by their own names. `files` are all that the graph needs
-    of the preparation's folder; none of the plain variant, and of one that was not kept.
-    `refused`: why it cannot be chosen, in a line; None where it could. `measurement` None: it was
-    not loaded.
-    """
-
-    name: str
-    graph: str
-    config: Mapping[str, str]
-    measurement: Measurement | None
-    optimized: bool = False
-    files: tuple[FileEntry, ...] = ()
-    refused: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
-        return {
-            "name": self.name,
-            "graph": self.graph,
-            "optimized": self.optimized,
-            "config": dict(self.config),
-            "files": [entry.to_json() for entry in self.files],
-            "measurement": self.measurement and self.measurement.to_json(),
-            "refused": self.refused,
-        }
-
-    @classmethod
-    def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
-        fields = Fields(value, where)
-        config = fields.mapping("config")
-        if not all(isinstance(entry, str) for entry in config.values()):
-            raise DamagedError(f"{where}: 'config' holds something else than strings")
-        measured = not fields.is_null("measurement")
-        variant = cls(
-            name=fields.text("name"),
-            graph=fields.name("graph", check_relative_path),
-            optimized=fields.flag("optimized"),
-            config={key: str(entry) for key, entry in config.items()},
-            files=parse_files(fields.items("files"), f"{where}: files"),
-            measurement=Measurement.from_fields(fields.fields("measurement")) if measured else None,
-            refused=None if fields.is_null("refused") else fields.text("refused"),
-        )
-        fields.done()
-        return variant
 
 
 class PreparationManifest(NamedTuple):
     """`preparations/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back.
 
-    `variants` are all that were tried. The files of the chosen one are beside the manifest, and
-    `why` says in a line what chose it.
+    `variants` are all that were tried; `chosen` is the one to start with, and `why` says in a line
+    what chose it. `replacement`: the one to go on with once calls come, None for the same. The
+    files of those that are kept are beside the manifest. `chunks` are the digests of every file of
+    more than one chunk that a variant opens, by its path in the folder where it lies: this one, or
+    the version's.
     """
 
     model: str
@@ -138,21 +51,39 @@ class PreparationManifest(NamedTuple):
     chosen: str
     why: str
     variants: tuple[Variant, ...]
+    replacement: str | None
+    chunks: Chunks
 
     @property
     def variant(self) -> Variant:
         """The variant that was chosen."""
-        return next(variant for variant in self.variants if variant.name == self.chosen)
+        return self.named(self.chosen)
+
+    def named(self, name: str) -> Variant:
+        """The variant of that name, which there is."""
+        return next(variant for variant in self.variants if variant.name == name)
+
+    def fitting(self, block_width: int) -> Variant:
+        """The variant to open on a processor of that block width (processor.py; 0: not known).
+
+        The chosen one where it is right there, else one that is right everywhere, else plain.
+        """
+        for variant in (self.variant, *sorted(self.variants, key=lambda each: each.name == PLAIN)):
+            if variant.can_be_opened and variant.block_width in {0, block_width}:
+                return variant
+        raise DamagedError(f"preparation {self.id}: it has no variant for every processor")
+
+    def following(self, block_width: int) -> Variant | None:
+        """What replaces the variant that `fitting` gives, once calls come; None: nothing does."""
+        variant = self.replacement and self.named(self.replacement)
+        if not variant or self.fitting(block_width).name != self.chosen:
+            return None
+        return variant if variant.block_width in {0, block_width} else None
 
     @property
     def measurement(self) -> Measurement:
         """What was measured of the variant that was chosen."""
-        found = self.variant.measurement
-        if found is None:
-            raise DamagedError(
-                f"preparation {self.id}: its variant {self.chosen!r} was not measured"
-            )
-        return found
+        return self.variant.measured
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
@@ -173,6 +104,8 @@ class PreparationManifest(NamedTuple):
                 "chosen": self.chosen,
                 "why": self.why,
                 "variants": [variant.to_json() for variant in self.variants],
+                "replacement": self.replacement,
+                "chunks": {path: list(digests) for path, digests in self.chunks.items()},
             }
         )
 
@@ -192,14 +125,24 @@ class PreparationManifest(NamedTuple):
             variants=tuple(
                 Variant.from_json(item, f"{where}: variants") for item in fields.items("variants")
             ),
+            replacement=None if fields.is_null("replacement") else fields.text("replacement"),
+            chunks=parse_chunks(fields.fields("chunks")),
         )
         fields.done()
-        names = [variant.name for variant in manifest.variants]
-        if names.count(manifest.chosen) != 1 or len(set(names)) != len(names):
-            raise DamagedError(f"{where}: 'chosen' does not name exactly one of its variants")
-        chosen = manifest.variant
-        if chosen.refused is not None or chosen.measurement is None:
-            raise DamagedError(f"{where}: 'chosen' names a variant that was refused")
-        if chosen.name != PLAIN and chosen.graph not in {entry.path for entry in chosen.files}:
-            raise DamagedError(f"{where}: the files of {chosen.name!r} lack its graph")
+        manifest._check(where)
         return manifest
+
+    def _check(self, where: str) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) != len(names):
+            raise DamagedError(f"{where}: two of its variants have one name")
+        for key, name in {"chosen": self.chosen, "replacement": self.replacement}.items():
+            if name is None:
+                continue
+            if name not in names:
+                raise DamagedError(f"{where}: {key!r} names none of its variants")
+            variant = self.named(name)
+            if variant.refused is not None or variant.measurement is None:
+                raise DamagedError(f"{where}: {key!r} names a variant that was refused")
+            if not variant.can_be_opened:
+                raise DamagedError(f"{where}: the files of {name!r} lack its graph")

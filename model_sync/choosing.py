@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from model_store.preparation import PLAIN
+from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from model_store.preparation import Measurement, Variant
+    from model_store.variant import Measurement, Variant
 
 _GAIN: Final = 0.9
 _SLOWER: Final = 1.05

@@ -14,12 +14,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from model_store.digests import Digest
+from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.documents import now
-from model_store.files import FileEntry
+from model_store.files import FileEntry, open_beneath
 from model_store.layout import MANIFEST, SOURCE
 from model_store.names import new_id
-from model_store.preparation import PLAIN, PreparationManifest, Variant
+from model_store.preparation import PreparationManifest
+from model_store.variant import PLAIN, Variant
 from model_sync import durable
 from model_sync.choosing import choose
 from model_sync.errors import TrialError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import StoreLayout
-    from model_store.preparation import Measurement
     from model_store.version import VersionManifest
     from model_sync.progress import Progress
     from model_sync.staging import Staging
@@ -85,13 +85,19 @@ class _Preparing:
         self._results = staging.path(f"trials-{self._id}")
         self._results.mkdir()
         self._variants: list[Variant] = []
+        self._chunks: dict[str, tuple[str, ...]] = {}
         files = manifest.content.files
-        self.source_bytes = sum(e.size_bytes for e in files if e.path.startswith(f"{SOURCE}/"))
+        self._source = [entry for entry in files if entry.path.startswith(f"{SOURCE}/")]
+        self.source_bytes = sum(entry.size_bytes for entry in self._source)
 
     def plain(self) -> None:
         """Try the version's own graph."""
         variant = Variant(PLAIN, self._manifest.content.model_file, {}, None)
-        self._variants.append(variant._replace(measurement=self._try(variant)))
+        self._variants.append(self._tried(variant))
+        for entry in self._source:
+            if entry.size_bytes > CHUNK_BYTES:
+                with open_beneath(self._folder, entry.path) as stream:
+                    self._chunks[entry.path] = digest_chunks(stream)[1]
 
     def optimized(self) -> None:
         """Make the optimized graph, and try it packed and mapped."""
@@ -105,11 +111,11 @@ class _Preparing:
             variant = Variant(PORTABLE, _in(GRAPH), {}, None, optimized=True)
             self._variants.append(variant._replace(refused=str(error)))
             return
-        files = tuple(_taken(path) for path in sorted(made.iterdir()))
+        files = tuple(self._taken(path) for path in sorted(made.iterdir()))
         for name, config in {PORTABLE: {}, MAPPED: _UNPACKED}.items():
             variant = Variant(name, _in(GRAPH), config, None, optimized=True, files=files)
             try:
-                variant = variant._replace(measurement=self._try(variant))
+                variant = self._tried(variant)
             except TrialError as error:
                 variant = variant._replace(refused=str(error))
             self._variants.append(variant)
@@ -132,28 +138,37 @@ class _Preparing:
                 each if each.name == choice.name else each._replace(files=())
                 for each in self._variants
             ),
+            replacement=None,
+            chunks={path: self._chunks[path] for path in self._chunks if self._is_kept(path)},
         )
         durable.write_file(self._staged / MANIFEST, preparation.render())
         return preparation
 
-    def _try(self, variant: Variant) -> Measurement:
-        return try_version(
+    def _tried(self, variant: Variant) -> Variant:
+        """A variant with what was measured and recorded of it; raises TrialError."""
+        found = try_version(
             self._folder,
             self._results / f"{variant.name}.json",
             layout=self._layout,
             variant=variant,
             prepared=self._staged,
         )
+        return variant._replace(measurement=found.measurement, recorded=found.recorded)
+
+    def _taken(self, path: Path) -> FileEntry:
+        """A file that ONNX Runtime wrote, made durable and described."""
+        path.chmod(durable.FILE_MODE)
+        name = _in(path.name)
+        with path.open("rb") as stream:
+            digest, chunks = digest_chunks(stream)
+            if chunks:
+                self._chunks[name] = chunks
+            os.fsync(stream.fileno())
+            return FileEntry(name, stream.tell(), digest)
+
+    def _is_kept(self, path: str) -> bool:
+        return path.startswith(f"{SOURCE}/") or (self._staged / path).exists()
 
 
 def _in(file: str) -> str:
     return f"{PORTABLE}/{file}"
-
-
-def _taken(path: Path) -> FileEntry:
-    """A file that ONNX Runtime wrote, made durable and described."""
-    path.chmod(durable.FILE_MODE)
-    with path.open("rb") as stream:
-        digest = Digest.of_stream(stream)
-        os.fsync(stream.fileno())
-        return FileEntry(_in(path.name), stream.tell(), digest)

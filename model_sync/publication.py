@@ -15,9 +15,9 @@ from model_store.documents import now
 from model_store.errors import StoreError
 from model_store.layout import MANIFEST
 from model_store.names import new_id
-from model_store.preparation import PLAIN
 from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
+from model_store.variant import PLAIN
 from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.checkpoint import copy_files

@@ -17,17 +17,20 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from model_store.layout import MANIFEST, StoreLayout
-from model_store.preparation import PLAIN, Measurement, Variant
+from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
 from model_sync.child import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
 from model_sync.space import naming
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inference.loaded import LoadedVersion, Tensors
+    from model_store.chunks import ChunkRanges
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""
@@ -40,6 +43,13 @@ _RUNS_S: Final = 0.5
 """Warm runs end after so many, or so long; the fastest counts, for it is the least disturbed."""
 
 
+class Tried(NamedTuple):
+    """What a trial measured, and which chunks of the larger files it touched, by their paths."""
+
+    measurement: Measurement
+    recorded: Mapping[str, ChunkRanges]
+
+
 def try_version(
     folder: Path,
     result: Path,
@@ -47,7 +57,7 @@ def try_version(
     layout: StoreLayout,
     variant: Variant | None = None,
     prepared: Path | None = None,
-) -> Measurement:
+) -> Tried:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
     `result` is where the process writes what it found; the plain form's outputs go beside it, and
@@ -77,7 +87,11 @@ def try_version(
         raise TrialError(f"the trial of the model ended early: {last_line(done)}") from None
     if "error" in found:
         raise TrialError(found["error"])
-    return Measurement(**found)
+    recorded = {
+        path: tuple((first, count) for first, count in ranges)
+        for path, ranges in found.pop("recorded").items()
+    }
+    return Tried(Measurement(**found), recorded)
 
 
 def main(arguments: list[str]) -> None:
@@ -108,13 +122,16 @@ def _try(
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
     from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
+    from model_sync.recording import record  # noqa: PLC0415
     from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
     from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
     content = manifest.content
-    form = form_of(variant, folder, prepared, content) if variant else None
+    tried = variant or Variant(PLAIN, content.model_file, {}, None)
+    form = form_of(tried, folder, prepared, content)
+    is_plain = tried.name == PLAIN
     forget_peak()
     before = split_bytes()
     loaded = load_folder(folder, manifest, 0, layout=layout, form=form)
@@ -125,7 +142,6 @@ def _try(
         if number == 0:
             first_ms = (time.perf_counter() - started) * 1e3
     warm_ms = 0.0
-    is_plain = variant is None or variant.name == PLAIN
     for number, tensors in enumerate(measured_inputs(loaded, folder, content)):
         try:
             outputs, took_ms = _timed(loaded, tensors)
@@ -150,6 +166,7 @@ def _try(
         "peak_bytes": max(after.peak_bytes - before.resident_bytes, resident_bytes),
         "resident_bytes": resident_bytes,
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
+        "recorded": record(form),
     }
 
 

@@ -10,9 +10,10 @@ from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.layout import StoreLayout
 from model_store.package_set import PackageSetManifest, Target, Wheel
-from model_store.preparation import PLAIN, Measurement, PreparationManifest, Variant
+from model_store.preparation import PreparationManifest
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import Signature, TensorSpec
+from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ PREPARATION: Final = PreparationManifest(
             Measurement(1.0, 0.5, 0.25, 4096, 2048, 0),
             optimized=True,
             files=(FileEntry("portable/model.onnx", 4, Digest.of_bytes(b"four")),),
+            block_width=16,
+            recorded={"portable/model.onnx": ((0, 2), (3, 1))},
         ),
         Variant("odd", "odd/model.onnx", {}, None, refused="it is off by up to 7.8"),
     ),
+    replacement="portable",
+    chunks={"source/größe.onnx": (Digest.of_bytes(b"a").hex, Digest.of_bytes(b"b").hex)},
 )
 
 ENTRY: Final = VersionEntry(

@@ -5,7 +5,7 @@ Every text of a document is drawn from all of Unicode that has a UTF-8 form, con
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.package_set import PackageSetManifest, Target, Wheel
-from model_store.preparation import Measurement, PreparationManifest, Variant
+from model_store.preparation import PreparationManifest
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import DATATYPES, Signature, TensorSpec
+from model_store.variant import Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
+
+if TYPE_CHECKING:
+    from model_store.chunks import ChunkRanges
 
 untimed = settings(deadline=None)
 """A deadline per example would be a timed assertion."""
@@ -92,6 +96,23 @@ _measurements = _measured()
 _configs = st.dictionaries(texts, texts, max_size=3)
 
 
+_chunks = st.dictionaries(
+    texts, st.lists(digests.map(lambda each: each.hex), min_size=2, max_size=3).map(tuple)
+)
+
+
+@st.composite
+def _ranges(draw: st.DrawFn) -> ChunkRanges:
+    at, found = 0, []
+    for skipped, count in draw(st.lists(st.tuples(sizes, sizes), max_size=3)):
+        found.append((at + skipped, count + 1))
+        at += skipped + count + 2
+    return tuple(found)
+
+
+_recordings = st.dictionaries(texts, _ranges(), max_size=2)
+
+
 @st.composite
 def _preparations(draw: st.DrawFn) -> PreparationManifest:
     variants = draw(
@@ -105,6 +126,8 @@ def _preparations(draw: st.DrawFn) -> PreparationManifest:
                 st.booleans(),
                 st.just(()),
                 st.none() | texts,
+                sizes,
+                _recordings,
             ),
             max_size=2,
             unique_by=lambda variant: variant.name,
@@ -125,6 +148,8 @@ def _preparations(draw: st.DrawFn) -> PreparationManifest:
         chosen=chosen.name,
         why=draw(texts),
         variants=(*variants, chosen),
+        replacement=draw(st.none() | st.just(chosen.name)),
+        chunks=draw(_chunks),
     )
 
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from model_store.digests import Digest
 from model_store.errors import DamagedError, StoreError
+from model_store.files import FileEntry
 from model_store.preparation import PreparationManifest
+from model_store.variant import Measurement, Variant
 from tests.model_store.examples import PREPARATION, as_json
 
 
@@ -18,7 +21,7 @@ def _with_variants(*names: str, chosen: str) -> dict[str, Any]:
     document = as_json("preparation")
     variant = document["variants"][0]
     document["variants"] = [{**variant, "name": name} for name in names]
-    document["chosen"] = chosen
+    document |= {"chosen": chosen, "replacement": None}
     return document
 
 
@@ -41,7 +44,7 @@ def test_the_chosen_variant_is_the_one_that_it_names() -> None:
 def test_a_choice_that_is_not_exactly_one_of_the_variants_is_damage(
     names: tuple[str, ...], chosen: str
 ) -> None:
-    with pytest.raises(DamagedError, match=r"manifest\.json: 'chosen'"):
+    with pytest.raises(DamagedError, match=r"manifest\.json: ('chosen' names none|two of)"):
         _parse(_with_variants(*names, chosen=chosen))
 
 
@@ -109,3 +112,56 @@ def test_more_mapped_than_resident_is_damage() -> None:
     document["variants"][0]["measurement"]["mapped_bytes"] = 1025
     with pytest.raises(DamagedError, match="'mapped_bytes' is more than 'resident_bytes'"):
         _parse(document)
+
+
+def _measured(name: str, block_width: int = 0, *, kept: bool = True) -> Variant:
+    graph = f"{name}/model.onnx"
+    files = (FileEntry(graph, 1, Digest.of_bytes(b"1")),) if kept else ()
+    measurement = Measurement(1, 1, 1, 1, 1, 1)
+    return Variant(name, graph, {}, measurement, files=files, block_width=block_width)
+
+
+def _manifest(*variants: Variant, chosen: str, replacement: str | None = None) -> Any:
+    plain = PREPARATION.variants[0]
+    return PREPARATION._replace(
+        variants=(plain, *variants), chosen=chosen, replacement=replacement, chunks={}
+    )
+
+
+@pytest.mark.parametrize(
+    ("variants", "chosen", "width", "expected"),
+    [
+        ([], "plain", 16, "plain"),
+        ([_measured("portable")], "plain", 16, "plain"),
+        ([_measured("portable")], "portable", 0, "portable"),
+        ([_measured("wide", 16)], "wide", 16, "wide"),
+        ([_measured("wide", 16)], "wide", 8, "plain"),
+        ([_measured("wide", 16)], "wide", 0, "plain"),
+        ([_measured("wide", 16), _measured("portable")], "wide", 8, "portable"),
+        ([_measured("portable", kept=False), _measured("wide", 16)], "wide", 8, "plain"),
+        ([_measured("other", 8), _measured("wide", 16)], "wide", 8, "other"),
+    ],
+)
+def test_a_variant_for_another_processor_is_never_what_fits(
+    variants: list[Variant], chosen: str, width: int, expected: str
+) -> None:
+    manifest = _manifest(*variants, chosen=chosen)
+    assert PreparationManifest.parse(manifest.render(), "x") == manifest
+    assert manifest.fitting(width).name == expected
+
+
+def test_a_replacement_follows_what_was_chosen_alone_and_on_its_own_processor_alone() -> None:
+    mapped, wide = _measured("mapped"), _measured("wide", 16)
+    manifest = _manifest(mapped, wide, chosen="mapped", replacement="wide")
+    assert manifest.following(16) == wide
+    assert manifest.following(8) is None
+    assert _manifest(mapped, wide, chosen="mapped").following(16) is None
+    assert _manifest(mapped, wide, chosen="wide", replacement="mapped").following(8) is None
+
+
+def test_a_replacement_that_cannot_be_opened_is_damage() -> None:
+    refused = _measured("odd")._replace(refused="it is off")
+    for variant in (refused, _measured("odd", kept=False)):
+        manifest = _manifest(variant, chosen="plain", replacement="odd")
+        with pytest.raises(DamagedError, match=r"'replacement' names|of 'odd' lack its graph"):
+            PreparationManifest.parse(manifest.render(), "x")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 
-MAPPINGS: Final = {"labels", "split", "versions", "holds", "preparations", "config"}
+MAPPINGS: Final = {
+    *("labels", "split", "versions", "holds", "preparations", "config", "chunks", "recorded"),
+}
 """Objects whose keys are data: none of them is needed or unknown."""
 NULLABLE: Final = {
     "retired_at",
@@ -26,6 +28,7 @@ NULLABLE: Final = {
     "shape",
     "refused",
     "measurement",
+    "replacement",
 }
 
 

@@ -16,10 +16,11 @@ from model_store.files import FileEntry
 from model_store.layout import MANIFEST
 from model_store.names import new_id
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_store.preparation import Measurement, PreparationManifest, Variant
+from model_store.preparation import PreparationManifest
 from model_store.reading import read_upward
 from model_store.refs import LATEST, Change, Refs, State, VersionEntry
 from model_store.signature import Signature, TensorSpec
+from model_store.variant import Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
 from model_sync import durable
 from model_sync.commit import ensure_model, settle, try_commit
@@ -131,6 +132,8 @@ class Sweepable:
             chosen="plain",
             why="balanced",
             variants=(Variant("plain", "source/model.onnx", {}, Measurement(1, 1, 1, 1, 1, 1)),),
+            replacement=None,
+            chunks={},
         )
         staging.path(preparation_id).mkdir()
         durable.write_file(staging.path(preparation_id) / MANIFEST, preparation.render())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_store.preparation import PLAIN, Measurement, Variant
+from model_store.variant import PLAIN, Measurement, Variant
 from model_sync.choosing import choose
 
 

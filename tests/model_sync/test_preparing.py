@@ -14,8 +14,8 @@ from bench.heavy_model import WIDTH, write_heavy_model
 from inference.errors import LoadError
 from inference.loader import RUNTIME, load_version
 from model_store.layout import StoreLayout
-from model_store.preparation import PLAIN, PreparationManifest
 from model_store.reading import read_preparation, read_upward
+from model_store.variant import PLAIN
 from model_sync.__main__ import main
 from model_sync.errors import RecipeError
 from model_sync.preparing import MAPPED, PORTABLE
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.loaded import LoadedVersion
+    from model_store.preparation import PreparationManifest
 
 X = np.random.default_rng(3).standard_normal((2, WIDTH)).astype(np.float32)
 

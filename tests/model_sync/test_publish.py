@@ -12,10 +12,10 @@ from inference.loader import RUNTIME, load_version
 from inference.pipeline import Request
 from model_store.files import check_file
 from model_store.layout import StoreLayout
-from model_store.preparation import PLAIN
 from model_store.reading import read_model_id, read_preparation, read_version, refresh
 from model_store.refs import LATEST, State
 from model_store.signature import Signature, TensorSpec
+from model_store.variant import PLAIN
 from model_sync.progress import Silent
 from model_sync.publication import Published
 from model_sync.publish import publish

@@ -12,7 +12,7 @@ from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from model_store.documents import now
 from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
-from model_store.preparation import PLAIN, Variant
+from model_store.variant import PLAIN, Variant
 from model_store.version import VersionManifest
 from model_sync.contents import stage_contents
 from model_sync.errors import TrialError
@@ -29,7 +29,7 @@ from tests.model_sync.snapshots import snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_store.preparation import Measurement
+    from model_store.variant import Measurement
 
 ENDINGS = {
     "raises at import": (
@@ -61,7 +61,7 @@ def _store(root: Path) -> StoreLayout:
 
 def _try(tmp_path: Path, source: Path) -> Measurement:
     folder = _stage(source, tmp_path / "staged")
-    return try_version(folder, tmp_path / "result.json", layout=_store(tmp_path))
+    return try_version(folder, tmp_path / "result.json", layout=_store(tmp_path)).measurement
 
 
 def test_a_version_that_works_is_measured(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external:
     config = {"session.disable_prepacking": "1"}  # else ONNX Runtime copies what it maps
     variant = Variant(PLAIN, "source/model.onnx", config, None)
     result = tmp_path / "result.json"
-    found = try_version(folder, result, layout=_store(tmp_path), variant=variant)
+    found = try_version(folder, result, layout=_store(tmp_path), variant=variant).measurement
     own_bytes = found.resident_bytes - found.mapped_bytes
     weights_bytes = 8 * LAYER_BYTES
     if external:  # mapped, and without a golden case not touched yet: nobody's, so far
@@ -122,7 +122,7 @@ def test_another_form_that_refuses_what_the_plain_one_ran_is_refused(tmp_path: P
     folder = _stage(tmp_path / "model", tmp_path / "staged")
     variant = Variant("other", "source/model.onnx", {}, None)
     place: dict[str, Any] = {"layout": _store(tmp_path), "variant": variant, "prepared": folder}
-    assert try_version(folder, tmp_path / "result.json", **place).warm_ms == 0
+    assert try_version(folder, tmp_path / "result.json", **place).measurement.warm_ms == 0
     keep_plain(tmp_path, 0, {"y": np.zeros((1, 2), np.float32)})
     with pytest.raises(TrialError, match="it refuses what the plain form runs"):
         try_version(folder, tmp_path / "result.json", **place)
@@ -210,7 +210,8 @@ def test_the_folder_and_the_result_may_be_relative(
     staged = _stage(write_bare(tmp_path / "model"), tmp_path / "staged")
     monkeypatch.chdir(tmp_path)
     here = staged.relative_to(tmp_path)
-    assert try_version(here, here.with_name("result.json"), layout=_store(here)).load_ms > 0
+    tried = try_version(here, here.with_name("result.json"), layout=_store(here))
+    assert tried.measurement.load_ms > 0
 
 
 def test_trying_a_version_does_not_change_it(

@@ -189,7 +189,7 @@ def damage_version_linked(root: Path) -> str:
 def damage_preparation(root: Path) -> str:
     path = preparation_path(root, 1) / "manifest.json"
     path.write_text(path.read_text().replace('"chosen": "plain"', '"chosen": "other"'))
-    return "'chosen' does not name exactly one"
+    return "'chosen' names none of its variants"
 
 
 def damage_preparation_missing(root: Path) -> str:
