@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from inference import start  # noqa: F401 - first: it imports the packages, quickly
 from inference.application import Application
 from inference.background import Background
 from inference.extension import extended
