@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.budget import Need
+    from inference.pieces import Piece
     from inference.pipeline import Pipeline, Request, Response
     from model_store.digests import Digest
     from model_store.signature import Signature
@@ -42,7 +43,8 @@ class LoadedVersion(NamedTuple):
     step of loading it took. `maps_files`: its session may read the version's files while it runs,
     so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
     `nested` are the graph's outputs that are no tensors, with their types (sequences.py).
-    `packages` is the package set that it pins.
+    `unread` is what was left to read and check, for nothing touched it. `packages` is the package
+    set that it pins.
     """
 
     model: str
@@ -57,6 +59,7 @@ class LoadedVersion(NamedTuple):
     maps_files: bool
     has_bfloat16: bool
     nested: Mapping[str, str]
+    unread: tuple[Piece, ...]
     phases_ms: Mapping[str, float]
 
     @property

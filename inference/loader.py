@@ -19,11 +19,13 @@ from inference.errors import LoadError, PipelineError
 from inference.form import form_of, plain_form
 from inference.loaded import LoadedVersion
 from inference.memory import give_back
+from inference.pieces import Verify
 from inference.pipeline import Pipeline, load_pipeline
+from inference.prefetch import begin_prefetch
 from inference.processor import block_width
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
-from model_store.files import check_file, read_checked
+from model_store.files import read_checked
 from model_store.preparation import runtime_key
 from model_store.reading import read_preparation, read_store_id, read_version
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.form import Form
+    from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
@@ -60,12 +63,14 @@ def load_version(
     number: int,
     entry: VersionEntry,
     make_room: Callable[[Need], None] | None = None,
+    *,
+    verify: Verify = Verify.CHUNKS,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
 
-    Reads every byte of the graph and the pipeline; before that, `make_room` is told what the
-    version needs, and may raise. Raises LoadError where what was published is at fault,
-    StoreUnreachableError where the store is, and what `make_room` raises.
+    Reads what the version needs before it answers, and checks it as `verify` says; before that,
+    `make_room` is told what it takes of memory, and may raise. Raises LoadError where what was
+    published is at fault, StoreUnreachableError where the store is, and what `make_room` raises.
     """
     started = time.perf_counter()
     try:
@@ -80,8 +85,10 @@ def load_version(
         form = None
         if preparation and variant:
             prepared = layout.model(model).preparation(preparation.id)
-            form = form_of(variant, folder, prepared, manifest.content)
-        loaded = load_folder(folder, manifest, number, layout=layout, form=form)
+            form = form_of(variant, folder, prepared, manifest.content, preparation.chunks)
+        form = form or plain_form(folder, manifest.content, {})
+        prefetch = begin_prefetch(form, verify)
+        loaded = load_folder(folder, manifest, number, layout=layout, form=form, prefetch=prefetch)
     except StoreUnreachableError:
         raise
     except PipelineError as error:
@@ -101,25 +108,27 @@ def load_folder(
     *,
     layout: StoreLayout,
     form: Form | None = None,
+    prefetch: Prefetch | None = None,
 ) -> LoadedVersion:
     """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
 
-    `layout` is of the store that holds its package set, if it pins one. Raises LoadError,
-    PipelineError, DamagedError, and NotFoundError where the set is missing.
+    `prefetch` reads and checks that form; None: one is begun here. `layout` is of the store that
+    holds its package set, if it pins one. Raises LoadError, PipelineError, DamagedError, and
+    NotFoundError where the set is missing.
     """
     content, signature = manifest.content, manifest.signature
-    form = form or plain_form(folder, content, {})
     phases = _Phases()
-    for place, files in ((form.folder, form.files), (folder, form.version_files)):
-        for entry in files:
-            check_file(place, entry)
-    phases.end("digests")
-    with _packages(layout, manifest, number):
-        session = _open_session(form)
-        nested = _check_session(session, manifest)
-        phases.end("session")
-        pipeline = _load_pipeline(folder, manifest)
-        phases.end("pipeline")
+    form = form or plain_form(folder, content, {})
+    prefetch = prefetch or begin_prefetch(form)
+    try:
+        with _packages(layout, manifest, number):
+            session = _session(form, prefetch, phases)
+            nested = _check_session(session, manifest)
+            pipeline = _load_pipeline(folder, manifest)
+            phases.end("pipeline")
+    except BaseException:
+        prefetch.stop()
+        raise
     return LoadedVersion(
         model=manifest.model,
         number=number,
@@ -133,6 +142,7 @@ def load_folder(
         maps_files=form.maps_files,
         has_bfloat16=_has_bfloat16(signature),
         nested=nested,
+        unread=prefetch.rest,
         phases_ms=phases.ms,
     )
 
@@ -148,6 +158,28 @@ class _Phases:
         now = time.perf_counter()
         self.ms[name] = (now - self._since) * 1e3
         self._since = now
+
+
+def _session(form: Form, prefetch: Prefetch, phases: _Phases) -> Any:
+    """Open a session; nothing that is wrong comes out of it, for all was checked by then."""
+    if not form.optimized:
+        # ONNX Runtime computes with the weights while it opens such a graph.
+        prefetch.wait()
+        phases.end("bytes")
+        session = _open_session(form)
+        phases.end("session")
+        return session
+    prefetch.wait_for_graph()
+    phases.end("graph")
+    try:
+        session = _open_session(form)
+    except LoadError:
+        prefetch.wait()  # what is damaged is told as that
+        raise
+    phases.end("session")
+    prefetch.wait()
+    phases.end("bytes")
+    return session
 
 
 def _packages(

@@ -31,6 +31,7 @@ from inference.errors import (
 from inference.held import HeldModel, WarmVersion
 from inference.ledger import Ledger
 from inference.memory import give_back
+from inference.prefetch import check_pieces
 from inference.quarantine import Fault
 from inference.telemetry import count_evictions, logger, report_load
 from inference.watch import is_stale_handle, is_unreadable
@@ -40,13 +41,14 @@ from model_store.refs import State
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from inference.background import Background
     from inference.budget import Need
     from inference.ledger import Account
     from inference.loaded import LoadedVersion
+    from inference.pieces import Piece
     from inference.stats import Stats
     from inference.watch import View, Watch
     from model_store.digests import Digest
@@ -148,6 +150,12 @@ class Loads:
             self._background.start_after_calls(
                 lambda: self._try_after(model, number, entry, generation, loaded),
                 "coldpress-golden",
+            )
+        if loaded.unread:
+            unread = loaded.unread  # and not the version, which may be let go meanwhile
+            self._background.start_after_calls(
+                lambda: self._check_rest(model, number, entry, generation, unread),
+                "coldpress-rest",
             )
         return loaded
 
@@ -279,6 +287,51 @@ class Loads:
         with self._lock:
             if model.has(loaded):
                 model.warm[number].is_tried = True
+
+    def _check_rest(
+        self,
+        model: HeldModel,
+        number: int,
+        entry: VersionEntry,
+        generation: int,
+        unread: tuple[Piece, ...],
+    ) -> None:
+        """Read and check what no call has touched yet; what is wrong takes the version out."""
+        started = time.perf_counter()
+        try:
+            check_pieces(self._while_held(model, number, unread))
+        except (RetiredError, UnknownError, NotReadyError):
+            return  # out of service: it answers no more, or soon
+        except StoreError as error:
+            loaded = self._held_with(model, number, unread)
+            if loaded is None:
+                return
+            if is_unreadable(error):
+                logger.warning(
+                    "a version was not read to its end",
+                    model=model.name,
+                    version=number,
+                    reason=self._watch.shown(error),
+                )
+                return
+            self._fail(model, number, entry, generation, error, started, loaded=loaded)
+
+    def _while_held(
+        self, model: HeldModel, number: int, unread: tuple[Piece, ...]
+    ) -> Iterator[Piece]:
+        for piece in unread:
+            self._check_allowed(model, number)
+            if self._held_with(model, number, unread) is None:
+                return
+            yield piece
+
+    def _held_with(
+        self, model: HeldModel, number: int, unread: tuple[Piece, ...]
+    ) -> LoadedVersion | None:
+        """The version, if it is held since these pieces were left; another load leaves others."""
+        with self._lock:
+            warm = model.warm.get(number)
+        return warm.loaded if warm and warm.loaded.unread is unread else None
 
     def _fail(
         self,

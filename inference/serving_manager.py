@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inference.budget import budget_bytes
@@ -20,7 +21,7 @@ def make_manager(settings: Settings, background: Background | None = None) -> Ma
     return Manager(
         StoreLayout(settings.store_path),
         ref_ttl_s=settings.ref_ttl_s,
-        load=load_version,
+        load=partial(load_version, verify=settings.verify),
         max_staleness_s=settings.max_staleness_s,
         budget_bytes=budget_bytes(
             budget_mb=settings.memory_budget_mb,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
+from inference.pieces import Verify
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _MOST_MEGABYTES: Final = 1 << 24
 
@@ -35,11 +38,7 @@ class BackgroundMode(StrEnum):
 
 def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
     """Read the setting; raises SettingError naming it."""
-    text = environ.get("BACKGROUND", "") or BackgroundMode.AUTO
-    try:
-        return BackgroundMode(text)
-    except ValueError:
-        raise SettingError(f"BACKGROUND is {text!r}: expected auto, extension or thread") from None
+    return _choice(environ, "BACKGROUND", BackgroundMode.AUTO)
 
 
 class Settings(NamedTuple):
@@ -52,7 +51,8 @@ class Settings(NamedTuple):
     unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
     that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
     `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
-    `BACKGROUND`: how loads go on after an answer, on Lambda (extension.py).
+    `BACKGROUND`: how loads go on after an answer, on Lambda (extension.py). `VERIFY`: what of a
+    version's bytes is checked, and when (pieces.py).
     """
 
     store_path: Path
@@ -64,6 +64,7 @@ class Settings(NamedTuple):
     preload_models: tuple[str, ...] = ()
     shadow_percent: float = 10.0
     background: BackgroundMode = BackgroundMode.AUTO
+    verify: Verify = Verify.CHUNKS
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -81,6 +82,7 @@ class Settings(NamedTuple):
             preload_models=_models(environ, "PRELOAD_MODELS"),
             shadow_percent=_percent(environ, "SHADOW_PERCENT", default=10.0),
             background=background_mode(environ),
+            verify=_choice(environ, "VERIFY", Verify.CHUNKS),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -95,7 +97,18 @@ class Settings(NamedTuple):
             "preload_models": list(self.preload_models),
             "shadow_percent": self.shadow_percent,
             "background": str(self.background),
+            "verify": str(self.verify),
         }
+
+
+def _choice(environ: Mapping[str, str], name: str, default: Choice) -> Choice:
+    text = environ.get(name, "") or default
+    try:
+        return type(default)(text)
+    except ValueError:
+        *some, last = type(default)
+        expected = f"{', '.join(some)} or {last}"
+        raise SettingError(f"{name} is {text!r}: expected {expected}") from None
 
 
 def _model(environ: Mapping[str, str], name: str) -> str | None:

@@ -50,6 +50,7 @@ class Functions(Construct):
                 "MAX_STALENESS_S": f"{stage.max_staleness_s:g}",
                 "SHADOW_PERCENT": f"{stage.shadow_percent:g}",
                 "BACKGROUND": stage.background,
+                "VERIFY": stage.verify,
             },
         )
         self.batch = StoreFunction(

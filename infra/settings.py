@@ -26,6 +26,7 @@ STAGES: Final = Path(__file__).parent / "stages"
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 ARCHITECTURES: Final = ("x86_64", "arm64")
 BACKGROUNDS: Final = ("auto", "extension", "thread")
+VERIFIES: Final = ("chunks", "all", "size", "off")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_RETENTION_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -106,6 +107,7 @@ class StageSettings:
     shadow_percent: float = 10.0
     """Of how many calls the version labelled `shadow` runs, too."""
     background: str = "auto"
+    verify: str = "chunks"
     """How a predict function's loads go on after an answer: auto, extension or thread."""
     log_level: str
     log_retention_days: int
@@ -156,6 +158,7 @@ def read_stage(stage: str, folder: Path = STAGES) -> StageSettings:
         max_staleness_s=table.number("max_staleness_s", 60.0),
         shadow_percent=_percent(table, "shadow_percent", 10.0),
         background=table.one_of("background", BACKGROUNDS, "auto"),
+        verify=table.one_of("verify", VERIFIES, "chunks"),
         log_level=table.one_of("log_level", LOG_LEVELS, "INFO"),
         log_retention_days=table.one_of("log_retention_days", LOG_RETENTION_DAYS, 30),
         upload_retention_days=table.whole("upload_retention_days", 0, 3650, 0),

@@ -122,6 +122,8 @@ def _try(
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
     from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
+    from inference.pieces import Verify  # noqa: PLC0415
+    from inference.prefetch import begin_prefetch  # noqa: PLC0415
     from model_sync.recording import record  # noqa: PLC0415
     from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
     from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
@@ -132,9 +134,11 @@ def _try(
     tried = variant or Variant(PLAIN, content.model_file, {}, None)
     form = form_of(tried, folder, prepared, content)
     is_plain = tried.name == PLAIN
-    forget_peak()
     before = split_bytes()
-    loaded = load_folder(folder, manifest, 0, layout=layout, form=form)
+    prefetch = begin_prefetch(form, Verify.ALL)
+    prefetch.wait()  # what is measured next is not disturbed by it
+    forget_peak()
+    loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)
     first_ms = 0.0
     for number, case in enumerate(content.golden.cases):
         started = time.perf_counter()

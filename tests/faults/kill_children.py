@@ -11,6 +11,7 @@ imports imported, where it would be a new interpreter. What it runs is the trial
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import shutil
@@ -71,6 +72,8 @@ def forked_trials() -> Iterator[None]:
     def run(command: list[Any], **_options: object) -> subprocess.CompletedProcess[str]:
         pid = os.fork()
         if pid == 0:
+            # What this process left to the collector may be a session, whose threads are not here.
+            gc.freeze()
             module = importlib.import_module(command[3])
             _act_and_exit(lambda: module.main([str(word) for word in command[4:]]))
         _, ended = os.waitpid(pid, 0)

@@ -29,7 +29,9 @@ import pathlib, sys
 from inference.form import Form
 from inference.loader import _open_session
 path = pathlib.Path(sys.argv[1])
-_open_session(Form(path.parent, path.name, (), (), {}, optimized=False, maps_files=False))
+_open_session(Form(
+    path.parent, path.name, (), path.parent, (), {}, optimized=False, maps_files=False
+))
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.pieces import Verify
 from inference.settings import SettingError, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,13 @@ def test_a_number_of_seconds_may_be_any_from_zero(text: str, value: float) -> No
     assert Settings.from_environ(STORE | {"REF_TTL_S": text}).ref_ttl_s == value
 
 
+@pytest.mark.parametrize("verify", list(Verify))
+def test_what_is_verified_is_one_of_four(verify: Verify) -> None:
+    assert Settings.from_environ(STORE | {"VERIFY": str(verify)}).verify is verify
+    with pytest.raises(SettingError, match=r"expected chunks, all, size or off$"):
+        Settings.from_environ(STORE | {"VERIFY": f"{verify}s"})
+
+
 WRONG = [
     ("STORE_PATH", ""),
     ("REF_TTL_S", "-1"),
@@ -45,6 +53,8 @@ WRONG = [
     ("REF_TTL_S", "2,5"),
     ("REF_TTL_S", " "),
     ("REF_TTL_S", "true"),
+    ("VERIFY", "none"),
+    ("VERIFY", "CHUNKS"),
     ("DEFAULT_MODEL", "Magika"),
     ("DEFAULT_MODEL", " magika"),
     ("DEFAULT_MODEL", "../magika"),
@@ -84,6 +94,7 @@ def test_the_settings_are_described_as_they_are() -> None:
         "preload_models": [],
         "shadow_percent": 10.0,
         "background": "auto",
+        "verify": "chunks",
     }
 
 

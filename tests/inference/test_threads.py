@@ -26,7 +26,9 @@ def threads():
 
 before = threads()
 path, config = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
-form = Form(path.parent, path.name, (), (), config, optimized=False, maps_files=False)
+form = Form(
+    path.parent, path.name, (), path.parent, (), config, optimized=False, maps_files=False
+)
 session = _open_session(form)
 options = session.get_session_options()
 more = sorted(threads() - before)

@@ -93,6 +93,7 @@ def test_a_function_mounts_the_store_as_reader_or_writer(
                 "MAX_STALENESS_S": "60",
                 "SHADOW_PERCENT": "10",
                 "BACKGROUND": "auto",
+                "VERIFY": "chunks",
             },
         ),
         ("Batch", {"BATCH_OUTPUT_BUCKET": "BucketsBatchOutput"}),

@@ -52,6 +52,7 @@ preload_models = []
 max_staleness_s = 0
 shadow_percent = 2.5
 background = "thread"
+verify = "all"
 log_level = "DEBUG"
 log_retention_days = 1
 upload_retention_days = 3650
@@ -184,6 +185,7 @@ def test_every_key_is_read(read: Read) -> None:
         max_staleness_s=0.0,
         shadow_percent=2.5,
         background="thread",
+        verify="all",
         log_level="DEBUG",
         log_retention_days=1,
         upload_retention_days=3650,

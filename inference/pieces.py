@@ -1,0 +1,117 @@
+"""What is to be read of a version before it answers, and what after: pieces of its files. Pure.
+
+A piece is a whole file, where it is small, else one chunk of it (model_store/chunks.py): what one
+reader reads and checks at a time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from model_store.chunks import CHUNK_BYTES, count_chunks
+from model_store.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from inference.form import Form
+    from model_store.files import FileEntry
+
+
+class Verify(StrEnum):
+    """How a version's bytes are checked: the setting `VERIFY`.
+
+    CHUNKS: what a cold start touches, before the first answer; the rest in the background. ALL:
+    everything before the first answer. SIZE: that files are as long as they were. OFF: nothing.
+    """
+
+    CHUNKS = "chunks"
+    ALL = "all"
+    SIZE = "size"
+    OFF = "off"
+
+
+class File(NamedTuple):
+    """A file to read: below which folder, and what was published."""
+
+    folder: Path
+    entry: FileEntry
+
+
+class Piece(NamedTuple):
+    """Bytes of a file, and their SHA-256 in hex digits; None where they are not held to one."""
+
+    file: File
+    offset: int
+    size_bytes: int
+    digest: str | None
+
+
+class Pieces(NamedTuple):
+    """What to read, in this order: `graph`, then `others`, before an answer; `rest` after it.
+
+    `whole` are files without chunks' digests, which are checked whole once they have been read.
+    """
+
+    graph: tuple[Piece, ...]
+    others: tuple[Piece, ...]
+    rest: tuple[Piece, ...]
+    whole: tuple[File, ...]
+
+
+def pieces_of(form: Form, verify: Verify) -> Pieces:
+    """Plan what is read of a form; raises DamagedError where its manifest contradicts itself."""
+    checks = verify in {Verify.CHUNKS, Verify.ALL}
+    graph: list[Piece] = []
+    others: list[Piece] = []
+    rest: list[Piece] = []
+    whole: list[File] = []
+    for file in _files(form):
+        entry = file.entry
+        digests = _digests(form, entry)
+        if checks and digests is None:
+            whole.append(file)
+        recorded = _recorded(form, entry) if verify is Verify.CHUNKS and digests else None
+        is_graph = file.folder == form.folder and entry.path == form.graph
+        for number in range(max(count_chunks(entry.size_bytes), 1)):
+            offset = number * CHUNK_BYTES
+            size_bytes = min(CHUNK_BYTES, entry.size_bytes - offset)
+            digest = digests[number] if checks and digests else None
+            piece = Piece(file, offset, size_bytes, digest)
+            if is_graph:
+                graph.append(piece)
+            else:
+                (others if recorded is None or number in recorded else rest).append(piece)
+    # Each file's first piece first: opening it shows whether it is there, and how long.
+    others.sort(key=lambda piece: piece.offset > 0)
+    return Pieces(tuple(graph), tuple(others), tuple(rest), tuple(whole))
+
+
+def _files(form: Form) -> Iterator[File]:
+    for folder, entries in ((form.folder, form.files), (form.version_folder, form.version_files)):
+        for entry in entries:
+            yield File(folder, entry)
+
+
+def _digests(form: Form, entry: FileEntry) -> tuple[str, ...] | None:
+    """The digests of a file's chunks; None where they are not known."""
+    n_chunks = count_chunks(entry.size_bytes)
+    if n_chunks <= 1:
+        return (entry.digest.hex,)
+    digests = form.chunks.get(entry.path)
+    if digests is not None and len(digests) != n_chunks:
+        raise DamagedError(
+            f"the preparation's manifest has digests of {len(digests)} chunks of {entry.path}, "
+            f"which has {n_chunks}"
+        )
+    return digests
+
+
+def _recorded(form: Form, entry: FileEntry) -> frozenset[int] | None:
+    """The chunks of a file that a cold start touches; None for all."""
+    ranges = form.recorded.get(entry.path)
+    if ranges is None:
+        return None
+    return frozenset(number for first, count in ranges for number in range(first, first + count))
