@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from inference import start  # noqa: F401 - first: it imports the packages, quickly
+from inference.start import early  # isort: skip - first: it begins to read, imports packages
 from inference.application import Application
 from inference.background import Background
 from inference.extension import extended
@@ -24,7 +24,7 @@ PRELOAD_BUDGET_S: Final = 8.0
 """How long INIT waits for what is loaded ahead: Lambda gives it 10 s, and begins anew."""
 
 _background: Final = Background()
-application: Final = Application(Settings.from_environ(os.environ), _background)
+application: Final = Application(Settings.from_environ(os.environ), _background, early)
 handler: Final[Handler] = extended(application, _background, os.environ)
 # After registering: Lambda takes that during INIT only.
 application.preload(PRELOAD_BUDGET_S)

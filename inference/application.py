@@ -31,6 +31,7 @@ from model_store.release import VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inference.early import Early
     from inference.settings import Settings
 
 _FAILED: Final = 400
@@ -43,10 +44,15 @@ _HEADERS_BYTES: Final = 1024
 class Application:
     """One environment's handler. Construction reads nothing; each call does its own work."""
 
-    def __init__(self, settings: Settings, background: Background | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        background: Background | None = None,
+        early: Early | None = None,
+    ) -> None:
         self._settings = settings
         self._background = background or Background()
-        self._manager = make_manager(settings, self._background)
+        self._manager = make_manager(settings, self._background, early)
         percent = settings.shadow_percent
         self._shadow = Shadow(self._manager, self._background, percent=percent)
         self._threads = threading.local()

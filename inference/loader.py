@@ -16,18 +16,18 @@ import onnxruntime
 
 from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
-from inference.form import form_of, plain_form
+from inference.form import plain_form
 from inference.loaded import LoadedVersion
 from inference.memory import give_back
+from inference.opening import read_opening
 from inference.pieces import Verify
 from inference.pipeline import Pipeline, load_pipeline
 from inference.prefetch import begin_prefetch
-from inference.processor import block_width
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import read_checked
 from model_store.preparation import runtime_key
-from model_store.reading import read_preparation, read_store_id, read_version
+from model_store.reading import read_store_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.form import Form
+    from inference.opening import Begun
     from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
@@ -65,30 +66,31 @@ def load_version(
     make_room: Callable[[Need], None] | None = None,
     *,
     verify: Verify = Verify.CHUNKS,
+    take: Callable[[VersionEntry, str], Begun | None] = lambda _entry, _runtime: None,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
 
     Reads what the version needs before it answers, and checks it as `verify` says; before that,
     `make_room` is told what it takes of memory, and may raise. Raises LoadError where what was
     published is at fault, StoreUnreachableError where the store is, and what `make_room` raises.
+    `take` gives what was begun for a version and a runtime already, if anything was.
     """
     started = time.perf_counter()
     try:
-        manifest = read_version(layout, model, entry)
-        preparation = read_preparation(layout, model, entry, RUNTIME)
-        variant = preparation and preparation.fitting(block_width())
-        need = need_of(variant, entry.size_bytes)
+        begun = take(entry, RUNTIME)
+        opening = begun.opening if begun else read_opening(layout, model, entry, RUNTIME)
+        need = need_of(opening.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
         if make_room:
             make_room(need)
-        folder = layout.model(model).version(entry.id)
-        form = None
-        if preparation and variant:
-            prepared = layout.model(model).preparation(preparation.id)
-            form = form_of(variant, folder, prepared, manifest.content, preparation.chunks)
-        form = form or plain_form(folder, manifest.content, {})
-        prefetch = begin_prefetch(form, verify)
-        loaded = load_folder(folder, manifest, number, layout=layout, form=form, prefetch=prefetch)
+        loaded = load_folder(
+            opening.folder,
+            opening.manifest,
+            number,
+            layout=layout,
+            form=opening.form,
+            prefetch=begun.prefetch if begun else begin_prefetch(opening.form, verify),
+        )
     except StoreUnreachableError:
         raise
     except PipelineError as error:

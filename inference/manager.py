@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from inference.early import Early
     from inference.loaded import LoadedVersion
     from inference.loads import Load
     from inference.state import Environment
@@ -111,6 +112,7 @@ class Manager:
         max_staleness_s: float = 60.0,
         budget_bytes: int | None = None,
         background: Background | None = None,
+        early: Early | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._layout = layout
@@ -118,7 +120,7 @@ class Manager:
         self._draw = draw
         self._lock = threading.Lock()
         self._models: dict[str, HeldModel] = {}
-        self._watch = Watch(layout, ref_ttl_s=ref_ttl_s)
+        self._watch = Watch(layout, ref_ttl_s=ref_ttl_s, early=early)
         self._background = background or Background()
         self.stats: Final = Stats()
         self._loads = Loads(

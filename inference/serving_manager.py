@@ -13,15 +13,21 @@ from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:
     from inference.background import Background
+    from inference.early import Early
     from inference.settings import Settings
 
 
-def make_manager(settings: Settings, background: Background | None = None) -> Manager:
+def make_manager(
+    settings: Settings, background: Background | None = None, early: Early | None = None
+) -> Manager:
     """Make a manager; what the process takes by now is what its versions cannot have."""
+    load = partial(load_version, verify=settings.verify)
+    if early is not None:
+        load = partial(load, take=early.take)
     return Manager(
         StoreLayout(settings.store_path),
         ref_ttl_s=settings.ref_ttl_s,
-        load=partial(load_version, verify=settings.verify),
+        load=load,
         max_staleness_s=settings.max_staleness_s,
         budget_bytes=budget_bytes(
             budget_mb=settings.memory_budget_mb,
@@ -29,4 +35,5 @@ def make_manager(settings: Settings, background: Background | None = None) -> Ma
             base_bytes=rss_bytes(),
         ),
         background=background,
+        early=early,
     )

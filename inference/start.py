@@ -12,6 +12,7 @@ it are these packages (docs/performance.md says what each of the two saves):
 from __future__ import annotations
 
 import gc
+import os
 from importlib import import_module
 from typing import Final
 
@@ -28,6 +29,10 @@ UNUSED: Final = ("asyncio", "gzip", "ipaddress", "pickle", "tempfile", "zipfile"
 """What these packages import and no call of ours uses, unless a model's own code does."""
 
 gc.disable()
+with deferred(*UNUSED):
+    from inference.early import begin
+early: Final = begin(os.environ)
+"""What is read of the store meanwhile (early.py)."""
 with deferred(*UNUSED):
     for package in PACKAGES:
         import_module(package)

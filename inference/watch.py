@@ -26,6 +26,7 @@ from model_store.reading import has_models, list_models, read_store_id, refresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
+    from inference.early import Early
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
     from model_store.refs import Refs
@@ -88,8 +89,11 @@ class _Model:
 class Watch:
     """The refs of one store's models. Construction does nothing."""
 
-    def __init__(self, layout: StoreLayout, *, ref_ttl_s: float) -> None:
+    def __init__(
+        self, layout: StoreLayout, *, ref_ttl_s: float, early: Early | None = None
+    ) -> None:
         self._layout = layout
+        self._early = early
         self._ref_ttl_s = ref_ttl_s
         self._models: dict[str, _Model] = {}
         self._calls = BoundedCalls()
@@ -189,6 +193,9 @@ class Watch:
         view = model.view
         if view and self._is_believed(model):
             return view  # who asked for this came just after another check
+        if view is None and (found := self._read_early(name)):
+            model.view, model.tried_at = found, found.checked_at
+            return found
         try:
             return self._read(model, name, view)
         finally:
@@ -215,6 +222,15 @@ class Watch:
         with model.lock:
             model.view = checked
         return checked
+
+    def _read_early(self, name: str) -> View | None:
+        """What was read upward of a model before anyone asked, if that is to be believed yet."""
+        found = self._early and self._early.take_seen(name)
+        if not found:
+            return None
+        started, seen = found
+        is_old = started.elapsed_s(Moment.now()) >= self._ref_ttl_s
+        return None if is_old else View(seen, started, started)
 
     def _forget(self, model: _Model, name: str) -> None:
         """Drop a model that was not found: names that callers make up must leave nothing."""

@@ -106,9 +106,7 @@ def test_a_file_without_chunks_digests_is_checked_whole(form: Form) -> None:
 
 def test_a_manifest_with_digests_of_another_number_of_chunks_is_damage(form: Form) -> None:
     form = form._replace(chunks={WEIGHTS: form.chunks[WEIGHTS][1:]})
-    with pytest.raises(
-        DamagedError, match=r"has digests of 4 chunks of f/weights\.bin, which has 5"
-    ):
+    with pytest.raises(DamagedError, match=r"has digests of 4 chunks of f/weights\.bin"):
         begin_prefetch(form)
 
 

@@ -1,0 +1,117 @@
+"""Begins to read what PRELOAD_MODELS will need, before NumPy and ONNX Runtime are imported.
+
+These imports take longer than the first bytes of a model. So an entry point begins here, in a
+thread: refs, manifests, then the readers (prefetch.py). When the load comes, it finds what was read
+and goes on with it. What fails here is left to the load, which fails the same way and tells it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from inference.clock import Moment
+from inference.opening import Begun, read_opening
+from inference.pieces import Verify
+from inference.prefetch import begin_prefetch
+from model_store.errors import StoreError
+from model_store.layout import StoreLayout
+from model_store.preparation import runtime_key
+from model_store.reading import refresh
+from model_store.refs import LATEST, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from model_store.reading import Seen
+    from model_store.refs import VersionEntry
+
+_VERSION: Final = re.compile(rb'^__version__ = "([0-9][0-9A-Za-z.+]*)"', re.MULTILINE)
+_FIRST_BYTES: Final = 4096
+
+
+class Early:
+    """What is being read early, for whoever comes for it first. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[Moment, Seen]] = {}
+        self._begun: dict[str, Begun] = {}
+        self._asked_for: set[str] = set()
+
+    def take_seen(self, model: str) -> tuple[Moment, Seen] | None:
+        """A model's refs, read upward, and when that began; once."""
+        with self._lock:
+            return self._seen.pop(model, None)
+
+    def take(self, entry: VersionEntry, runtime: str) -> Begun | None:
+        """A version as refs name it, if it is being read for that runtime; once."""
+        with self._lock:
+            self._asked_for.add(entry.id)
+            begun = self._begun.pop(entry.id, None)
+        if begun is None:
+            return None
+        preparation = begun.opening.preparation
+        if entry.preparations.get(runtime) == (preparation.id if preparation else None):
+            return begun
+        begun.prefetch.stop()
+        return None
+
+    def read(
+        self, layout: StoreLayout, models: Iterable[str], runtime: str, verify: Verify
+    ) -> None:
+        """Read what models' `latest` names, as far as that can be read, one after another."""
+        for model in filter(None, models):
+            try:
+                self._read(layout, model, runtime, verify)
+            except StoreError:
+                continue  # the load will meet it, too
+
+    def _read(self, layout: StoreLayout, model: str, runtime: str, verify: Verify) -> None:
+        started = Moment.now()
+        seen = refresh(layout, model, None)
+        with self._lock:
+            self._seen[model] = started, seen
+        entry = seen.refs.versions.get(seen.refs.labels.get(LATEST, 0))
+        if entry is None or entry.state is not State.AVAILABLE:
+            return
+        opening = read_opening(layout, model, entry, runtime)
+        with self._lock:
+            if entry.id not in self._asked_for:  # else its load has begun to read it by itself
+                self._begun[entry.id] = Begun(opening, begin_prefetch(opening.form, verify))
+
+
+def begin(environ: Mapping[str, str]) -> Early:
+    """Begin, as the variables say; what is wrong with these is told by settings.py, soon after."""
+    early = Early()
+    models = [part.strip() for part in environ.get("PRELOAD_MODELS", "").split(",")]
+    root, version = environ.get("STORE_PATH"), installed_version()
+    if not (any(models) and root and version):
+        return early
+    try:
+        verify = Verify(environ.get("VERIFY") or Verify.CHUNKS)
+    except ValueError:
+        return early
+    threading.Thread(
+        target=early.read,
+        args=(StoreLayout(Path(root)), models, runtime_key(version, os.uname().machine), verify),
+        name="coldpress-early",
+        daemon=True,
+    ).start()
+    return early
+
+
+def installed_version() -> str | None:
+    """The version of ONNX Runtime that an import would find, by reading its first lines."""
+    for folder in sys.path:
+        try:
+            with open(f"{folder}/onnxruntime/__init__.py", "rb") as stream:  # noqa: PTH123 - at INIT
+                found = _VERSION.search(stream.read(_FIRST_BYTES))
+        except OSError:
+            continue
+        return found[1].decode("ascii") if found else None
+    return None

@@ -1,0 +1,54 @@
+"""What to open of a version on this machine: its manifests, and the form that they come to.
+
+No part of ONNX Runtime is imported here: a cold start asks this before it has imported that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inference.form import form_of, plain_form
+from inference.processor import block_width
+from model_store.reading import read_preparation, read_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.form import Form
+    from inference.prefetch import Prefetch
+    from model_store.layout import StoreLayout
+    from model_store.preparation import PreparationManifest
+    from model_store.refs import VersionEntry
+    from model_store.variant import Variant
+    from model_store.version import VersionManifest
+
+
+class Opening(NamedTuple):
+    """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it."""
+
+    folder: Path
+    manifest: VersionManifest
+    preparation: PreparationManifest | None
+    variant: Variant | None
+    form: Form
+
+
+class Begun(NamedTuple):
+    """A form that is being read."""
+
+    opening: Opening
+    prefetch: Prefetch
+
+
+def read_opening(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> Opening:
+    """Read a version's manifests and decide on its form; raises as reading.py does."""
+    manifest = read_version(layout, model, entry)
+    preparation = read_preparation(layout, model, entry, runtime)
+    folder = layout.model(model).version(entry.id)
+    if preparation is None:
+        form = plain_form(folder, manifest.content, {})
+        return Opening(folder, manifest, None, None, form)
+    variant = preparation.fitting(block_width())
+    prepared = layout.model(model).preparation(preparation.id)
+    form = form_of(variant, folder, prepared, manifest.content, preparation.chunks)
+    return Opening(folder, manifest, preparation, variant, form)

@@ -1,0 +1,136 @@
+"""What an entry point begins to read before the heavy imports, and who takes it up."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import onnxruntime
+import pytest
+
+from inference.early import Early, begin, installed_version
+from inference.errors import LoadError
+from inference.loader import RUNTIME, load_version
+from inference.pieces import Verify
+from inference.watch import Watch
+from model_store import reading
+from model_store.layout import StoreLayout
+from model_store.refs import State
+from tests.inference.stores import (
+    ADDER,
+    entry_of,
+    flip_a_byte,
+    point_latest,
+    publish_adder,
+    refs_of,
+    set_state,
+    version_folder,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRAPH = "source/model.onnx"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    publish_adder(tmp_path / "store", 1.0)
+    return tmp_path / "store"
+
+
+def _early(store: Path, *models: str, runtime: str = RUNTIME) -> Early:
+    early = Early()
+    early.read(StoreLayout(store), models or (ADDER,), runtime, Verify.CHUNKS)
+    return early
+
+
+def test_the_version_that_an_import_would_find_is_read_without_importing() -> None:
+    assert installed_version() == onnxruntime.__version__
+
+
+def test_where_nothing_is_preloaded_no_thread_is_started(store: Path) -> None:
+    root = {"STORE_PATH": str(store)}
+    for environ in ({}, root, {"PRELOAD_MODELS": ADDER}, root | {"PRELOAD_MODELS": " , "}):
+        before = threading.active_count()
+        begin(environ)
+        assert threading.active_count() == before
+    assert begin(root | {"PRELOAD_MODELS": ADDER, "VERIFY": "x"}).take_seen(ADDER) is None
+
+
+def test_what_was_begun_is_what_is_loaded_and_manifests_are_read_once(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, entry = _early(store), entry_of(store, 1)
+
+    def never(*_: object) -> None:
+        pytest.fail("a manifest was read again")
+
+    monkeypatch.setattr("inference.opening.read_version", never)
+    loaded = load_version(StoreLayout(store), ADDER, 1, entry, take=early.take)
+    assert loaded.number == 1
+    assert early.take(entry, RUNTIME) is None  # it is taken once
+
+
+def test_what_was_begun_for_another_runtime_or_version_is_nobodys(store: Path) -> None:
+    early, entry = _early(store, runtime="ort-0.0.1-x86_64-p3"), entry_of(store, 1)
+    assert early.take(entry, RUNTIME) is None
+    publish_adder(store, 2.0)
+    early = _early(store)
+    assert early.take(entry, RUNTIME) is None
+    assert early.take(entry_of(store, 2), RUNTIME) is not None
+
+
+def test_what_a_load_asked_for_first_is_not_begun_again(store: Path) -> None:
+    early, entry = Early(), entry_of(store, 1)
+    assert early.take(entry, RUNTIME) is None
+    early.read(StoreLayout(store), [ADDER], RUNTIME, Verify.CHUNKS)
+    assert early.take(entry, RUNTIME) is None
+
+
+def test_what_is_damaged_fails_the_load_and_the_next_one_reads_anew(store: Path) -> None:
+    path = version_folder(store, 1) / GRAPH
+    flip_a_byte(path)
+    early = _early(store)
+    load = partial(load_version, StoreLayout(store), ADDER, 1, entry_of(store, 1), take=early.take)
+    with pytest.raises(LoadError, match="is damaged"):
+        load()
+    flip_a_byte(path)
+    assert load().number == 1
+
+
+def test_what_cannot_be_read_is_left_to_the_load(store: Path, tmp_path: Path) -> None:
+    assert _early(store, "nobody", "../x", ADDER).take(entry_of(store, 1), RUNTIME) is not None
+    assert _early(tmp_path / "no store").take_seen(ADDER) is None
+
+
+def test_refs_that_were_read_early_are_a_first_look_for_as_long_as_they_are_believed(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = _early(store)
+    reads: list[str] = []
+    refresh = reading.refresh
+
+    def counted(layout: StoreLayout, model: str, *arguments: object, **options: object) -> object:
+        reads.append(model)
+        return refresh(layout, model, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("inference.watch.refresh", counted)
+    watch = Watch(StoreLayout(store), ref_ttl_s=3600, early=early)
+    assert watch.look(ADDER).refs == refs_of(store)
+    assert watch.look(ADDER).upward_at.elapsed_s(watch.look(ADDER).checked_at) == 0
+    assert not reads
+    impatient = Watch(StoreLayout(store), ref_ttl_s=0, early=_early(store))
+    publish_adder(store, 2.0)
+    assert impatient.look(ADDER).refs == refs_of(store)
+    assert reads == [ADDER]
+
+
+def test_a_model_without_latest_and_one_that_is_retired_begin_nothing(store: Path) -> None:
+    publish_adder(store, 2.0)
+    point_latest(store, 1)
+    set_state(store, 1, State.RETIRED)
+    early = _early(store)
+    assert early.take_seen(ADDER) is not None
+    assert early.take(entry_of(store, 1), RUNTIME) is None
