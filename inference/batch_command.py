@@ -134,14 +134,16 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     # Logging reads the environment when it is imported.
     from inference.batch_errors import BatchError  # noqa: PLC0415
     from inference.batch_folder import FolderInput, FolderOutputs, find_inputs  # noqa: PLC0415
+    from inference.batch_loading import final_loader  # noqa: PLC0415
     from inference.batch_run import newest, run_object  # noqa: PLC0415
-    from inference.loader import load_version  # noqa: PLC0415
     from inference.manager import Manager  # noqa: PLC0415
+    from inference.settings import Settings  # noqa: PLC0415
     from model_store.layout import StoreLayout  # noqa: PLC0415
 
     _check_folders(options.input, options.output)
     names = find_inputs(options.input)
-    manager = Manager(StoreLayout(options.store), ref_ttl_s=0.0, load=load_version)
+    settings = Settings(options.store)
+    manager = Manager(StoreLayout(options.store), ref_ttl_s=0.0, load=final_loader(settings))
     loaded = newest(manager, options.model)
     outputs = FolderOutputs(options.output)
     place = options.output / loaded.model / str(loaded.number)

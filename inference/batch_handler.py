@@ -27,11 +27,11 @@ from aws_lambda_powertools.utilities.batch import (
 
 from inference.batch_errors import EventError, ObjectGoneError, OutOfTimeError
 from inference.batch_events import objects_in
+from inference.batch_loading import final_loader
 from inference.batch_names import split_key
 from inference.batch_run import newest, run_object
 from inference.batch_s3 import S3Input, S3Outputs
 from inference.errors import ServingError
-from inference.loader import load_version
 from inference.manager import Manager
 from inference.telemetry import count_batch, logger
 from model_store.layout import StoreLayout
@@ -59,7 +59,7 @@ class BatchHandler:
         self._manager = Manager(
             StoreLayout(settings.serving.store_path),
             ref_ttl_s=settings.serving.ref_ttl_s,
-            load=load_version,
+            load=final_loader(settings.serving),
         )
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:

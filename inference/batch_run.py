@@ -10,6 +10,9 @@
 Whatever fails before 4 leaves nothing behind. The outputs are a function of the object's bytes,
 its name and the version, but for the summary's durations: the same object twice is the same bytes.
 
+One form of the version answers all: two differ in a float's last bits. So it is loaded at once in
+the form in which it stays (batch_loading.py).
+
 What is not here: which version (`newest`, apart), where objects lie (batch_storage.py).
 """
 

@@ -34,12 +34,15 @@ class WarmVersion:
     """A version that can answer. `used_s`: when it last did, on the monotonic clock.
 
     `is_tried`: its golden cases have run here, or there are none, or they could not be read.
+    `is_called`: it has answered. `is_followed`: what replaces its form was begun, once and for all.
     """
 
     loaded: LoadedVersion
     account: Account
     used_s: float
     is_tried: bool
+    is_called: bool = False
+    is_followed: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +116,8 @@ class HeldModel:
 
     def answer(self, number: int, label: str | None, view: View) -> bool:
         """Note that a warm version answers a call now; tell whether it took over from another."""
-        self.warm[number].used_s = time.monotonic()
+        warm = self.warm[number]
+        warm.used_s, warm.is_called = time.monotonic(), True
         if label is None:
             self.asked_by_number = number
             return False
@@ -127,6 +131,18 @@ class HeldModel:
         """Whether this very load of a version is warm."""
         warm = self.warm.get(loaded.number)
         return warm is not None and warm.loaded.session is loaded.session
+
+    def begins_to_be_replaced(self, number: int, refs: Refs) -> bool:
+        """Whether the form of a warm version is to be replaced from now on; True once only."""
+        warm = self.warm.get(number)
+        if warm is None or warm.is_followed or warm.loaded.following is None:
+            return False
+        warm.is_followed = warm.is_called and warm.is_tried and self.is_wanted(number, refs)
+        return warm.is_followed
+
+    def is_wanted(self, number: int, refs: Refs) -> bool:
+        """Whether calls may go on to come for a version: by a label of refs, or by its number."""
+        return number == self.asked_by_number or number in refs.labels.values()
 
     def take(self, number: int) -> LoadedVersion:
         """Take a warm version out: it answers no more, and is gone when all have dropped it."""

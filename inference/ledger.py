@@ -19,7 +19,9 @@ _LOOK_S: Final = 0.02
 class Account:
     """The memory of one version: reserved for its load, then what it takes until it is gone.
 
-    `is_leaving`: it was let go, and goes when the last call that has it ends.
+    `is_leaving`: it was let go, and goes when the last call that has it ends; or it is of a
+    replacement under way, which is to have no room made for it. Both pass: whoever needs the memory
+    waits.
     """
 
     def __init__(self) -> None:
@@ -43,7 +45,7 @@ class Ledger:
 
     @property
     def staying_bytes(self) -> int:
-        """As `used_bytes`, without what was let go."""
+        """As `used_bytes`, without what is leaving."""
         with self._changed:
             self._book()
             return sum(each.n_bytes for each in self._accounts if not each.is_leaving)

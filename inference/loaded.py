@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inference.errors import BadRequestError, PipelineError, UnknownError
 from inference.protocol import check_tensors
+from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.budget import Need
-    from inference.pieces import Piece
+    from inference.form import Form
+    from inference.pieces import Piece, Verify
     from inference.pipeline import Pipeline, Request, Response
     from model_store.digests import Digest
     from model_store.signature import Signature
@@ -36,6 +38,15 @@ _NO_MEMORY: Final = ("bad_alloc", "allocate memory")
 """How its messages say that there was no memory: from the allocator, and from a pool."""
 
 
+class Following(NamedTuple):
+    """The form in which a version goes on once calls come, what it takes, how it is checked."""
+
+    variant: str
+    form: Form
+    need: Need
+    verify: Verify
+
+
 class LoadedVersion(NamedTuple):
     """A version in memory, ready to answer.
 
@@ -44,7 +55,8 @@ class LoadedVersion(NamedTuple):
     so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
     `nested` are the graph's outputs that are no tensors, with their types (sequences.py).
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
-    set that it pins.
+    set that it pins. `variant` is the form that it was loaded in, and
+    `following` the one that replaces it (replacing.py); None: nothing does.
     """
 
     model: str
@@ -61,6 +73,8 @@ class LoadedVersion(NamedTuple):
     nested: Mapping[str, str]
     unread: tuple[Piece, ...]
     phases_ms: Mapping[str, float]
+    variant: str = PLAIN
+    following: Following | None = None
 
     @property
     def packages(self) -> Digest | None:

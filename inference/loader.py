@@ -17,7 +17,7 @@ import onnxruntime
 from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
 from inference.form import plain_form
-from inference.loaded import LoadedVersion
+from inference.loaded import Following, LoadedVersion
 from inference.memory import give_back
 from inference.opening import read_opening
 from inference.pieces import Verify
@@ -28,6 +28,7 @@ from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import read_checked
 from model_store.preparation import runtime_key
 from model_store.reading import read_store_id
+from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.form import Form
-    from inference.opening import Begun
+    from inference.opening import Begun, Opening
     from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
@@ -67,18 +68,23 @@ def load_version(
     *,
     verify: Verify = Verify.CHUNKS,
     take: Callable[[VersionEntry, str], Begun | None] = lambda _entry, _runtime: None,
+    is_final: Callable[[Need], bool] | None = None,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
 
     Reads what the version needs before it answers, and checks it as `verify` says; before that,
     `make_room` is told what it takes of memory, and may raise. Raises LoadError where what was
     published is at fault, StoreUnreachableError where the store is, and what `make_room` raises.
-    `take` gives what was begun for a version and a runtime already, if anything was.
+    `take` gives what was begun for a version and a runtime already, if anything was. With
+    `is_final` the version stays in the form that it is loaded in: the one that would replace it,
+    where `is_final` accepts its need, else as without.
     """
     started = time.perf_counter()
     try:
-        begun = take(entry, RUNTIME)
+        begun = None if is_final else take(entry, RUNTIME)  # which is of another form, perhaps
         opening = begun.opening if begun else read_opening(layout, model, entry, RUNTIME)
+        if is_final:
+            opening = _final(opening, entry, is_final)
         need = need_of(opening.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
         if make_room:
@@ -100,7 +106,25 @@ def load_version(
         if isinstance(error, NotFoundError):
             raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
-    return loaded._replace(need=need, phases_ms={"manifests": read_ms, **loaded.phases_ms})
+    then = None
+    if opening.following:
+        variant, form = opening.following
+        then = Following(variant.name, form, need_of(variant, entry.size_bytes), verify)
+    return loaded._replace(
+        need=need,
+        phases_ms={"manifests": read_ms, **loaded.phases_ms},
+        variant=opening.variant.name if opening.variant else PLAIN,
+        following=then,
+    )
+
+
+def _final(opening: Opening, entry: VersionEntry, is_final: Callable[[Need], bool]) -> Opening:
+    if opening.following is None:
+        return opening
+    variant, form = opening.following
+    if is_final(need_of(variant, entry.size_bytes)):
+        opening = opening._replace(variant=variant, form=form)
+    return opening._replace(following=None)
 
 
 def load_folder(
@@ -119,13 +143,13 @@ def load_folder(
     NotFoundError where the set is missing.
     """
     content, signature = manifest.content, manifest.signature
-    phases = _Phases()
+    phases = Phases()
     form = form or plain_form(folder, content, {})
     prefetch = prefetch or begin_prefetch(form)
     try:
         with _packages(layout, manifest, number):
-            session = _session(form, prefetch, phases)
-            nested = _check_session(session, manifest)
+            session = open_form(form, prefetch, phases)
+            nested = check_session(session, signature, content.model_file)
             pipeline = _load_pipeline(folder, manifest)
             phases.end("pipeline")
     except BaseException:
@@ -149,7 +173,7 @@ def load_folder(
     )
 
 
-class _Phases:
+class Phases:
     """How long each step took, in milliseconds, by its name."""
 
     def __init__(self) -> None:
@@ -157,12 +181,13 @@ class _Phases:
         self._since = time.perf_counter()
 
     def end(self, name: str) -> None:
+        """Note what the step of this name took, which has just ended."""
         now = time.perf_counter()
         self.ms[name] = (now - self._since) * 1e3
         self._since = now
 
 
-def _session(form: Form, prefetch: Prefetch, phases: _Phases) -> Any:
+def open_form(form: Form, prefetch: Prefetch, phases: Phases) -> Any:
     """Open a session; nothing that is wrong comes out of it, for all was checked by then."""
     if not form.optimized:
         # ONNX Runtime computes with the weights while it opens such a graph.
@@ -232,9 +257,11 @@ def _open_session(form: Form) -> Any:
         give_back()  # what loading took besides: up to the size of the graph's file, twice
 
 
-def _check_session(session: Any, manifest: VersionManifest) -> dict[str, str]:
-    """Hold a session against the signature; its outputs that are no tensors, with their types."""
-    signature, file = manifest.signature, manifest.content.model_file
+def check_session(session: Any, signature: Signature, file: str) -> dict[str, str]:
+    """Hold a session against the signature; its outputs that are no tensors, with their types.
+
+    `file` is the graph's, as an error names it. Raises LoadError.
+    """
     outputs = session.get_outputs()
     nested = {node.name: node.type for node in outputs if node.type.startswith(("seq(", "map("))}
     given = [node.name for node in session.get_inputs()]

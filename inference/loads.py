@@ -7,6 +7,9 @@ A version that is loaded beside another runs its golden cases before it answers 
 a bad one out, and the first call after the swap is not the slow one. One that a call waits for
 answers that call first, and runs them right after: a cold start pays for nothing that publishing
 has already proven. But contents that have failed here before prove themselves first.
+
+A version that was prepared to go on in another form than it is loaded in changes it once calls have
+come for it (replacing.py).
 """
 
 from __future__ import annotations
@@ -119,6 +122,34 @@ class Loads:
             model.loads[number] = future
         return future
 
+    def follow(self, model: HeldModel, number: int, view: View) -> None:
+        """Have a version that answers go on in its other form, if it has one. The lock is held.
+
+        Once for each load of it, when it has answered and no call is under way.
+        """
+        if model.begins_to_be_replaced(number, view.refs):
+            account = model.warm[number].account  # and not what is loaded, which may be let go
+            self._background.start_after_calls(
+                lambda: self._follow(model, number, account), "coldpress-replace"
+            )
+
+    def _follow(self, model: HeldModel, number: int, account: Account) -> None:
+        # Imported here: few versions have another form to go on in.
+        from inference.replacing import Replacing  # noqa: PLC0415
+
+        Replacing(
+            model,
+            number,
+            account,
+            lock=self._lock,
+            ledger=self._ledger,
+            budget_bytes=self.budget_bytes,
+            stats=self._stats,
+            look=lambda: self._check_allowed(model, number),
+            loads_under_way=lambda: any(each.loads for each in self._models.values()),
+            shown=self._watch.shown,
+        ).run()
+
     def let_go(self, versions: list[LoadedVersion]) -> None:
         """Drop versions off the request's path, and give their memory back to the system."""
         if versions:
@@ -185,7 +216,7 @@ class Loads:
             loaded = self._load(self._layout, model.name, number, entry, make_room)
             if beside:
                 self._check_allowed(model, number)
-                loaded = _tried(loaded)
+                loaded = tried(loaded)
         except BaseException as error:
             self._ledger.close(account)
             if not isinstance(error, StoreUnreachableError):
@@ -219,8 +250,8 @@ class Loads:
             pinned_by.add((model.name, model.identity, number))
             self.pinning |= {model.name}
 
-    def _check_allowed(self, model: HeldModel, number: int) -> None:
-        """Raise if the version's files must not be touched now, by what refs say now."""
+    def _check_allowed(self, model: HeldModel, number: int) -> View:
+        """Raise if the version's files must not be touched now, by what refs say now: these."""
         view = self._watch.look(model.name)
         entry = view.refs.versions.get(number)
         if view.identity != model.identity or entry is None:
@@ -230,6 +261,7 @@ class Loads:
         standing = Standing(entry.state, None, view.upward_at)
         if not may_load(standing, Moment.now(), 0.0):
             raise NotReadyError(_out_of_sight(model.name))
+        return view
 
     def _reserve(self, account: Account, model: HeldModel, number: int, need: Need) -> None:
         """Reserve what a version needs, letting others go; raises NoMemoryError, NotReadyError."""
@@ -278,7 +310,7 @@ class Loads:
         started = time.perf_counter()
         try:
             self._check_allowed(model, number)
-            _tried(loaded)
+            tried(loaded)
         except (RetiredError, UnknownError, NotReadyError, StoreError) as error:
             # Out of service, or its cases cannot be read: that says nothing against its answers.
             logger.warning("golden cases cannot be run", model=model.name, reason=str(error))
@@ -287,6 +319,9 @@ class Loads:
         with self._lock:
             if model.has(loaded):
                 model.warm[number].is_tried = True
+                view = self._watch.view(model.name)
+                if view is not None:
+                    self.follow(model, number, view)
 
     def _check_rest(
         self,
@@ -384,7 +419,7 @@ class Loads:
         return self._models.get(model.name) is model
 
 
-def _tried(loaded: LoadedVersion) -> LoadedVersion:
+def tried(loaded: LoadedVersion) -> LoadedVersion:
     """A version whose golden cases were run; raises GoldenCaseError."""
     if not loaded.content.golden.cases:
         return loaded

@@ -432,6 +432,7 @@ class Manager:
             self.stats.swapped(model.name, number)
         loaded = model.warm[number].loaded
         self._loads.let_go(model.take_unneeded(view.refs))
+        self._loads.follow(model, number, view)
         return Resolved(loaded, label, took_over)
 
     def _answer_loaded(

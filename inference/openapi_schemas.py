@@ -179,18 +179,22 @@ def _config() -> Json:
 def _statistics() -> Json:
     duration = _object({"count": COUNT, "ns": COUNT})
     durations = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
-    counts = ("last_inference", "inference_count", "execution_count", "loads", "load_failures")
+    counts = (
+        *("last_inference", "inference_count", "execution_count", "loads", "load_failures"),
+        *("evictions", "swaps", "replacements", "replacement_failures", "bytes"),
+    )
     latencies = [*(f"le_{bound}" for bound in BOUNDS_MS), "count"]
     return _object(
         {
             "name": NAME,
             "version": NUMBER,
-            **dict.fromkeys((*counts, "evictions", "swaps", "bytes"), COUNT),
+            **dict.fromkeys(counts, COUNT),
             "inference_stats": _object(dict.fromkeys(durations, duration)),
             "batch_stats": _list({}),
             "latency_ms": _object(dict.fromkeys(latencies, COUNT)),
             "last_load_ms": {"type": "number"},
             "staleness_s": {"type": "number"},
+            "variant": {"type": ["string", "null"]},
         }
     )
 

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 
 class Opening(NamedTuple):
-    """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it."""
+    """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it.
+
+    `following` is the variant that replaces it once calls come, and its form; None: nothing does.
+    """
 
     folder: Path
     manifest: VersionManifest
     preparation: PreparationManifest | None
     variant: Variant | None
     form: Form
+    following: tuple[Variant, Form] | None = None
 
 
 class Begun(NamedTuple):
@@ -51,4 +55,8 @@ def read_opening(layout: StoreLayout, model: str, entry: VersionEntry, runtime: 
     variant = preparation.fitting(block_width())
     prepared = layout.model(model).preparation(preparation.id)
     form = form_of(variant, folder, prepared, manifest.content, preparation.chunks)
-    return Opening(folder, manifest, preparation, variant, form)
+    following = preparation.following(block_width())
+    if following is None:
+        return Opening(folder, manifest, preparation, variant, form)
+    then = form_of(following, folder, prepared, manifest.content, preparation.chunks)
+    return Opening(folder, manifest, preparation, variant, form, (following, then))

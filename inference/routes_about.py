@@ -154,12 +154,14 @@ class AboutRoutes:
         return self._statistics()
 
     def _statistics(self, model: str | None = None, version: int | None = None) -> Response[str]:
-        """What was counted, and of each version what it takes and how far its model is behind."""
+        """What was counted; of each version its form and bytes, and how far its model is behind."""
         held = self._manager.state().models
         counted = self._manager.stats.describe(model, version)
         for each in counted:
             state = held.get(each["name"])
-            each["bytes"] = state.warm.get(int(each["version"]), 0) if state else 0
+            number = int(each["version"])
+            each["bytes"] = state.warm.get(number, 0) if state else 0
+            each["variant"] = state.variants.get(number) if state else None
             each["staleness_s"] = round(state.staleness_s, 3) if state else 0.0
         return json_answer({"model_stats": counted})
 

@@ -21,13 +21,15 @@ class Quarantined(NamedTuple):
 class ModelState(NamedTuple):
     """What is held of one model.
 
-    `warm`: the bytes that each warm version takes, by its number. `staleness_s`: for how long at
+    `warm`: the bytes that each warm version takes, by its number; `variants`: the form that each is
+    in. `staleness_s`: for how long at
     the most a label has been answered by a version that it no longer names. `refs_error`: why refs
     could not be read the last time.
     """
 
     generation: int
     warm: dict[int, int]
+    variants: dict[int, str]
     answering: dict[str, int]
     loading: tuple[int, ...]
     quarantined: tuple[Quarantined, ...]
@@ -56,6 +58,7 @@ def state_of(model: HeldModel, view: View) -> ModelState:
         warm={
             number: warm.loaded.need.resident_bytes for number, warm in sorted(model.warm.items())
         },
+        variants={number: warm.loaded.variant for number, warm in sorted(model.warm.items())},
         answering=dict(sorted(model.answering.items())),
         loading=tuple(sorted(model.loads)),
         quarantined=tuple(

@@ -30,6 +30,8 @@ class VersionStats:
         self.load_ms = 0.0
         self.evictions = 0
         self.swaps = 0
+        self.replacements = 0
+        self.replacement_failures = 0
 
     def to_json(self, model: str, version: int) -> dict[str, Any]:
         """In the form of Triton's statistics extension, and with what it has no place for.
@@ -62,6 +64,8 @@ class VersionStats:
             "last_load_ms": round(self.load_ms, 1),
             "evictions": self.evictions,
             "swaps": self.swaps,
+            "replacements": self.replacements,
+            "replacement_failures": self.replacement_failures,
         }
 
 
@@ -103,6 +107,13 @@ class Stats:
         """Count that a version took a label over from another."""
         with self._lock:
             self._of(model, version).swaps += 1
+
+    def replaced(self, model: str, version: int, *, failed: bool) -> None:
+        """Count that a version went on in another form, or failed to."""
+        with self._lock:
+            found = self._of(model, version)
+            found.replacements += not failed
+            found.replacement_failures += failed
 
     def forget(self, model: str) -> None:
         """Drop the counts of a model that is gone, or is another one under its name."""

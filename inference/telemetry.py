@@ -57,6 +57,15 @@ def count_swap(model: str) -> None:
     _report(model, ("Swaps", MetricUnit.Count, 1))
 
 
+def count_replacement(model: str, duration_ms: float, *, failed: bool) -> None:
+    """Report that a version goes on in another form, or that this failed and it did not."""
+    _report(
+        model,
+        ("ReplacementDuration", MetricUnit.Milliseconds, duration_ms),
+        ("ReplacementFailures", MetricUnit.Count, int(failed)),
+    )
+
+
 def count_evictions(model: str, count: int) -> None:
     """Report that so many versions were let go for a load of this model."""
     _report(model, ("Evictions", MetricUnit.Count, count))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import shutil
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.telemetry import SERVICE
 from tests.batch.buckets import handler_of, make_buckets
 from tests.batch.models import ADDER, BYTES, PLUS, publish_model
 from tests.batch.seaweed import client, s3_server
+from tests.inference.logs import log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,22 +77,8 @@ def handler(published: Path, buckets: Buckets) -> BatchHandler:
     return handler_of(published, buckets)
 
 
-class _Lines(list[dict[str, Any]]):
-    """Log lines as they come, each read as the JSON that it is."""
-
-    def write(self, line: str) -> None:
-        self.append(json.loads(line))
-
-
 @pytest.fixture
 def logged() -> Iterator[list[dict[str, Any]]]:
     """What the product logs during a test, as the JSON lines that go to stdout."""
-    lines = _Lines()
-    logger = logging.getLogger(SERVICE)
-    (own,) = logger.handlers
-    handler = logging.StreamHandler(cast("TextIO", lines))
-    handler.setFormatter(own.formatter)
-    handler.terminator = ""
-    logger.addHandler(handler)
-    yield lines
-    logger.removeHandler(handler)
+    with log_lines() as lines:
+        yield lines

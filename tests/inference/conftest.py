@@ -14,12 +14,14 @@ from inference.manager import Manager
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import WatchedLoader
+from tests.inference.logs import log_lines
 from tests.inference.stores import STEP, publish_adder
 from tests.inference.surface import make_surface
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
 
 class Clock:
@@ -78,6 +80,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(Moment, "now", clock.now)
     return clock
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """What the product logs during a test, as the JSON lines that go to stdout."""
+    with log_lines() as lines:
+        yield lines
 
 
 @pytest.fixture

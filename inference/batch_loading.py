@@ -1,0 +1,39 @@
+"""Loads versions for a batch: in the form in which they stay.
+
+A server may start a version in one form and go on in another (replacing.py), whose answers differ
+in a float's last bits. A batch's outputs are a function of the object's bytes and the version, so
+its versions are opened at once in the form that a server ends with, where the function has memory
+for that, else in the one that it begins with, and never change it. What decides is the function's
+memory as it is set, and nothing that one environment measures: all of them decide alike.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from inference.budget import budget_bytes
+from inference.loader import load_version
+
+if TYPE_CHECKING:
+    from inference.budget import Need
+    from inference.loads import Load
+    from inference.settings import Settings
+
+BASE_BYTES: Final = 256 << 20
+"""What is counted for the process itself and for the object that is one record, of up to 64 MB."""
+
+
+def final_loader(settings: Settings) -> Load:
+    """The loader of an environment with these settings."""
+    most_bytes = budget_bytes(
+        budget_mb=settings.memory_budget_mb,
+        function_mb=settings.function_memory_mb,
+        base_bytes=BASE_BYTES,
+    )
+    is_final = partial(_fits, most_bytes)
+    return partial(load_version, verify=settings.verify, is_final=is_final)
+
+
+def _fits(most_bytes: int | None, need: Need) -> bool:
+    return most_bytes is None or need.peak_bytes <= most_bytes

@@ -1,0 +1,233 @@
+"""Has a version go on in another form than the one that it was loaded in, once calls have come.
+
+A cold start is fastest over mapped files; some models answer much faster once their weights are
+packed. A version that was prepared for both starts mapped, and is replaced by the packed form:
+
+1. once for each load, when it has answered a call, its golden cases have run, and no call is under
+   way; not for a version that no label names and that was not the last to be called by its number;
+2. when loads under way have ended, and if there is room for both beside all else: nothing is let
+   go, and nothing else has room made at its cost. Where there is none, it stays as it is;
+3. its files are checked, its session opened and its golden cases run, as of any version that is
+   loaded while another answers: it must prove itself here, and its first call is not the slow one;
+4. the reference swaps. Calls under way end on the form that they began with.
+
+Whatever fails leaves the version as it was, is told in the log and in metrics, and is not tried
+again before the version is loaded anew. The pipeline is kept, with whatever state it has.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from inference import loads
+from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
+from inference.loader import Phases, check_session, open_form
+from inference.memory import give_back
+from inference.pieces import Verify
+from inference.prefetch import begin_prefetch
+from inference.telemetry import count_replacement, logger
+from model_store.errors import StoreError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from inference.budget import Need
+    from inference.held import HeldModel, WarmVersion
+    from inference.ledger import Account, Ledger
+    from inference.loaded import Following, LoadedVersion
+    from inference.stats import Stats
+    from inference.watch import View
+    from model_store.refs import Refs
+
+
+class Room(Enum):
+    """Whether there is memory for both forms at once."""
+
+    NOW = "now"
+    LATER = "later"
+    """Something is about to end by itself, and there may be afterwards."""
+    NO = "no"
+
+
+def room_for(
+    *,
+    peak_bytes: int,
+    budget_bytes: int | None,
+    used_bytes: int,
+    staying_bytes: int,
+    loads_under_way: bool,
+) -> Room:
+    """Decide whether a form may be loaded beside all that is held. Pure.
+
+    `staying_bytes`: of `used_bytes`, what is not about to go. A load goes first: a call may wait
+    for it.
+    """
+    if budget_bytes is None:
+        return Room.NOW
+    if loads_under_way:
+        return Room.LATER
+    if used_bytes + peak_bytes <= budget_bytes:
+        return Room.NOW
+    return Room.LATER if staying_bytes + peak_bytes <= budget_bytes else Room.NO
+
+
+class StaysError(ServingError):
+    """A version stays in the form that it has, and that is nobody's fault."""
+
+
+class Replacing:
+    """One replacement; `run` is its background work, and raises nothing.
+
+    `account` is the one of the form to be replaced: another one is another load. `look` gives the
+    refs that say that the version's files may be touched, else raises; `loads_under_way` is asked
+    with `lock` held, the manager's.
+    """
+
+    def __init__(
+        self,
+        model: HeldModel,
+        number: int,
+        account: Account,
+        *,
+        lock: threading.Lock,
+        ledger: Ledger,
+        budget_bytes: int | None,
+        stats: Stats,
+        look: Callable[[], View],
+        loads_under_way: Callable[[], bool],
+        shown: Callable[[BaseException], str],
+    ) -> None:
+        self._model = model
+        self._number = number
+        self._account = account
+        self._lock = lock
+        self._ledger = ledger
+        self._budget_bytes = budget_bytes
+        self._stats = stats
+        self._look = look
+        self._loads_under_way = loads_under_way
+        self._shown = shown
+        self._named: Final[dict[str, Any]] = {"model": model.name, "version": number}
+
+    def run(self) -> None:
+        """Replace the form, or say why not."""
+        started = time.perf_counter()
+        account = self._ledger.open()
+        account.is_leaving = True  # nothing goes for its sake
+        try:
+            variant, phases_ms = self._replace(account)
+        except (StaysError, RetiredError, UnknownError, NotReadyError) as error:
+            self._ledger.close(account)
+            logger.info("a version stays in its form", **self._named, reason=str(error))
+        except Exception as error:
+            self._ledger.close(account)
+            self._report(started, failed=True)
+            reason = self._reason(error)
+            logger.error("a version's other form failed", **self._named, reason=reason)
+        else:
+            took_ms = self._report(started, failed=False)
+            logger.info(
+                "a version goes on in another form",
+                **self._named,
+                variant=variant,
+                load_ms=round(took_ms, 1),
+                phases_ms={name: round(took, 1) for name, took in phases_ms.items()},
+            )
+        give_back()  # here, where nothing holds either session but those who run it
+
+    def _replace(self, account: Account) -> tuple[str, Mapping[str, float]]:
+        """Load the other form and swap; its name, and what the steps took."""
+        before, following = self._check_wanted()
+        self._reserve(account, following.need)
+        self._check_wanted()
+        loaded = load_following(before, following)
+        self._check_wanted()
+        loaded = loads.tried(loaded)
+        refs = self._look().refs
+        with self._lock:
+            warm = self._wanted(refs)
+            replaced = warm.loaded  # which goes when this returns: not while the lock is held
+            self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
+            account.is_leaving, warm.account.is_leaving = False, True
+            warm.loaded, warm.account = loaded, account
+        del replaced
+        return loaded.variant, loaded.phases_ms
+
+    def _check_wanted(self) -> tuple[LoadedVersion, Following]:
+        """What answers, without its session, which may be let go meanwhile; and what follows it."""
+        refs = self._look().refs
+        with self._lock:
+            loaded = self._wanted(refs).loaded
+        if loaded.following is None:
+            raise StaysError("it has no other form")
+        return loaded._replace(session=None), loaded.following
+
+    def _wanted(self, refs: Refs) -> WarmVersion:
+        warm = self._model.warm.get(self._number)
+        if warm is None or warm.account is not self._account:
+            raise StaysError("it was let go")
+        if not self._model.is_wanted(self._number, refs):
+            raise StaysError("no label names it any more")
+        return warm
+
+    def _reserve(self, account: Account, need: Need) -> None:
+        end_s = time.monotonic() + loads.ROOM_DEADLINE_S
+        while True:
+            with self._lock:
+                room = room_for(
+                    peak_bytes=need.peak_bytes,
+                    budget_bytes=self._budget_bytes,
+                    used_bytes=self._ledger.used_bytes,
+                    staying_bytes=self._ledger.staying_bytes,
+                    loads_under_way=self._loads_under_way(),
+                )
+                if room is Room.NOW:
+                    self._ledger.reserve(account, need.peak_bytes)
+                    return
+            if room is Room.NO or not self._ledger.wait_for_change(end_s - time.monotonic()):
+                raise StaysError(
+                    f"its other form needs {need.peak_bytes:,} bytes to load, beside "
+                    f"{self._ledger.used_bytes:,} of {self._budget_bytes:,} that are taken"
+                )
+
+    def _report(self, started: float, *, failed: bool) -> float:
+        took_ms = (time.perf_counter() - started) * 1e3
+        count_replacement(self._model.name, took_ms, failed=failed)
+        self._stats.replaced(self._model.name, self._number, failed=failed)
+        return took_ms
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, ServingError | StoreError):
+            return self._shown(error)
+        return f"{type(error).__name__}: {error}"
+
+
+def load_following(before: LoadedVersion, following: Following) -> LoadedVersion:
+    """Load the form that follows, and give the version in it, with the pipeline that it has.
+
+    Nobody waits for it, so where chunks are checked all of them are, before anything is answered.
+    Raises LoadError, StoreError.
+    """
+    form, phases = following.form, Phases()
+    verify = Verify.ALL if following.verify is Verify.CHUNKS else following.verify
+    prefetch = begin_prefetch(form, verify)
+    try:
+        session = open_form(form, prefetch, phases)
+        nested = check_session(session, before.signature, before.content.model_file)
+    except BaseException:
+        prefetch.stop()
+        raise
+    phases.end("session")
+    return before._replace(
+        session=session,
+        need=following.need,
+        maps_files=form.maps_files,
+        nested=nested,
+        unread=(),
+        phases_ms=phases.ms,
+        variant=following.variant,
+        following=None,
+    )
