@@ -11,6 +11,7 @@ marks = {"python": time.monotonic()}
 
 import base64
 import json
+import os
 import struct
 import sys
 from pathlib import Path
@@ -63,3 +64,6 @@ print(
         }
     )
 )
+# At once: what is left of the model would be read behind the answer, and count as its cost.
+sys.stdout.flush()
+os._exit(0)

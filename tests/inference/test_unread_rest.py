@@ -1,0 +1,166 @@
+"""What no case touched is read and checked behind the first answer; what is wrong there counts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from inference.background import Background
+from inference.errors import NotReadyError
+from inference.loader import RUNTIME, load_version
+from inference.manager import Manager
+from inference.pieces import Verify
+from model_store.chunks import CHUNK_BYTES
+from model_store.layout import StoreLayout
+from model_store.reading import read_preparation
+from model_store.variant import PLAIN
+from model_sync.progress import Silent
+from model_sync.publish import publish
+from tests.inference.concurrency import wait_until
+from tests.inference.stale_files import FailingOpens
+from tests.inference.stores import entry_of, flip_a_byte, version_folder
+from tests.lookup_model import LOOKED_UP, LOOKUP, RECORDED, WIDTH, write_lookup_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+UNTOUCHED = CHUNK_BYTES + 5
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("unread")
+    write_lookup_model(root / LOOKUP)
+    publish(root / LOOKUP, root / "store", progress=Silent())
+    return root / "store"
+
+
+@pytest.fixture
+def store(published: Path, tmp_path: Path) -> Path:
+    shutil.copytree(published, tmp_path / "store")
+    return tmp_path / "store"
+
+
+class Calls:
+    """A manager over a store, and calls to its model, one after another."""
+
+    def __init__(self, store: Path) -> None:
+        self.background = Background()
+        self.manager = Manager(
+            StoreLayout(store), ref_ttl_s=0.0, load=load_version, background=self.background
+        )
+
+    def answer(self) -> NDArray[np.generic]:
+        """One call: what waits for its end begins when it has ended."""
+        self.background.begin_call()
+        try:
+            loaded = self.manager.resolve(LOOKUP).loaded
+            return loaded.run({"ids": np.array(LOOKED_UP, np.int64)})["y"]
+        finally:
+            self.background.end_call()
+
+    def reasons(self) -> list[str]:
+        """Why contents are in quarantine, once nothing is under way any more."""
+        wait_until(lambda: not self.background.busy())
+        state = self.manager.state().models.get(LOOKUP)
+        return [each.reason for each in state.quarantined] if state else []
+
+
+@pytest.fixture
+def calls(store: Path) -> Calls:
+    return Calls(store)
+
+
+def weights(store: Path) -> Path:
+    """The file with the weights of the form that was chosen."""
+    layout, entry = StoreLayout(store), entry_of(store, 1, LOOKUP)
+    preparation = read_preparation(layout, LOOKUP, entry, RUNTIME)
+    assert preparation is not None
+    [(path, ranges)] = preparation.variant.recorded.items()
+    assert ranges == RECORDED
+    if preparation.chosen == PLAIN:
+        return version_folder(store, 1, LOOKUP) / path
+    return layout.model(LOOKUP).preparation(preparation.id) / path
+
+
+def test_all_of_it_is_read_in_the_end_and_a_part_before_the_answer(
+    calls: Calls, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: set[int] = set()
+    preadv = os.preadv
+
+    def noted(descriptor: int, buffers: Any, offset: int) -> int:
+        read.add(offset // CHUNK_BYTES)
+        return preadv(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", noted)
+    calls.background.begin_call()  # until that one ends, what is left is left
+    calls.answer()
+    assert read == {0, 2, 5, 8, 9}  # 0: the graph
+    calls.background.end_call()
+    assert calls.reasons() == []
+    assert read == set(range(10))
+
+
+def test_a_wrong_chunk_behind_the_answer_takes_the_version_out(calls: Calls, store: Path) -> None:
+    flip_a_byte(weights(store), UNTOUCHED)
+    assert calls.answer().shape == (2, 2 * WIDTH)
+    [reason] = calls.reasons()
+    assert f"weights.bin is damaged: its {CHUNK_BYTES} bytes from {CHUNK_BYTES} on" in reason
+    with pytest.raises(NotReadyError, match="is damaged"):
+        calls.answer()
+
+
+def test_a_wrong_chunk_among_the_recorded_ones_fails_the_load(calls: Calls, store: Path) -> None:
+    flip_a_byte(weights(store), RECORDED[0][0] * CHUNK_BYTES)
+    with pytest.raises(NotReadyError, match="is damaged"):
+        calls.answer()
+
+
+def test_with_all_verified_no_wrong_chunk_is_ever_answered_from(store: Path) -> None:
+    flip_a_byte(weights(store), UNTOUCHED)
+    load = partial(load_version, verify=Verify.ALL)
+    manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load)
+    with pytest.raises(NotReadyError, match="is damaged"):
+        manager.resolve(LOOKUP)
+
+
+@pytest.mark.parametrize("verify", [Verify.SIZE, Verify.OFF])
+def test_what_is_not_to_be_verified_is_not(store: Path, verify: Verify) -> None:
+    flip_a_byte(weights(store), RECORDED[0][0] * CHUNK_BYTES)
+    load = partial(load_version, verify=verify)
+    manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load)
+    assert manager.resolve(LOOKUP).loaded.unread == ()
+
+
+def test_a_rest_that_cannot_be_read_now_says_nothing_against_the_version(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens = FailingOpens(monkeypatch)
+    calls.background.begin_call()
+    calls.answer()
+    opens.fail("weights.bin", errno.EIO, None)
+    calls.background.end_call()
+    assert calls.reasons() == []
+    assert opens.hits == 1
+    opens.heal()
+    calls.answer()
+
+
+def test_of_a_version_that_was_let_go_nothing_more_is_read(
+    calls: Calls, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_a_byte(weights(store), UNTOUCHED)
+    calls.background.begin_call()
+    calls.answer()
+    calls.manager.unload(LOOKUP)
+    calls.background.end_call()
+    assert calls.reasons() == []
