@@ -58,7 +58,11 @@ class Application:
         self._threads = threading.local()
 
     def preload(self, budget_s: float) -> None:
-        """Begin to load what the settings name, and wait so long for it; the rest goes on."""
+        """Begin to load what the settings name, and wait so long for it; the rest goes on.
+
+        What a load leaves for after the answer waits for the first one.
+        """
+        self._background.await_call()
         self._manager.preload(self._settings.preload_models, budget_s)
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Background:
         self._changed = threading.Condition()
         self._under_way: set[Future[Any]] = set()
         self._calls = 0
+        self._awaits_call = False
         self._deferred: list[Callable[[], object]] = []
         _every.add(self)
 
@@ -55,15 +56,21 @@ class Background:
     def start_after_calls(self, work: Callable[[], object], name: str) -> None:
         """Start `work` when no call is under way: it must not take from one what it needs now."""
         with self._changed:
-            if self._calls:
+            if self._calls or self._awaits_call:
                 self._deferred.append(lambda: self.start(work, name))
                 return
         self.start(work, name)
+
+    def await_call(self) -> None:
+        """Note that a call is about to come, as INIT does: what starts after calls waits for it."""
+        with self._changed:
+            self._awaits_call = True
 
     def begin_call(self) -> None:
         """Note that a call is being answered, until `end_call`."""
         with self._changed:
             self._calls += 1
+            self._awaits_call = False
 
     def end_call(self) -> None:
         """Note that a call is over; after the last, what waited for that starts."""

@@ -64,6 +64,6 @@ print(
         }
     )
 )
-# At once: what is left of the model would be read behind the answer, and count as its cost.
+# At once: what is read behind the answer is not the answer's cost.
 sys.stdout.flush()
 os._exit(0)

@@ -118,8 +118,8 @@ def test_a_deadline_in_the_past_does_not_wait(background: Background, work: Rele
 
 
 def test_its_threads_keep_no_process_from_ending(background: Background, work: Released) -> None:
-    background.start(work, "coldpress-load")
-    threads = [thread for thread in threading.enumerate() if thread.name == "coldpress-load"]
+    background.start(work, "coldpress-that-stays")
+    threads = [thread for thread in threading.enumerate() if thread.name == "coldpress-that-stays"]
     assert [thread.daemon for thread in threads] == [True]
 
 
