@@ -120,7 +120,12 @@ def wait_until_idle(manager: Manager) -> None:
 
 
 def prepare(
-    store: Path, number: int, name: str = MODEL, *, replacement: str | None = PACKED
+    store: Path,
+    number: int,
+    name: str = MODEL,
+    *,
+    chosen: str = MAPPED,
+    replacement: str | None = PACKED,
 ) -> None:
     """Give a version another preparation: two forms that differ in nothing but packing."""
     layout, entry = StoreLayout(store), entry_of(store, number, name)
@@ -139,7 +144,7 @@ def prepare(
     )
     plain = before.named(PLAIN)._replace(measurement=PACKED_NEED)
     manifest = before._replace(
-        id=preparation_id, variants=(plain, *forms), chosen=MAPPED, replacement=replacement
+        id=preparation_id, variants=(plain, *forms), chosen=chosen, replacement=replacement
     )
     (folder / MANIFEST).write_bytes(manifest.render())
     entry = entry._replace(preparations={RUNTIME: preparation_id})
