@@ -2,7 +2,8 @@
 
 The graph is optimized to the extended level: what is computed stays right on every processor. (The
 highest level lays weights out for one processor's registers, and is wrong on others without an
-error.) Its weights go into one file beside it, aligned so that they can be mapped. Source: ONNX
+error.) Its weights go into one file beside it, in the order in which nodes use them, aligned so
+that they can be mapped. Source: ONNX
 Runtime's "Graph Optimizations", and `onnxruntime_session_options_config_keys.h`.
 """
 
@@ -43,6 +44,8 @@ def main(arguments: list[str]) -> None:
     """Run in the process of its own."""
     import onnxruntime  # noqa: PLC0415 - the publisher's process does without
 
+    from model_sync.weights_order import order_weights  # noqa: PLC0415 - it imports onnx
+
     graph, folder = arguments
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -56,6 +59,7 @@ def main(arguments: list[str]) -> None:
         options.add_session_config_entry(key, str(value))
     try:
         onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        order_weights(Path(folder, GRAPH), WEIGHTS)
     except Exception as error:
         sys.exit(str(error).splitlines()[0])
 
