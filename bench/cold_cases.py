@@ -13,6 +13,7 @@ import numpy as np
 from bench.cold_models import MODELS
 from bench.events import http_event
 from inference.datatypes import DTYPES
+from inference.threads import MEMORY_VARIABLE, environment_threads
 from model_sync.progress import Silent
 from model_sync.publish import publish
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.cold_models import Feed
+    from inference.fleet.cgroups import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / ".cache" / "cold_models"
@@ -34,8 +36,9 @@ class Case:
     that knows no store. The calls' inputs are outside of it.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, limits: Limits | None = None) -> None:
         self.name: Final = name
+        self.limits: Final = limits
         self.source: Final = folder / "source"
         self.mountpoint: Final = folder / "mount"
         self.inputs: Final = folder / f"{name}.npz"
@@ -54,6 +57,12 @@ class Case:
     def graph(self) -> Path:
         """The graph's path over the mount, for a handler that knows no store."""
         return self.mountpoint / "naive" / f"{self.name}.onnx"
+
+    @property
+    def threads(self) -> int:
+        """How many threads a session has, in each of the ways."""
+        memory_mb = self.limits.memory_mb if self.limits else None
+        return environment_threads({MEMORY_VARIABLE: str(memory_mb or "")})
 
     @property
     def environ(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ the source's own pages, so that a real disk would be measured.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.efs_stand_in import EfsStandIn
+from inference.threads import MEMORY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.efs_stand_in import Options
+    from inference.fleet.cgroups import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORKERS: Final = ROOT / "bench" / "cold_workers"
@@ -52,11 +55,19 @@ def run(
     mountpoint: Path,
     options: Options,
     environ: Mapping[str, str],
+    limits: Limits | None = None,
 ) -> Run:
-    """Start a worker over a fresh mount; raises RuntimeError where it fails."""
+    """Start a worker over a fresh mount, within limits; raises RuntimeError where it fails."""
     command = [sys.executable, str(WORKERS / f"{worker}.py"), *arguments]
     environ = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **environ}
-    with EfsStandIn(source, mountpoint, options) as efs:
+    with contextlib.ExitStack() as stack:
+        if limits:
+            environ[MEMORY_VARIABLE] = str(limits.memory_mb)
+            enclosure = limits.enclosure(f"coldpress-cold-{os.getpid()}")
+            stack.callback(enclosure.remove)
+            enclosure.make()
+            command = enclosure.entered_by(command)
+        efs = stack.enter_context(EfsStandIn(source, mountpoint, options))
         efs.reset()
         started = time.monotonic()
         done = subprocess.run(

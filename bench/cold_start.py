@@ -8,6 +8,7 @@ Three processes take turns, each over a mount that was made anew (bench/cold_run
   ONNX Runtime. There is no session in it.
 
     python -m bench.cold_start [--models magika,bert-base] [--rounds 5] [--read-ahead 128,15000]
+                               [--memory 2048]
 
 The first round is not counted: it warms local disk, counts calls, and chooses the floor's readers.
 """
@@ -32,12 +33,13 @@ from bench.cold_runs import run
 from bench.efs_stand_in import Options
 from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, TUNED_READ_AHEAD_KIB
 from bench.results import summarize, write_results
-from inference.threads import environment_threads
+from inference.fleet.cgroups import NoLimitsError, find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.cold_runs import Run
+    from inference.fleet.cgroups import Limits
 
 WAYS: Final = ("naive", "ours", "floor")
 READERS: Final = (4, 8, 16, 32)
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="2 or more")
     default = f"{KERNEL_READ_AHEAD_KIB},{TUNED_READ_AHEAD_KIB}"
     parser.add_argument("--read-ahead", default=default, help="in KiB, with commas between")
+    parser.add_argument("--memory", type=int, help="of a function, in MB: its limits, by cgroups")
     arguments = parser.parse_args()
     names = arguments.models.split(",")
     if unknown := set(names) - set(MODELS):
@@ -60,22 +63,26 @@ def main() -> None:
         parser.error("--rounds: quartiles need 2 or more")
     if missing := missing_space(names):
         sys.exit(f"error: {missing}")
+    try:
+        limits = find_limits(arguments.memory) if arguments.memory else None
+    except NoLimitsError as error:
+        sys.exit(f"error: --memory {arguments.memory}: {error} (it needs root)")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # unmounts, as Ctrl-C does
     cases: list[dict[str, Any]] = []
     try:
         for name in names:
             with tempfile.TemporaryDirectory(dir=CACHE.parent, prefix="cold-start-") as folder:
-                case = Case(name, Path(folder))
+                case = Case(name, Path(folder), limits)
                 for read_ahead in arguments.read_ahead.split(","):
                     cases.append(_measure(case, int(read_ahead), arguments.rounds))
-                    path = _write(cases)
+                    path = _write(cases, limits)
                     _report(cases[-1])
     except KeyboardInterrupt:
         sys.exit(130)
     sys.stderr.write(f"raw samples: {path.relative_to(ROOT)}\n")
 
 
-def _write(cases: Sequence[Mapping[str, Any]]) -> Path:
+def _write(cases: Sequence[Mapping[str, Any]], limits: Limits | None) -> Path:
     """Write what there is so far: a run of all takes a quarter of an hour."""
     samples: dict[str, list[float]] = {}
     described = []
@@ -83,7 +90,8 @@ def _write(cases: Sequence[Mapping[str, Any]]) -> Path:
         for way, values in case["samples_ms"].items():
             samples[f"{case['model']}, {case['read_ahead_kib']} KiB: {way}"] = values
         described.append({key: value for key, value in case.items() if key != "samples_ms"})
-    return write_results("cold_start", samples, "milliseconds", cases=described)
+    name = f"cold_start_{limits.memory_mb}_mb" if limits else "cold_start"
+    return write_results(name, samples, "milliseconds", cases=described)
 
 
 def _measure(case: Case, read_ahead_kib: int, rounds: int) -> dict[str, Any]:
@@ -132,12 +140,12 @@ def _measure(case: Case, read_ahead_kib: int, rounds: int) -> dict[str, Any]:
 
 def _run(case: Case, way: str, options: Options, *, readers: int = 1, trace: bool = False) -> Run:
     arguments = {
-        "naive": [str(case.graph), str(case.inputs), str(environment_threads())],
+        "naive": [str(case.graph), str(case.inputs), str(case.threads)],
         "ours": [str(case.event)],
         "floor": [str(readers), str(case.ranges)],
     }[way]
     options = Options(read_ahead_kib=options.read_ahead_kib, trace=trace)
-    return run(way, arguments, case.source, case.mountpoint, options, case.environ)
+    return run(way, arguments, case.source, case.mountpoint, options, case.environ, case.limits)
 
 
 def _check_answers(case: Case, naive: Run, ours: Run) -> None:

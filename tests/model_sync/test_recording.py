@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,18 @@ def _recorded(staged: Path, result: Path, config: Mapping[str, str]) -> Mapping[
 def test_rows_that_no_case_looks_up_are_not_waited_for(staged: Path, tmp_path: Path) -> None:
     found = _recorded(staged, tmp_path / "result.json", {"session.disable_prepacking": "1"})
     assert found == {"source/weights.bin": RECORDED}
+
+
+def test_without_a_case_nobody_knows_what_calls_touch_and_all_is_waited_for(
+    staged: Path, tmp_path: Path
+) -> None:
+    manifest = VersionManifest.parse((staged / MANIFEST).read_bytes(), MANIFEST)
+    folder = tmp_path / "staged"
+    shutil.copytree(staged, folder)
+    golden = manifest.content.golden._replace(cases=())
+    content = manifest.content._replace(golden=golden)
+    (folder / MANIFEST).write_bytes(manifest._replace(content=content).render())
+    assert _recorded(folder, tmp_path / "result.json", {"session.disable_prepacking": "1"}) == {}
 
 
 def test_weights_that_were_packed_and_let_go_are_waited_for(staged: Path, tmp_path: Path) -> None:
