@@ -9,48 +9,19 @@ hang at once.
 from __future__ import annotations
 
 import threading
-import traceback
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from inference.in_thread import in_thread
 from model_store.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
 MAX_UNDER_WAY: Final = 64
-
-
-def in_thread(work: Callable[[], T], name: str) -> Future[T]:
-    """Start `work` in a daemon thread; its result or exception goes to the Future."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:
-            _clear_frames(error)
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future
-
-
-def _clear_frames(error: BaseException) -> None:
-    """Let go of what an exception's frames hold, a session perhaps, in a cycle with it.
-
-    Also those of what caused it: an exception that was made another has frames of its own.
-    """
-    seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        traceback.clear_frames(following.__traceback__)
-        following = following.__cause__ or following.__context__
 
 
 class BoundedCalls:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final
 
 import onnxruntime
@@ -17,6 +18,7 @@ import onnxruntime
 from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
 from inference.form import plain_form
+from inference.in_thread import in_thread
 from inference.loaded import Following, LoadedVersion
 from inference.memory import give_back
 from inference.opening import read_opening
@@ -32,6 +34,7 @@ from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -148,9 +151,13 @@ def load_folder(
     prefetch = prefetch or begin_prefetch(form)
     try:
         with _packages(layout, manifest, number):
-            session = open_form(form, prefetch, phases)
-            nested = check_session(session, signature, content.model_file)
-            pipeline = _load_pipeline(folder, manifest)
+            loading = _begin_pipeline(folder, manifest, prefetch)
+            try:
+                session = open_form(form, prefetch, phases)
+                nested = check_session(session, signature, content.model_file)
+            finally:
+                wait(loading)  # it may be importing from the package set
+            pipeline = loading[0].result() if loading else None
             phases.end("pipeline")
     except BaseException:
         prefetch.stop()
@@ -221,10 +228,22 @@ def _packages(
     return use_package_set(layout, digest, f"version {number} of {manifest.model!r}")
 
 
-def _load_pipeline(folder: Path, manifest: VersionManifest) -> Pipeline | None:
+def _begin_pipeline(
+    folder: Path, manifest: VersionManifest, prefetch: Prefetch
+) -> list[Future[Pipeline]]:
+    """Load the pipeline, if there is one, beside the session: ONNX Runtime leaves Python free."""
     path = manifest.content.pipeline_file
     if path is None:
-        return None
+        return []
+
+    def load() -> Pipeline:
+        prefetch.wait_for_folder(folder)  # it may read its data as it is loaded
+        return _load_pipeline(folder, manifest, path)
+
+    return [in_thread(load, "coldpress-pipeline")]
+
+
+def _load_pipeline(folder: Path, manifest: VersionManifest, path: str) -> Pipeline:
     code = read_checked(folder, manifest.content.file(path))
     name = f"coldpress_pipeline_{manifest.id.replace('-', '_')}"
     return load_pipeline(code, folder / path, name)

@@ -24,6 +24,7 @@ from model_store.files import check_file, open_beneath
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from io import BufferedReader
+    from pathlib import Path
 
     from inference.form import Form
     from inference.pieces import File, Piece, Pieces
@@ -66,6 +67,10 @@ class Prefetch:
         while self._whole:  # their pages are here by now, so one reader does
             check_file(*self._whole[-1])
             self._whole.pop()
+
+    def wait_for_folder(self, folder: Path) -> None:
+        """Wait until what lies in one of its folders is here and right; raises DamagedError."""
+        self._wait(lambda: all(piece.file.folder != folder for piece in self._left))
 
     def stop(self) -> None:
         """Begin no other piece: nobody needs it any more."""

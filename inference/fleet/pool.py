@@ -20,9 +20,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from inference.bounded import in_thread
 from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
 from inference.fleet.place import Place
+from inference.in_thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

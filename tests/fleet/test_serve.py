@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from inference.bounded import in_thread
 from inference.fleet.keeper import lives, processes
+from inference.in_thread import in_thread
 from tests.inference.commands import ROOT, environ, run, serving, wait_for_file
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import publish_adder

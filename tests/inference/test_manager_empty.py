@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.bounded import BoundedCalls, in_thread
+from inference.bounded import BoundedCalls
 from inference.errors import UnknownError
+from inference.in_thread import in_thread
 from inference.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.creation import open_store

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference.application import Application
-from inference.bounded import in_thread
 from inference.errors import NotReadyError
+from inference.in_thread import in_thread
 from inference.settings import Settings
 from model_store.refs import State
 from tests.inference.calls import add, get, http_event, infer, predict, send

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference import manager as manager_module
-from inference.bounded import in_thread
 from inference.errors import NotReadyError, RetiredError, UnknownError
+from inference.in_thread import in_thread
 from inference.loads import Loads
 from inference.manager import Manager, Resolved
 from model_store.layout import StoreLayout

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference.application import Application
-from inference.bounded import in_thread
 from inference.errors import NoMemoryError, NotReadyError
+from inference.in_thread import in_thread
 from inference.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings
 from tests.inference.calls import add, get, infer

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.bounded import BoundedCalls, in_thread
+from inference.bounded import BoundedCalls
+from inference.in_thread import in_thread
 from inference.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference import manager as manager_module
-from inference.bounded import in_thread
+from inference.in_thread import in_thread
 from inference.manager import Manager
 from inference.watch import Watch
 from model_store.layout import StoreLayout

@@ -9,8 +9,8 @@ import pytest
 
 from inference import watch as watch_module
 from inference.application import Application
-from inference.bounded import in_thread
 from inference.errors import NotReadyError
+from inference.in_thread import in_thread
 from inference.settings import Settings
 from tests.inference.calls import add
 from tests.inference.concurrency import DEADLINE_S, wait_until

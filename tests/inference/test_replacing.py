@@ -12,9 +12,9 @@ import pytest
 
 from inference.application import Application
 from inference.background import Background
-from inference.bounded import in_thread
 from inference.bounds import LIMITS
 from inference.errors import UnknownError
+from inference.in_thread import in_thread
 from inference.loader import load_version
 from inference.manager import Manager
 from inference.replacing import Room, room_for
