@@ -36,6 +36,14 @@ class Measurement(NamedTuple):
     resident_bytes: int
     mapped_bytes: int
 
+    def faster(self, other: Measurement) -> Measurement:
+        """This, with the lesser of each time: what disturbs a measurement only adds to it."""
+        return self._replace(
+            load_ms=min(self.load_ms, other.load_ms),
+            first_ms=min(self.first_ms, other.first_ms),
+            warm_ms=min(self.warm_ms, other.warm_ms),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The form in which manifests hold it."""
         return dict(self._asdict())

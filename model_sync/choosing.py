@@ -8,57 +8,178 @@
 
 The plain form stays where another gains less than a tenth: so much is noise. A form that could not
 be loaded, or whose answers are not the plain form's, is never chosen.
+
+Opening is measured with the files in the page cache; a cold start also has to read them, as fast as
+EFS gives them. An optimized form is opened while they arrive, so it is charged with the longer of
+the two; plain is opened when they have arrived, and is charged with both.
+
+A chosen form that is right on one kind of processor gets a fallback: what the same table chooses
+among those that are right on all. And where `balanced` passes over a much faster start because it
+is too slow warm, that start is chosen after all, with a replacement for it: the quickest to open of
+those that are within a twentieth of the fastest warm, on every processor that opens the chosen one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from model_store.chunks import CHUNK_BYTES
 from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from model_store.variant import Measurement, Variant
+    from model_store.files import FileEntry
+    from model_store.variant import Variant
 
 _GAIN: Final = 0.9
 _SLOWER: Final = 1.05
+_MUCH_FASTER: Final = 1.25
+_MUCH_FASTER_MS: Final = 20
+"""A start that is faster by both is worth two sessions, one after the other."""
+
+_DOUBTFUL: Final = 1.3
+"""A run that is slower than plain's by less may have been disturbed: it is measured again."""
+
+_READ_BYTES_PER_MS: Final = (300 << 20) / 1e3
+"""What one client of EFS reads, at the best."""
 
 
 class Choice(NamedTuple):
-    """The chosen variant's name, and why, in a line."""
+    """The chosen variant's name and why, in a line; and what else is kept, where anything is.
+
+    `fallback`: for processors that the chosen one is wrong on. `replacement`: for when it is warm.
+    """
 
     name: str
     why: str
+    fallback: str | None = None
+    replacement: str | None = None
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The names of all variants that may be opened."""
+        return frozenset(filter(None, (self.name, self.fallback, self.replacement)))
 
 
-def choose(variants: Sequence[Variant], optimize_for: str) -> Choice:
-    """Choose by what was measured; `variants` hold a plain one that was."""
-    measured = {each.name: each.measurement for each in variants if each.refused is None}
-    found = {name: value for name, value in measured.items() if value is not None}
+def choose(
+    variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
+) -> Choice:
+    """Choose by what was measured; `variants` hold a plain one that was, which opens `source`."""
+    found = _found(variants, source)
+    choice = _best(found, optimize_for)
+    if not found[choice.name].block_width:
+        return choice
+    everywhere = {name: form for name, form in found.items() if not form.block_width}
+    # What is served on other processors is not replaced: it is to be fast enough as it is.
+    fallback = _table(everywhere, optimize_for)
+    return choice._replace(fallback=fallback, why=f"{choice.why}; on other processors {fallback}")
+
+
+def doubtful(
+    variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
+) -> frozenset[str]:
+    """The forms that are passed over for a slowness that may be chance, and plain; or none."""
+    found = _found(variants, source)
+    plain = found[PLAIN]
+    names = {
+        name
+        for name, form in found.items()
+        if form.cold_ms <= plain.cold_ms * _GAIN
+        and plain.warm_ms * _SLOWER < form.warm_ms <= plain.warm_ms * _DOUBTFUL
+    }
+    return frozenset({PLAIN, *names}) if names and optimize_for == "balanced" else frozenset()
+
+
+class _Form(NamedTuple):
+    cold_ms: float
+    warm_ms: float
+    block_width: int
+
+
+def _found(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dict[str, _Form]:
+    """The forms that may be chosen."""
+    found = {}
+    for variant in variants:
+        measured = variant.measurement
+        if variant.refused is not None or measured is None:
+            continue
+        files = source if variant.name == PLAIN else variant.files
+        read_ms = _touched_bytes(variant, files) / _READ_BYTES_PER_MS
+        if variant.optimized:
+            ready_ms = max(read_ms, measured.load_ms)
+        else:
+            ready_ms = read_ms + measured.load_ms
+        cold_ms = ready_ms + measured.first_ms
+        found[variant.name] = _Form(cold_ms, measured.warm_ms, variant.block_width)
+    return found
+
+
+def _touched_bytes(variant: Variant, files: Sequence[FileEntry]) -> int:
+    """How much of its files a cold start reads."""
+    touched = 0
+    for entry in files:
+        ranges = variant.recorded.get(entry.path)
+        if ranges is None:
+            touched += entry.size_bytes
+            continue
+        for first, count in ranges:
+            at = first * CHUNK_BYTES
+            touched += min(count * CHUNK_BYTES, entry.size_bytes - at)
+    return touched
+
+
+def _best(found: Mapping[str, _Form], optimize_for: str) -> Choice:
+    plain = found[PLAIN]
+    best = _table(found, optimize_for)
+    quickest = min(found, key=lambda name: found[name].cold_ms)
+    much_faster = found[best].cold_ms > max(
+        found[quickest].cold_ms * _MUCH_FASTER, found[quickest].cold_ms + _MUCH_FASTER_MS
+    )
+    if optimize_for != "balanced" or not much_faster or not _is_too_slow(found[quickest], plain):
+        return Choice(best, f"{optimize_for}: {_why(best, found[best], plain)}")
+    fitting = {
+        name: form
+        for name, form in found.items()
+        if form.block_width in {0, found[quickest].block_width}
+    }
+    fastest_ms = min(form.warm_ms for form in fitting.values())
+    fast = [name for name, form in fitting.items() if form.warm_ms <= fastest_ms * _SLOWER]
+    replacement = min(fast, key=lambda name: fitting[name].cold_ms)
+    return Choice(
+        quickest,
+        f"{optimize_for}: {_why(quickest, found[quickest], plain)}, and then "
+        f"{replacement}: {found[replacement].warm_ms:.2f} ms warm",
+        replacement=replacement,
+    )
+
+
+def _table(found: Mapping[str, _Form], optimize_for: str) -> str:
+    """What the table above chooses."""
     plain = found[PLAIN]
     if optimize_for == "balanced":
-        slowest = plain.warm_ms * _SLOWER
-        found = {name: value for name, value in found.items() if value.warm_ms <= slowest}
-    cost: Callable[[Measurement], float] = _warm_ms if optimize_for == "warm" else _cold_ms
+        found = {name: form for name, form in found.items() if not _is_too_slow(form, plain)}
+    cost: Callable[[_Form], float] = _warm_ms if optimize_for == "warm" else _cold_ms
     best = min(found, key=lambda name: cost(found[name]))
-    if best != PLAIN and cost(found[best]) > cost(plain) * _GAIN:
-        best = PLAIN
-    return Choice(best, f"{optimize_for}: {_why(best, found[best], plain)}")
+    return PLAIN if cost(found[best]) > cost(plain) * _GAIN else best
 
 
-def _why(name: str, best: Measurement, plain: Measurement) -> str:
+def _is_too_slow(form: _Form, plain: _Form) -> bool:
+    return form.warm_ms > plain.warm_ms * _SLOWER
+
+
+def _why(name: str, best: _Form, plain: _Form) -> str:
     if name == PLAIN:
         return "no other form is better by a tenth"
     return (
-        f"{_cold_ms(best):.1f} ms to the first answer (plain {_cold_ms(plain):.1f}), "
+        f"{best.cold_ms:.1f} ms to the first answer (plain {plain.cold_ms:.1f}), "
         f"{best.warm_ms:.2f} ms warm (plain {plain.warm_ms:.2f})"
     )
 
 
-def _cold_ms(measurement: Measurement) -> float:
-    return measurement.load_ms + measurement.first_ms
+def _cold_ms(form: _Form) -> float:
+    return form.cold_ms
 
 
-def _warm_ms(measurement: Measurement) -> float:
-    return measurement.warm_ms
+def _warm_ms(form: _Form) -> float:
+    return form.warm_ms

@@ -1,10 +1,11 @@
-"""Has ONNX Runtime optimize a graph and write it down, in a process of its own.
+"""Has ONNX Runtime optimize graphs and write them down, in a process of its own.
 
-The graph is optimized to the extended level: what is computed stays right on every processor. (The
-highest level lays weights out for one processor's registers, and is wrong on others without an
-error.) Its weights go into one file beside it, in the order in which nodes use them, aligned so
-that they can be mapped. Source: ONNX
-Runtime's "Graph Optimizations", and `onnxruntime_session_options_config_keys.h`.
+At the extended level, what is computed stays right on every processor. The highest level lays the
+weights of convolutions out for one processor's registers, and is wrong on others without an error
+(blocked.py). Each graph's weights go into one file beside it, in the order in which nodes use them
+(weights_order.py), aligned so that they can be mapped. Source: ONNX Runtime's "Graph
+Optimizations", and
+`onnxruntime_session_options_config_keys.h`.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ from model_sync.child import last_line, run_module
 from model_sync.errors import TrialError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_store.layout import StoreLayout
 
 GRAPH: Final = "model.onnx"
 WEIGHTS: Final = "weights.bin"
+
+EXTENDED: Final = "ORT_ENABLE_EXTENDED"
+HIGHEST: Final = "ORT_ENABLE_ALL"
 
 _DEADLINE_S: Final = 600
 _LEAST_EXTERNAL_BYTES: Final = 1024
 """Smaller tensors stay in the graph: shapes and the like, which are read when it is opened."""
 
 
-def optimize(graph: Path, folder: Path, *, layout: StoreLayout) -> None:
-    """Write the optimized graph and its weights into a folder; raises TrialError."""
+def optimize(graphs: Mapping[Path, Path], level: str, *, layout: StoreLayout) -> None:
+    """Write each graph, optimized, and its weights into a folder of its own; raises TrialError."""
+    places = [str(path.resolve()) for pair in graphs.items() for path in pair]
     done = run_module(
         "model_sync.optimizing",
-        [str(graph.resolve()), str(folder.resolve())],
+        [level, *places],
         layout=layout,
         what="optimizing the graph",
         deadline_s=_DEADLINE_S,
@@ -42,26 +49,31 @@ def optimize(graph: Path, folder: Path, *, layout: StoreLayout) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run in the process of its own."""
+    level, *places = arguments
+    try:
+        for graph, folder in zip(places[::2], places[1::2], strict=True):
+            _optimize(graph, Path(folder), level)
+    except Exception as error:
+        sys.exit(str(error).splitlines()[0])
+
+
+def _optimize(graph: str, folder: Path, level: str) -> None:
     import onnxruntime  # noqa: PLC0415 - the publisher's process does without
 
     from model_sync.weights_order import order_weights  # noqa: PLC0415 - it imports onnx
 
-    graph, folder = arguments
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(Path(folder, GRAPH))
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    options.optimized_model_filepath = str(folder / GRAPH)
     for key, value in {
         "session.optimized_model_external_initializers_file_name": WEIGHTS,
         "session.optimized_model_external_initializers_min_size_in_bytes": _LEAST_EXTERNAL_BYTES,
         "session.disable_prepacking": 1,
     }.items():
         options.add_session_config_entry(key, str(value))
-    try:
-        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        order_weights(Path(folder, GRAPH), WEIGHTS)
-    except Exception as error:
-        sys.exit(str(error).splitlines()[0])
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    order_weights(folder / GRAPH, WEIGHTS)
 
 
 if __name__ == "__main__":

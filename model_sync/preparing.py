@@ -1,19 +1,28 @@
 """Prepares a version for this runtime: makes forms of its graph, measures each, keeps the best.
 
-    plain       the graph as given, optimized each time it is opened
-    portable    optimized once, here; its weights are packed for the processor as it is opened
-    mapped      the same files; nothing is packed, weights are used as they lie in the mapped file
+    plain        the graph as given, optimized each time it is opened
+    portable     optimized once, here; its weights are packed for the processor as it is opened
+    mapped       the same files; nothing is packed, weights are used as they lie in the mapped file
+    wide         optimized once, convolutions laid out for processors like this one (blocked.py)
+    wide-mapped  the same files as wide; nothing is packed
 
-A graph of less than a megabyte is opened in a few milliseconds in any form: only plain is tried.
+Less than a megabyte is opened in a few milliseconds in any form: only plain is tried. Less than 8
+MiB is packed in as many: nothing is tried unpacked, and publishing stays quick. Without
+convolutions there is nothing to lay out: no wide form. Readers go by what they take the width of
+their processor's blocks to be (inference/processor.py): where that is not what ONNX Runtime made
+here, the wide forms are refused.
+
 Which form is chosen, and why: choosing.py. All that was measured is in the preparation's manifest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from inference.processor import block_width
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.documents import now
 from model_store.files import FileEntry, open_beneath
@@ -21,14 +30,15 @@ from model_store.layout import MANIFEST, SOURCE
 from model_store.names import new_id
 from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
-from model_sync import durable
-from model_sync.choosing import choose
+from model_sync import blocked, durable
+from model_sync.choosing import choose, doubtful
 from model_sync.errors import TrialError
-from model_sync.optimizing import GRAPH, optimize
+from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, optimize
 from model_sync.space import require_space
 from model_sync.trial import try_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from model_store.layout import StoreLayout
@@ -37,10 +47,22 @@ if TYPE_CHECKING:
     from model_sync.staging import Staging
 
 _LEAST_BYTES: Final = 1 << 20
+_LEAST_UNPACKED_BYTES: Final = 8 << 20
 
 PORTABLE: Final = "portable"
 MAPPED: Final = "mapped"
+WIDE: Final = "wide"
+WIDE_MAPPED: Final = "wide-mapped"
+
+_AGAIN: Final = 2
+"""How often what is in doubt is measured again."""
+
 _UNPACKED: Final = {"session.disable_prepacking": "1"}
+_FORMS: Final[dict[str, dict[str, Mapping[str, str]]]] = {
+    PORTABLE: {PORTABLE: {}, MAPPED: _UNPACKED},
+    WIDE: {WIDE: {}, WIDE_MAPPED: _UNPACKED},
+}
+"""Each folder of an optimized graph, and the forms that are opened from it."""
 
 
 def prepare(
@@ -60,7 +82,8 @@ def prepare(
     preparing = _Preparing(folder, manifest, layout, staging, progress)
     preparing.plain()
     if preparing.source_bytes >= _LEAST_BYTES:
-        preparing.optimized()
+        preparing.portable()
+        preparing.wide()
     return preparing.chosen(runtime)
 
 
@@ -99,32 +122,51 @@ class _Preparing:
                 with open_beneath(self._folder, entry.path) as stream:
                     self._chunks[entry.path] = digest_chunks(stream)[1]
 
-    def optimized(self) -> None:
-        """Make the optimized graph, and try it packed and mapped."""
-        made = self._staged / PORTABLE
-        require_space(self._staged, self.source_bytes, "the optimized form of its graph")
-        made.mkdir()
+    def portable(self) -> None:
+        """Make the graph that is right on every processor, and try it packed and mapped."""
         self._progress.step("optimizing the graph, and measuring its forms")
+        source = self._folder / self._manifest.content.model_file
         try:
-            optimize(self._folder / self._manifest.content.model_file, made, layout=self._layout)
+            optimize({source: self._made(PORTABLE)}, EXTENDED, layout=self._layout)
         except TrialError as error:
-            variant = Variant(PORTABLE, _in(GRAPH), {}, None, optimized=True)
-            self._variants.append(variant._replace(refused=str(error)))
+            self._refuse(PORTABLE, str(error))
             return
-        files = tuple(self._taken(path) for path in sorted(made.iterdir()))
-        for name, config in {PORTABLE: {}, MAPPED: _UNPACKED}.items():
-            variant = Variant(name, _in(GRAPH), config, None, optimized=True, files=files)
-            try:
-                variant = self._tried(variant)
-            except TrialError as error:
-                variant = variant._replace(refused=str(error))
-            self._variants.append(variant)
+        self._try_forms(PORTABLE)
+
+    def wide(self) -> None:
+        """Make the graph for processors like this one, where it is another than the portable."""
+        portable = self._staged / PORTABLE / GRAPH
+        if not portable.exists() or not blocked.has_convolutions(portable):
+            return
+        source = self._folder / self._manifest.content.model_file
+        made, width = self._made(WIDE), 0
+        probe = self._results / "probe.onnx"
+        probed = self._results / "probed"
+        probed.mkdir()
+        blocked.write_probe(probe)
+        try:
+            optimize({source: made, probe: probed}, HIGHEST, layout=self._layout)
+            width = blocked.block_width_of(made / GRAPH, probed / GRAPH)
+        except TrialError as error:
+            self._refuse(WIDE, str(error))
+            return
+        if width not in {0, block_width()}:
+            reason = f"its blocks are {width} wide, and readers take them to be {block_width()}"
+            self._refuse(WIDE, reason, width)
+        elif (made / GRAPH).read_bytes() != portable.read_bytes():
+            self._try_forms(WIDE, width)
 
     def chosen(self, runtime: str) -> PreparationManifest:
-        """Choose, drop the files of what was not chosen, and write the manifest."""
-        choice = choose(self._variants, self._manifest.content.optimize_for)
-        if choice.name == PLAIN:
-            shutil.rmtree(self._staged / PORTABLE, ignore_errors=True)
+        """Choose, drop the files of what is never opened, and write the manifest."""
+        self._settle_doubts()
+        choice = choose(self._variants, self._manifest.content.optimize_for, self._source)
+        variants = tuple(
+            each if each.name in choice.kept else each._replace(files=()) for each in self._variants
+        )
+        kept = {entry.path for variant in variants for entry in variant.files}
+        for folder in _FORMS:
+            if _in(folder, GRAPH) not in kept:
+                shutil.rmtree(self._staged / folder, ignore_errors=True)
         preparation = PreparationManifest(
             model=self._manifest.model,
             id=self._id,
@@ -134,15 +176,49 @@ class _Preparing:
             created_at=now(),
             chosen=choice.name,
             why=choice.why,
-            variants=tuple(
-                each if each.name == choice.name else each._replace(files=())
-                for each in self._variants
-            ),
-            replacement=None,
+            variants=variants,
+            replacement=choice.replacement,
             chunks={path: self._chunks[path] for path in self._chunks if self._is_kept(path)},
         )
         durable.write_file(self._staged / MANIFEST, preparation.render())
         return preparation
+
+    def _settle_doubts(self) -> None:
+        """Measure again what may have been slow by chance; the fastest counts."""
+        for _ in range(_AGAIN):
+            names = doubtful(self._variants, self._manifest.content.optimize_for, self._source)
+            for number, variant in enumerate(self._variants):
+                if variant.name in names:
+                    with contextlib.suppress(TrialError):
+                        again = self._tried(variant)
+                        self._variants[number] = variant._replace(
+                            measurement=variant.measured.faster(again.measured)
+                        )
+
+    def _made(self, folder: str) -> Path:
+        """A new folder for an optimized graph; raises SpaceError where that would not fit."""
+        made = self._staged / folder
+        require_space(self._staged, self.source_bytes, "the optimized form of its graph")
+        made.mkdir()
+        return made
+
+    def _refuse(self, folder: str, reason: str, width: int = 0) -> None:
+        variant = Variant(folder, _in(folder, GRAPH), {}, None, optimized=True)
+        self._variants.append(variant._replace(refused=reason, block_width=width))
+
+    def _try_forms(self, folder: str, width: int = 0) -> None:
+        """Try the forms that are opened from a folder that was made."""
+        files = tuple(self._taken(path) for path in sorted((self._staged / folder).iterdir()))
+        for name, config in _FORMS[folder].items():
+            if config and self.source_bytes < _LEAST_UNPACKED_BYTES:
+                continue
+            variant = Variant(name, _in(folder, GRAPH), config, None, optimized=True, files=files)
+            variant = variant._replace(block_width=width)
+            try:
+                variant = self._tried(variant)
+            except TrialError as error:
+                variant = variant._replace(refused=str(error))
+            self._variants.append(variant)
 
     def _tried(self, variant: Variant) -> Variant:
         """A variant with what was measured and recorded of it; raises TrialError."""
@@ -158,7 +234,7 @@ class _Preparing:
     def _taken(self, path: Path) -> FileEntry:
         """A file that ONNX Runtime wrote, made durable and described."""
         path.chmod(durable.FILE_MODE)
-        name = _in(path.name)
+        name = _in(path.parent.name, path.name)
         with path.open("rb") as stream:
             digest, chunks = digest_chunks(stream)
             if chunks:
@@ -170,5 +246,5 @@ class _Preparing:
         return path.startswith(f"{SOURCE}/") or (self._staged / path).exists()
 
 
-def _in(file: str) -> str:
-    return f"{PORTABLE}/{file}"
+def _in(folder: str, file: str) -> str:
+    return f"{folder}/{file}"

@@ -117,10 +117,12 @@ def shown(found: dict[str, Any]) -> None:
                 f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {shape_text(spec['shape'])}"
             )
     for runtime, preparation in found.get("preparations", {}).items():
-        _line(f"  prepared for  {runtime}: {preparation['chosen']}")
+        replacement = preparation["replacement"]
+        then = f", then {replacement}" if replacement else ""
+        _line(f"  prepared for  {runtime}: {preparation['chosen']}{then}")
         _line(f"    {preparation['why']}")
         for variant in preparation["variants"]:
-            _line(f"    {variant['name']}: {_measured(variant)}")
+            _line(f"    {variant['name']}{_blocks(variant)}: {_measured(variant)}")
     for file in found.get("files", ()):
         _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
 
@@ -130,6 +132,10 @@ def shape_text(shape: list[int] | None) -> str:
     if shape is None:
         return "of any rank"
     return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
+
+
+def _blocks(variant: dict[str, Any]) -> str:
+    return f" (blocks of {variant['block_width']})" if variant["block_width"] else ""
 
 
 def _measured(variant: dict[str, Any]) -> str:

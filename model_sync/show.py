@@ -108,6 +108,7 @@ def _described(store: OpenedStore, refs: Refs, entry: VersionEntry) -> dict[str,
             preparations[runtime] = {
                 "created_at": preparation.created_at,
                 "chosen": preparation.chosen,
+                "replacement": preparation.replacement,
                 "why": preparation.why,
                 "variants": [variant.to_json() for variant in preparation.variants],
             }

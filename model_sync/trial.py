@@ -40,7 +40,9 @@ _NO_ROOM: Final = 96
 
 _MOST_RUNS: Final = 30
 _RUNS_S: Final = 0.5
-"""Warm runs end after so many, or so long; the fastest counts, for it is the least disturbed."""
+_STEADY_RUNS: Final = 15
+"""Warm runs end after so many, or so long, or when so many have in turn been no faster by a
+hundredth; the fastest counts, for it is the least disturbed."""
 
 
 class Tried(NamedTuple):
@@ -183,11 +185,13 @@ def _timed(loaded: LoadedVersion, tensors: Tensors) -> tuple[dict[str, Any], flo
 
 def _fastest_ms(loaded: LoadedVersion, tensors: Tensors) -> float:
     until = time.perf_counter() + _RUNS_S
-    fastest = _timed(loaded, tensors)[1]
+    fastest, steady = _timed(loaded, tensors)[1], 0
     for _ in range(_MOST_RUNS):
-        if time.perf_counter() > until:
+        if time.perf_counter() > until or steady == _STEADY_RUNS:
             break
-        fastest = min(fastest, _timed(loaded, tensors)[1])
+        took_ms = _timed(loaded, tensors)[1]
+        steady = 0 if took_ms < fastest * 0.99 else steady + 1
+        fastest = min(fastest, took_ms)
     return fastest
 
 

@@ -17,7 +17,7 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN, Measurement, Variant
-from model_sync.optimizing import GRAPH, optimize
+from model_sync.optimizing import EXTENDED, GRAPH, optimize
 from tests.faults.kill_children import forked_trials
 from tests.inference.concurrency import wait_until
 from tests.inference.stores import commit, entry_of, publish_folder, version_folder
@@ -134,9 +134,8 @@ def prepare(
     preparation_id = new_id()
     folder = layout.model(name).preparation(preparation_id)
     (folder / MAPPED).mkdir(parents=True)
-    optimize(
-        version_folder(store, number, name) / "source/model.onnx", folder / MAPPED, layout=layout
-    )
+    source = version_folder(store, number, name) / "source/model.onnx"
+    optimize({source: folder / MAPPED}, EXTENDED, layout=layout)
     shutil.copytree(folder / MAPPED, folder / PACKED)
     forms = (
         _variant(folder, MAPPED, {"session.disable_prepacking": "1"}, MAPPED_NEED),
