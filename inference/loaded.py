@@ -55,8 +55,9 @@ class LoadedVersion(NamedTuple):
     so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
     `nested` are the graph's outputs that are no tensors, with their types (sequences.py).
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
-    set that it pins. `variant` is the form that it was loaded in, and
-    `following` the one that replaces it (replacing.py); None: nothing does.
+    set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
+    was prepared for here, in a line, else None; `following`, the one that replaces it
+    (replacing.py); None: nothing does.
     """
 
     model: str
@@ -74,6 +75,7 @@ class LoadedVersion(NamedTuple):
     unread: tuple[Piece, ...]
     phases_ms: Mapping[str, float]
     variant: str = PLAIN
+    fallback: str | None = None
     following: Following | None = None
 
     @property

@@ -117,6 +117,7 @@ def load_version(
         need=need,
         phases_ms={"manifests": read_ms, **loaded.phases_ms},
         variant=opening.variant.name if opening.variant else PLAIN,
+        fallback=opening.fallback(RUNTIME),
         following=then,
     )
 

@@ -36,7 +36,7 @@ from inference.ledger import Ledger
 from inference.memory import give_back
 from inference.prefetch import check_pieces
 from inference.quarantine import Fault
-from inference.telemetry import count_evictions, logger, report_load
+from inference.telemetry import count_evictions, logger, report_fallback, report_load
 from inference.watch import is_stale_handle, is_unreadable
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.reading import read_version
@@ -169,6 +169,8 @@ class Loads:
         except BaseException as error:
             self._fail(model, number, entry, generation, error, started)
             raise
+        if loaded.fallback:
+            report_fallback(model.name, number, loaded.fallback)
         is_tried = beside or not loaded.content.golden.cases
         with self._lock:
             model.loads.pop(number, None)

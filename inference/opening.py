@@ -36,6 +36,18 @@ class Opening(NamedTuple):
     form: Form
     following: tuple[Variant, Form] | None = None
 
+    def fallback(self, runtime: str) -> str | None:
+        """Why this is not a form that was prepared for here, in a line; None: it is."""
+        if self.preparation is None or self.variant is None:
+            return f"nobody prepared it for {runtime}, so it is opened in its plain form"
+        if self.variant.name in {self.preparation.chosen, self.preparation.replacement}:
+            return None
+        chosen = self.preparation.variant
+        return (
+            f"its form {chosen.name} is laid out in blocks of {chosen.block_width}, and this "
+            f"processor has others, so it is opened in its {self.variant.name} form"
+        )
+
 
 class Begun(NamedTuple):
     """A form that is being read."""

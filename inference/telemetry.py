@@ -52,6 +52,17 @@ def count_load(model: str, duration_ms: float, *, failed: bool) -> None:
     )
 
 
+def report_fallback(model: str, version: int, why: str) -> None:
+    """Report that a version was loaded in another form than one that was prepared for here."""
+    _report(model, ("FallbackLoads", MetricUnit.Count, 1))
+    logger.warning(
+        "a version is not prepared for this environment",
+        model=model,
+        version=version,
+        reason=why,
+    )
+
+
 def count_swap(model: str) -> None:
     """Report that a label's calls are answered by another version from now on."""
     _report(model, ("Swaps", MetricUnit.Count, 1))

@@ -1,0 +1,93 @@
+"""A form that was not prepared for this environment is said to be that, in a metric and a line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.loader import RUNTIME, load_version
+from inference.manager import Manager
+from inference.opening import read_opening
+from model_store.digests import Digest
+from model_store.files import FileEntry
+from model_store.layout import MANIFEST, StoreLayout
+from model_store.reading import read_preparation
+from model_store.variant import Measurement, Variant
+from tests.inference.logs import log_lines
+from tests.inference.stores import ADDER, commit, entry_of
+from tests.processors import WITH_AVX512, WITHOUT_AVX512, pretended
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_store.refs import Refs
+
+
+def _without_preparation(refs: Refs) -> Refs:
+    entry = refs.versions[1]._replace(preparations={})
+    return refs._replace(versions={**refs.versions, 1: entry})
+
+
+def _metrics(out: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in out.splitlines()]
+    return [line for line in lines if "FallbackLoads" in line]
+
+
+@pytest.fixture(autouse=True)
+def _metrics_are_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    monkeypatch.delenv("POWERTOOLS_DEV", raising=False)
+
+
+def test_a_version_that_nobody_prepared_for_this_runtime_is_loaded_plain_and_that_is_said(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(store, ADDER, _without_preparation)
+    manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load_version)
+    capsys.readouterr()
+    with log_lines() as lines:
+        loaded = manager.resolve(ADDER, 1).loaded
+    assert loaded.variant == "plain"
+    [metric] = _metrics(capsys.readouterr().out)
+    assert (metric["model"], metric["FallbackLoads"]) == (ADDER, [1])
+    [line] = [line for line in lines if "is not prepared" in line["message"]]
+    assert (line["model"], line["version"]) == (ADDER, 1)
+    assert line["reason"] == f"nobody prepared it for {RUNTIME}, so it is opened in its plain form"
+
+
+def test_of_a_version_that_was_prepared_for_here_nothing_is_said(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load_version)
+    capsys.readouterr()
+    assert manager.resolve(ADDER, 1).loaded.fallback is None
+    assert not _metrics(capsys.readouterr().out)
+
+
+def test_a_form_for_another_processor_is_passed_over_and_the_reason_names_both(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, entry = StoreLayout(store), entry_of(store, 1)
+    found = read_preparation(layout, ADDER, entry, RUNTIME)
+    assert found
+    files = (FileEntry("wide/model.onnx", 1, Digest.of_bytes(b"1")),)
+    measured = Measurement(1.0, 1.0, 1.0, 1, 1, 0)
+    wide = Variant("wide", "wide/model.onnx", {}, measured, files=files, block_width=16)
+    manifest = found._replace(variants=(*found.variants, wide), chosen="wide")
+    path = layout.model(ADDER).preparation(found.id) / MANIFEST
+    path.write_bytes(manifest.render())
+    with pretended(WITH_AVX512, tmp_path, monkeypatch):
+        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        assert opening.variant == wide
+        assert opening.fallback(RUNTIME) is None
+    with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
+        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        assert opening.variant
+        assert opening.variant.name == "plain"
+        assert opening.fallback(RUNTIME) == (
+            "its form wide is laid out in blocks of 16, and this processor has others, so it is "
+            "opened in its plain form"
+        )
+        assert load_version(layout, ADDER, 1, entry).fallback == opening.fallback(RUNTIME)
