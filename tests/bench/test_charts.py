@@ -27,7 +27,7 @@ def case(title: str, size_bytes: int, factor: float, read_ahead_kib: int = 128) 
         "summary_ms": {
             way: {"p25": ms * 0.9, "median": ms, "p75": ms * 1.2} for way, ms in times.items()
         },
-        "phases_ms": {"ours": {"imports": 300.0, "digests": 800.0, "a new phase": 400.0}},
+        "phases_ms": {"ours": {"imports": 300.0, "bytes": 800.0, "a new phase": 400.0}},
     }
 
 
