@@ -61,7 +61,7 @@ def test_a_chart_names_its_models_ways_and_units(results: Path, tmp_path: Path) 
 
 def test_a_phase_that_nobody_knew_is_drawn_too(results: Path, tmp_path: Path) -> None:
     found = words(draw(results, tmp_path)[1])
-    assert {"a new phase", "a new phase: 400 ms", "digests: 800 ms"} <= set(found)
+    assert {"a new phase", "a new phase: 400 ms", "bytes: 800 ms"} <= set(found)
 
 
 def test_nothing_is_drawn_outside_of_the_picture(results: Path, tmp_path: Path) -> None:
