@@ -7,13 +7,14 @@ are known too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from model_store.digests import ALGORITHM, Digest
 from model_store.documents import MAX_DOCUMENT_BYTES, open_document
-from model_store.errors import DamagedError
+from model_store.errors import DamagedError, StoreError
 from model_store.files import FileEntry, parse_files, read_beneath
 from model_store.layout import MANIFEST
 from model_store.package_set import FILES, SITE_PACKAGES
@@ -22,10 +23,12 @@ from model_sync.set_marks import is_claimed
 from model_sync.trash import names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
+    from model_store.preparation import PreparationManifest
     from model_store.refs import VersionEntry
 
 _SET_NAME: Final = re.compile(r"[0-9a-f]{64}")
@@ -38,6 +41,8 @@ class PublishedFolder(NamedTuple):
     files: tuple[FileEntry, ...]
     packages: Digest | None = None
     """The package set that a version's code imports from."""
+    chunks: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    """What preparations say of files here: a path, and the digests of its chunks."""
 
     @property
     def content_bytes(self) -> int:
@@ -55,7 +60,12 @@ def version_folder(layout: StoreLayout, model: str, entry: VersionEntry) -> Publ
     manifest = read_version(layout, model, entry)
     files = (_document(MANIFEST, manifest.render()), *manifest.content.files)
     folder = layout.model(model).version(entry.id)
-    return PublishedFolder(folder, files, manifest.content.packages)
+    chunks: set[tuple[str, tuple[str, ...]]] = set()
+    for runtime in entry.preparations:
+        with contextlib.suppress(StoreError):  # that is told of the preparation itself
+            prepared = read_preparation(layout, model, entry, runtime)
+            chunks |= _chunks_of(prepared, manifest.content.files)
+    return PublishedFolder(folder, files, manifest.content.packages, frozenset(chunks))
 
 
 def preparation_folder(
@@ -67,7 +77,7 @@ def preparation_folder(
         raise DamagedError(f"refs name no preparation of {model!r} for {runtime}")
     folder = layout.model(model).preparation(manifest.id)
     files = (_document(MANIFEST, manifest.render()), *manifest.files)
-    return PublishedFolder(folder, files)
+    return PublishedFolder(folder, files, None, _chunks_of(manifest, manifest.files))
 
 
 def package_set_folder(layout: StoreLayout, digest: Digest) -> PublishedFolder:
@@ -119,6 +129,14 @@ def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[File
     if (len(entries), size_bytes) != (manifest.files, manifest.size_bytes):
         raise DamagedError(f"{where} is not of the files and bytes that the manifest counts")
     return tuple(entry._replace(path=f"{SITE_PACKAGES}/{entry.path}") for entry in entries)
+
+
+def _chunks_of(
+    preparation: PreparationManifest | None, files: Iterable[FileEntry]
+) -> frozenset[tuple[str, tuple[str, ...]]]:
+    """What a preparation says of some files' chunks."""
+    chunks = preparation.chunks if preparation else {}
+    return frozenset((file.path, chunks[file.path]) for file in files if file.path in chunks)
 
 
 def _document(path: str, data: bytes) -> FileEntry:

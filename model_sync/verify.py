@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 class _File(NamedTuple):
     subject: Subject
     entry: FileEntry
+    chunks: tuple[tuple[str, ...], ...]
 
 
 def verify(store: OpenedStore, asked: Asked) -> dict[str, Any]:
@@ -117,7 +118,7 @@ class _Verification:
 
         def check(file: _File) -> None:
             try:
-                for block in whole(file.subject.folder, file.entry):
+                for block in whole(file.subject.folder, file.entry, file.chunks):
                     shared.advance(0 if is_document(file.entry) else len(block))
             except StoreError as error:
                 self._findings.append((file.subject, str(error)))
@@ -146,7 +147,8 @@ class _Verification:
             for entry in published.files:
                 self._checked["files"] += 1
                 self._checked["bytes"] += entry.size_bytes
-                yield _File(subject, entry)
+                chunks = tuple(each for path, each in published.chunks if path == entry.path)
+                yield _File(subject, entry, chunks)
 
     def _look_again(self, newest: Iterable[Refs]) -> None:
         """Keep of the findings what is about folders that are published still."""

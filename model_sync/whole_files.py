@@ -9,13 +9,14 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
+from model_store.chunks import CHUNK_BYTES
 from model_store.digests import ALGORITHM, Digest
 from model_store.errors import DamagedError
 from model_store.files import open_beneath
 from model_sync import durable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from model_store.files import FileEntry
@@ -23,18 +24,27 @@ if TYPE_CHECKING:
 _BLOCK_BYTES: Final = 1 << 20
 
 
-def whole(folder: Path, entry: FileEntry) -> Iterator[memoryview]:
+def whole(
+    folder: Path, entry: FileEntry, chunks: Iterable[tuple[str, ...]] = ()
+) -> Iterator[memoryview]:
     """The blocks of a file below `folder`, compared with its entry as they are read.
 
     Raises DamagedError, at the latest after the last block: missing, no regular file, reached over
-    a link, another size or digest. A block is good until the next is asked for.
+    a link, another size or digest. A block is good until the next is asked for. `chunks` are what
+    manifests say of the digests of its chunks: all of them are to be right.
     """
     path, digest, size = folder / entry.path, hashlib.new(ALGORITHM), 0
+    chunk, digests = hashlib.sha256(), list[str]()
     block = memoryview(bytearray(min(entry.size_bytes + 1, _BLOCK_BYTES)))
     try:
         with open_beneath(folder, entry.path) as stream:
             while size <= entry.size_bytes and (count := stream.readinto(block)):
                 digest.update(block[:count])
+                if chunks:
+                    chunk.update(block[:count])
+                    if (size + count) % CHUNK_BYTES == 0 or size + count == entry.size_bytes:
+                        digests.append(chunk.hexdigest())
+                        chunk = hashlib.sha256()
                 size += count
                 yield block[:count]
     except FileNotFoundError:
@@ -50,6 +60,10 @@ def whole(folder: Path, entry: FileEntry) -> Iterator[memoryview]:
     if read != entry.digest:
         raise DamagedError(
             f"{path} is damaged: published with digest {entry.digest}, it has {read}"
+        )
+    if any(each != tuple(digests) for each in chunks):
+        raise DamagedError(
+            f"{path} is not what its preparation's manifest says of its chunks: publish it again"
         )
 
 

@@ -18,8 +18,10 @@ from inference.manager import Manager
 from inference.pieces import Verify
 from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout
+from model_store.preparation import PreparationManifest
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN
+from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.concurrency import wait_until
@@ -139,6 +141,19 @@ def test_what_is_not_to_be_verified_is_not(store: Path, verify: Verify) -> None:
     load = partial(load_version, verify=verify)
     manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load)
     assert manager.resolve(LOOKUP).loaded.unread == ()
+
+
+def test_verifying_finds_a_chunks_digest_that_is_wrong_in_the_manifest(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "--store", str(store)]) == 0
+    [path] = store.glob("models/*/preparations/*/manifest.json")
+    found = PreparationManifest.parse(path.read_bytes(), "x")
+    chunks = {each: (*digests[:-1], "0" * 64) for each, digests in found.chunks.items()}
+    path.write_bytes(found._replace(chunks=chunks).render())
+    capsys.readouterr()
+    assert main(["verify", "--store", str(store)]) == 1
+    assert "weights.bin is not what its preparation's manifest says" in capsys.readouterr().out
 
 
 def test_a_rest_that_cannot_be_read_now_says_nothing_against_the_version(
