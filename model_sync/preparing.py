@@ -26,7 +26,7 @@ from inference.processor import block_width
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.documents import now
 from model_store.files import FileEntry, open_beneath
-from model_store.layout import MANIFEST, SOURCE
+from model_store.layout import GOLDEN, MANIFEST, SOURCE
 from model_store.names import new_id
 from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
@@ -117,8 +117,8 @@ class _Preparing:
         """Try the version's own graph."""
         variant = Variant(PLAIN, self._manifest.content.model_file, {}, None)
         self._variants.append(self._tried(variant))
-        for entry in self._source:
-            if entry.size_bytes > CHUNK_BYTES:
+        for entry in self._manifest.content.files:
+            if entry.size_bytes > CHUNK_BYTES and not entry.path.startswith(f"{GOLDEN}/"):
                 with open_beneath(self._folder, entry.path) as stream:
                     self._chunks[entry.path] = digest_chunks(stream)[1]
 
@@ -243,7 +243,7 @@ class _Preparing:
             return FileEntry(name, stream.tell(), digest)
 
     def _is_kept(self, path: str) -> bool:
-        return path.startswith(f"{SOURCE}/") or (self._staged / path).exists()
+        return (self._folder / path).exists() or (self._staged / path).exists()
 
 
 def _in(folder: str, file: str) -> str:

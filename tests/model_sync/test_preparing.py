@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper
 from bench.heavy_model import WIDTH, write_heavy_model
 from inference.errors import LoadError
 from inference.loader import RUNTIME, load_version
+from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout
 from model_store.reading import read_preparation, read_upward
 from model_store.variant import PLAIN
@@ -203,3 +205,28 @@ def test_another_objective_is_another_version(tmp_path: Path) -> None:
     recipe.write_text('[optimize]\noptimize_for = "cold"\n')
     other = publish(tmp_path / "adder", tmp_path / "store", progress=Silent())
     assert (other.version, other.created) == (2, True)
+
+
+def test_the_data_of_a_pipeline_has_chunks_as_the_graph_has_and_golden_cases_have_none(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "adder"
+    write_adder(folder, 1.0)
+    case = folder / "golden" / "one"
+    case.mkdir(parents=True)
+    large = CHUNK_BYTES + 1
+    (folder / "data.bin").write_bytes(bytes(large))
+    (folder / "pipeline.py").write_text(
+        "import numpy as np\n"
+        "def decode(request): return {'x': np.zeros((1, 2), np.float32)}\n"
+        "def encode(outputs, request): return {'y': 1.0}\n"
+    )
+    (case / "request.bin").write_bytes(bytes(large))
+    (case / "expected.json").write_text('{"y": 1.0}')
+    (folder / "model.toml").write_text(
+        '[pipeline]\nfile = "pipeline.py"\ndata = ["data.bin"]\n[golden]\nfolder = "golden"\n'
+    )
+    publish(folder, tmp_path / "store", progress=Silent())
+    chunks = preparation_of(tmp_path / "store", "adder").chunks
+    zeros = [hashlib.sha256(bytes(size)).hexdigest() for size in (CHUNK_BYTES, 1)]
+    assert chunks == {"pipeline/data.bin": tuple(zeros)}
