@@ -75,5 +75,9 @@ class Functions(Construct):
             mount=storage.mount(writes=True),
             size=stage.sync,
             stage=stage,
-            environment={"MODELS_BUCKET": buckets.models.bucket_name},
+            environment={
+                "MODELS_BUCKET": buckets.models.bucket_name,
+                # What it prepares is measured with as many threads as will serve it.
+                "PREDICT_MEMORY_MB": str(stage.predict.memory_mb),
+            },
         )

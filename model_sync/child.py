@@ -13,12 +13,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from inference.threads import MEMORY_VARIABLE
 from model_sync.errors import TrialError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_store.layout import StoreLayout
+
+PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
+"""The memory of the function that will serve what is published, which decides on its processors.
+Without it a trial has as many as the publisher."""
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -34,7 +39,7 @@ def run_module(
     # sets that this process itself uses are not for it: it finds its own.
     sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
     paths = (path for path in sys.path if path and not path.startswith(sets))
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_as_predicting()}
     try:
         done = subprocess.run(
             # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
@@ -54,6 +59,16 @@ def run_module(
         name = signal.Signals(-done.returncode).name
         raise TrialError(f"{what} ended its process with {name}")
     return done
+
+
+def _as_predicting() -> dict[str, str]:
+    """What has the child count its processors as the function does that will serve the model."""
+    text = os.environ.get(PREDICT_MEMORY_VARIABLE, "")
+    if not text:
+        return {}
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise TrialError(f"{PREDICT_MEMORY_VARIABLE} is {text!r}: expected a number of megabytes")
+    return {MEMORY_VARIABLE: text}
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -97,12 +97,16 @@ def test_a_function_mounts_the_store_as_reader_or_writer(
             },
         ),
         ("Batch", {"BATCH_OUTPUT_BUCKET": "BucketsBatchOutput"}),
-        ("Sync", {"MODELS_BUCKET": "BucketsModels"}),
+        ("Sync", {"MODELS_BUCKET": "BucketsModels", "PREDICT_MEMORY_MB": "of Predict"}),
     ],
 )
 def test_a_function_is_told_where_the_store_is_and_what_else_it_needs(
     resources: Resources, name: str, own: dict[str, str]
 ) -> None:
+    own = {
+        key: str(resources.function("Predict")["MemorySize"]) if value == "of Predict" else value
+        for key, value in own.items()
+    }
     variables = resources.function(name)["Environment"]["Variables"]
     buckets = {f"${{{each.name}}}": each.name[:-8] for each in resources.of_type("AWS::S3::Bucket")}
     told = {key: buckets.get(text(value), value) for key, value in variables.items()}

@@ -240,3 +240,22 @@ def _infer(x: list[float]) -> dict[str, Any]:
 
 def _outputs(y: list[float]) -> dict[str, Any]:
     return {"outputs": [{"name": "y", "shape": [1, 2], "datatype": "FP32", "data": y}]}
+
+
+def test_a_form_is_measured_with_the_threads_of_the_function_that_will_serve_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREDICT_MEMORY_MB", "1769")
+    code = "from inference.threads import environment_threads as n\nraise ValueError(f'has {n()}')"
+    folder = write_full(tmp_path / "model", pipeline=code)
+    with pytest.raises(TrialError, match=r"has 1$"):
+        _try(tmp_path, folder)
+
+
+@pytest.mark.parametrize("value", ["0", "2 GB", "-1", "²"])
+def test_a_memory_that_is_no_number_of_megabytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREDICT_MEMORY_MB", value)
+    with pytest.raises(TrialError, match=r"^PREDICT_MEMORY_MB is .*: expected a number of mega"):
+        _try(tmp_path, write_full(tmp_path / "model"))
