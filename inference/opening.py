@@ -40,9 +40,9 @@ class Opening(NamedTuple):
         """Why this is not a form that was prepared for here, in a line; None: it is."""
         if self.preparation is None or self.variant is None:
             return f"nobody prepared it for {runtime}, so it is opened in its plain form"
-        if self.variant.name in {self.preparation.chosen, self.preparation.replacement}:
-            return None
         chosen = self.preparation.variant
+        if self.preparation.fitting(block_width()) == chosen:
+            return None  # and what is opened is that one, or what replaces it
         return (
             f"its form {chosen.name} is laid out in blocks of {chosen.block_width}, and this "
             f"processor has others, so it is opened in its {self.variant.name} form"

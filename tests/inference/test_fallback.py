@@ -91,3 +91,30 @@ def test_a_form_for_another_processor_is_passed_over_and_the_reason_names_both(
             "opened in its plain form"
         )
         assert load_version(layout, ADDER, 1, entry).fallback == opening.fallback(RUNTIME)
+
+
+def test_what_would_replace_a_form_for_another_processor_is_said_to_stand_in_for_it(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, entry = StoreLayout(store), entry_of(store, 1)
+    found = read_preparation(layout, ADDER, entry, RUNTIME)
+    assert found
+    measured = Measurement(1.0, 1.0, 1.0, 1, 1, 0)
+    variants = []
+    for name, width in (("portable", 0), ("wide", 16)):
+        files = (FileEntry(f"{name}/model.onnx", 1, Digest.of_bytes(b"1")),)
+        variant = Variant(name, f"{name}/model.onnx", {}, measured, files=files)
+        variants.append(variant._replace(block_width=width))
+    manifest = found._replace(
+        variants=(*found.variants, *variants), chosen="wide", replacement="portable"
+    )
+    path = layout.model(ADDER).preparation(found.id) / MANIFEST
+    path.write_bytes(manifest.render())
+    with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
+        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        assert opening.variant == variants[0]
+        assert (opening.fallback(RUNTIME) or "").endswith("it is opened in its portable form")
+    with pretended(WITH_AVX512, tmp_path, monkeypatch):
+        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        replaced = opening._replace(variant=variants[0], following=None)
+        assert replaced.fallback(RUNTIME) is None
