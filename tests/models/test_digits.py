@@ -11,6 +11,7 @@ import pytest
 from inference.loader import load_version
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
+from model_store.variant import PLAIN
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import entry_of
@@ -49,6 +50,10 @@ def trainings(store: StoreLayout) -> dict[str, LoadedVersion]:
 @pytest.fixture(scope="module")
 def pipeline(import_file: Callable[[Path], Any]) -> Any:
     return import_file(MODEL / "pipeline.py")
+
+
+def test_so_small_a_graph_is_opened_as_it_was_given(trainings: dict[str, LoadedVersion]) -> None:
+    assert {version.variant for version in trainings.values()} == {PLAIN}
 
 
 def golden(training: str, case: str, file: str) -> bytes:

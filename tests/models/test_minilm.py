@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from inference.loader import load_version
+from inference.loader import RUNTIME, load_version
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
+from model_store.reading import read_preparation
+from model_store.variant import PLAIN
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import entry_of
@@ -58,6 +60,14 @@ def test_each_sentence_s_vector_is_the_original_s(version: LoadedVersion) -> Non
     assert len(SENTENCES) == len(REFERENCE) >= 40
     ours = np.array([answer(version, sentence) for sentence in SENTENCES])
     np.testing.assert_allclose(ours, REFERENCE, rtol=0, atol=1e-5)
+
+
+def test_it_is_opened_optimized_and_is_as_fast_as_plain_when_warm(store: StoreLayout) -> None:
+    found = read_preparation(store, "minilm", entry_of(store.root, 1, "minilm"), RUNTIME)
+    assert found
+    assert found.variant.optimized
+    warm = found.named(found.replacement or found.chosen).measured.warm_ms
+    assert warm <= found.named(PLAIN).measured.warm_ms * 1.05
 
 
 @pytest.mark.parametrize("at_once", [2, 16])
