@@ -114,6 +114,10 @@ promote: install ## Put a label on a version (MODEL=magika VERSION=3 LABEL=lates
 rollback: install ## Put a label back on what it named before (MODEL=magika LABEL=latest)
 	@$(BIN)/python -m model_sync rollback "$(MODEL)" --label "$(LABEL)" $(PLACE)
 
+.PHONY: prepare
+prepare: install ## Measure MODEL's forms on the ONNX Runtime here, or a STAGE's, and keep the best (MODEL=magika)
+	@$(BIN)/python -m model_sync prepare "$(MODEL)" $(PLACE)
+
 .PHONY: verify
 verify: install ## Read every byte of a store again and compare
 	@$(BIN)/python -m model_sync verify $(PLACE)

@@ -7,6 +7,7 @@ A ChangeError says why it may not be done; nothing has changed then.
 - A label names a version that may be served: putting one on a retired version takes that version
   back into service; what is deleted stays deleted.
 - What a label or a running hold names is not retired.
+- What is prepared is in service.
 - Retiring says when the version may be swept: readers keep off it before that (sweep_plan.py).
 """
 
@@ -128,6 +129,42 @@ def hold(refs: Refs, job: str, number: int, *, until: str) -> Refs:
 def release(refs: Refs, job: str) -> Refs:
     """Take a job's hold away; nothing is to be done if there is none."""
     return refs._replace(holds={k: v for k, v in refs.holds.items() if k != job})
+
+
+def prepared(
+    refs: Refs,
+    number: int,
+    runtime: str,
+    *,
+    version_id: str,
+    preparation_id: str,
+    instead_of: str | None = None,
+) -> Refs:
+    """Name a preparation that was made of a version, for a runtime, `instead_of` what was named.
+
+    Nothing is to be done where another one is named by now: another writer was first.
+    """
+    entry = to_prepare(refs, number)
+    if entry.id != version_id:
+        raise ChangeError(
+            f"{refs.model!r} was deleted and published anew while its version {number} was being "
+            "prepared: prepare it again"
+        )
+    if entry.preparations.get(runtime) != instead_of:
+        return refs
+    entry = entry._replace(preparations={**entry.preparations, runtime: preparation_id})
+    return refs._replace(versions={**refs.versions, number: entry})
+
+
+def to_prepare(refs: Refs, number: int) -> VersionEntry:
+    """A version that may be prepared: one in service."""
+    entry = _existing(refs, number)
+    if entry.state is State.RETIRED:
+        raise ChangeError(
+            f"version {number} of {refs.model!r} is retired: promote takes it back into service, "
+            "then prepare it"
+        )
+    return entry
 
 
 def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:

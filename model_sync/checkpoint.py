@@ -24,29 +24,39 @@ from model_sync.staging import copy_in, seal
 from model_sync.trial import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from model_sync.conditions import RemainingMs
     from model_sync.progress import Progress
     from model_sync.staging import Staging
     from model_sync.uploaded import UploadedContents
 
-    RemainingMs = Callable[[], float]
-
 MARGIN_MS: Final = 20_000
 """Kept for noting what has arrived, and for answering."""
-REST_MS: Final = DEADLINE_S * 1000 + MARGIN_MS
-"""What is left to do when all is copied may take as long: the trial has a deadline of its own."""
+_REST_BYTES_PER_S: Final = 2_000_000
+"""At the least: what is left to do writes a version's weights once, and reads them a few times."""
 
 _COPIED: Final = "copied.json"
 
 
 class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in the next invocation
-    """Time is nearly up; what has arrived is in this staging folder, which was kept."""
+    """Time is nearly up; `resume` is what the next invocation is to be asked with.
 
-    def __init__(self, staging_id: str) -> None:
-        super().__init__(f"to be continued in staging/{staging_id}")
-        self.staging_id = staging_id
+    Of a publication, the id of the staging folder that holds what has arrived, and was kept.
+    """
+
+    def __init__(self, resume: str) -> None:
+        super().__init__(f"to be continued from {resume}")
+        self.resume = resume
+
+
+def rest_ms(size_bytes: int) -> float:
+    """How long preparing a version may take, as an estimate that is rather too long.
+
+    A trial has a deadline of its own (trial.py); how many there are, and how long they take, grows
+    with the version. What may not fit in what is left of an invocation begins in the next one.
+    """
+    return (DEADLINE_S + size_bytes / _REST_BYTES_PER_S) * 1000 + MARGIN_MS
 
 
 def take_up(staging: Staging, uploaded: UploadedContents) -> set[FileEntry]:
@@ -117,7 +127,7 @@ def copy_files(
         if came != entry:
             raise uploaded.damaged(entry.path)
         copied.add(entry)
-    if len(copied) > before and remaining_ms() < REST_MS:
+    if len(copied) > before and remaining_ms() < rest_ms(uploaded.content.size_bytes):
         _pause(staging, folder, uploaded, copied)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.errors import DamagedError
 from model_store.reading import read_generation
+from model_store.refs import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -44,6 +45,26 @@ def label_history(newest_first: Iterable[Refs], label: str) -> Iterator[int]:
 def last_named(layout: ModelLayout, newest: Refs, label: str, count: int) -> tuple[int, ...]:
     """The last few versions that a label has named; reads no more generations than that takes."""
     return tuple(islice(label_history(generations(layout, newest), label), count))
+
+
+def replaced_preparations(newest_first: Iterable[Refs], ids: Collection[str]) -> frozenset[str]:
+    """Which of these preparations were once named for a version that is not deleted. Pure.
+
+    Looks back no further than to the first of the newest generation's versions.
+    """
+    open_ids, found = set(ids), set()
+    kept: set[int] | None = None
+    for refs in newest_first:
+        if kept is None:
+            states = refs.versions.items()
+            kept = {number for number, entry in states if entry.state is not State.DELETED}
+        numbers = kept & refs.versions.keys()
+        if not open_ids or not numbers:
+            break
+        for number in numbers:
+            found |= open_ids & set(refs.versions[number].preparations.values())
+        open_ids -= found
+    return frozenset(found)
 
 
 class LookBack(NamedTuple):

@@ -33,6 +33,7 @@ from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
 from model_sync.checkpoint import ToBeContinued
+from model_sync.conditions import Conditions
 from model_sync.creation import open_store
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.job_events import arrivals_in, was_published
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     Verb = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 _logger = Logger(service="coldpress")
-_OF_THE_REQUEST: Final = frozenset({"verb", "request_id", "resume", "who"})
+_OF_THE_REQUEST: Final = frozenset({"verb", "request_id", "who"})
 """What every request has, besides what its verb asks for."""
 
 
@@ -85,7 +86,7 @@ class SyncJob:
         try:
             return {"state": "done", **self._verb(event)(event, context)}
         except ToBeContinued as paused:
-            return {"state": "continue", "resume": paused.staging_id}
+            return {"state": "continue", "resume": paused.resume}
         except (SyncError, StoreError, OSError) as error:
             _logger.exception("a request failed", request=event)
             return {"state": "failed", "error": {"code": code_of(error), "message": str(error)}}
@@ -127,6 +128,7 @@ class SyncJob:
             layout=open_store(self._settings.store_path),
             progress=self._progress(request_id_of(event)),
             who=str(event.get("who") or publisher()),
+            conditions=Conditions(context.get_remaining_time_in_millis),
         )
         fields = {key: value for key, value in event.items() if key not in _OF_THE_REQUEST}
         return run_operation(event["verb"], store, fields)

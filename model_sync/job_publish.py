@@ -17,7 +17,7 @@ from model_sync.wording import counted
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
-    from model_sync.checkpoint import RemainingMs
+    from model_sync.conditions import RemainingMs
     from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
     from model_sync.publication import Published

@@ -1,14 +1,16 @@
-"""A store that verbs work on: where it lies, who asks, and who is told how far it is."""
+"""A store that verbs work on: where it lies, who asks, who is told how far it is, under what."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_sync.conditions import AS_HERE
 from model_sync.transaction import Outcome, change_refs
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
+    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.transaction import Decide
 
@@ -21,6 +23,8 @@ class OpenedStore:
     progress: Progress
     who: str
     """Who asks, for the models' history."""
+    conditions: Conditions = AS_HERE
+    """Under which versions are prepared."""
 
     def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:
         """Commit what `decide` makes of a model's newest refs (transaction.py)."""

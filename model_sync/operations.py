@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import backup, diff, label_verbs, show, sweep, verify, version_verbs
+from model_sync import backup, diff, label_verbs, prepare, show, sweep, verify, version_verbs
 from model_sync.asked import Asked
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "delete-model": version_verbs.delete_model,
     "hold": version_verbs.hold,
     "release": version_verbs.release,
+    "prepare": prepare.prepare,
     "settle": version_verbs.settle_models,
     "sweep": sweep.sweep,
     "verify": verify.verify,

@@ -117,14 +117,20 @@ def shown(found: dict[str, Any]) -> None:
                 f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {shape_text(spec['shape'])}"
             )
     for runtime, preparation in found.get("preparations", {}).items():
-        replacement = preparation["replacement"]
-        then = f", then {replacement}" if replacement else ""
-        _line(f"  prepared for  {runtime}: {preparation['chosen']}{then}")
-        _line(f"    {preparation['why']}")
-        for variant in preparation["variants"]:
-            _line(f"    {variant['name']}{_blocks(variant)}: {_measured(variant)}")
+        _line(f"  prepared for  {runtime}: {_chosen(preparation)}")
+        _tried(preparation)
     for file in found.get("files", ()):
         _line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
+
+
+def prepared(found: dict[str, Any]) -> None:
+    """Print for what each version is prepared, and what was tried."""
+    for each in found["prepared"]:
+        _line(
+            f"{'' if each['created'] else 'unchanged: '}{found['model']} version "
+            f"{each['version']} is prepared for {each['runtime']}: {each['variant']}"
+        )
+        _tried(each)
 
 
 def shape_text(shape: list[int] | None) -> str:
@@ -132,6 +138,17 @@ def shape_text(shape: list[int] | None) -> str:
     if shape is None:
         return "of any rank"
     return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
+
+
+def _chosen(preparation: dict[str, Any]) -> str:
+    replacement = preparation["replacement"]
+    return f"{preparation['chosen']}, then {replacement}" if replacement else preparation["chosen"]
+
+
+def _tried(preparation: dict[str, Any]) -> None:
+    _line(f"    {preparation['why']}")
+    for variant in preparation["variants"]:
+        _line(f"    {variant['name']}{_blocks(variant)}: {_measured(variant)}")
 
 
 def _blocks(variant: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from model_store.documents import now
 from model_store.errors import StoreError
 from model_store.layout import MANIFEST
 from model_store.names import new_id
-from model_store.reading import read_preparation, read_upward, read_version
+from model_store.reading import read_preparation, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.variant import PLAIN
 from model_store.version import VersionManifest
@@ -25,8 +25,9 @@ from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
+from model_sync.placed import Placed
 from model_sync.preparing import prepare
-from model_sync.removal import check_placed, newest_to_build_on
+from model_sync.removal import newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
 from model_sync.who import publisher
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.checkpoint import RemainingMs
+    from model_sync.conditions import RemainingMs
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
@@ -91,7 +92,7 @@ class Publication:
         self._model = layout.model(name)
         self._staging = staging
         self._progress = progress
-        self._placed: dict[str, Path] = {}
+        self._placed = Placed(self._model, staging)
         self._preparations: dict[str, str] = {}
         self._told: set[str] = set()
         self._unsettled: str | None = None
@@ -179,7 +180,7 @@ class Publication:
                 refs = newest_to_build_on(self._layout, self._name, self._staging)
                 losses.count(decided_on, refs)
         finally:
-            self._take_back_unnamed()
+            self._placed.take_back_unnamed()
         return self._published(refs, digest, plan)
 
     def _hold_to_served(self, refs: Refs, label: str, *, allowed: bool) -> None:
@@ -209,16 +210,14 @@ class Publication:
         )
 
     def _try_commit(self, following: Refs) -> bool:
-        check_placed(self._name, self._placed)
+        self._placed.check()
         packages = self._manifest.content.packages
         if packages and rely_on(self._layout, packages) is None:
             raise PackagesError(f"package set {packages} was swept meanwhile: publish again")
         try:
             committed = try_commit(self._model, self._staging, following)
         except OSError:
-            # Whether the link was made is in doubt, and it may yet appear: what it names must
-            # stay. A folder that nothing names does no harm; a name without its folder would.
-            self._placed.clear()
+            self._placed.leave()
             raise
         if committed and packages and not is_in_place(self._layout, packages):
             raise PackagesError(
@@ -251,7 +250,7 @@ class Publication:
             preparations={},
         )
         entry = entry._replace(preparations={RUNTIME: self._prepare(entry)})
-        self._place(_VERSION, self._model.version(entry.id))
+        self._placed.place(_VERSION, self._model.version(entry.id))
         if refs is None:
             model_id = ensure_model(self._model, self._staging)
             refs = decisions.first_refs(self._name, model_id, writer=writer, change=change)
@@ -278,27 +277,9 @@ class Publication:
             staging=self._staging,
             progress=self._progress,
         )
-        self._place(preparation.id, self._model.preparation(preparation.id))
+        self._placed.place(preparation.id, self._model.preparation(preparation.id))
         self._preparations[entry.id] = preparation.id
         return preparation.id
-
-    def _place(self, staged: str, target: Path) -> None:
-        if target.name not in self._placed:
-            self._placed[target.name] = target
-            self._staging.publish(staged, target)
-
-    def _take_back_unnamed(self) -> None:
-        """Remove what is in place and is named by no generation, as after a lost race."""
-        if not self._placed:
-            return
-        with contextlib.suppress(OSError, StoreError):
-            refs = read_upward(self._model)
-            named = set()
-            for entry in refs.versions.values() if refs else ():
-                named |= {entry.id, *entry.preparations.values()}
-            for name, target in self._placed.items():
-                if name not in named and target.exists():
-                    self._staging.take_back(target)
 
 
 def describe_version(folder: Path, name: str, content: VersionContent) -> VersionManifest:

@@ -13,6 +13,7 @@ from model_sync.history import generations
 from model_sync.wording import labels_are, versions_are
 
 if TYPE_CHECKING:
+    from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
     from model_sync.asked import Asked, Reference
     from model_sync.opened import OpenedStore
@@ -99,19 +100,24 @@ def named_version(refs: Refs, reference: Reference) -> int:
     return refs.labels[label]
 
 
+def described_preparation(preparation: PreparationManifest) -> dict[str, Any]:
+    """What was tried of a version, and why one form won."""
+    return {
+        "created_at": preparation.created_at,
+        "chosen": preparation.chosen,
+        "replacement": preparation.replacement,
+        "why": preparation.why,
+        "variants": [variant.to_json() for variant in preparation.variants],
+    }
+
+
 def _described(store: OpenedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
     manifest = read_version(store.layout, refs.model, entry)
     preparations = {}
     for runtime in sorted(entry.preparations):
         preparation = read_preparation(store.layout, refs.model, entry, runtime)
         if preparation:
-            preparations[runtime] = {
-                "created_at": preparation.created_at,
-                "chosen": preparation.chosen,
-                "replacement": preparation.replacement,
-                "why": preparation.why,
-                "variants": [variant.to_json() for variant in preparation.variants],
-            }
+            preparations[runtime] = described_preparation(preparation)
     content = manifest.content
     return {
         "signature": manifest.signature.to_json(),

@@ -121,6 +121,7 @@ class StoreVerbs:
         _take(release, _MODEL)
         release.add_argument("job", metavar="JOB", help="whose hold")
         release.set_defaults(fields=_fields("model", "job", "reason"))
+        self._add_prepare()
         settle = self._add(
             "settle",
             "end what a writer left half done that died: refs.json is the newest generation again",
@@ -130,6 +131,31 @@ class StoreVerbs:
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
         )
         settle.set_defaults(fields=_fields("model"))
+
+    def _add_prepare(self) -> None:
+        prepare = self._add_change(
+            "prepare",
+            "measure the forms of versions on the ONNX Runtime that is here, and keep the best",
+            printing_store.prepared,
+        )
+        prepare.add_argument(
+            "model",
+            metavar="MODEL",
+            help="NAME@7 or NAME:label, that version; NAME, every version in service that a label "
+            "(so the split, too) or a running hold names, the newest first",
+        )
+        prepare.add_argument(
+            "--runtime",
+            metavar="KEY",
+            help="refuse to work on any runtime but this one, as show names it: ort-1.32.0-... "
+            "(default: the one that is here, or the stage's)",
+        )
+        prepare.add_argument(
+            "--again",
+            action="store_true",
+            help="also where the runtime has a preparation: it is replaced",
+        )
+        prepare.set_defaults(fields=_fields("model", "runtime", "again", "reason"))
 
     def _add_upkeep(self) -> None:
         sweep = self._add(

@@ -21,9 +21,10 @@ from model_store.refs import REMOVED, Change, Refs, State
 from model_sync import changes
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.decisions import first_refs
-from model_sync.history import generations, look_back
+from model_sync.history import generations, look_back, replaced_preparations
 from model_sync.removal import remove_folder
 from model_sync.sweep_plan import (
+    FolderPlan,
     Past,
     VersionPlan,
     is_old,
@@ -34,6 +35,8 @@ from model_sync.sweep_plan import (
 from model_sync.trash import names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from model_store.layout import ModelLayout
     from model_sync.swept import Sweep
     from model_sync.transaction import Decide
@@ -63,13 +66,12 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
     """Delete versions, and folders that nothing names; returns the newest refs."""
     name, place = refs.model, sweep.layout.model(refs.model)
     found = {inner: names_in(sweep.layout.root, "models", name, inner) for inner in _FOLDERS}
-    ids = [each for names in found.values() for each in names]
     plan = VersionPlan((), {})
 
     def decide(newest: Refs) -> Refs:
         nonlocal plan
         plan = plan_versions(newest, _past(place, newest), sweep.now_s)
-        if not plan.delete and not plan_folders(newest, ids, sweep.now_s).unnamed:
+        if not plan.delete and not _trash(place, newest, found, sweep.now_s).unnamed:
             return newest
         marked = changes.delete(newest, plan.delete, now=timestamp(sweep.now_s))
         return marked._replace(change=Change(sweep.store.who, now(), SWEEP, ""))
@@ -88,7 +90,7 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
         )
     for number, reason in plan.keep.items():
         sweep.report.kept.append({"model": name, "version": number, "reason": reason})
-    trash = plan_folders(after, ids, sweep.now_s)
+    trash = _trash(place, after, found, sweep.now_s)
     for inner, names in found.items():
         for each in names:
             if each in gone:
@@ -96,6 +98,19 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
             elif each in trash.deleted | trash.unnamed:
                 sweep.delete("models", name, inner, each, told=sweep.report.folders)
     return after
+
+
+def _trash(
+    place: ModelLayout, refs: Refs, found: Mapping[str, Collection[str]], now_s: float
+) -> FolderPlan:
+    """Which of the folders that were found are trash; looks back only if any might be."""
+    ids = [each for names in found.values() for each in names]
+    plan = plan_folders(refs, ids, now_s)
+    unnamed = plan.unnamed.intersection(found["preparations"])
+    if not unnamed:
+        return plan
+    replaced = replaced_preparations(generations(place, refs), unnamed)
+    return plan_folders(refs, ids, now_s, replaced)
 
 
 def _changed(sweep: Sweep, name: str, decide: Decide, reason: str) -> tuple[Refs, Refs]:

@@ -87,10 +87,16 @@ class FolderPlan(NamedTuple):
     """Named by nothing for over a day."""
 
 
-def plan_folders(refs: Refs | None, ids: Collection[str], now_s: float) -> FolderPlan:
-    """Decide about folders by what the newest refs name; None: nothing was ever committed."""
+def plan_folders(
+    refs: Refs | None, ids: Collection[str], now_s: float, replaced: Collection[str] = ()
+) -> FolderPlan:
+    """Decide about folders by what the newest refs name; None: nothing was ever committed.
+
+    `replaced`: preparations that were named before, of versions that are not deleted. Readers that
+    have mapped one go on with it as long as its version is in service, so it stays as long.
+    """
     entries = refs.versions.values() if refs else ()
-    named: set[str] = set()
+    named = set(replaced)
     deleted = {entry.id for entry in entries if entry.state is State.DELETED}
     for entry in entries:
         if entry.state is not State.DELETED:

@@ -63,7 +63,7 @@ def whole(
         )
     if any(each != tuple(digests) for each in chunks):
         raise DamagedError(
-            f"{path} is not what its preparation's manifest says of its chunks: publish it again"
+            f"{path} is not what its preparation's manifest says of its chunks: prepare it --again"
         )
 
 

@@ -24,6 +24,7 @@ from model_sync.progress import Silent
 from model_sync.publish import publish, publish_source, read_folder
 from model_sync.sweep import sweep_store
 from tests.model_sync.model_folders import write_full
+from tests.model_sync.other_runtime import move_to_other_runtime
 from tests.packages.models import write_greeter
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "promote": Scenario(_operate("promote", version="1", label="stable"), _TWO, fewest=15),
     "rollback": Scenario(_operate("rollback"), _TWO, fewest=15, repeats=False),
     "retire": Scenario(_operate("retire", version=1), _TWO, fewest=15),
+    "prepare": Scenario(
+        _operate("prepare"),
+        (*_TWO, lambda place: move_to_other_runtime(place.layout, MODEL)),
+        fewest=25,
+    ),
     "settle": Scenario(_operate("settle"), (*_TWO, _fall_behind), fewest=8),
     "sweep a version": Scenario(_sweep(3), _RETIRED, fewest=40, sweeps=True),
     "sweep a package set": Scenario(_sweep(6), (*_RETIRED, _sweep(3)), fewest=30, sweeps=True),

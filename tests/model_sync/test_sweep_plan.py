@@ -108,6 +108,7 @@ def test_folders_go_at_once_if_marked_and_after_a_day_if_unnamed() -> None:
     expected = FolderPlan(frozenset({deleted.id}), frozenset({old}))
     assert plan_folders(_refs(kept, deleted), ids, NOW) == expected
     assert plan_folders(None, ids, NOW).unnamed == {kept.id, old, _id(3 * DAY_S, 7)}
+    assert plan_folders(_refs(kept, deleted), ids, NOW, {old}).unnamed == frozenset()
 
 
 @pytest.mark.parametrize(

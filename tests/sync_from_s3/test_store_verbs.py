@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from onnx import TensorProto
 
+from inference.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.errors import RefusedError, StageError
@@ -14,6 +15,7 @@ from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.remote import Remote
 from model_sync.verbs import PublishAs
+from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 from tests.tiny_models import write_adder, write_identity
 
@@ -91,3 +93,36 @@ def test_a_field_that_the_verb_does_not_know_is_refused(call: Call, store: Store
 def test_a_backup_asked_of_the_function_is_an_unknown_verb(call: Call, store: StoreLayout) -> None:
     failed = call({"verb": "backup", "request_id": "r", "folder": "/tmp/x"})  # noqa: S108
     assert failed["error"]["message"].startswith("unknown verb 'backup'")
+
+
+def test_preparing_goes_on_in_the_next_call_where_time_is_short(
+    bucket: Bucket, store: StoreLayout
+) -> None:
+    move_to_other_runtime(store, "adder")
+    calls = LambdaClient(bucket, store.root)
+    remote = Remote(stage_of(calls, bucket.name), Silent())
+    remote.ask("promote", {"model": "adder", "version": "1", "label": "stable"})
+    calls.asked.clear()
+    calls.times = [lambda: 100_000] * 2
+    found = remote.ask("prepare", {"model": "adder", "runtime": RUNTIME, "again": False})
+    assert [(each["version"], each["created"]) for each in found["prepared"]] == [
+        (2, True),
+        (1, True),
+    ]
+    assert [each["resume"] for each in calls.asked] == [None, "2"]
+    refs = read_upward(store.model("adder"))
+    assert refs
+    assert [set(entry.preparations) for entry in refs.versions.values()] == [{OTHER, RUNTIME}] * 2
+
+
+def test_another_runtime_than_the_stages_is_refused(remote: Remote) -> None:
+    with pytest.raises(RefusedError, match=f"^this is {RUNTIME}: ") as refused:
+        remote.ask("prepare", {"model": "adder", "runtime": OTHER})
+    assert refused.value.code == "change"
+
+
+def test_what_does_not_go_on_is_not_resumed(call: Call, store: StoreLayout) -> None:
+    asked = {"verb": "history", "request_id": "r-1", "model": "adder", "most": 1}
+    assert call(asked)["state"] == "done"
+    answer = call({**asked, "resume": "2"})
+    assert answer["error"] == {"code": "request", "message": "'resume' is no field of this verb"}
