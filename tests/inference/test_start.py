@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LATE = "coldpress_imported_late"
 
 
-def answer(code: str) -> str:
+def answer(code: str, **environ: str) -> str:
     """What a fresh process prints that imports the entry point and does this."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import inference.api, sys\n{code}"],
         cwd=ROOT,
-        env={"STORE_PATH": "/nowhere/at/all"},
+        env={"STORE_PATH": "/nowhere/at/all"} | environ,
         capture_output=True,
         text=True,
         check=False,
@@ -131,3 +131,14 @@ def test_what_numpy_does_with_a_module_that_was_put_off_works() -> None:
 def test_garbage_is_collected_again_and_what_was_imported_is_passed_over() -> None:
     code = "import gc; print(gc.isenabled(), gc.get_freeze_count() > len(gc.get_objects()))"
     assert answer(code) == "True True"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads by proc(5)")
+def test_importing_starts_no_threads() -> None:
+    assert answer("import os; print(len(os.listdir('/proc/self/task')))") == "1"
+
+
+@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_whoever_says_how_many_threads_linear_algebra_takes_decides(name: str) -> None:
+    code = "import os; print([each for each in os.environ.items() if 'THREADS' in each[0]])"
+    assert answer(code, **{name: "2"}) == f"[({name!r}, '2')]"
