@@ -65,7 +65,7 @@ class Early:
         self, layout: StoreLayout, models: Iterable[str], runtime: str, verify: Verify
     ) -> None:
         """Read what models' `latest` names, as far as that can be read, one after another."""
-        for model in filter(None, models):
+        for model in dict.fromkeys(filter(None, models)):
             try:
                 self._read(layout, model, runtime, verify)
             except StoreError:

@@ -90,8 +90,13 @@ def load_version(
             opening = _final(opening, entry, is_final)
         need = need_of(opening.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
-        if make_room:
-            make_room(need)
+        try:
+            if make_room:
+                make_room(need)
+        except BaseException:
+            if begun:
+                begun.prefetch.stop()
+            raise
         loaded = load_folder(
             opening.folder,
             opening.manifest,

@@ -10,9 +10,10 @@ import onnxruntime
 import pytest
 
 from inference.early import Early, begin, installed_version
-from inference.errors import LoadError
+from inference.errors import LoadError, NoMemoryError
 from inference.loader import RUNTIME, load_version
 from inference.pieces import Verify
+from inference.prefetch import begin_prefetch
 from inference.watch import Watch
 from model_store import reading
 from model_store.layout import StoreLayout
@@ -30,6 +31,10 @@ from tests.inference.stores import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inference.budget import Need
+    from inference.form import Form
+    from inference.prefetch import Prefetch
 
 GRAPH = "source/model.onnx"
 
@@ -134,3 +139,31 @@ def test_a_model_without_latest_and_one_that_is_retired_begin_nothing(store: Pat
     early = _early(store)
     assert early.take_seen(ADDER) is not None
     assert early.take(entry_of(store, 1), RUNTIME) is None
+
+
+def test_a_model_that_is_named_twice_is_read_once(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Form] = []
+
+    def noted(form: Form, verify: Verify) -> Prefetch:
+        begun.append(form)
+        return begin_prefetch(form, verify)
+
+    monkeypatch.setattr("inference.early.begin_prefetch", noted)
+    assert _early(store, ADDER, ADDER).take(entry_of(store, 1), RUNTIME) is not None
+    assert len(begun) == 1
+
+
+def test_a_version_without_room_is_read_no_further(store: Path) -> None:
+    entry = entry_of(store, 1)
+    begun = _early(store).take(entry, RUNTIME)
+    assert begun is not None
+
+    def no_room(_: Need) -> None:
+        raise NoMemoryError("no room")
+
+    with pytest.raises(NoMemoryError):
+        load_version(StoreLayout(store), ADDER, 1, entry, no_room, take=lambda *_: begun)
+    with pytest.raises(InterruptedError):
+        begun.prefetch.wait()
