@@ -114,4 +114,10 @@ def _recorded(form: Form, entry: FileEntry) -> frozenset[int] | None:
     ranges = form.recorded.get(entry.path)
     if ranges is None:
         return None
+    n_chunks = count_chunks(entry.size_bytes)
+    if ranges and sum(ranges[-1]) > n_chunks:
+        raise DamagedError(
+            f"the preparation's manifest has a range of chunks of {entry.path} that ends past its "
+            f"{n_chunks}"
+        )
     return frozenset(number for first, count in ranges for number in range(first, first + count))

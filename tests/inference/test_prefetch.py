@@ -258,3 +258,10 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
             return
         changed.wait(0.01)
     pytest.fail("it never came to be so")
+
+
+def test_a_range_of_chunks_past_the_end_of_its_file_is_damage(form: Form) -> None:
+    for ranges in (((N_CHUNKS, 1),), ((1, 1), (3, 10**18))):
+        with pytest.raises(DamagedError, match=f"ends past its {N_CHUNKS}$"):
+            pieces_of(form._replace(recorded={WEIGHTS: ranges}), Verify.CHUNKS)
+    assert pieces_of(form._replace(recorded={WEIGHTS: ((3, 2),)}), Verify.CHUNKS).rest
