@@ -68,7 +68,7 @@ class Early:
         for model in dict.fromkeys(filter(None, models)):
             try:
                 self._read(layout, model, runtime, verify)
-            except StoreError:
+            except (StoreError, RuntimeError):  # RuntimeError: there are no more threads
                 continue  # the load will meet it, too
 
     def _read(self, layout: StoreLayout, model: str, runtime: str, verify: Verify) -> None:
@@ -79,10 +79,13 @@ class Early:
         entry = seen.refs.versions.get(seen.refs.labels.get(LATEST, 0))
         if entry is None or entry.state is not State.AVAILABLE:
             return
-        opening = read_opening(layout, model, entry, runtime)
+        opening, prefetch = read_opening(layout, model, entry, runtime), None
         with self._lock:
             if entry.id not in self._asked_for:  # else its load has begun to read it by itself
-                self._begun[entry.id] = Begun(opening, begin_prefetch(opening.form, verify))
+                prefetch = begin_prefetch(opening.form, verify)
+                self._begun[entry.id] = Begun(opening, prefetch)
+        if prefetch is not None:
+            prefetch.wait_until_read()  # the next one's readers come after this one's
 
 
 def begin(environ: Mapping[str, str]) -> Early:

@@ -49,9 +49,24 @@ class Prefetch:
         self._whole: Final = list(pieces.whole)
         self._error: BaseException | None = None
         self._files: Final = {piece.file: _Opened(piece.file, checks_sizes) for piece in self._left}
-        self._readers = min(READERS, len(self._queue))
-        for _ in range(self._readers):
+        self._readers = 0
+        for _ in range(min(READERS, len(self._queue))):
+            if not self._start_reader():
+                break
+
+    def _start_reader(self) -> bool:
+        """Start one more; False where there are no more threads, and others read already."""
+        with self._changed:
+            self._readers += 1
+        try:
             threading.Thread(target=self._read, name="coldpress-prefetch", daemon=True).start()
+        except RuntimeError:
+            with self._changed:
+                self._readers -= 1
+                if not self._readers and self._left:
+                    raise
+            return False
+        return True
 
     def wait_for_graph(self) -> None:
         """Wait until the graph is here and right, and each file there and of its size.
@@ -67,6 +82,11 @@ class Prefetch:
         while self._whole:  # their pages are here by now, so one reader does
             check_file(*self._whole[-1])
             self._whole.pop()
+
+    def wait_until_read(self) -> None:
+        """Wait until nothing is left to read, whatever came of it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._error or not self._left)
 
     def wait_for_folder(self, folder: Path) -> None:
         """Wait until what lies in one of its folders is here and right; raises DamagedError."""
@@ -177,7 +197,7 @@ class _Opened:
 
 def _block() -> memoryview:
     """Memory to read into, which goes back to the system: no allocator keeps it."""
-    return memoryview(mmap.mmap(-1, _BLOCK_BYTES))
+    return memoryview(mmap.mmap(-1, _BLOCK_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def _read_piece(descriptor: int, piece: Piece, block: memoryview) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 import pytest
@@ -167,3 +169,27 @@ def test_a_version_without_room_is_read_no_further(store: Path) -> None:
         load_version(StoreLayout(store), ADDER, 1, entry, no_room, take=lambda *_: begun)
     with pytest.raises(InterruptedError):
         begun.prefetch.wait()
+
+
+def test_one_models_readers_come_after_anothers(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_adder(store, 1.0, name="other")
+    begun: list[Prefetch] = []
+    left: list[int] = []
+
+    def begin_one(form: Form, verify: Verify) -> Prefetch:
+        left.append(sum(len(each._left) for each in begun))
+        begun.append(begin_prefetch(form, verify))
+        return begun[-1]
+
+    preadv = os.preadv
+
+    def slow(*arguments: Any) -> int:
+        time.sleep(0.05)
+        return preadv(*arguments)
+
+    monkeypatch.setattr(os, "preadv", slow)
+    monkeypatch.setattr("inference.early.begin_prefetch", begin_one)
+    _early(store, ADDER, "other")
+    assert left == [0, 0]

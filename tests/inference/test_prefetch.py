@@ -209,6 +209,29 @@ def test_many_read_at_once_and_no_more_than_there_are_pieces(
     begin_prefetch(form, Verify.ALL).wait()
 
 
+def test_where_threads_run_out_those_that_there_are_read_all(
+    form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, start = _open_files(), threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def scarce(thread: threading.Thread) -> None:
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    allowed = 2
+    begin_prefetch(form, Verify.ALL).wait()
+    assert len(started) == allowed
+    allowed = 0
+    started.clear()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        begin_prefetch(form)
+    _wait_until(lambda: _open_files() <= before)
+
+
 def test_after_a_stop_no_other_piece_is_begun(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = [], threading.Event()
     preadv = os.preadv
