@@ -26,6 +26,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.clock import Moment
+from inference.deferred import deferred
 from inference.settings import BackgroundMode, background_mode
 from inference.telemetry import logger
 
@@ -59,7 +60,8 @@ def extended(handler: Handler, background: Background, environ: Mapping[str, str
     mode = background_mode(environ)
     if mode is BackgroundMode.THREAD or not address:
         return handler
-    from inference.extensions_api import register  # noqa: PLC0415 - modules that only Lambda needs
+    with deferred("ssl"):  # which http.client imports, and loopback does not speak
+        from inference.extensions_api import register  # noqa: PLC0415 - only Lambda needs it
 
     api = register(address, NAME)
     if api is None:

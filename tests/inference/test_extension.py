@@ -357,3 +357,25 @@ def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+def test_registering_does_not_import_tls_and_who_needs_it_has_it() -> None:
+    code = """
+import sys
+from inference.background import Background
+from inference.extension import extended
+extended(print, Background(), {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"})
+print("http.client" in sys.modules, "ssl" in sys.modules)
+import http.client
+print(http.client.HTTPSConnection("localhost")._context.check_hostname)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    _logged, *printed = done.stdout.splitlines()
+    assert printed == ["True False", "True"]
