@@ -3,7 +3,8 @@
 Beside Coldpress run two handlers of 15 lines (bench/handlers/): one bare, one with the same
 Powertools imports. All three are interleaved, each call in an environment of its own; files are
 in the page cache, so this is what imports and loading cost, not what EFS does.
-Also: the milliseconds of importing, in fresh processes. `python -m bench.first_answer`.
+Also: the milliseconds of importing, in fresh processes, without a model.
+`python -m bench.first_answer`.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _measure(store: Path, rounds: int) -> dict[str, list[float]]:
     # As the deployed function has it: the default model is preloaded.
     environ = {"STORE_PATH": str(store), "DEFAULT_MODEL": "magika", "PRELOAD_MODELS": "magika"}
     environ["MODEL_FILE"] = str(_graph(store))
+    no_model = {"STORE_PATH": str(store)}
     event = http_event("/predict", (ROOT / "Makefile").read_bytes(), "application/octet-stream")
     samples: dict[str, list[float]] = {name: [] for name in (*HANDLERS, *IMPORTS)}
     for number in range(rounds + 1):  # the first round fills the page cache, and bytecode
@@ -75,7 +77,7 @@ def _measure(store: Path, rounds: int) -> dict[str, list[float]]:
                 samples[name].append(elapsed_ms)
         for name, code in IMPORTS.items():
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, check=True)
+            subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=no_model, check=True)
             if number:
                 samples[name].append((time.perf_counter() - started) * 1e3)
     return samples
