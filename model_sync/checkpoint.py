@@ -18,6 +18,7 @@ from model_store import documents
 from model_store.documents import FORMAT
 from model_store.files import FileEntry
 from model_sync import durable
+from model_sync.conditions import MARGIN_MS
 from model_sync.errors import OutOfTimeError, RequestError
 from model_sync.space import require_space
 from model_sync.staging import copy_in, seal
@@ -26,13 +27,11 @@ from model_sync.trial import DEADLINE_S
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_sync.conditions import RemainingMs
+    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.staging import Staging
     from model_sync.uploaded import UploadedContents
 
-MARGIN_MS: Final = 20_000
-"""Kept for noting what has arrived, and for answering."""
 _REST_BYTES_PER_S: Final = 2_000_000
 """At the least: what is left to do writes a version's weights once, and reads them a few times."""
 
@@ -54,7 +53,8 @@ def rest_ms(size_bytes: int) -> float:
     """How long preparing a version may take, as an estimate that is rather too long.
 
     A trial has a deadline of its own (trial.py); how many there are, and how long they take, grows
-    with the version. What may not fit in what is left of an invocation begins in the next one.
+    with the version. What may not fit in what is left of an invocation begins in the next one; what
+    does not end in a whole one fails, with what to do (child.py).
     """
     return (DEADLINE_S + size_bytes / _REST_BYTES_PER_S) * 1000 + MARGIN_MS
 
@@ -90,7 +90,7 @@ def copy_files(
     folder: Path,
     staging: Staging,
     progress: Progress,
-    remaining_ms: RemainingMs,
+    conditions: Conditions,
 ) -> None:
     """Copy what has not arrived yet of uploaded contents into a staged folder.
 
@@ -107,7 +107,7 @@ def copy_files(
 
     def advance(n_bytes: int) -> None:
         progress.advance(n_bytes)
-        if remaining_ms() < MARGIN_MS:
+        if not conditions.leaves_ms(MARGIN_MS):
             raise _TimeIsUpError
 
     for entry in files:
@@ -127,7 +127,8 @@ def copy_files(
         if came != entry:
             raise uploaded.damaged(entry.path)
         copied.add(entry)
-    if len(copied) > before and remaining_ms() < rest_ms(uploaded.content.size_bytes):
+    rest = rest_ms(uploaded.content.size_bytes)
+    if len(copied) > before and not conditions.leaves_ms(rest):
         _pause(staging, folder, uploaded, copied)
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference.threads import MEMORY_VARIABLE
-from model_sync.errors import TrialError
+from model_sync.errors import OutOfTimeError, TrialError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_store.layout import StoreLayout
+    from model_sync.conditions import Conditions
 
 PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
 """The memory of the function that will serve what is published, which decides on its processors.
@@ -29,12 +30,20 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def run_module(
-    module: str, arguments: Sequence[str], *, layout: StoreLayout, what: str, deadline_s: float
+    module: str,
+    arguments: Sequence[str],
+    *,
+    layout: StoreLayout,
+    what: str,
+    deadline_s: float,
+    conditions: Conditions,
 ) -> subprocess.CompletedProcess[str]:
     """Run a module to its end; what it says on stderr is in what is returned.
 
-    Raises TrialError where `what` it does is not done within the deadline, or a signal ended it.
+    Raises TrialError where `what` it does is not done within the deadline, or a signal ended it;
+    OutOfTimeError where less time is left than that, and it does not suffice.
     """
+    left_s = conditions.seconds_left()
     # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
     # sets that this process itself uses are not for it: it finds its own.
     sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
@@ -50,10 +59,16 @@ def run_module(
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=deadline_s,
+            timeout=min(deadline_s, left_s),
             check=False,
         )
     except subprocess.TimeoutExpired:
+        if left_s < deadline_s:
+            raise OutOfTimeError(
+                f"{what} did not end in the {left_s:.0f} s that were left of the invocation: raise "
+                "the sync function's timeout_s (900 at most) or its memory_mb (processors come "
+                "with it), or publish where the store is mounted"
+            ) from None
         raise TrialError(f"{what} did not end within {deadline_s:g} s") from None
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name

@@ -128,7 +128,7 @@ class SyncJob:
             layout=open_store(self._settings.store_path),
             progress=self._progress(request_id_of(event)),
             who=str(event.get("who") or publisher()),
-            conditions=Conditions(context.get_remaining_time_in_millis),
+            conditions=_conditions(context),
         )
         fields = {key: value for key, value in event.items() if key not in _OF_THE_REQUEST}
         return run_operation(event["verb"], store, fields)
@@ -136,13 +136,13 @@ class SyncJob:
     def _publish(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         request = PublishRequest.of_event(event)
         layout = open_store(self._settings.store_path)
-        progress = self._progress(request.request_id)
+        progress, conditions = self._progress(request.request_id), _conditions(context)
         if request.source.startswith(CONTENTS):
             uploaded = UploadedContents(self._client, self._settings.models_bucket, request.source)
-            remaining_ms = context.get_remaining_time_in_millis
-            published = publish_uploaded(layout, uploaded, request, progress, remaining_ms)
+            published = publish_uploaded(layout, uploaded, request, progress, conditions)
         else:
-            published = publish_prefix(layout, self._prefix(request.source), request, progress)
+            source = self._prefix(request.source)
+            published = publish_prefix(layout, source, request, progress, conditions)
         return published.to_json()
 
     def _list(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class SyncJob:
     def _list_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         return {"packages": list_packages(open_store(self._settings.store_path))}
 
-    def _take_up(self, record: SQSRecord) -> None:
+    def _take_up(self, record: SQSRecord, lambda_context: Any) -> None:
         """Publish each prefix whose `model.toml` a message says has arrived."""
         for arrival in arrivals_in(record.body):
             source = self._prefix(arrival.url)
@@ -174,7 +174,9 @@ class SyncJob:
                 request_id=record.message_id, source=arrival.url, reason=arrival.reason
             )
             progress = self._progress(request.request_id)
-            published = publish_prefix(layout, source, request, progress)
+            published = publish_prefix(
+                layout, source, request, progress, _conditions(lambda_context)
+            )
             _logger.info("published", published=published.to_json())
 
     def _prefix(self, url: str) -> S3Source:
@@ -182,3 +184,8 @@ class SyncJob:
 
     def _progress(self, request_id: str) -> ProgressObject:
         return ProgressObject(self._client, self._settings.models_bucket, request_id)
+
+
+def _conditions(context: Any) -> Conditions:
+    """Those of an invocation: what is prepared in it ends before it does."""
+    return Conditions(context.get_remaining_time_in_millis)

@@ -17,7 +17,7 @@ from model_sync.wording import counted
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
-    from model_sync.conditions import RemainingMs
+    from model_sync.conditions import Conditions
     from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
     from model_sync.publication import Published
@@ -30,7 +30,7 @@ def publish_uploaded(
     uploaded: UploadedContents,
     request: PublishRequest,
     progress: Progress,
-    remaining_ms: RemainingMs,
+    conditions: Conditions,
 ) -> Published:
     """Publish uploaded contents; what is published already is not copied.
 
@@ -42,11 +42,13 @@ def publish_uploaded(
     with Staging(layout, resume=request.resume) as staging:
         copied = take_up(staging, uploaded) if request.resume else set()
         settle(layout.model(request.model), staging)
-        publication = Publication(layout, request.model, staging, progress, who=request.who)
+        publication = Publication(
+            layout, request.model, staging, progress, who=request.who, conditions=conditions
+        )
         unchanged = publication.unchanged(uploaded.content.digest, request.label)
         if unchanged:
             return unchanged
-        publication.stage_uploaded(uploaded, copied, remaining_ms)
+        publication.stage_uploaded(uploaded, copied)
         return publication.commit(
             request.label,
             request.reason,
@@ -55,7 +57,11 @@ def publish_uploaded(
 
 
 def publish_prefix(
-    layout: StoreLayout, source: S3Source, request: PublishRequest, progress: Progress
+    layout: StoreLayout,
+    source: S3Source,
+    request: PublishRequest,
+    progress: Progress,
+    conditions: Conditions,
 ) -> Published:
     """Publish what lies below a prefix, by its recipe, in one go; raises SyncError, StoreError."""
     implied_name = source.name.rpartition("/")[2]
@@ -69,6 +75,7 @@ def publish_prefix(
         reason=request.reason,
         who=request.who,
         allow_signature_change=request.allow_signature_change,
+        conditions=conditions,
     )
 
 

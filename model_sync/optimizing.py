@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_sync.child import last_line, run_module
+from model_sync.conditions import AS_HERE
 from model_sync.errors import TrialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model_store.layout import StoreLayout
+    from model_sync.conditions import Conditions
 
 GRAPH: Final = "model.onnx"
 WEIGHTS: Final = "weights.bin"
@@ -33,8 +35,17 @@ _LEAST_EXTERNAL_BYTES: Final = 1024
 """Smaller tensors stay in the graph: shapes and the like, which are read when it is opened."""
 
 
-def optimize(graphs: Mapping[Path, Path], level: str, *, layout: StoreLayout) -> None:
-    """Write each graph, optimized, and its weights into a folder of its own; raises TrialError."""
+def optimize(
+    graphs: Mapping[Path, Path],
+    level: str,
+    *,
+    layout: StoreLayout,
+    conditions: Conditions = AS_HERE,
+) -> None:
+    """Write each graph, optimized, and its weights into a folder of its own.
+
+    Raises TrialError; OutOfTimeError where the time that is left does not suffice.
+    """
     places = [str(path.resolve()) for pair in graphs.items() for path in pair]
     done = run_module(
         "model_sync.optimizing",
@@ -42,6 +53,7 @@ def optimize(graphs: Mapping[Path, Path], level: str, *, layout: StoreLayout) ->
         layout=layout,
         what="optimizing the graph",
         deadline_s=_DEADLINE_S,
+        conditions=conditions,
     )
     if done.returncode:
         raise TrialError(f"the graph cannot be optimized: {last_line(done)}")

@@ -25,7 +25,7 @@ from model_sync import changes
 from model_sync.asked import parse_version
 from model_sync.checkpoint import ToBeContinued, rest_ms
 from model_sync.commit import settle
-from model_sync.errors import ChangeError, PackagesError, TrialError
+from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.placed import Placed
 from model_sync.preparing import prepare as make_preparation
 from model_sync.set_marks import rely_on
@@ -102,9 +102,10 @@ class _Prepare:
                     layout=layout,
                     staging=staging,
                     progress=self._store.progress,
+                    conditions=self._store.conditions,
                 )
-            except TrialError as error:
-                raise TrialError(f"version {number} of {name!r}: {error}") from error
+            except (TrialError, OutOfTimeError) as error:
+                raise type(error)(f"version {number} of {name!r}: {error}") from error
 
             def decide(refs: Refs) -> Refs:
                 following = changes.prepared(

@@ -32,7 +32,8 @@ from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
 from model_sync import blocked, durable
 from model_sync.choosing import choose, doubtful
-from model_sync.errors import TrialError
+from model_sync.conditions import AS_HERE
+from model_sync.errors import OutOfTimeError, TrialError
 from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, optimize
 from model_sync.space import require_space
 from model_sync.trial import try_version
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
     from model_store.version import VersionManifest
+    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.staging import Staging
 
@@ -73,13 +75,15 @@ def prepare(
     layout: StoreLayout,
     staging: Staging,
     progress: Progress,
+    conditions: Conditions = AS_HERE,
 ) -> PreparationManifest:
     """Prepare the version in a folder for `runtime`, which is this one, by its key.
 
     The preparation's own folder is staged, by its id. Raises TrialError where the plain form cannot
-    be loaded or fails a golden case, SpaceError where what is made does not fit.
+    be loaded or fails a golden case, SpaceError where what is made does not fit, OutOfTimeError
+    where the time that is left does not suffice.
     """
-    preparing = _Preparing(folder, manifest, layout, staging, progress)
+    preparing = _Preparing(folder, manifest, layout, staging, progress, conditions)
     preparing.plain()
     if preparing.source_bytes >= _LEAST_BYTES:
         preparing.portable()
@@ -97,11 +101,13 @@ class _Preparing:
         layout: StoreLayout,
         staging: Staging,
         progress: Progress,
+        conditions: Conditions,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
         self._layout = layout
         self._progress = progress
+        self._conditions = conditions
         self._id = new_id()
         self._staged = staging.path(self._id)
         self._staged.mkdir()
@@ -127,7 +133,7 @@ class _Preparing:
         self._progress.step("optimizing the graph, and measuring its forms")
         source = self._folder / self._manifest.content.model_file
         try:
-            optimize({source: self._made(PORTABLE)}, EXTENDED, layout=self._layout)
+            self._optimize({source: self._made(PORTABLE)}, EXTENDED)
         except TrialError as error:
             self._refuse(PORTABLE, str(error))
             return
@@ -145,7 +151,7 @@ class _Preparing:
         probed.mkdir()
         blocked.write_probe(probe)
         try:
-            optimize({source: made, probe: probed}, HIGHEST, layout=self._layout)
+            self._optimize({source: made, probe: probed}, HIGHEST)
             width = blocked.block_width_of(made / GRAPH, probed / GRAPH)
         except TrialError as error:
             self._refuse(WIDE, str(error))
@@ -189,7 +195,7 @@ class _Preparing:
             names = doubtful(self._variants, self._manifest.content.optimize_for, self._source)
             for number, variant in enumerate(self._variants):
                 if variant.name in names:
-                    with contextlib.suppress(TrialError):
+                    with contextlib.suppress(TrialError, OutOfTimeError):
                         again = self._tried(variant)
                         self._variants[number] = variant._replace(
                             measurement=variant.measured.faster(again.measured)
@@ -201,6 +207,9 @@ class _Preparing:
         require_space(self._staged, self.source_bytes, "the optimized form of its graph")
         made.mkdir()
         return made
+
+    def _optimize(self, graphs: Mapping[Path, Path], level: str) -> None:
+        optimize(graphs, level, layout=self._layout, conditions=self._conditions)
 
     def _refuse(self, folder: str, reason: str, width: int = 0) -> None:
         variant = Variant(folder, _in(folder, GRAPH), {}, None, optimized=True)
@@ -228,6 +237,7 @@ class _Preparing:
             layout=self._layout,
             variant=variant,
             prepared=self._staged,
+            conditions=self._conditions,
         )
         return variant._replace(measurement=found.measurement, recorded=found.recorded)
 

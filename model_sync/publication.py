@@ -22,6 +22,7 @@ from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.checkpoint import copy_files
 from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
+from model_sync.conditions import AS_HERE
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.inspection import inspect
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.conditions import RemainingMs
+    from model_sync.conditions import Conditions
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
@@ -85,6 +86,7 @@ class Publication:
         progress: Progress,
         *,
         who: str | None = None,
+        conditions: Conditions = AS_HERE,
     ) -> None:
         self._layout = layout
         self._who = who or publisher()
@@ -92,6 +94,7 @@ class Publication:
         self._model = layout.model(name)
         self._staging = staging
         self._progress = progress
+        self._conditions = conditions
         self._placed = Placed(self._model, staging)
         self._preparations: dict[str, str] = {}
         self._told: set[str] = set()
@@ -107,9 +110,7 @@ class Publication:
         content = stage_contents(recipe, source, folder, self._progress, packages)
         self._describe(folder, content)
 
-    def stage_uploaded(
-        self, uploaded: UploadedContents, copied: set[FileEntry], remaining_ms: RemainingMs
-    ) -> None:
+    def stage_uploaded(self, uploaded: UploadedContents, copied: set[FileEntry]) -> None:
         """Copy uploaded contents into staging, hold each file to its digest, and inspect them.
 
         `copied` is there already. Refused if they name a package set that is not in place. Raises
@@ -118,7 +119,7 @@ class Publication:
         self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
         folder.mkdir(exist_ok=True)  # it is there where an invocation before this one got on
-        copy_files(uploaded, copied, folder, self._staging, self._progress, remaining_ms)
+        copy_files(uploaded, copied, folder, self._staging, self._progress, self._conditions)
         self._describe(folder, uploaded.content)
 
     def _require_packages(self, uploaded: UploadedContents) -> None:
@@ -276,6 +277,7 @@ class Publication:
             layout=self._layout,
             staging=self._staging,
             progress=self._progress,
+            conditions=self._conditions,
         )
         self._placed.place(preparation.id, self._model.preparation(preparation.id))
         self._preparations[entry.id] = preparation.id

@@ -27,6 +27,7 @@ from model_store.package_set import Target
 from model_store.refs import LATEST
 from model_sync.builder import missing_outputs, run_build
 from model_sync.commit import settle
+from model_sync.conditions import AS_HERE
 from model_sync.creation import open_store
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
+    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.recipe import Packages, Recipe
     from model_sync.source import Source
@@ -118,6 +120,7 @@ def publish_source(
     reason: str = "",
     who: str | None = None,
     allow_signature_change: bool = False,
+    conditions: Conditions = AS_HERE,
 ) -> Published:
     """Publish a source whose build outputs are there, into a store that is there.
 
@@ -126,7 +129,9 @@ def publish_source(
     """
     with Staging(layout) as staging:
         refs = settle(layout.model(recipe.name), staging)
-        publication = Publication(layout, recipe.name, staging, progress, who=who)
+        publication = Publication(
+            layout, recipe.name, staging, progress, who=who, conditions=conditions
+        )
         served = publication.served(refs, label) if isinstance(source, FolderSource) else None
         if served and holds(source, recipe, packages, served, progress):
             unchanged = publication.unchanged(served.digest, label)

@@ -23,6 +23,7 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
 from model_sync.child import last_line, run_module
+from model_sync.conditions import AS_HERE
 from model_sync.errors import FULL, SpaceError, TrialError
 from model_sync.space import naming
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from inference.loaded import LoadedVersion, Tensors
     from model_store.chunks import ChunkRanges
+    from model_sync.conditions import Conditions
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""
@@ -59,13 +61,15 @@ def try_version(
     layout: StoreLayout,
     variant: Variant | None = None,
     prepared: Path | None = None,
+    conditions: Conditions = AS_HERE,
 ) -> Tried:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
     `result` is where the process writes what it found; the plain form's outputs go beside it, and
     later trials with a result in that folder are held against them. `variant` (None: plain) is in
     the folder `prepared`. `layout` is of the store that holds the version's package set. Raises
-    TrialError with the reason; SpaceError where the result does not fit.
+    TrialError with the reason; SpaceError where the result does not fit; OutOfTimeError where the
+    time that is left does not suffice.
     """
     form = variant.to_json() if variant else None
     places = (
@@ -80,6 +84,7 @@ def try_version(
         layout=layout,
         what="the trial of the model",
         deadline_s=DEADLINE_S,
+        conditions=conditions,
     )
     if done.returncode == _NO_ROOM:
         raise SpaceError(f"no room left while writing {result}: make room, and try again")
