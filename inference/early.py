@@ -11,13 +11,12 @@ import os
 import re
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference.clock import Moment
 from inference.opening import Begun, read_opening
-from inference.pieces import Verify
 from inference.prefetch import begin_prefetch
+from inference.settings import SettingError, Settings
 from model_store.errors import StoreError
 from model_store.layout import StoreLayout
 from model_store.preparation import runtime_key
@@ -27,6 +26,7 @@ from model_store.refs import LATEST, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from inference.pieces import Verify
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
 
@@ -65,7 +65,7 @@ class Early:
         self, layout: StoreLayout, models: Iterable[str], runtime: str, verify: Verify
     ) -> None:
         """Read what models' `latest` names, as far as that can be read, one after another."""
-        for model in dict.fromkeys(filter(None, models)):
+        for model in dict.fromkeys(models):
             try:
                 self._read(layout, model, runtime, verify)
             except (StoreError, RuntimeError):  # RuntimeError: there are no more threads
@@ -89,19 +89,20 @@ class Early:
 
 
 def begin(environ: Mapping[str, str]) -> Early:
-    """Begin, as the variables say; what is wrong with these is told by settings.py, soon after."""
+    """Begin, as the settings say; a wrong one is told when they are read again, soon after."""
     early = Early()
-    models = [part.strip() for part in environ.get("PRELOAD_MODELS", "").split(",")]
-    root, version = environ.get("STORE_PATH"), installed_version()
-    if not (any(models) and root and version):
-        return early
     try:
-        verify = Verify(environ.get("VERIFY") or Verify.CHUNKS)
-    except ValueError:
+        settings = Settings.from_environ(environ)
+    except SettingError:
         return early
+    models = settings.preload_models
+    version = installed_version() if models else None
+    if version is None:
+        return early
+    layout, runtime = StoreLayout(settings.store_path), runtime_key(version, os.uname().machine)
     threading.Thread(
         target=early.read,
-        args=(StoreLayout(Path(root)), models, runtime_key(version, os.uname().machine), verify),
+        args=(layout, models, runtime, settings.verify),
         name="coldpress-early",
         daemon=True,
     ).start()
