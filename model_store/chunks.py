@@ -37,17 +37,39 @@ def count_chunks(size_bytes: int) -> int:
     return -(-size_bytes // CHUNK_BYTES)
 
 
+class ChunkDigests:
+    """The digests of a file's chunks, as its bytes come."""
+
+    def __init__(self) -> None:
+        self._ended: list[str] = []
+        self._chunk = hashlib.sha256()
+        self._size_bytes = 0
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Those of all chunks that have begun, as hex digits."""
+        return (*self._ended, self._chunk.hexdigest()) if self._size_bytes else (*self._ended,)
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the bytes that follow, however many."""
+        while data:
+            part = data[: CHUNK_BYTES - self._size_bytes]
+            self._chunk.update(part)
+            self._size_bytes += len(part)
+            data = data[len(part) :]
+            if self._size_bytes == CHUNK_BYTES:
+                self._ended.append(self._chunk.hexdigest())
+                self._chunk, self._size_bytes = hashlib.sha256(), 0
+
+
 def digest_chunks(stream: BufferedReader) -> tuple[Digest, tuple[str, ...]]:
     """Read an open file to its end: its digest, and those of its chunks where it has several."""
-    whole, chunks, at = hashlib.sha256(), [hashlib.sha256()], 0
-    while block := stream.read(_BLOCK_BYTES - at % _BLOCK_BYTES):
-        if at and at % CHUNK_BYTES == 0:
-            chunks.append(hashlib.sha256())
+    whole, chunks = hashlib.sha256(), ChunkDigests()
+    while block := stream.read(_BLOCK_BYTES):
         whole.update(block)
-        chunks[-1].update(block)
-        at += len(block)
-    several = tuple(each.hexdigest() for each in chunks) if len(chunks) > 1 else ()
-    return Digest(ALGORITHM, whole.hexdigest()), several
+        chunks.update(block)
+    digests = chunks.digests
+    return Digest(ALGORITHM, whole.hexdigest()), digests if len(digests) > 1 else ()
 
 
 def parse_chunks(fields: Fields) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from model_store.chunks import CHUNK_BYTES
+from model_store.chunks import ChunkDigests
 from model_store.digests import ALGORITHM, Digest
 from model_store.errors import DamagedError
 from model_store.files import open_beneath
@@ -34,17 +34,14 @@ def whole(
     manifests say of the digests of its chunks: all of them are to be right.
     """
     path, digest, size = folder / entry.path, hashlib.new(ALGORITHM), 0
-    chunk, digests = hashlib.sha256(), list[str]()
+    chunk_digests = ChunkDigests()
     block = memoryview(bytearray(min(entry.size_bytes + 1, _BLOCK_BYTES)))
     try:
         with open_beneath(folder, entry.path) as stream:
             while size <= entry.size_bytes and (count := stream.readinto(block)):
                 digest.update(block[:count])
                 if chunks:
-                    chunk.update(block[:count])
-                    if (size + count) % CHUNK_BYTES == 0 or size + count == entry.size_bytes:
-                        digests.append(chunk.hexdigest())
-                        chunk = hashlib.sha256()
+                    chunk_digests.update(block[:count])
                 size += count
                 yield block[:count]
     except FileNotFoundError:
@@ -61,7 +58,7 @@ def whole(
         raise DamagedError(
             f"{path} is damaged: published with digest {entry.digest}, it has {read}"
         )
-    if any(each != tuple(digests) for each in chunks):
+    if any(each != chunk_digests.digests for each in chunks):
         raise DamagedError(
             f"{path} is not what its preparation's manifest says of its chunks: prepare it --again"
         )
