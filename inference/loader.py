@@ -90,13 +90,9 @@ def load_version(
             opening = _final(opening, entry, is_final)
         need = need_of(opening.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
-        try:
+        with begun.prefetch if begun else contextlib.nullcontext():
             if make_room:
                 make_room(need)
-        except BaseException:
-            if begun:
-                begun.prefetch.stop()
-            raise
         loaded = load_folder(
             opening.folder,
             opening.manifest,
@@ -155,19 +151,15 @@ def load_folder(
     phases = Phases()
     form = form or plain_form(folder, content, {})
     prefetch = prefetch or begin_prefetch(form)
-    try:
-        with _packages(layout, manifest, number):
-            loading = _begin_pipeline(folder, manifest, prefetch)
-            try:
-                session = open_form(form, prefetch, phases)
-                nested = check_session(session, signature, content.model_file)
-            finally:
-                wait(loading)  # it may be importing from the package set
-            pipeline = loading[0].result() if loading else None
-            phases.end("pipeline")
-    except BaseException:
-        prefetch.stop()
-        raise
+    with prefetch, _packages(layout, manifest, number):
+        loading = _begin_pipeline(folder, manifest, prefetch)
+        try:
+            session = open_form(form, prefetch, phases)
+            nested = check_session(session, signature, content.model_file)
+        finally:
+            wait(loading)  # it may be importing from the package set
+        pipeline = loading[0].result() if loading else None
+        phases.end("pipeline")
     return LoadedVersion(
         model=manifest.model,
         number=number,

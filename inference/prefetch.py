@@ -15,7 +15,7 @@ import mmap
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from inference.pieces import Verify, pieces_of
 from model_store.errors import DamagedError
@@ -37,7 +37,10 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 class Prefetch:
-    """What a version needs, being read, from here on. Whoever needs it waits, or stops it."""
+    """What a version needs, being read, from here on. Whoever needs it waits, or stops it.
+
+    As a context, it is stopped by whatever error ends that.
+    """
 
     def __init__(self, pieces: Pieces, *, checks_sizes: bool = True) -> None:
         self.rest: Final = pieces.rest
@@ -91,6 +94,13 @@ class Prefetch:
     def wait_for_folder(self, folder: Path) -> None:
         """Wait until what lies in one of its folders is here and right; raises DamagedError."""
         self._wait(lambda: all(piece.file.folder != folder for piece in self._left))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
 
     def stop(self) -> None:
         """Begin no other piece: nobody needs it any more."""

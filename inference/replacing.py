@@ -213,13 +213,9 @@ def load_following(before: LoadedVersion, following: Following) -> LoadedVersion
     """
     form, phases = following.form, Phases()
     verify = Verify.ALL if following.verify is Verify.CHUNKS else following.verify
-    prefetch = begin_prefetch(form, verify)
-    try:
+    with begin_prefetch(form, verify) as prefetch:
         session = open_form(form, prefetch, phases)
         nested = check_session(session, before.signature, before.content.model_file)
-    except BaseException:
-        prefetch.stop()
-        raise
     phases.end("session")
     return before._replace(
         session=session,
