@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from model_sync.errors import TrialError
+from model_sync.inner_graphs import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,5 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Every node, those of graphs within nodes too."""
     for node in graph.node:
         yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
+        for inner in inner_graphs(node):
+            yield from _nodes(inner)

@@ -15,6 +15,7 @@ from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_sync.errors import InspectionError
 from model_sync.graph_signature import signature_of
+from model_sync.inner_graphs import inner_graphs
 from model_sync.space import naming
 
 if TYPE_CHECKING:
@@ -113,10 +114,8 @@ def _of_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _of_graph(attribute.g)
-            for graph in attribute.graphs:
-                yield from _of_graph(graph)
+        for inner in inner_graphs(node):
+            yield from _of_graph(inner)
 
 
 def _reason(error: Exception) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 
+from model_sync.inner_graphs import inner_graphs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from onnx import GraphProto, NodeProto, TensorProto
+    from onnx import GraphProto, TensorProto
 
 _PAGE: Final = 4096
 """Tensors begin at a page's start where they take one: so they can be mapped by themselves."""
@@ -55,16 +57,9 @@ def _in_order(graph: GraphProto) -> Iterator[TensorProto]:
         for name in node.input:
             if name in left:
                 yield left.pop(name)
-        for inner in _inner_graphs(node):
+        for inner in inner_graphs(node):
             yield from _in_order(inner)
     yield from left.values()
-
-
-def _inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _place(tensor: TensorProto, weights: str) -> dict[str, str]:
