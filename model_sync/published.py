@@ -60,12 +60,18 @@ def version_folder(layout: StoreLayout, model: str, entry: VersionEntry) -> Publ
     manifest = read_version(layout, model, entry)
     files = (_document(MANIFEST, manifest.render()), *manifest.content.files)
     folder = layout.model(model).version(entry.id)
+    return PublishedFolder(folder, files, manifest.content.packages)
+
+
+def version_with_chunks(layout: StoreLayout, model: str, entry: VersionEntry) -> PublishedFolder:
+    """A version, with what its preparations say of its files' chunks; raises StoreError."""
+    version = version_folder(layout, model, entry)
     chunks: set[tuple[str, tuple[str, ...]]] = set()
     for runtime in entry.preparations:
         with contextlib.suppress(StoreError):  # that is told of the preparation itself
             prepared = read_preparation(layout, model, entry, runtime)
-            chunks |= _chunks_of(prepared, manifest.content.files)
-    return PublishedFolder(folder, files, manifest.content.packages, frozenset(chunks))
+            chunks |= _chunks_of(prepared, version.files)
+    return version._replace(chunks=frozenset(chunks))
 
 
 def preparation_folder(

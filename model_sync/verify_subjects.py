@@ -9,7 +9,7 @@ from model_store.digests import ALGORITHM, Digest
 from model_store.errors import StoreError
 from model_store.reading import read_package_set
 from model_store.refs import State
-from model_sync.published import package_set_folder, preparation_folder, version_folder
+from model_sync.published import package_set_folder, preparation_folder, version_with_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ def version_subjects(layout: StoreLayout, refs: Refs) -> Iterator[Subject]:
         if entry.state is State.DELETED:
             continue
         what = f"{refs.model}@{number}"
-        read = partial(version_folder, layout, refs.model, entry)
+        read = partial(version_with_chunks, layout, refs.model, entry)
         yield Subject("versions", what, place.version(entry.id), entry.size_bytes, read)
         for runtime, prepared in sorted(entry.preparations.items()):
             read = partial(preparation_folder, layout, refs.model, entry, runtime)
