@@ -22,9 +22,8 @@ class ModelState(NamedTuple):
     """What is held of one model.
 
     `warm`: the bytes that each warm version takes, by its number; `variants`: the form that each is
-    in. `staleness_s`: for how long at
-    the most a label has been answered by a version that it no longer names. `refs_error`: why refs
-    could not be read the last time.
+    in. `staleness_s`: for how long at the most a label has been answered by a version that it no
+    longer names. `refs_error`: why refs could not be read the last time.
     """
 
     generation: int

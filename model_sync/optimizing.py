@@ -4,8 +4,7 @@ At the extended level, what is computed stays right on every processor. The high
 weights of convolutions out for one processor's registers, and is wrong on others without an error
 (blocked.py). Each graph's weights go into one file beside it, in the order in which nodes use them
 (weights_order.py), aligned so that they can be mapped. Source: ONNX Runtime's "Graph
-Optimizations", and
-`onnxruntime_session_options_config_keys.h`.
+Optimizations", and `onnxruntime_session_options_config_keys.h`.
 """
 
 from __future__ import annotations

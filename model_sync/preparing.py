@@ -145,7 +145,7 @@ class _Preparing:
         if not portable.exists() or not blocked.has_convolutions(portable):
             return
         source = self._folder / self._manifest.content.model_file
-        made, width = self._made(WIDE), 0
+        made = self._made(WIDE)
         probe = self._results / "probe.onnx"
         probed = self._results / "probed"
         probed.mkdir()
