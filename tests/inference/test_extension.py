@@ -346,8 +346,8 @@ def test_a_wrong_setting_is_refused_by_name(text: str) -> None:
         extended(echo, Background(), {"BACKGROUND": text})
 
 
-def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
-    code = "import sys, inference.extension; print('http.client' in sys.modules)"
+def printed_by(code: str) -> list[str]:
+    """The lines that a fresh process prints."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -356,7 +356,12 @@ def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "False\n"
+    return done.stdout.splitlines()
+
+
+def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
+    code = "import sys, inference.extension; print('http.client' in sys.modules)"
+    assert printed_by(code) == ["False"]
 
 
 def test_registering_does_not_import_tls_and_who_needs_it_has_it() -> None:
@@ -369,13 +374,5 @@ print("http.client" in sys.modules, "ssl" in sys.modules)
 import http.client
 print(http.client.HTTPSConnection("localhost")._context.check_hostname)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    _logged, *printed = done.stdout.splitlines()
+    _logged, *printed = printed_by(code)
     assert printed == ["True False", "True"]

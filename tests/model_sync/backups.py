@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from model_sync.__main__ import main
 from model_sync.image import BACKUP_JSON
 from model_sync.progress import Silent
 from model_sync.restore import restore
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 def back_up(root: Path, folder: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Back a store up."""
     return ask(root, "backup", progress, folder=str(folder))
+
+
+def verified_and_restored(root: Path, folder: Path) -> Path:
+    """A store that a backup of this one was restored to; all by the command line, without fault."""
+    backup, again = folder / "backup", folder / "again"
+    assert main(["verify", "--store", str(root)]) == 0
+    assert main(["backup", str(backup), "--store", str(root)]) == 0
+    assert main(["restore", str(backup), "--store", str(again)]) == 0
+    return again
 
 
 def tree(root: Path) -> dict[str, bytes | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from model_sync.publish import publish
 from model_sync.sweep import sweep_store
 from model_sync.trial import try_version
 from tests.inference.stores import flip_a_byte
+from tests.model_sync.late_link import LateLink
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.rich_store import delete
 from tests.model_sync.snapshots import ids_in, snapshot
@@ -312,22 +312,11 @@ def test_what_takes_half_a_day_is_not_named(
 def test_a_generation_that_appears_after_its_link_failed_finds_what_it_names(
     store: StoreLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, late = os.link, []
-
-    def linking(source: Path, target: Path) -> None:
-        if target.parent.name != "refs":
-            link(source, target)
-            return
-        late.append((target, source.read_bytes()))
-        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
     with monkeypatch.context() as patched:
-        patched.setattr(os, "link", linking)
+        late = LateLink(patched)
         with pytest.raises(OSError, match="timed out"):
             ask(store, "prepare", model="adder@4")
-    # The server had taken the request up, and carries it out only now.
-    ((target, data),) = late
-    target.write_bytes(data)
+    late.appear()
     assert read_preparation(store, "adder", refs(store).versions[4], RUNTIME)
 
 

@@ -25,6 +25,7 @@ from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.models import write_graph
 from tests.inference.stores import flip_a_byte
+from tests.model_sync.backups import verified_and_restored
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ def test_a_wrong_byte_in_it_fails_the_load(store: Path, file: str) -> None:
 def test_it_is_verified_backed_up_and_restored(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backup, again = tmp_path / "backup", tmp_path / "again"
-    assert main(["verify", "--store", str(store)]) == 0
-    assert main(["backup", str(backup), "--store", str(store)]) == 0
-    assert main(["restore", str(backup), "--store", str(again)]) == 0
+    again = verified_and_restored(store, tmp_path)
     assert load(again).maps_files
     flip_a_byte(prepared_folder(store) / PORTABLE / "weights.bin")
     capsys.readouterr()

@@ -17,6 +17,7 @@ from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.who import publisher
+from tests.model_sync.late_link import LateLink
 from tests.model_sync.model_folders import RECIPE, write_bare
 
 if TYPE_CHECKING:
@@ -26,21 +27,10 @@ if TYPE_CHECKING:
 def test_a_generation_that_appears_after_its_link_failed_finds_what_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, late = os.link, []
-
-    def linking(source: Path, target: Path) -> None:
-        if target.parent.name != "refs":
-            link(source, target)
-            return
-        late.append((target, source.read_bytes()))
-        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
-    monkeypatch.setattr(os, "link", linking)
+    late = LateLink(monkeypatch)
     with pytest.raises(OSError, match="timed out"):
         publish(write_bare(tmp_path / "adder"), tmp_path / "store", progress=Silent())
-    # The server had taken the request up, and carries it out only now.
-    ((target, data),) = late
-    target.write_bytes(data)
+    late.appear()
     store = StoreLayout(tmp_path / "store")
     assert load_version(store, "adder", 1, refresh(store, "adder", None).refs.versions[1])
 

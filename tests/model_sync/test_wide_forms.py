@@ -28,6 +28,7 @@ from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.models import write_graph
 from tests.inference.stores import entry_of, flip_a_byte
+from tests.model_sync.backups import verified_and_restored
 from tests.processors import UNKNOWN, other_than_this, pretended
 
 if TYPE_CHECKING:
@@ -170,10 +171,7 @@ def test_where_no_portable_form_was_kept_another_processor_opens_the_plain_one(
 def test_its_files_are_verified_backed_up_and_restored(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backup, again = tmp_path / "backup", tmp_path / "again"
-    assert main(["verify", "--store", str(store)]) == 0
-    assert main(["backup", str(backup), "--store", str(store)]) == 0
-    assert main(["restore", str(backup), "--store", str(again)]) == 0
+    again = verified_and_restored(store, tmp_path)
     for name in (PORTABLE, WIDE):
         assert (prepared_folder(again) / name / WEIGHTS).exists()
     for name in (PORTABLE, WIDE):
