@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +24,7 @@ from model_store.layout import MANIFEST
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_sync import durable
 from model_sync.errors import PackagesError
+from model_sync.package_names import canonical_name
 from model_sync.set_marks import rely_on
 from model_sync.space import require_space, writing
 from model_sync.staging import Staging
@@ -89,11 +89,6 @@ def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetMan
         wheels[name] = Wheel(name, parsed.version, digest)
     made_of = tuple(sorted(wheels.values()))
     return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now())
-
-
-def canonical_name(distribution: str) -> str:
-    """A package's one name, however it is spelt. Source: PEP 503, "Normalized Names"."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:

@@ -1,21 +1,25 @@
 """Gets the wheels that a requirements file pins, for a target that need not be this machine.
 
 Always on the caller's side: what runs next to the store has no way to a package registry. `pip`
-chooses and checks them: every requirement must be pinned with hashes, nothing is built.
+chooses and checks them: every requirement must be pinned with hashes, nothing is built. What pip
+only warns of, a version that its makers took back, is refused, and where it finds no wheel, what
+it passed over is named (pip_log.py).
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_sync.errors import PackagesError
+from model_sync.pip_log import Missing, yanked
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from model_store.package_set import Target
 
 _GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
@@ -23,30 +27,55 @@ _OLDEST_GLIBC_MINOR: Final = 17
 # pip's own 5 and 15 make a registry that cannot be reached known after a minute and a half.
 _RETRIES: Final = "2"
 _TIMEOUT_S: Final = "10"
+# What is read here is what pip says at this level, whatever somebody set for their own terminal.
+_SPEAKING: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
 
 
 def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:
-    """Download the wheels for a target into `folder`; raises PackagesError with pip's reason."""
+    """Download the wheels for a target into `folder`; raises PackagesError with the reason."""
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-        *("--retries", _RETRIES, "--timeout", _TIMEOUT_S),
-        *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir"),
-        *("--implementation", "cp", "--python-version", target.python),
-        *(word for tag in _platform_tags(target.platform) for word in ("--platform", tag)),
-        *("--abi", f"cp{target.python.replace('.', '')}", "--abi", "abi3", "--abi", "none"),
-        *("--dest", str(folder), "-r", str(requirements)),
-    ]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise PackagesError(f"{requirements}: {_reason(done.stderr)} ({_described(target)})")
+    failure, log = _run_pip(requirements, target, folder)
+    if failure is not None:
+        missing = Missing.of_error(failure)
+        unreachable = _unreachable(failure, log)
+        if missing and not unreachable:
+            raise PackagesError(f"{requirements}: {missing.explained(log, target)}")
+        reason = unreachable or _reason(failure)
+        raise PackagesError(f"{requirements}: {reason} ({_described(target)})")
+    taken_back = yanked(log)
+    if taken_back:
+        raise PackagesError(f"{requirements}: {taken_back}")
     wheels = tuple(sorted(folder.glob("*.whl")))
     if not wheels:
         raise PackagesError(f"{requirements} names no package {_described(target)}")
     return wheels
+
+
+def _run_pip(requirements: Path, target: Target, folder: Path) -> tuple[str | None, str]:
+    """Let pip download; what it says if it fails, else None, and all that it noted meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="coldpress-pip-") as temporary:
+        log = Path(temporary, "log")
+        command = [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *("--retries", _RETRIES, "--timeout", _TIMEOUT_S, "--log", str(log)),
+            *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir"),
+            *("--implementation", "cp", "--python-version", target.python),
+            *(word for tag in _platform_tags(target.platform) for word in ("--platform", tag)),
+            *("--abi", f"cp{target.python.replace('.', '')}", "--abi", "abi3", "--abi", "none"),
+            *("--dest", str(folder), "-r", str(requirements)),
+        ]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, **_SPEAKING},
+        )
+        noted = log.read_text("utf-8", "replace") if log.is_file() else ""
+    return (done.stderr if done.returncode else None), noted
 
 
 def _platform_tags(platform: str) -> list[str]:
@@ -62,6 +91,14 @@ def _platform_tags(platform: str) -> list[str]:
     return [*tags, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"linux_{machine}"]
 
 
+def _unreachable(stderr: str, log: str) -> str | None:
+    """Why the registry told pip nothing; None if it answered."""
+    if "Retry(total=0," in stderr:
+        return "the package registry cannot be reached: is there a network, is PIP_INDEX_URL right?"
+    refused = re.search(r"Could not fetch URL \S+: (?!404 )(\d{3} \w+ Error)", log)
+    return f"the package registry refuses: {refused[1]}" if refused else None
+
+
 def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     mismatch = next((line for line in lines if "DO NOT MATCH THE HASHES" in line), None)
@@ -70,8 +107,6 @@ def _reason(stderr: str) -> str:
         return f"a wheel does not match its hash: {package.split(' from ')[0]}"
     if any("Hashes are required" in line or "pinned with ==" in line for line in lines):
         return "every requirement needs a pinned version and its hashes (uv pip compile makes them)"
-    if any("Retry(total=0," in line for line in lines):
-        return "the package registry cannot be reached: is there a network, is PIP_INDEX_URL right?"
     if any(line.startswith("Traceback") for line in lines):
         return f"pip failed: {lines[-1].rpartition('exceptions.')[2]}"
     errors = [line for line in lines if line.startswith("ERROR:")]

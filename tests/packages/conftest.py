@@ -1,4 +1,4 @@
-"""A store, and a folder of wheels in the place of a registry."""
+"""A store, and a folder of wheels or a tiny registry in the place of the real one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.creation import open_store
+from tests.packages.tiny_index import serve_index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from model_store.layout import StoreLayout
+    from tests.packages.tiny_index import TinyIndex
 
 
 @pytest.fixture
@@ -29,3 +32,14 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     return folder
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyIndex]:
+    """A registry; what is added to it is all that pip can find."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    with serve_index(folder) as served:
+        monkeypatch.setenv("PIP_INDEX_URL", served.url)
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        yield served

@@ -52,7 +52,7 @@ def test_a_wheel_is_taken_if_it_runs_on_the_target(
         (got,) = download_wheels(pinned, Target("3.11", platform), taken)
         assert got.read_bytes() == wheel.read_bytes()
     else:
-        with pytest.raises(PackagesError, match=r"No matching distribution found for native==1\.0"):
+        with pytest.raises(PackagesError, match=f"native 1.0 has no wheel for .*{tag}"):
             download_wheels(pinned, Target("3.11", platform), taken)
 
 
@@ -61,8 +61,10 @@ def test_a_missing_wheel_is_named_with_its_target(
 ) -> None:
     wheel = write_wheel(wheels, "native", tag="cp312-cp312-manylinux_2_28_x86_64")
     message = refusal(write_requirements(tmp_path / "pins.txt", wheel), layout)
-    assert message.startswith(f"{tmp_path / 'pins.txt'}: No matching distribution found for native")
-    assert message.endswith("(for Python 3.11 on x86_64-manylinux_2_28)")
+    assert message == (
+        f"{tmp_path / 'pins.txt'}: native 1.0 has no wheel for Python 3.11 on "
+        "x86_64-manylinux_2_28: there are wheels for cp312-cp312-manylinux_2_28_x86_64"
+    )
 
 
 def test_a_wheel_that_is_another_than_was_pinned_is_refused(
