@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +151,10 @@ def test_two_wheels_with_a_script_of_the_same_name_make_a_set(
     [
         ({"../evil.py": ""}, ""),
         ({"evil-1.0.data/purelib/../../evil.py": ""}, ""),
+        ({"evil-1.0.data/data/../../../evil.py": ""}, ""),
+        ({"evil-1.0.data/scripts/..\\..\\evil": ""}, ""),
+        ({"evil-1.0.data/headers//etc/evil.h": ""}, ""),
+        ({"evil/../../evil/": ""}, ""),
         ({"/evil.py": ""}, ""),
         ({"evil.py": ""}, "[console_scripts]\n../../../../evil = evil:main\n"),
     ],
@@ -163,6 +168,21 @@ def test_a_wheel_that_writes_outside_its_folder_is_refused(
         publish_wheels((wheel,), layout, TARGET, Silent())
     assert "\n" not in str(e.value)
     assert set(tmp_path.rglob("*evil*")) == before
+    assert nothing_is_left(layout)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "neither a file nor a folder")],
+)
+def test_a_wheel_with_what_is_no_file_is_refused(
+    layout: StoreLayout, tmp_path: Path, kind: int, what: str
+) -> None:
+    """Its links would be written as files that hold the links' texts."""
+    wheel = write_wheel(tmp_path / "wheels", "evil", kinds={"evil/out": kind})
+    with pytest.raises(PackagesError) as caught:
+        publish_wheels((wheel,), layout, TARGET, Silent())
+    assert str(caught.value) == f"{wheel.name} cannot be unpacked: 'evil/out' is {what}"
     assert nothing_is_left(layout)
 
 

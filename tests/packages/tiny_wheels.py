@@ -20,8 +20,12 @@ def write_wheel(
     files: Mapping[str, str] | None = None,
     entry_points: str = "",
     record: bool = True,
+    kinds: Mapping[str, int] | None = None,
 ) -> Path:
-    """A wheel with a module of its name, or with these files by their paths in it."""
+    """A wheel with a module of its name, or with these files by their paths in it.
+
+    `kinds`: paths of what is no file, and what it is instead, as `stat` says it.
+    """
     info = f"{name}-{version}.dist-info"
     members = dict(files) if files is not None else {f"{name}/__init__.py": f"NAME = {name!r}\n"}
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
@@ -37,6 +41,10 @@ def write_wheel(
             place = zipfile.ZipInfo(member)  # of 1980, so that the same wheel has the same digest
             place.external_attr = 0o100755 << 16
             archive.writestr(place, text)
+        for member, kind in (kinds or {}).items():
+            place = zipfile.ZipInfo(member)
+            place.external_attr = (kind | 0o777) << 16
+            archive.writestr(place, "../../../etc/passwd")
     return path
 
 
