@@ -1,0 +1,201 @@
+"""What of wheels a package set leaves out: what a server never needs. Decides; deletes nothing.
+
+- Tests: folders `test` and `tests` with Python in them. But not those that code outside of tests
+  imports from, in any wheel of the set, nor what they import from in turn; and not where a wheel
+  would be left without Python.
+- Sources for a compiler, as there is none: .h .hh .hpp .hxx .c .cc .cpp .cxx, and Cython's
+  .pyx .pxd .pxi, templates too (`.pyx.in`, `.pyx.tp`).
+- Static libraries: .a.
+- Stubs: .pyi. But not of a wheel whose code reads stubs: it calls lazy_loader's `attach_stub`, or
+  has a string that ends with `.pyi`.
+
+Modules for testing that are named otherwise (`numpy.testing`, `sklearn.utils._testing`) stay, and
+all of `*.dist-info`. Bytecode that would go stale is always left out, pruned or not: `__pycache__`,
+and a `.pyc` beside its source.
+
+Imports are found in the source of Python files, in functions too; not in compiled modules, and not
+where a name is made at run time. What is missed so shows in a version's trial.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+_TESTS: Final = frozenset({"test", "tests"})
+_SOURCES: Final = re.compile(r".*\.(h|hh|hpp|hxx|c|cc|cpp|cxx|a|(pyx|pxd|pxi)(\.in|\.tp)?)")
+_STUB: Final = ".pyi"
+_READS_STUBS: Final = re.compile(rb"""attach_stub|["'][^"'\n]*\.pyi["']""")
+_IMPORTS_TESTS: Final = re.compile(rb"\b(?:from|import)\b(?:[^\n#(]|\\\n)*(?:\([^)]*)?\btests?\b")
+_MOST_SOURCE_BYTES: Final = 8 << 20
+_NOT_READABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+"""What a broken archive raises. Unpacking it will say so."""
+
+
+class _Member(NamedTuple):
+    """A file of a wheel: where it lies in the archive, and where in site-packages it belongs."""
+
+    name: str
+    place: PurePosixPath
+    size_bytes: int
+
+    @property
+    def tests(self) -> PurePosixPath | None:
+        """The outermost folder of tests that it lies in."""
+        for depth, part in enumerate(self.place.parts[:-1], 1):
+            if part in _TESTS:
+                return PurePosixPath(*self.place.parts[:depth])
+        return None
+
+
+class LeftOut(NamedTuple):
+    """What is left out of wheels: the paths in them, by the wheels' file names."""
+
+    paths: Mapping[str, frozenset[str]]
+    files: int
+    size_bytes: int
+
+    @classmethod
+    def of_wheels(cls, wheels: Iterable[Path], *, pruned: bool) -> Self:
+        """Look at a set's wheels; raises nothing, whatever they hold."""
+        held = {wheel: _members(wheel) for wheel in wheels}
+        tests = _unneeded_tests(held) if pruned else frozenset()
+        left_out = {
+            wheel.name: {
+                *_bytecode(members),
+                *(_pruned(wheel, members, tests) if pruned else ()),
+            }
+            for wheel, members in held.items()
+        }
+        return cls(
+            {wheel: frozenset(each.name for each in found) for wheel, found in left_out.items()},
+            sum(len(found) for found in left_out.values()),
+            sum(each.size_bytes for found in left_out.values() for each in found),
+        )
+
+
+def _members(wheel: Path) -> list[_Member]:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            entries = [each for each in archive.infolist() if not each.is_dir()]
+    except _NOT_READABLE:
+        return []
+    found = ((each, _place(each.filename)) for each in entries)
+    return [_Member(each.filename, place, each.file_size) for each, place in found if place]
+
+
+def _place(name: str) -> PurePosixPath | None:
+    """Where a wheel's file belongs; None for metadata, and for what is not for site-packages."""
+    place = PurePosixPath(name)
+    match place.parts:
+        case (first, "purelib" | "platlib", *rest) if first.endswith(".data") and rest:
+            return PurePosixPath(*rest)
+        case (first, *_) if first.endswith((".data", ".dist-info")):
+            return None
+    return place
+
+
+def _bytecode(members: list[_Member]) -> Iterator[_Member]:
+    sources = {member.place for member in members if member.place.suffix == ".py"}
+    for member in members:
+        in_cache = "__pycache__" in member.place.parts[:-1]
+        if in_cache or (
+            member.place.suffix == ".pyc" and member.place.with_suffix(".py") in sources
+        ):
+            yield member
+
+
+def _pruned(
+    wheel: Path, members: list[_Member], tests: frozenset[PurePosixPath]
+) -> Iterator[_Member]:
+    stubs_are_read: bool | None = None
+    for member in members:
+        if member.tests in tests or _SOURCES.fullmatch(member.place.name):
+            yield member
+        elif member.place.suffix == _STUB:
+            if stubs_are_read is None:
+                code = [each for each in members if each.tests not in tests]
+                stubs_are_read = any(_READS_STUBS.search(text) for _, text in _code(wheel, code))
+            if not stubs_are_read:
+                yield member
+
+
+def _unneeded_tests(held: Mapping[Path, list[_Member]]) -> frozenset[PurePosixPath]:
+    """The folders of tests that nothing outside of them imports from, in any wheel."""
+    tests = {
+        folder
+        for members in held.values()
+        for member in members
+        if (folder := member.tests) and member.place.suffix == ".py"
+    } - _all_there_is(held)
+    code = {wheel: [each for each in members if not each.tests] for wheel, members in held.items()}
+    while True:
+        needed = {
+            folder
+            for wheel, members in code.items()
+            for place, text in _code(wheel, members)
+            for folder in _imported(place, text)
+        } & tests
+        if not needed:
+            return frozenset(tests)
+        tests -= needed  # what they import is needed in turn
+        code = {
+            wheel: [each for each in members if each.tests in needed]
+            for wheel, members in held.items()
+        }
+
+
+def _all_there_is(held: Mapping[Path, list[_Member]]) -> set[PurePosixPath]:
+    """The folders of tests without which a wheel would hold no Python at all."""
+    found: set[PurePosixPath] = set()
+    for members in held.values():
+        python = [member for member in members if member.place.suffix in {".py", ".so"}]
+        if all(member.tests for member in python):
+            found |= {folder for member in python if (folder := member.tests)}
+    return found
+
+
+def _code(wheel: Path, members: list[_Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """The Python files among a wheel's files, with what they hold."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member in members:
+                if member.place.suffix == ".py" and member.size_bytes <= _MOST_SOURCE_BYTES:
+                    yield member.place, archive.read(member.name)
+    except _NOT_READABLE:
+        return
+
+
+def _imported(place: PurePosixPath, text: bytes) -> Iterator[PurePosixPath]:
+    """The folders of tests that a Python file's imports lead into, wherever in it they are."""
+    if not _IMPORTS_TESTS.search(text):
+        return
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a stranger's code: "invalid escape"
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return  # which nothing can import
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                names = [alias.name.split(".") for alias in node.names]
+            case ast.ImportFrom():
+                base = [*(place.parts[: -node.level] if node.level else ())]
+                base += node.module.split(".") if node.module else []
+                names = [[*base, alias.name] for alias in node.names]
+            case _:
+                continue
+        for name in names:
+            for depth, part in enumerate(name, 1):
+                if part in _TESTS:
+                    yield PurePosixPath(*name[:depth])
+                    break
