@@ -32,6 +32,7 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
+from model_sync.base_runtime import brought_here
 from model_sync.checkpoint import ToBeContinued
 from model_sync.conditions import Conditions
 from model_sync.creation import open_store
@@ -101,6 +102,7 @@ class SyncJob:
             "numpy": np.__version__,
             "runtime": RUNTIME,
             "target": Target.running().to_json(),
+            "brings": brought_here(),
             "settings": self._settings.describe(),
             "store_ids": [],
             "generations": {},

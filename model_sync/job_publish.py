@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model_store.package_set import Target
+from model_sync.base_runtime import brought_here, refuse_shadowed
 from model_sync.checkpoint import take_up
 from model_sync.commit import settle
 from model_sync.errors import RequestError, SourceError
@@ -89,6 +91,8 @@ def publish_uploaded_set(
     described = describe_set(uploaded.digests, uploaded.target)
     if described.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
+    if described.target == Target.running():  # of another, this process has not what it brings
+        refuse_shadowed(described, brought_here(), uploaded.name)
     with Staging(layout) as staging:
         progress.step(
             f"copying {counted(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes

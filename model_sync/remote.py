@@ -1,7 +1,8 @@
 """Publishes to a stage: checks here, uploads what is missing, and asks the sync function.
 
 1. Read the recipe; run the build script if an output is missing.
-2. If it names packages, get their wheels for the functions' Python, and publish that set first.
+2. If it names packages, get their wheels for the functions' Python, less what the functions bring
+   themselves, and publish that set first.
 3. Copy the contents to a temporary folder, hashing on the way; inspect the graph; try it.
 4. Upload by digest what the models bucket lacks.
 5. Ask the sync function to publish it; ask again while it says "continue"; tell how far it is.
@@ -21,18 +22,19 @@ from model_store.digests import Digest
 from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
+from model_sync.base_runtime import Runtime
 from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
 from model_sync.errors import RefusedError, SourceError, StageError
 from model_sync.operations import ONLY_HERE
 from model_sync.packages import describe_set, hash_wheels
+from model_sync.pinned_wheels import get_wheels
 from model_sync.publication import describe_version
 from model_sync.publish import build_outputs, read_folder, requirements_file
 from model_sync.s3_client import s3_client
 from model_sync.s3_source import parse_s3_url
 from model_sync.trial import try_version
 from model_sync.uploads import upload_contents, upload_set
-from model_sync.wheels import download_wheels
 from model_sync.who import publisher
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ class Remote:
         packages = None
         if recipe.packages:
             requirements = requirements_file(recipe.packages, source)
-            packages = Digest.parse(self._send_set(requirements, self.target())["digest"])
+            runtime = self.runtime()
+            sent = self._send_set(requirements, runtime, runtime.target)
+            packages = Digest.parse(sent["digest"])
         with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as temporary:
             staged = Path(temporary, "version")
             staged.mkdir()
@@ -92,7 +96,9 @@ class Remote:
         self, requirements: Path, *, python: str | None, platform: str | None
     ) -> dict[str, Any]:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
-        return self._send_set(requirements, self.target().asked(python=python, platform=platform))
+        runtime = self.runtime()
+        target = runtime.target.asked(python=python, platform=platform)
+        return self._send_set(requirements, runtime, target)
 
     def list_models(self) -> dict[str, Any]:
         """What is published, as `list --json` prints it."""
@@ -102,13 +108,18 @@ class Remote:
         """The sets in the store."""
         return self._ask({"verb": "list-packages"})
 
-    def target(self) -> Target:
-        """What the functions run on, as the sync function itself says."""
+    def runtime(self) -> Runtime:
+        """What the functions run on, and bring, as the sync function itself says."""
         answer = self._stage.call("SyncFunction", {"coldpress": "probe"})
         match answer:
-            case {"target": {"python": str(python), "platform": str(platform)}}:
-                return Target(python, platform)
-        raise self._stranger("the probe without its target")
+            case {
+                "target": {"python": str(python), "platform": str(platform)},
+                "brings": {**brings},
+            }:
+                return Runtime(
+                    Target(python, platform), {str(k): str(v) for k, v in brings.items()}
+                )
+        raise self._stranger("the probe without its runtime")
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of operations.py in the sync function."""
@@ -132,11 +143,12 @@ class Remote:
             }
         )
 
-    def _send_set(self, requirements: Path, target: Target) -> dict[str, Any]:
+    def _send_set(self, requirements: Path, runtime: Runtime, target: Target) -> dict[str, Any]:
         bucket = self._stage.output("ModelsBucket")
         with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
-            self._progress.step(f"getting the wheels of {requirements}")
-            wheels = download_wheels(requirements, target, Path(temporary))
+            wheels = get_wheels(
+                requirements, target, runtime.brings_to(target), Path(temporary), self._progress
+            )
             described = describe_set(hash_wheels(wheels), target)
             key = upload_set(self._client, bucket, described, wheels, self._progress)
         return self._ask({"verb": "publish-packages", "source": key})

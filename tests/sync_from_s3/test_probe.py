@@ -37,6 +37,8 @@ def test_it_says_what_it_is_and_what_is_published(
     assert found["coldpress"] == VERSION
     assert found["runtime"] == RUNTIME
     assert found["target"] == Target.running().to_json()
+    assert found["brings"]["numpy"] == found["numpy"]
+    assert found["brings"]["onnxruntime"] == found["onnxruntime"]
     assert found["settings"] == {
         "store_path": str(tmp_path / "store"),
         "models_bucket": bucket.name,

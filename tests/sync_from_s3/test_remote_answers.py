@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
+from model_store.package_set import Target
 from model_sync.errors import RefusedError, StageError, StageUnreachableError, code_of
 from model_sync.progress import Silent
 from model_sync.remote import Remote
@@ -77,11 +78,22 @@ def test_an_answer_of_another_kind_is_of_another_release(
     assert code_of(caught.value) == "stage"
 
 
-@pytest.mark.parametrize("answer", [{}, {"target": None}, {"target": {"python": 3.11}}])
-def test_a_probe_without_a_target_is_of_another_release(
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"target": None, "brings": {}},
+        {"target": {"python": 3.11}, "brings": {}},
+        {"target": Target.running().to_json()},
+        {"target": Target.running().to_json(), "brings": ["numpy"]},
+    ],
+)
+def test_a_probe_without_a_target_or_what_it_brings_is_of_another_release(
     bucket: Bucket, answer: object, tmp_path: Path
 ) -> None:
-    with pytest.raises(StageError, match="answered the probe without its target: it is of another"):
+    with pytest.raises(
+        StageError, match="answered the probe without its runtime: it is of another"
+    ):
         remote(bucket, answer).publish_packages(tmp_path / "pins.txt", python=None, platform=None)
 
 

@@ -91,3 +91,30 @@ def test_a_set_by_itself_is_for_the_functions_python_unless_said(
     assert other["target"] == {"python": "3.12", "platform": "aarch64-manylinux_2_28"}
     listed = remote.list_packages()["packages"]
     assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
+
+
+def test_another_version_of_what_the_functions_bring_is_refused_before_anything_is_uploaded(
+    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+) -> None:
+    pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "orjson", version="9.9"))
+    brought = remote.runtime().brings["orjson"]
+    said = f"^{pins} pins orjson 9.9, where the runtime brings {brought}: "
+    with pytest.raises(PackagesError, match=said):
+        remote.publish_packages(pins, python=None, platform=None)
+    with pytest.raises(PackagesError, match=r"pins orjson 9\.9, where the runtime brings "):
+        remote.publish_packages(pins, python="3.12", platform=None)
+    assert bucket.keys() == []
+
+
+def test_the_same_version_is_left_to_the_functions(
+    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+) -> None:
+    brought = remote.runtime().brings["orjson"]
+    wheels = (
+        write_wheel(registry, "orjson", version=brought),
+        write_wheel(registry, "alpha"),
+    )
+    pins = write_requirements(tmp_path / "pins.txt", *wheels)
+    done = remote.publish_packages(pins, python=None, platform=None)
+    assert done["packages"] == {"alpha": "1.0"}
+    assert len(bucket.keys("blobs/")) == 1

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.layout import StoreLayout
+from model_store.package_set import Target
 from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.uploaded import SETS
+from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import refused, staged
 from tests.sync_from_s3.sets import (
     TARGET,
@@ -139,3 +141,16 @@ def test_a_document_that_is_no_json_is_refused(
 ) -> None:
     bucket.put(key, body)
     refused(call(request_set(key)), "source", f"s3://{bucket.name}/{key} is not a JSON")
+
+
+def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
+    call: Call, bucket: Bucket, tmp_path: Path
+) -> None:
+    """Whoever sent it did not look, or the layer is another one by now."""
+    brought = call({"coldpress": "probe"})["brings"]["orjson"]
+    wheels = (write_wheel(tmp_path / "wheels", "orjson", version="9.9"),)
+    key = upload_wheels(bucket, wheels, Target.running())
+    refused(call(request_set(key)), "packages", f"orjson 9.9, where the runtime brings {brought}")
+    assert nothing_is_left(tmp_path)
+    other = upload_wheels(bucket, wheels, Target("3.99", Target.running().platform))
+    assert call(request_set(other))["created"]

@@ -1,0 +1,137 @@
+"""What the functions bring themselves, in their layer: a package set must not bring it again.
+
+It is found first, so another version in a set would never be imported, and its dependents would
+meet a version that they were not resolved for: that is refused. The same version is left out.
+
+Which versions: of the process that asks, what is installed, which in a function are its layers; for
+another Python, or another processor, what the layer is built from, requirements/function.txt.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from installer.utils import parse_wheel_filename
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from model_store.package_set import Target
+from model_sync.errors import PackagesError
+from model_sync.package_names import canonical_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from model_store.package_set import PackageSetManifest
+
+ROOTS: Final = ("aws-lambda-powertools", "numpy", "onnxruntime", "orjson", "pybase64")
+"""What requirements/function.in asks for; it brings what these need, too."""
+
+PINS: Final = Path(__file__).resolve().parents[1] / "requirements" / "function.txt"
+
+
+class Runtime(NamedTuple):
+    """What runs somewhere, and which packages it brings there: versions by canonical names."""
+
+    target: Target
+    brings: Mapping[str, str]
+
+    @classmethod
+    def here(cls) -> Self:
+        """This process's own."""
+        return cls(Target.running(), brought_here())
+
+    def brings_to(self, target: Target) -> Mapping[str, str]:
+        """What the runtime brings to a target, if need be another one; raises PackagesError."""
+        return self.brings if target == self.target else _pinned_for(target)
+
+
+def brought_here() -> dict[str, str]:
+    """The versions of what this process has of the runtime, by canonical names."""
+    found: dict[str, str] = {}
+    names = [*ROOTS]
+    while names:
+        name = names.pop()
+        if name in found:
+            continue
+        try:
+            installed = distribution(name)
+        except PackageNotFoundError:  # by a marker, or an environment that only publishes
+            continue
+        found[name] = installed.version
+        needed = (Requirement(text) for text in installed.requires or ())
+        names += [canonical_name(each.name) for each in needed if _applies(each, {"extra": ""})]
+    return dict(sorted(found.items()))
+
+
+def left_to_the_runtime(
+    wheels: tuple[Path, ...], brought: Mapping[str, str], requirements: Path
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
+
+    Raises PackagesError: another version of what the runtime brings is pinned, or nothing else.
+    """
+    parsed = {wheel: parse_wheel_filename(wheel.name) for wheel in wheels}
+    pinned = {wheel: (canonical_name(p.distribution), p.version) for wheel, p in parsed.items()}
+    _refuse_others(dict(pinned.values()), brought, str(requirements))
+    kept = tuple(wheel for wheel, (name, _) in pinned.items() if name not in brought)
+    left = tuple(f"{name} {version}" for name, version in pinned.values() if name in brought)
+    if not kept:
+        raise PackagesError(
+            f"{requirements} pins only what the runtime brings itself ({', '.join(left)}): "
+            "nothing needs a package set"
+        )
+    return kept, left
+
+
+def refuse_shadowed(described: PackageSetManifest, brought: Mapping[str, str], name: str) -> None:
+    """Refuse a set with another version of what the runtime brings; raises PackagesError."""
+    _refuse_others({each.name: each.version for each in described.wheels}, brought, name)
+
+
+def _refuse_others(pinned: Mapping[str, str], brought: Mapping[str, str], name: str) -> None:
+    others = [
+        f"{package} {version}, where the runtime brings {brought[package]}"
+        for package, version in sorted(pinned.items())
+        if package in brought and Version(version) != Version(brought[package])
+    ]
+    if others:
+        raise PackagesError(
+            f"{name} pins {'; '.join(others)}: that is found first, so compile with `uv pip "
+            "compile --constraint FILE`, FILE as `packages constraints` prints it"
+        )
+
+
+def _pinned_for(target: Target) -> dict[str, str]:
+    try:
+        lines = PINS.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise PackagesError(
+            f"what the runtime brings to Python {target.python} on {target.platform} cannot be "
+            f"read: {error}"
+        ) from error
+    environment = {
+        "python_version": target.python,
+        "python_full_version": f"{target.python}.0",
+        "platform_machine": target.machine,
+        "sys_platform": "linux",
+        "extra": "",
+    }
+    return dict(sorted(_pins(lines, environment)))
+
+
+def _pins(lines: list[str], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        text = line.split("#")[0].strip().removesuffix("\\").strip()
+        if not text or text.startswith("-"):
+            continue
+        requirement = Requirement(text)
+        if _applies(requirement, environment):
+            (pin,) = requirement.specifier
+            yield canonical_name(requirement.name), pin.version
+
+
+def _applies(requirement: Requirement, environment: Mapping[str, str]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(dict(environment))
