@@ -97,6 +97,10 @@ cloud: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## An emulated AWS with a STAGE on
 sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (MODEL=magika STORE=.store)
 	@$(BIN)/python -m model_sync publish "models/$(MODEL)" $(PLACE)
 
+.PHONY: sync-packages
+sync-packages: install ## Publish what models/MODEL/requirements.txt pins, as a package set (MODEL=minilm)
+	@$(BIN)/python -m model_sync packages publish "models/$(MODEL)/requirements.txt" $(PLACE)
+
 .PHONY: models
 models: install ## What is published in STORE, or in a deployed STAGE, as a table
 	@$(BIN)/python -m model_sync list $(PLACE)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from model_sync import verbs
 from model_sync.argument_types import folder, text
+from model_sync.package_arguments import add_packages
 from model_sync.store_arguments import StoreVerbs
 
 _EPILOG: Final = (
@@ -36,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(verb=verbs.list_models)
     StoreVerbs(inner, common, _EPILOG).add_all()
-    _add_packages(inner, common)
+    add_packages(inner, common, _EPILOG)
     return parser
 
 
@@ -91,38 +92,3 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
     )
     publish.add_argument("--reason", type=text, default="", help="why, for the model's history")
     publish.set_defaults(verb=verbs.publish)
-
-
-def _add_packages(inner: Any, common: argparse.ArgumentParser) -> None:
-    packages = inner.add_parser(
-        "packages",
-        help="sets of Python packages",
-        description="Publish and list package sets: immutable trees of Python packages.",
-        epilog=_EPILOG,
-    )
-    of_packages = packages.add_subparsers(title="verbs", required=True, metavar="VERB")
-    publish = of_packages.add_parser(
-        "publish",
-        parents=[common],
-        help="publish the set that a requirements file pins",
-        description="Download the wheels that a requirements file pins with hashes, and publish "
-        "them as a set. The same wheels for the same target are the same set.",
-        epilog=_EPILOG,
-    )
-    publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
-    publish.add_argument(
-        "--python", metavar="X.Y", help="the target's Python (default: this one, or the stage's)"
-    )
-    publish.add_argument(
-        "--platform",
-        help="the target, like x86_64-manylinux_2_28 (default: this machine's, or the stage's)",
-    )
-    publish.set_defaults(verb=verbs.publish_packages)
-    listing = of_packages.add_parser(
-        "list",
-        parents=[common],
-        help="the sets in a store",
-        description="List the package sets in a store.",
-        epilog=_EPILOG,
-    )
-    listing.set_defaults(verb=verbs.list_packages)

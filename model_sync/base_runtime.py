@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from installer.utils import parse_wheel_filename
 from packaging.requirements import Requirement
@@ -46,6 +46,11 @@ class Runtime(NamedTuple):
     def brings_to(self, target: Target) -> Mapping[str, str]:
         """What the runtime brings to a target, if need be another one; raises PackagesError."""
         return self.brings if target == self.target else _pinned_for(target)
+
+    def describe(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
+        """What it brings to a target, as `packages constraints --json` prints it."""
+        target = self.target.asked(python=python, platform=platform)
+        return {"target": target.to_json(), "constraints": dict(self.brings_to(target))}
 
 
 def brought_here() -> dict[str, str]:

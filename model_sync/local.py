@@ -70,6 +70,12 @@ class Local:
         manifest, created = publish_packages(requirements, layout, target, self._progress)
         return {**describe_packages(manifest), "created": created}
 
+    def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
+        """What the runtime brings that is here, unless another is said; raises SyncError."""
+        from model_sync.base_runtime import Runtime  # noqa: PLC0415 - as above
+
+        return Runtime.here().describe(python=python, platform=platform)
+
     def list_models(self) -> dict[str, Any]:
         """What is published; raises StoreError."""
         return list_published(StoreLayout(self._root))

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import backup, diff, label_verbs, prepare, show, sweep, verify, version_verbs
+from model_sync import (
+    backup,
+    diff,
+    label_verbs,
+    prepare,
+    show,
+    show_packages,
+    sweep,
+    verify,
+    version_verbs,
+)
 from model_sync.asked import Asked
 
 if TYPE_CHECKING:
@@ -21,6 +31,7 @@ if TYPE_CHECKING:
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "show": show.show,
+    "show-packages": show_packages.show_packages,
     "diff": diff.diff,
     "history": show.history,
     "promote": label_verbs.promote,

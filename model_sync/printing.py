@@ -7,7 +7,6 @@ from typing import Any
 
 from model_sync.progress import readable_bytes
 from model_sync.table import table_lines
-from model_sync.wording import counted
 
 
 def published(found: dict[str, Any], *, changed: bool) -> None:
@@ -15,23 +14,6 @@ def published(found: dict[str, Any], *, changed: bool) -> None:
     what = "published" if found["created"] else "updated" if changed else "unchanged:"
     labels = ", ".join(found["labels"])
     _line(f"{what} {found['model']} version {found['version']} ({labels})")
-
-
-def published_packages(found: dict[str, Any]) -> None:
-    """Print what publishing a package set came to."""
-    what = "published" if found["created"] else "unchanged:"
-    size = readable_bytes(found["size_bytes"])
-    _line(f"{what} {found['digest']} ({counted(len(found['packages']), 'package')}, {size})")
-
-
-def packages(found: list[dict[str, Any]], where: str) -> None:
-    """Print package sets, a line each."""
-    for each in found:
-        names = ", ".join(f"{name} {version}" for name, version in each["packages"].items())
-        size = readable_bytes(each["size_bytes"])
-        _line(f"{each['digest']}  Python {each['target']['python']}  {size}  {names}")
-    if not found:
-        _line(f"no package set is published in {where}")
 
 
 def models(found: list[dict[str, Any]], where: str) -> None:

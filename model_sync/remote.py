@@ -100,6 +100,10 @@ class Remote:
         target = runtime.target.asked(python=python, platform=platform)
         return self._send_set(requirements, runtime, target)
 
+    def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
+        """What the functions bring themselves, unless another target is said; raises SyncError."""
+        return self.runtime().describe(python=python, platform=platform)
+
     def list_models(self) -> dict[str, Any]:
         """What is published, as `list --json` prints it."""
         return self._ask({"verb": "list"})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from model_store.refs import LATEST
-from model_sync import printing
+from model_sync import printing, printing_packages
 from model_sync.errors import ChangeError, StageError
 from model_sync.progress import Bar, Silent, lines_on_stderr
 
@@ -55,6 +55,9 @@ class Place(Protocol):
     ) -> dict[str, Any]:
         """Publish the set that a requirements file pins."""
 
+    def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
+        """What the runtime brings that a package set is for."""
+
     def list_models(self) -> dict[str, Any]:
         """What is published."""
 
@@ -90,14 +93,21 @@ def publish_packages(options: argparse.Namespace) -> None:
         found = place.publish_packages(
             options.requirements, python=options.python, platform=options.platform
         )
-    _print(options, found, lambda: printing.published_packages(found))
+    _print(options, found, lambda: printing_packages.published(found))
 
 
 def list_packages(options: argparse.Namespace) -> None:
     """List the package sets."""
     with _place(options) as place:
         found = place.list_packages()
-    _print(options, found, lambda: printing.packages(found["packages"], _where(options)))
+    _print(options, found, lambda: printing_packages.listed(found["packages"], _where(options)))
+
+
+def package_constraints(options: argparse.Namespace) -> None:
+    """Say what the runtime brings."""
+    with _place(options) as place:
+        found = place.constraints(python=options.python, platform=options.platform)
+    _print(options, found, lambda: printing_packages.constraints(found))
 
 
 def operate(options: argparse.Namespace) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
+from model_sync.base_runtime import brought_here
 from tests.model_sync.command_line import run
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.buckets import Bucket, write_model
@@ -96,9 +97,15 @@ def test_package_sets_are_published_and_listed(
     assert main(["packages", "publish", pins, *DEV]) == 0
     assert capsys.readouterr().out.startswith(f"unchanged: {made['digest']} (1 package, ")
     assert main(["packages", "list", *DEV]) == 0
-    line = capsys.readouterr().out
-    assert line.startswith(f"{made['digest']}  Python {Target.running().python}  ")
-    assert line.endswith("  alpha 1.0\n")
+    headings, row = capsys.readouterr().out.splitlines()
+    assert headings.split()[:2] == ["DIGEST", "PYTHON"]
+    short, python, *_ = row.split()
+    assert (python, row[-11:]) == (Target.running().python, "  alpha 1.0")
+    assert main(["packages", "show", short, *DEV]) == 0
+    assert capsys.readouterr().out.startswith(f"package set {made['digest']}\n")
+    assert main(["packages", "constraints", *DEV, "--json"]) == 0
+    brought = json.loads(capsys.readouterr().out)
+    assert brought == {"target": made["target"], "constraints": brought_here()}
     assert main(["packages", "list", *DEV, "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)["packages"]
     assert made == {**listed, "created": True}

@@ -1,0 +1,72 @@
+"""The options of `packages VERB`, and how they become what is asked. Nothing is done here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_sync import printing_packages, verbs
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> None:
+    """Add `packages` to the menu. `common` holds the options that all verbs take."""
+    packages = menu.add_parser(
+        "packages",
+        help="sets of Python packages",
+        description="Publish and list package sets: immutable trees of Python packages.",
+        epilog=epilog,
+    )
+    verbs_of = packages.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    def add(name: str, what: str, description: str, verb: Any) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = verbs_of.add_parser(
+            name, parents=[common], help=what, description=description, epilog=epilog
+        )
+        parser.set_defaults(verb=verb)
+        return parser
+
+    publish = add(
+        "publish",
+        "publish the set that a requirements file pins",
+        "Download the wheels that a requirements file pins with hashes, and publish them as a "
+        "set. The same wheels for the same target are the same set.",
+        verbs.publish_packages,
+    )
+    publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
+    _add_target(publish)
+    add("list", "the sets in a store", "List the package sets in a store.", verbs.list_packages)
+    show = add(
+        "show",
+        "everything about one set",
+        "Everything about one package set: what is in it, and which versions of models pin it.",
+        verbs.operate,
+    )
+    show.add_argument(
+        "digest", metavar="DIGEST", help="the set's digest, or what it alone begins with"
+    )
+    show.set_defaults(
+        operation="show-packages",
+        fields=lambda options: {"digest": options.digest},
+        readable=printing_packages.shown,
+    )
+    constraints = add(
+        "constraints",
+        "the versions that a set's requirements must not differ from",
+        "Print what the runtime brings itself, as a file of constraints: `uv pip compile "
+        "--constraint FILE` then pins what a set is not refused for.",
+        verbs.package_constraints,
+    )
+    _add_target(constraints)
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--python", metavar="X.Y", help="the target's Python (default: this one, or the stage's)"
+    )
+    parser.add_argument(
+        "--platform",
+        help="the target, like x86_64-manylinux_2_28 (default: this machine's, or the stage's)",
+    )

@@ -1,0 +1,88 @@
+"""What verbs found of package sets, as a person reads it, on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from model_sync.progress import readable_bytes
+from model_sync.table import table_lines
+from model_sync.wording import counted
+
+_DIGITS: Final = 12
+_MOST_NAMED: Final = 4
+
+
+def published(found: dict[str, Any]) -> None:
+    """Print what publishing a package set came to."""
+    what = "published" if found["created"] else "unchanged:"
+    size = readable_bytes(found["size_bytes"])
+    _line(f"{what} {found['digest']} ({counted(len(found['packages']), 'package')}, {size})")
+
+
+def listed(found: list[dict[str, Any]], where: str) -> None:
+    """Print package sets as a table, the newest first, by what their digests begin with."""
+    if not found:
+        _line(f"no package set is published in {where}")
+        return
+    digests = [each["digest"] for each in found]
+    rows = [
+        (
+            _short(each["digest"], digests),
+            each["target"]["python"],
+            each["target"]["platform"],
+            readable_bytes(each["size_bytes"]),
+            str(each["files"]),
+            each["created_at"],
+            _named(each["packages"]),
+        )
+        for each in sorted(found, key=lambda each: str(each["created_at"]), reverse=True)
+    ]
+    headings = ("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PUBLISHED", "PACKAGES")
+    for line in table_lines(headings, rows, right={"SIZE", "FILES"}):
+        _line(line)
+
+
+def shown(found: dict[str, Any]) -> None:
+    """Print everything about a package set."""
+    _line(f"package set {found['digest']}")
+    target = found["target"]
+    pinned = ", ".join(f"{each['model']}@{each['version']}" for each in found["pinned_by"])
+    facts = {
+        "target": f"Python {target['python']} on {target['platform']}",
+        "size": f"{readable_bytes(found['size_bytes'])} in {counted(found['files'], 'file')}",
+        "published": found["created_at"],
+        "pinned by": pinned or "no version",
+    }
+    for name, value in facts.items():
+        _line(f"  {name:<10} {value}")
+    for name, version in found["packages"].items():
+        _line(f"  {'package':<10} {name} {version}")
+
+
+def constraints(found: dict[str, Any]) -> None:
+    """Print what a runtime brings, as a file of constraints."""
+    target = found["target"]
+    _line(f"# What the runtime brings to Python {target['python']} on {target['platform']}.")
+    for name, version in found["constraints"].items():
+        _line(f"{name}=={version}")
+
+
+def _short(digest: str, among: list[str]) -> str:
+    """What a digest begins with, and no other."""
+    algorithm, _, digits = digest.partition(":")
+    for length in range(_DIGITS, len(digits)):
+        short = f"{algorithm}:{digits[:length]}"
+        if sum(each.startswith(short) for each in among) == 1:
+            return short
+    return digest
+
+
+def _named(packages: dict[str, str]) -> str:
+    names = [f"{name} {version}" for name, version in packages.items()]
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(text + "\n")
