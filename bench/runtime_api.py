@@ -54,12 +54,14 @@ class RuntimeApiError(RuntimeError):
 class RuntimeApi:
     """The APIs of one environment, on a free port of 127.0.0.1. Thread-safe; a context manager.
 
-    Registering is answered with `register_status`: another than 200 is a refusal. `has_runtime`
-    False: there are extensions alone, and `post` is the runtime's part.
+    Registering is answered with `register_status`, another than 200 is a refusal; answers with
+    `post_status`, another than 202 is one, and the answer is not taken. `has_runtime` False: there
+    are extensions alone, and `post` is the runtime's part.
     """
 
     def __init__(self, *, register_status: int = HTTPStatus.OK, has_runtime: bool = True) -> None:
         self.register_status = register_status
+        self.post_status: int = HTTPStatus.ACCEPTED
         self._parties = {_RUNTIME} if has_runtime else set()
         self._changed = threading.Condition()
         self.times_asked: Counter[str] = Counter()
@@ -215,8 +217,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path != _REGISTER:  # an answer, or an error instead of one
-            self.server.api.post(body)
-            self._send(HTTPStatus.ACCEPTED, b'{"status": "OK"}')
+            if self.server.api.post_status == HTTPStatus.ACCEPTED:
+                self.server.api.post(body)
+            self._send(self.server.api.post_status, b'{"status": "OK"}')
         elif self.server.api.register_status != HTTPStatus.OK:
             self._send(self.server.api.register_status, b'{"errorType": "Extension.Refused"}')
         else:

@@ -14,17 +14,34 @@ from typing import TYPE_CHECKING, Final
 from inference.start import early  # isort: skip - first: it begins to read, imports packages
 from inference.application import Application
 from inference.background import Background
-from inference.extension import extended
+from inference.extension import REPLACES, extended
 from inference.settings import Settings
 
 if TYPE_CHECKING:
-    from inference.extension import Handler
+    from inference.extension import Calls, Handler
 
 PRELOAD_BUDGET_S: Final = 8.0
 """How long INIT waits for what is loaded ahead: Lambda gives it 10 s, and begins anew."""
 
+
+def _renewed(handler: Handler, calls: Calls, extension: str | None) -> Handler:
+    from inference.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
+
+    recycler = Recycler(os.environ, calls, extension)
+    return recycler.around(handler, application.due, application.answered)
+
+
+def _preload_budget_s() -> float:
+    if REPLACES not in os.environ:
+        return PRELOAD_BUDGET_S
+    from inference.recycling import Carried  # noqa: PLC0415 - few processes replace another
+
+    carried = Carried.from_environ(os.environ)
+    return carried.left_s() if carried else PRELOAD_BUDGET_S
+
+
 _background: Final = Background()
 application: Final = Application(Settings.from_environ(os.environ), _background, early)
-handler: Final[Handler] = extended(application, _background, os.environ)
+handler: Final[Handler] = extended(application, _background, os.environ, _renewed)
 # After registering: Lambda takes that during INIT only.
-application.preload(PRELOAD_BUDGET_S)
+application.preload(_preload_budget_s())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inference.early import Early
+    from inference.recycling_policy import Due
     from inference.settings import Settings
 
 _FAILED: Final = 400
@@ -64,6 +65,14 @@ class Application:
         """
         self._background.await_call()
         self._manager.preload(self._settings.preload_models, budget_s)
+
+    def due(self) -> Due | None:
+        """Why this environment must start anew, if it must; to be asked between calls."""
+        return self._manager.due()
+
+    def answered(self) -> tuple[str, ...]:
+        """Name the models that something warm answers for."""
+        return self._manager.answered()
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event; raises ValueError for one that is neither HTTP nor a probe."""

@@ -2,24 +2,40 @@
 
 Importing this module reads the settings (a wrong one fails the function's INIT, naming the
 variable) and makes the S3 client: boto3 is imported here and nowhere that predicting comes by. No
-store and no bucket is touched before the first message.
+store and no bucket is touched before the first message. On Lambda it starts anew when what it
+imported from package sets keeps a version from loading (recycling.py): its messages come back.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
 
 from inference.batch_handler import BatchHandler
 from inference.batch_settings import BatchSettings
+from inference.extension import Calls
+
+if TYPE_CHECKING:
+    from inference.extension import Handler
 
 _CONFIG: Final = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
 )
 
-handler: Final = BatchHandler(
+_batch: Final = BatchHandler(
     BatchSettings.from_environ(os.environ), boto3.client("s3", config=_CONFIG)
 )
+
+
+def _renewed(handler: Handler) -> Handler:
+    if not os.environ.get("AWS_LAMBDA_RUNTIME_API"):
+        return handler
+    from inference.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
+
+    return Recycler(os.environ, Calls(), None).around(handler, _batch.due, _batch.answered)
+
+
+handler: Final[Handler] = _renewed(_batch)

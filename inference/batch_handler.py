@@ -60,7 +60,10 @@ class BatchHandler:
             StoreLayout(settings.serving.store_path),
             ref_ttl_s=settings.serving.ref_ttl_s,
             load=final_loader(settings.serving),
+            max_staleness_s=0.0,  # the newest answers, or nothing does
         )
+        self.due = self._manager.due
+        self.answered = self._manager.answered
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer an SQS event, or the probe; raises ValueError for anything else."""

@@ -14,8 +14,10 @@ inside the runtime's process, a thread does this for each invocation:
      and bill, every call to its last second.
 3. It asks for the next event. What still goes on does so during other calls.
 
-Where there is no Extensions API, or it refuses, background work goes on in its threads alone. Why
-it is done so: docs/adr/0003-an-extension-keeps-the-environment-running.md.
+A process that replaces another in its environment goes on as that one's extension, for registering
+is over by then (recycling.py). Where there is no Extensions API, or it refuses, background work
+goes on in its threads alone. Why it is done so:
+docs/adr/0003-an-extension-keeps-the-environment-running.md.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference.clock import Moment
 from inference.deferred import deferred
@@ -38,7 +40,12 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Mapping[str, Any], Any], Any]
 
+T = TypeVar("T")
+
 NAME: Final = "coldpress-background"
+
+REPLACES: Final = "COLDPRESS_RECYCLED"
+"""The variable of a process that replaces another one in its environment (recycling.py)."""
 
 MARGIN_S: Final = 1.0
 """How long before an invocation's deadline the environment is let go."""
@@ -50,26 +57,47 @@ MOST_HELD_S: Final = 60.0
 """How long, over all invocations, work that does not end is waited for."""
 
 
-def extended(handler: Handler, background: Background, environ: Mapping[str, str]) -> Handler:
+def extended(
+    handler: Handler,
+    background: Background,
+    environ: Mapping[str, str],
+    renewed: Callable[[Handler, Calls, str | None], Handler] | None = None,
+) -> Handler:
     """Register, and return the handler that tells the extension of its calls' ends.
 
-    To be called during INIT. Returns the handler as it is outside of Lambda, with
-    `BACKGROUND=thread`, and where registering is refused. Raises SettingError.
+    To be called during INIT. Outside of Lambda it returns the handler as it is, as with
+    `BACKGROUND=thread` and where registering is refused, but for what `renewed` makes of it:
+    on Lambda it is given the handler, its calls, and the extension's identifier if there is one.
+    Raises SettingError.
     """
     address = environ.get("AWS_LAMBDA_RUNTIME_API", "")
     mode = background_mode(environ)
-    if mode is BackgroundMode.THREAD or not address:
+    if not address:
         return handler
-    with deferred("ssl"):  # which http.client imports, and loopback does not speak
-        from inference.extensions_api import register  # noqa: PLC0415 - only Lambda needs it
-
-    api = register(address, NAME)
+    api = None if mode is BackgroundMode.THREAD else _registered(address, environ)
+    calls = Calls()
+    if renewed:
+        handler = renewed(handler, calls, api.identifier if api else None)
     if api is None:
         return handler
-    calls = Calls()
     extension = Extension(api, calls, background, until_done=mode is BackgroundMode.EXTENSION)
     threading.Thread(target=extension.run, name=NAME, daemon=True).start()
     return calls.around(handler)
+
+
+def _registered(address: str, environ: Mapping[str, str]) -> ExtensionsApi | None:
+    with deferred("ssl"):  # which http.client imports, and loopback does not speak
+        from inference.extensions_api import (  # noqa: PLC0415 - only Lambda needs it
+            ExtensionsApi,
+            register,
+        )
+    if REPLACES not in environ:
+        return register(address, NAME)
+    # Lambda knows the extension of the process that this one replaces, and takes no other.
+    from inference.recycling import Carried  # noqa: PLC0415
+
+    carried = Carried.from_environ(environ)
+    return ExtensionsApi(address, carried.extension) if carried and carried.extension else None
 
 
 class Calls:
@@ -77,11 +105,15 @@ class Calls:
 
     One is enough, for an environment answers one invocation at a time. It is forgotten when asked
     about, for an event that Lambda sends again has the same id.
+
+    Before this process is replaced (recycling.py) it takes `leave` to keep the extension from
+    asking for the next event: Lambda would wait for an answer to a question that nobody asks.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._ended: str | None = None
+        self._asks = self._leaves = False
 
     def around(self, handler: Handler) -> Handler:
         """Return a handler that does the same and, whatever comes of it, notes its end."""
@@ -106,6 +138,33 @@ class Calls:
             ended = self._changed.wait_for(lambda: self._ended == request_id, max(0.0, deadline_s))
             self._ended = None
             return ended
+
+    def ask(self, ask: Callable[[], T]) -> T:
+        """Ask for the next event, by `ask`, unless this process is about to be replaced."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._leaves)
+            self._asks = True
+        try:
+            return ask()
+        finally:
+            with self._changed:
+                self._asks = False
+                self._changed.notify_all()
+
+    def leave(self, deadline_s: float) -> bool:
+        """Keep the extension from asking, until `stay`; False if it asks when that has passed.
+
+        It may not have been told of this call yet, as the runtime was.
+        """
+        with self._changed:
+            self._leaves = self._changed.wait_for(lambda: not self._asks, deadline_s)
+            return self._leaves
+
+    def stay(self) -> None:
+        """Let the extension ask again."""
+        with self._changed:
+            self._leaves = False
+            self._changed.notify_all()
 
 
 class Extension:
@@ -133,7 +192,7 @@ class Extension:
     def run(self) -> None:
         """Hold each invocation for as long as there is work, to the end of the environment."""
         ended: Moment | None = None  # from INIT to the first call is no pause between calls
-        while (invocation := self._api.next()) is not None:
+        while (invocation := self._calls.ask(self._api.next)) is not None:
             if ended:
                 self._pauses_s.append(ended.elapsed_s(Moment.now()))
             self._hold(invocation)

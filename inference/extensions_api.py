@@ -42,6 +42,7 @@ class ExtensionsApi:
     def __init__(self, address: str, identifier: str) -> None:
         # No timeout: the next invocation may be hours away, and all of it is frozen meanwhile.
         self._connection = HTTPConnection(address)
+        self.identifier = identifier
         self._identity = {"Lambda-Extension-Identifier": identifier}
 
     def next(self) -> Invocation | None:

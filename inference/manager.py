@@ -31,6 +31,7 @@ from inference.background import Background
 from inference.bounds import LIMITS, may_run
 from inference.clock import Moment
 from inference.errors import (
+    LoadError,
     NoMemoryError,
     NotReadyError,
     RetiredError,
@@ -45,6 +46,7 @@ from inference.stats import Stats
 from inference.telemetry import count_swap, logger
 from inference.traffic import Wanted, label_of
 from inference.watch import UPWARD_EVERY_S, Watch
+from model_store.errors import StoreError
 from model_store.reading import read_version
 from model_store.refs import LATEST, Refs, State
 
@@ -52,11 +54,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from inference.budget import Need
     from inference.early import Early
     from inference.loaded import LoadedVersion
-    from inference.loads import Load
+    from inference.loads import Load, Pinned
+    from inference.recycling_policy import Conflict, Due
     from inference.state import Environment
     from inference.watch import View
+    from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
@@ -118,6 +123,9 @@ class Manager:
         self._layout = layout
         self._max_staleness_s = max_staleness_s
         self._draw = draw
+        self._outlived: dict[Digest, Moment] = {}
+        self._conflicts: dict[Pinned, Conflict] = {}
+        self._wait_s = random.uniform(0.0, max_staleness_s / 2)  # noqa: S311 - no secret
         self._lock = threading.Lock()
         self._models: dict[str, HeldModel] = {}
         self._watch = Watch(layout, ref_ttl_s=ref_ttl_s, early=early)
@@ -129,7 +137,7 @@ class Manager:
             self._background,
             self._lock,
             self._models,
-            load=load,
+            load=partial(self._load, load),
             budget_bytes=budget_bytes,
             stats=self.stats,
         )
@@ -332,6 +340,74 @@ class Manager:
                 if name in views and views[name].identity == model.identity
             }
         return Environment(models, self._loads.used_bytes, self._loads.budget_bytes)
+
+    def due(self) -> Due | None:
+        """Why this environment must start anew, if it must, for what it imported from package sets.
+
+        To be asked between calls; reads nothing. Where something answers meanwhile, it is a while
+        before it is due: up to half of what callers accept of staleness.
+        """
+        pinned = self._loads.pinned
+        if not pinned:
+            return None
+        # Imported here: few environments import from a package set.
+        from inference import recycling_policy as recycling  # noqa: PLC0415
+
+        with self._lock:
+            now, look = Moment.now(), self._watch.view
+            outlived = recycling.find_outlived(pinned, look)
+            self._outlived = {each: self._outlived.get(each, now) for each in outlived}
+            return recycling.find_due(
+                self._conflicts.values(),
+                self._outlived,
+                pinned,
+                look,
+                now,
+                wait_s=self._wait_s,
+                answered=self._answered(),
+            )
+
+    def _load(
+        self,
+        load: Load,
+        layout: StoreLayout,
+        name: str,
+        number: int,
+        entry: VersionEntry,
+        make_room: Callable[[Need], None] | None,
+    ) -> LoadedVersion:
+        """Load a version; what does not load for a package set in use is noted."""
+        try:
+            return load(layout, name, number, entry, make_room)
+        except LoadError:
+            if self._loads.pinned:
+                self._note_conflict(name, number, entry)
+            raise
+
+    def _note_conflict(self, name: str, number: int, entry: VersionEntry) -> None:
+        # Imported here: few environments import from a package set.
+        from inference.conflicts import find_in_the_way  # noqa: PLC0415
+        from inference.recycling_policy import Conflict  # noqa: PLC0415
+
+        view = self._watch.view(name)
+        in_the_way: tuple[Digest, ...] = ()
+        with contextlib.suppress(StoreError):  # the next try finds it
+            in_the_way = find_in_the_way(self._layout, name, entry, [*self._loads.pinned])
+        if view is None or not in_the_way:
+            return
+        version = (name, view.identity, number)
+        with self._lock:
+            before = self._conflicts.get(version)
+            noticed = before.noticed if before else Moment.now()
+            self._conflicts[version] = Conflict(version, in_the_way, noticed)
+
+    def answered(self) -> tuple[str, ...]:
+        """Name the models that something warm answers for."""
+        with self._lock:
+            return self._answered()
+
+    def _answered(self) -> tuple[str, ...]:
+        return tuple(name for name, model in self._models.items() if model.warm)
 
     def _look(self, name: str) -> View:
         try:

@@ -1,0 +1,37 @@
+"""Finds which of the package sets that a process imports from keep a version from loading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.packages import find_conflict
+from model_store.errors import NotFoundError
+from model_store.reading import read_package_set, read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from model_store.digests import Digest
+    from model_store.layout import StoreLayout
+    from model_store.refs import VersionEntry
+
+
+def find_in_the_way(
+    layout: StoreLayout, model: str, entry: VersionEntry, in_use: Iterable[Digest]
+) -> tuple[Digest, ...]:
+    """Name the sets in use that hold another wheel of a package that a version needs.
+
+    Reads manifests: to be called where a version did not load. Raises StoreError.
+    """
+    packages = read_version(layout, model, entry).content.packages
+    if packages is None:
+        return ()
+    wanted = read_package_set(layout, packages)
+    found = []
+    for each in in_use:
+        try:
+            if find_conflict(wanted, [read_package_set(layout, each)]):
+                found.append(each)
+        except NotFoundError:
+            continue  # swept: it is in the way of all, and that is known (recycling_policy.py)
+    return tuple(found)
