@@ -11,9 +11,13 @@ import pytest
 
 from inference.fleet.environment import LambdaEnvironment
 from inference.fleet.errors import InvocationError
+from model_sync.creation import open_store
+from model_sync.progress import Silent
+from model_sync.publish import publish
 from tests.batch.buckets import failed_messages, message, sqs_event
 from tests.batch.models import lines_of, read_lines
 from tests.batch.seaweed import CREDENTIALS, REGION
+from tests.packages.models import write_greeter
 
 if TYPE_CHECKING:
     from tests.batch.buckets import Buckets
@@ -59,3 +63,30 @@ def test_a_wrong_setting_fails_the_start_and_is_named(published: Path, buckets: 
         pytest.raises(InvocationError, match="BATCH_OUTPUT_BUCKET is 'No'"),
     ):
         function.invoke({"coldpress": "probe"})
+
+
+def test_a_version_with_other_packages_fails_a_message_once_and_answers_when_it_comes_back(
+    tmp_path: Path, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels, store = tmp_path / "wheels", open_store(tmp_path / "store").root
+
+    def publish_greeter(version: str) -> None:
+        folder = write_greeter(tmp_path / version / "greeter", wheels, "greets", version=version)
+        publish(folder, store, progress=Silent())
+
+    settings = environ(store, buckets) | {"REF_TTL_S": "0"}
+    with LambdaEnvironment(
+        "inference.batch.handler", environ=settings, cwd=ROOT, timeout_s=60
+    ) as function:
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        event = sqs_event(message(buckets.put("greeter/a.bin", b"[1, 2]")))
+        publish_greeter("1.0")
+        assert failed_messages(function.invoke(event)) == []
+        publish_greeter("2.0")
+        before = function.pids()
+        assert len(failed_messages(function.invoke(event))) == 1
+        assert failed_messages(function.invoke(event)) == []
+        assert function.pids() == before
+    assert buckets.output("greeter/2/a.bin.out") == b"greets 2.0"
