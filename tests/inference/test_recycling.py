@@ -5,6 +5,8 @@ What it is replaced for: test_recycling_policy.py, tests/packages/test_recycled_
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from bench.runtime_api import RuntimeApi
 from inference.extension import Calls
 from inference.fleet.environment import LambdaEnvironment
+from inference.fleet.errors import InvocationError
 from inference.payload import PAYLOAD_LIMIT_BYTES
 from inference.recycling import LEAST_LEFT_S, Recycler
 from inference.recycling_policy import Due
@@ -180,3 +183,19 @@ def test_what_starts_anew_is_what_was_started_first(tmp_path: Path, background: 
         # It is too young to start anew again.
         environment.invoke({"spoil": True, "due": True})
         assert environment.invoke({})["KEPT"] == "changed"
+
+
+def test_where_no_process_can_be_started_the_call_is_answered_and_the_next_one_too(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "app.py").write_text(f"{HANDLER}\nsys.executable = '/nowhere/at/all'\n")
+    answers: list[bytes] = []
+    with LambdaEnvironment(
+        "app.handler", environ={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, early_answers=True
+    ) as environment:
+        first = environment.invoke({})["pid"]
+        with contextlib.suppress(InvocationError):  # the emulator says that the runtime has ended
+            environment.invoke_raw(b'{"due": true}', answers.append)
+        assert [json.loads(answer)["pid"] for answer in answers] == [first]
+        assert environment.invoke({})["pid"] != first
+        assert "could not start anew, and ends" in environment.logs()
