@@ -57,7 +57,8 @@ class LoadedVersion(NamedTuple):
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
     set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
     was prepared for here, in a line, else None; `following`, the one that replaces it
-    (replacing.py); None: nothing does.
+    (replacing.py); None: nothing does. `plain_imports`: why its package set is imported without
+    its index, in a line, else None.
     """
 
     model: str
@@ -77,6 +78,7 @@ class LoadedVersion(NamedTuple):
     variant: str = PLAIN
     fallback: str | None = None
     following: Following | None = None
+    plain_imports: str | None = None
 
     @property
     def packages(self) -> Digest | None:

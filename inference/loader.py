@@ -151,7 +151,7 @@ def load_folder(
     phases = Phases()
     form = form or plain_form(folder, content, {})
     prefetch = prefetch or begin_prefetch(form)
-    with prefetch, _packages(layout, manifest, number):
+    with prefetch, _packages(layout, manifest, number) as why_plain:
         loading = _begin_pipeline(folder, manifest, prefetch)
         try:
             session = open_form(form, prefetch, phases)
@@ -159,6 +159,7 @@ def load_folder(
         finally:
             wait(loading)  # it may be importing from the package set
         pipeline = loading[0].result() if loading else None
+        plain_imports = why_plain() if why_plain else None
         phases.end("pipeline")
     return LoadedVersion(
         model=manifest.model,
@@ -175,6 +176,7 @@ def load_folder(
         nested=nested,
         unread=prefetch.rest,
         phases_ms=phases.ms,
+        plain_imports=plain_imports,
     )
 
 
@@ -216,7 +218,7 @@ def open_form(form: Form, prefetch: Prefetch, phases: Phases) -> Any:
 
 def _packages(
     layout: StoreLayout, manifest: VersionManifest, number: int
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[Callable[[], str | None] | None]:
     digest = manifest.content.packages
     if digest is None:
         return contextlib.nullcontext()

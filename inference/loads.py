@@ -36,7 +36,13 @@ from inference.ledger import Ledger
 from inference.memory import give_back
 from inference.prefetch import check_pieces
 from inference.quarantine import Fault
-from inference.telemetry import count_evictions, logger, report_fallback, report_load
+from inference.telemetry import (
+    count_evictions,
+    logger,
+    report_fallback,
+    report_load,
+    report_plain_imports,
+)
 from inference.watch import is_stale_handle, is_unreadable
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.reading import read_version
@@ -171,6 +177,8 @@ class Loads:
             raise
         if loaded.fallback:
             report_fallback(model.name, number, loaded.fallback)
+        if loaded.plain_imports:
+            report_plain_imports(model.name, number, loaded.plain_imports)
         is_tried = beside or not loaded.content.golden.cases
         with self._lock:
             model.loads.pop(number, None)

@@ -6,6 +6,8 @@ A version that pins a set uses it while it loads:
 2. No package in it may be one that this process already imports from another set as another
    wheel: Python holds one version of a package, and an import would quietly get the older one.
 3. Append the set's `site-packages` to `sys.path`, once. What the runtime brings is found first.
+4. Have imports from there go by the set's index (indexed_imports.py). Where that is not for this
+   Python's bytecode, or not what was published, they go as from any folder; somebody is told.
 
 A set stays in use while the process lives, also when the version that needed it is let go: what
 was imported cannot be taken back. A load that fails before it has imported anything leaves
@@ -19,28 +21,36 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference.errors import LoadError
+from inference.indexed_imports import IndexedSite, fits_bytecode, install, uninstall
+from model_store.digests import Digest
+from model_store.documents import MAX_DOCUMENT_BYTES
+from model_store.errors import StoreError
+from model_store.files import read_beneath
+from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_store.reading import read_package_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from model_store.digests import Digest
     from model_store.layout import StoreLayout
 
 
 def use_package_set(
     layout: StoreLayout, digest: Digest, needed_by: str
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[Callable[[], str | None]]:
     """Let this process import from a package set, in the context and after it.
 
-    If the context ends by an error, the set is taken back, unless something needs it by then.
-    `needed_by` names the version in messages. Raises LoadError where the set does not fit this
-    process, NotFoundError, DamagedError, FormatTooNewError. Thread-safe; one file is read.
+    The context's value tells why imports do not go by the set's index, as far as they do not, in a
+    line; None: they do. If the context ends by an error, the set is taken back, unless something
+    needs it by then. `needed_by` names the version in messages. Raises LoadError where the set does
+    not fit this process, NotFoundError, DamagedError, FormatTooNewError. Thread-safe; two files are
+    read.
     """
     return _of_this_process.use(layout, digest, needed_by)
 
@@ -69,6 +79,8 @@ def fits(target: Target, running: Target) -> bool:
 @dataclass(slots=True)
 class _InUse:
     manifest: PackageSetManifest
+    indexed: IndexedSite | str
+    """How it is imported; or, in a line, why it is imported as any folder."""
     users: int = 0
     """Versions that loaded with it, and those that are loading."""
 
@@ -81,7 +93,9 @@ class PackageSets:
         self._in_use: dict[str, _InUse] = {}
 
     @contextlib.contextmanager
-    def use(self, layout: StoreLayout, digest: Digest, needed_by: str) -> Iterator[None]:
+    def use(
+        self, layout: StoreLayout, digest: Digest, needed_by: str
+    ) -> Iterator[Callable[[], str | None]]:
         """As `use_package_set`."""
         manifest = read_package_set(layout, digest)
         running = Target.running()
@@ -91,9 +105,9 @@ class PackageSets:
                 f"{manifest.target.machine}; this is Python {running.python} on {running.machine}"
             )
         site = _site_of(layout, digest)
-        self._enter(site, manifest, needed_by)
+        in_use = self._enter(site, manifest, needed_by)
         try:
-            yield
+            yield lambda: _why_plain(in_use.indexed)
         except BaseException:
             self._leave(site)
             raise
@@ -103,18 +117,27 @@ class PackageSets:
         with self._lock:
             return _site_of(layout, digest) in self._in_use
 
-    def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> None:
+    def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> _InUse:
+        with self._lock:
+            known = site in self._in_use
+        indexed = "" if known else _indexed(site, manifest)
         with self._lock:
             conflict = find_conflict(manifest, (each.manifest for each in self._in_use.values()))
             if conflict:
                 raise LoadError(f"{needed_by} {_explained(*conflict)}")
-            self._in_use.setdefault(site, _InUse(manifest)).users += 1
+            in_use = self._in_use.get(site)
+            if in_use is None:
+                in_use = self._in_use[site] = _InUse(manifest, indexed)
+                if isinstance(indexed, IndexedSite):
+                    install(indexed)
+            in_use.users += 1
             # Before anything is imported from it: what is published never changes.
             sys.dont_write_bytecode = True
             if site not in sys.path:
                 # What was looked for there before may be remembered as missing.
                 sys.path_importer_cache.pop(site, None)
                 sys.path.append(site)
+            return in_use
 
     def _leave(self, site: str) -> None:
         with self._lock:
@@ -125,6 +148,8 @@ class PackageSets:
             del self._in_use[site]
             with contextlib.suppress(ValueError):
                 sys.path.remove(site)
+            if isinstance(entry.indexed, IndexedSite):
+                uninstall(entry.indexed)
 
 
 def _site_of(layout: StoreLayout, digest: Digest) -> str:
@@ -132,6 +157,31 @@ def _site_of(layout: StoreLayout, digest: Digest) -> str:
 
 
 _of_this_process: Final = PackageSets()
+
+
+def _indexed(site: str, manifest: PackageSetManifest) -> IndexedSite | str:
+    """A set's modules by its index; or, in a line, why not."""
+    if manifest.index_digest is None:
+        return "it was published without an index"
+    folder = Path(site).parent
+    try:
+        data = read_beneath(folder, INDEX, MAX_DOCUMENT_BYTES)
+        if Digest.of_bytes(data) != manifest.index_digest:
+            return f"{folder / INDEX} is damaged: it is not what was published"
+        index = ModuleIndex(data, str(folder / INDEX))
+    except OSError as error:
+        return f"{folder / INDEX} cannot be read: {error.strerror}"
+    except StoreError as error:
+        return str(error)
+    if not fits_bytecode(index):
+        return f"its code is for bytecode {index.magic}, and this Python has another"
+    return IndexedSite(site, index, str(folder / CODE))
+
+
+def _why_plain(indexed: IndexedSite | str) -> str | None:
+    if isinstance(indexed, str):
+        return indexed
+    return indexed.damaged[0] if indexed.damaged else None
 
 
 def _explained(wanted: Wheel, in_use: Wheel) -> str:

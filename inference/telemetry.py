@@ -63,6 +63,17 @@ def report_fallback(model: str, version: int, why: str) -> None:
     )
 
 
+def report_plain_imports(model: str, version: int, why: str) -> None:
+    """Report that a version's package set was imported without its index, or in part."""
+    _report(model, ("PlainImports", MetricUnit.Count, 1))
+    logger.warning(
+        "a package set is imported without its index",
+        model=model,
+        version=version,
+        reason=why,
+    )
+
+
 def count_swap(model: str) -> None:
     """Report that a label's calls are answered by another version from now on."""
     _report(model, ("Swaps", MetricUnit.Count, 1))

@@ -1,10 +1,11 @@
 """A package set: an immutable tree of Python packages, named by its digest.
 
-    packages/<digest's hex>/manifest.json  files.json  site-packages/
+    packages/<digest's hex>/manifest.json  files.json  site-packages/  modules.idx  modules.bin
 
 Its digest is that of what it was made of: the wheels (by name, version and digest), the target
-they are for, and the number of the way of making sets. The manifest is small, for readers;
-`files.json` says what every file was, for whoever verifies the set.
+they are for, whether what a server never needs was left out, and the number of the way of making
+sets. The manifest is small, for readers; `files.json` says what every file was, for whoever
+verifies the set; modules.idx and modules.bin are for imports (module_index.py).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any, Final, NamedTuple, Self
 from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
-from model_store.errors import DamagedError
+from model_store.errors import DamagedError, FormatTooNewError
 
-BUILDER: Final = 1
+BUILDER: Final = 2
 """The number of the way of making sets; part of a set's identity."""
 
 SITE_PACKAGES: Final = "site-packages"
@@ -82,7 +83,10 @@ class Target(NamedTuple):
 
 
 class PackageSetManifest(NamedTuple):
-    """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
+    """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back.
+
+    `index_digest` is that of modules.idx; None: the set is imported without one.
+    """
 
     target: Target
     wheels: tuple[Wheel, ...]
@@ -91,12 +95,15 @@ class PackageSetManifest(NamedTuple):
     files: int
     files_digest: Digest
     created_at: str
+    pruned: bool = True
+    index_digest: Digest | None = None
 
     @property
     def digest(self) -> Digest:
         """The set's identity."""
         made_of = {
             "builder": BUILDER,
+            "pruned": self.pruned,
             "target": self.target.to_json(),
             "wheels": [wheel.to_json() for wheel in self.wheels],
         }
@@ -108,6 +115,9 @@ class PackageSetManifest(NamedTuple):
             {
                 "format": FORMAT,
                 "digest": str(self.digest),
+                "builder": BUILDER,
+                "pruned": self.pruned,
+                "index_digest": str(self.index_digest) if self.index_digest else None,
                 "target": self.target.to_json(),
                 "wheels": [wheel.to_json() for wheel in self.wheels],
                 "size_bytes": self.size_bytes,
@@ -121,6 +131,7 @@ class PackageSetManifest(NamedTuple):
     def parse(cls, data: bytes, where: str) -> Self:
         """Read a manifest; raises DamagedError or FormatTooNewError."""
         fields = documents.open_document(data, where)
+        _check_builder(fields, where)
         wheels = tuple(Wheel.from_json(item, f"{where}: wheels") for item in fields.items("wheels"))
         manifest = cls(
             target=Target.from_fields(fields.fields("target")),
@@ -129,6 +140,10 @@ class PackageSetManifest(NamedTuple):
             files=fields.integer("files", minimum=0),
             files_digest=fields.digest("files_digest"),
             created_at=fields.time("created_at"),
+            pruned=fields.flag("pruned"),
+            index_digest=(
+                None if fields.is_null("index_digest") else fields.digest("index_digest")
+            ),
         )
         digest = fields.digest("digest")
         fields.done()
@@ -138,3 +153,17 @@ class PackageSetManifest(NamedTuple):
         if digest != manifest.digest:
             raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
         return manifest
+
+
+def _check_builder(fields: Fields, where: str) -> None:
+    """Refuse a set that was made in another way than this release makes them."""
+    builder = fields.integer("builder", minimum=1)
+    if builder > BUILDER:
+        raise FormatTooNewError(
+            f"{where} was made by builder {builder}; this release reads builder {BUILDER}: "
+            "upgrade it"
+        )
+    if builder < BUILDER:
+        raise DamagedError(
+            f"{where} was made by an earlier release, of builder {builder}: publish its model again"
+        )

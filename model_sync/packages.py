@@ -2,8 +2,8 @@
 
 1. Get the wheels that the requirements pin, for the target (wheels.py).
 2. What they are is the set's digest: if the store has that set, nothing is written.
-3. Unpack them into staging by `installer`, without bytecode and without scripts; note every
-   file's size and digest; give all the store's modes; fsync.
+3. Unpack them into staging by `installer`, without bytecode and without scripts; make the index of
+   their modules (indexing.py); note every file's size and digest; give all modes; fsync.
 4. Rename the complete folder into place. Two who publish the same set at once make one.
 """
 
@@ -21,9 +21,11 @@ from model_store.digests import Digest
 from model_store.documents import FORMAT, now, render
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST
+from model_store.module_index import INDEX
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_sync import durable
 from model_sync.errors import PackagesError
+from model_sync.indexing import interpreter_for, write_index
 from model_sync.package_names import canonical_name
 from model_sync.set_marks import rely_on
 from model_sync.space import require_space, writing
@@ -109,6 +111,7 @@ def publish_set(
 
     Raises PackagesError; SpaceError, where it does not fit; StoreError.
     """
+    interpreter_for(described.target)
     folder = layout.package_set(described.digest)
     found = find_published(layout, described.digest)
     if found:
@@ -127,9 +130,12 @@ def publish_set(
             with writing(f"what {wheel.name} holds", lambda: unpacked - size_of(staged, scratch)):
                 unpack(wheel, staged, scratch=scratch / wheel.name)
             progress.advance(wheel.stat().st_size)
-        entries = _seal_files(staged / SITE_PACKAGES, progress)
+        with writing("the code of a package set", lambda: unpacked):
+            write_index(staged, staged / SITE_PACKAGES, described.target, progress)
+        entries = _seal_files(staged, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
         manifest = described._replace(
+            index_digest=next(entry.digest for entry in entries if entry.path == INDEX),
             size_bytes=sum(entry.size_bytes for entry in entries),
             files=len(entries),
             files_digest=Digest.of_bytes(files),
@@ -171,9 +177,9 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
     }
 
 
-def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:
+def _seal_files(folder: Path, progress: Progress) -> list[FileEntry]:
     """Give every file its mode, make it durable and note what it is; sorted by path."""
-    paths = sorted(path for path in site.rglob("*") if path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     progress.step(
         f"noting {counted(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
     )
@@ -184,6 +190,6 @@ def _seal_files(site: Path, progress: Progress) -> list[FileEntry]:
             size = stream.tell()
             os.fchmod(stream.fileno(), durable.FILE_MODE)
             os.fsync(stream.fileno())
-        entries.append(FileEntry(path.relative_to(site).as_posix(), size, digest))
+        entries.append(FileEntry(path.relative_to(folder).as_posix(), size, digest))
         progress.advance(size)
     return sorted(entries)

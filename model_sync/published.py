@@ -17,7 +17,7 @@ from model_store.documents import MAX_DOCUMENT_BYTES, open_document
 from model_store.errors import DamagedError, StoreError
 from model_store.files import FileEntry, parse_files, read_beneath
 from model_store.layout import MANIFEST
-from model_store.package_set import FILES, SITE_PACKAGES
+from model_store.package_set import FILES
 from model_store.reading import read_package_set, read_preparation, read_version
 from model_sync.set_marks import is_claimed
 from model_sync.trash import names_in
@@ -123,7 +123,7 @@ def is_there_to_stay(layout: StoreLayout, folder: Path) -> bool:
 
 
 def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:
-    """The files that `files.json` lists, as paths in the set's folder."""
+    """The files that `files.json` lists, by their paths in the set's folder."""
     if (found := Digest.of_bytes(data)) != manifest.files_digest:
         raise DamagedError(
             f"{where} is damaged: published with digest {manifest.files_digest}, it has {found}"
@@ -134,7 +134,7 @@ def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[File
     size_bytes = sum(entry.size_bytes for entry in entries)
     if (len(entries), size_bytes) != (manifest.files, manifest.size_bytes):
         raise DamagedError(f"{where} is not of the files and bytes that the manifest counts")
-    return tuple(entry._replace(path=f"{SITE_PACKAGES}/{entry.path}") for entry in entries)
+    return entries
 
 
 def _chunks_of(

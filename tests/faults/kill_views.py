@@ -15,7 +15,7 @@ from model_store.documents import open_document
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, parse_files
 from model_store.layout import MANIFEST, UNUSED, StoreLayout
-from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest
+from model_store.package_set import FILES, PackageSetManifest
 from model_store.preparation import PreparationManifest
 from model_store.reading import (
     Seen,
@@ -137,7 +137,7 @@ def _check_named(layout: StoreLayout, refs: Refs) -> None:
             read_package_set(layout, manifest.content.packages)
             folder = layout.package_set(manifest.content.packages)
             for file in _check_set(layout, folder):
-                _check_readable(layout.root, folder / SITE_PACKAGES / file.path)
+                _check_readable(layout.root, folder / file.path)
 
 
 def _check_version(folder: Path, manifest: VersionManifest) -> None:
@@ -149,7 +149,7 @@ def _check_set(layout: StoreLayout, folder: Path) -> tuple[FileEntry, ...]:
     fields = open_document(path.read_bytes(), str(path))
     files = parse_files(fields.items("files"), str(path))
     fields.done()
-    _check_files(folder / SITE_PACKAGES, files, set())
+    _check_files(folder, files, {MANIFEST, FILES})
     path = folder / MANIFEST
     manifest = PackageSetManifest.parse(path.read_bytes(), str(path))
     if layout.package_set(manifest.digest) != folder:

@@ -19,6 +19,7 @@ from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from tests.inference.concurrency import at_once
+from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_wheel
 
 if TYPE_CHECKING:
@@ -156,8 +157,14 @@ def test_what_was_missing_before_the_set_was_there_is_found(
     ],
 )
 def test_a_set_for_another_python_or_processor_is_refused(
-    sets: PackageSets, layout: StoreLayout, target: Target, named: str
+    sets: PackageSets,
+    layout: StoreLayout,
+    target: Target,
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    put_python(monkeypatch, tmp_path / "bin", "3.99")
     digest = publish_set(layout, wheel_of(layout, "alpha"), target=target)
     assert refusal(sets, layout, digest) == (
         f"{WHO} needs packages for {named}; this is Python {RUNNING.python} on {RUNNING.machine}"

@@ -126,6 +126,7 @@ PACKAGE_SET: Final = PackageSetManifest(
     files=2,
     files_digest=Digest.of_bytes(b"files"),
     created_at=TIME,
+    index_digest=Digest.of_bytes(b"index"),
 )
 
 PARSERS: Final[dict[str, Callable[[bytes, str], Any]]] = {

@@ -159,8 +159,9 @@ _wheels = st.lists(
     st.builds(Wheel, texts, texts, digests), max_size=3, unique_by=lambda wheel: wheel.name
 ).map(lambda wheels: tuple(sorted(wheels)))
 package_sets = st.builds(
-    PackageSetManifest, st.builds(Target, texts, texts), _wheels, sizes, sizes, digests, times
-)
+    PackageSetManifest, st.builds(Target, texts, texts), _wheels, sizes, sizes, digests, times,
+    st.booleans(), st.none() | digests,
+)  # fmt: skip
 
 _entries = st.builds(
     VersionEntry,

@@ -27,6 +27,7 @@ NULLABLE: Final = {
     "packages",
     "shape",
     "refused",
+    "index_digest",
     "measurement",
     "replacement",
 }

@@ -157,7 +157,7 @@ class Sweepable:
     def package_set(self, package: str = "alpha") -> Digest:
         """Put a package set in place; returns its digest."""
         code = f"NAME = {package!r}\n".encode()
-        entry = FileEntry(f"{package}.py", len(code), Digest.of_bytes(code))
+        entry = FileEntry(f"{SITE_PACKAGES}/{package}.py", len(code), Digest.of_bytes(code))
         files = render({"format": FORMAT, "files": [entry.to_json()]})
         wheel = Wheel(package, "1.0", Digest.of_bytes(code))
         manifest = PackageSetManifest(

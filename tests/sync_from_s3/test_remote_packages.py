@@ -16,6 +16,7 @@ from model_sync.publish import publish
 from model_sync.remote import Remote
 from model_sync.verbs import PublishAs
 from tests.packages.models import MODEL, write_greeter
+from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 
@@ -79,16 +80,17 @@ def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_tria
 
 
 def test_a_set_by_itself_is_for_the_functions_python_unless_said(
-    remote: Remote, registry: Path, tmp_path: Path
+    remote: Remote, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put_python(monkeypatch, tmp_path / "bin", "3.99")
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
     done = remote.publish_packages(pins, python=None, platform=None)
     assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
     assert done["target"] == Target.running().to_json()
     again = remote.publish_packages(pins, python=None, platform=None)
     assert again == {**done, "created": False}
-    other = remote.publish_packages(pins, python="3.12", platform="aarch64-manylinux_2_28")
-    assert other["target"] == {"python": "3.12", "platform": "aarch64-manylinux_2_28"}
+    other = remote.publish_packages(pins, python="3.99", platform="aarch64-manylinux_2_28")
+    assert other["target"] == {"python": "3.99", "platform": "aarch64-manylinux_2_28"}
     listed = remote.list_packages()["packages"]
     assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
 

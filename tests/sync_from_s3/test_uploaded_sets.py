@@ -13,6 +13,7 @@ from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.uploaded import SETS
+from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import refused, staged
 from tests.sync_from_s3.sets import (
@@ -144,7 +145,7 @@ def test_a_document_that_is_no_json_is_refused(
 
 
 def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
-    call: Call, bucket: Bucket, tmp_path: Path
+    call: Call, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever sent it did not look, or the layer is another one by now."""
     brought = call({"coldpress": "probe"})["brings"]["orjson"]
@@ -152,5 +153,6 @@ def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
     key = upload_wheels(bucket, wheels, Target.running())
     refused(call(request_set(key)), "packages", f"orjson 9.9, where the runtime brings {brought}")
     assert nothing_is_left(tmp_path)
+    put_python(monkeypatch, tmp_path / "bin", "3.99")
     other = upload_wheels(bucket, wheels, Target("3.99", Target.running().platform))
     assert call(request_set(other))["created"]

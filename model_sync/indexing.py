@@ -1,0 +1,218 @@
+"""Makes the index of a package set's modules, and the one file of their code.
+
+1. Go through every folder of `site-packages` and decide what a name in it is to an import.
+2. Compile each source with the target's own Python, in processes of its own: bytecode is of one
+   version, and a stranger's source had better not be compiled in the publisher's process.
+3. Add the texts of distributions that are asked for at import: METADATA, entry points.
+
+What cannot be compiled (a template, a source for Python 2) has no code: whoever imports it gets
+Python's own error from its source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from model_store.module_index import (
+    CODE,
+    INDEX,
+    INIT,
+    PIECE_DIGEST_DIGITS,
+    Distribution,
+    Found,
+    Kind,
+    Piece,
+    render_index,
+)
+from model_store.package_set import Target
+from model_sync.errors import PackagesError
+from model_sync.linked import Libraries
+from model_sync.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from model_sync.progress import Progress
+
+_SCRIPT: Final = Path(__file__).with_name("compile_modules.py")
+_TEXTS: Final = ("METADATA", "entry_points.txt", "top_level.txt")
+_DIST_INFO: Final = ".dist-info"
+_EXTENSION: Final = ".so"
+_SOURCE: Final = ".py"
+_SOURCELESS: Final = ".pyc"
+_DEADLINE_S: Final = 800
+
+
+def interpreter_for(target: Target) -> str:
+    """The Python that compiles for a target: this one, or one of that version on the PATH.
+
+    Raises PackagesError where there is none.
+    """
+    if target.python == Target.running().python:
+        return sys.executable
+    found = shutil.which(f"python{target.python}")
+    if found is None:
+        raise PackagesError(
+            f"packages for Python {target.python} need that Python to compile them, and no "
+            f"python{target.python} is on the PATH: install it, or publish with it"
+        )
+    return found
+
+
+def write_index(folder: Path, site: Path, target: Target, progress: Progress) -> None:
+    """Write modules.idx and modules.bin of `site` into `folder`; whoever calls makes them durable.
+
+    Raises PackagesError; OSError where the file system is full.
+    """
+    looked = sorted(_look(site, _suffixes(target)))
+    sources = [
+        _joined(path, found.file(name))
+        for path, names in looked
+        for name, found in names.items()
+        if found.suffix == _SOURCE
+    ]
+    progress.step(f"compiling {counted(len(sources), 'module')}")
+    code = folder / CODE
+    magic, pieces = _compile(site, sources, code, interpreter_for(target))
+    compiled = dict(zip(sources, pieces, strict=True))
+    libraries = Libraries(site)
+    folders = {
+        path: {
+            name: _completed(found, _joined(path, found.file(name)), compiled, libraries)
+            for name, found in names.items()
+        }
+        for path, names in looked
+    }
+    distributions = _append_texts(site, code)
+    (folder / INDEX).write_bytes(render_index(magic, folders, distributions))
+
+
+def _joined(folder: str, file: str) -> str:
+    return f"{folder}/{file}" if folder else file
+
+
+def _completed(
+    found: Found, path: str, compiled: Mapping[str, Piece | None], libraries: Libraries
+) -> Found:
+    if found.suffix.endswith(_EXTENSION):
+        return found._replace(libraries=libraries.of(path))
+    return found._replace(code=compiled.get(path))
+
+
+def _suffixes(target: Target) -> tuple[str, ...]:
+    """The ends of module files' names, in the order in which Python prefers them."""
+    tag = f".cpython-{target.python.replace('.', '')}-{target.machine}-linux-gnu.so"
+    return (tag, ".abi3.so", ".so", _SOURCE, _SOURCELESS)
+
+
+def _look(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, Found]]]:
+    """Every folder, with what can be imported from it."""
+    for path, folders, files in os.walk(site):
+        relative = Path(path).relative_to(site).as_posix()
+        if relative.endswith(_DIST_INFO):
+            folders.clear()
+            continue
+        names: dict[str, Found] = {}
+        for folder in sorted(folders):
+            if "." in folder:
+                continue  # no name that an import could ask for
+            inside = set(os.listdir(os.path.join(path, folder)))  # noqa: PTH118, PTH208 - many
+            suffix = next((each for each in suffixes if INIT + each in inside), None)
+            kind = Kind.NAMESPACE if suffix is None else Kind.PACKAGE
+            names[folder] = Found(kind, suffix or "")
+        # A file goes before a folder that is no package, and the better suffix before the worse.
+        present = set(files)
+        for file in sorted(files):
+            for suffix in suffixes:
+                name = file.removesuffix(suffix)
+                if name != file and "." not in name and name:
+                    best = next(each for each in suffixes if name + each in present)
+                    if names.get(name, Found(Kind.NAMESPACE, "")).kind is Kind.NAMESPACE:
+                        names[name] = Found(Kind.MODULE, best)
+                    break
+        yield ("" if relative == "." else relative), names
+
+
+def _compile(
+    site: Path, sources: list[str], code: Path, interpreter: str
+) -> tuple[str, list[Piece | None]]:
+    """Compile sources into one file, by as many processes as there are processors."""
+    n_parts = max(1, min(os.cpu_count() or 1, len(sources) // 64))
+    bounds = [len(sources) * part // n_parts for part in range(n_parts + 1)]
+    parts = [code.with_name(f"{code.name}.{part}") for part in range(n_parts)]
+    names = [sources[bounds[part] : bounds[part + 1]] for part in range(n_parts)]
+    processes = [
+        _Compiling(interpreter, site, part, chosen)
+        for part, chosen in zip(parts, names, strict=True)
+    ]
+    try:
+        outputs = [process.finish() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    pieces: list[Piece | None] = []
+    with code.open("wb") as whole:
+        for path, (_, found) in zip(parts, outputs, strict=True):
+            at = whole.tell()
+            pieces += [each and each._replace(offset=at + each.offset) for each in found]
+            with path.open("rb") as stream:
+                shutil.copyfileobj(stream, whole)
+            path.unlink()
+    return outputs[0][0], pieces
+
+
+class _Compiling:
+    """One process that compiles."""
+
+    def __init__(self, interpreter: str, site: Path, output: Path, sources: list[str]) -> None:
+        self._sources = sources
+        self._process = subprocess.Popen(
+            [interpreter, "-I", "-S", str(_SCRIPT), str(site), str(output)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def finish(self) -> tuple[str, list[Piece | None]]:
+        """Wait for its end: the bytecode's magic number, and what each source came to."""
+        given = "".join(f"{path}\n" for path in self._sources).encode()
+        output, errors = self._process.communicate(given, timeout=_DEADLINE_S)
+        if self._process.returncode:
+            said = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
+            raise PackagesError(f"the packages cannot be compiled: {said[-1]}")
+        magic, *lines = map(json.loads, output.splitlines())
+        return magic, [
+            Piece(line[0], line[1], line[2][:PIECE_DIGEST_DIGITS]) if line else None
+            for line in lines
+        ]
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _append_texts(site: Path, code: Path) -> tuple[Distribution, ...]:
+    """Put the texts of distributions behind the code."""
+    found = []
+    with code.open("ab") as stream:
+        for folder in sorted(site.glob(f"*{_DIST_INFO}")):
+            inside = frozenset(
+                path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+            )
+            texts = {}
+            for name in sorted(inside.intersection(_TEXTS)):
+                data = (folder / name).read_bytes()
+                digest = hashlib.sha256(data).hexdigest()[:PIECE_DIGEST_DIGITS]
+                texts[name] = Piece(stream.tell(), len(data), digest)
+                stream.write(data)
+            found.append(Distribution(folder.name, inside, texts))
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""Which libraries of a package set an extension links to, and where they lie. Needs no loading.
+
+A wheel brings its libraries in a folder of its own (`numpy.libs/`), which the extension names
+relative to itself. The dynamic linker looks for each in that folder and in half a dozen others of
+its own invention, for every extension anew: on a network file system that is a round trip each. So
+the index says where they are, and whoever imports loads them first, by their paths.
+
+Source: System V gABI, "Dynamic Section"; ld.so(8), "Rpath token expansion".
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ORIGIN: Final = ("$ORIGIN", "${ORIGIN}")
+
+
+class _Links(NamedTuple):
+    """What a file asks the linker for: names, and the folders of its own where to look."""
+
+    needed: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+_NONE: Final = _Links((), ())
+
+
+class Libraries:
+    """The libraries in one `site-packages`, found as the linker would find them there."""
+
+    def __init__(self, site: Path) -> None:
+        self._site = site
+        self._links: dict[str, _Links] = {}
+
+    def of(self, path: str) -> tuple[str, ...]:
+        """The paths of the set's libraries that a file needs, each after what it needs itself."""
+        found: dict[str, None] = {}
+        self._follow(path, (), found, {path})
+        return tuple(found)
+
+    def _follow(
+        self, path: str, inherited: tuple[str, ...], found: dict[str, None], seen: set[str]
+    ) -> None:
+        links = self._read(path)
+        folders = (*links.folders, *inherited)
+        for name in links.needed:
+            place = next((each for each in _places(folders, name) if self._is_file(each)), None)
+            if place is not None and place not in seen:
+                seen.add(place)
+                self._follow(place, folders, found, seen)
+                found[place] = None
+
+    def _is_file(self, path: str) -> bool:
+        return not path.startswith("../") and (self._site / path).is_file()
+
+    def _read(self, path: str) -> _Links:
+        if path not in self._links:
+            self._links[path] = _links_of(self._site, path)
+        return self._links[path]
+
+
+def _places(folders: tuple[str, ...], name: str) -> Iterator[str]:
+    return (posixpath.normpath(posixpath.join(folder, name)) for folder in folders)
+
+
+def _links_of(site: Path, path: str) -> _Links:
+    """What a file's dynamic section says; nothing for a file that is no ELF."""
+    needed: list[str] = []
+    folders: list[str] = []
+    origin = posixpath.dirname(path)
+    try:
+        with (site / path).open("rb") as stream:
+            for segment in ELFFile(stream).iter_segments("PT_DYNAMIC"):
+                if not isinstance(segment, DynamicSegment):
+                    continue
+                tag: Any  # what it has, hangs on its kind
+                for tag in segment.iter_tags():
+                    if tag.entry.d_tag == "DT_NEEDED":
+                        needed.append(tag.needed)
+                    elif tag.entry.d_tag == "DT_RUNPATH":
+                        folders += _expanded(tag.runpath, origin)
+                    elif tag.entry.d_tag == "DT_RPATH":
+                        folders += _expanded(tag.rpath, origin)
+    except (ELFError, OSError, ValueError, KeyError, AttributeError, UnicodeDecodeError):
+        return _NONE  # a stranger's file: who imports it hears from the linker what is wrong
+    return _Links(tuple(needed), tuple(folders))
+
+
+def _expanded(paths: str, origin: str) -> Iterator[str]:
+    """The folders of the set in a search path: those that are relative to the file itself."""
+    for path in paths.split(":"):
+        for token in _ORIGIN:
+            if path == token or path.startswith(f"{token}/"):
+                yield posixpath.normpath(posixpath.join(origin, path[len(token) :].lstrip("/")))
