@@ -1,4 +1,4 @@
-"""A store, and a folder of wheels or a tiny registry in the place of the real one."""
+"""A store, a folder of wheels or a tiny registry in the place of the real one, and a real set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.creation import open_store
+from tests.packages.real_set import published_set
 from tests.packages.tiny_index import serve_index
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import StoreLayout
+    from tests.packages.real_set import LargeSet
     from tests.packages.tiny_index import TinyIndex
 
 
@@ -43,3 +45,10 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyIndex
         monkeypatch.setenv("PIP_INDEX_URL", served.url)
         monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
         yield served
+
+
+@pytest.fixture(scope="session")
+def large_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeSet]:
+    """A set of real packages, 700 MB, that a minute goes into: for slow tests."""
+    with published_set(tmp_path_factory.mktemp("large-set")) as published:
+        yield published

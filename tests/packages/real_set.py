@@ -1,0 +1,52 @@
+"""A large set of real packages, as a store holds it: published once a session, for slow tests.
+
+It holds what real/requirements.in names, and what that needs, less what the runtime brings.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target
+from model_sync.base_runtime import brought_here
+from model_sync.creation import open_store
+from model_sync.packages import publish_wheels
+from model_sync.pinned_wheels import get_wheels
+from model_sync.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_store.layout import StoreLayout
+
+REQUIREMENTS: Final = Path(__file__).parent / "real" / "requirements.txt"
+
+
+class LargeSet(NamedTuple):
+    """A published set, and the store that holds it. Not to be changed."""
+
+    layout: StoreLayout
+    manifest: PackageSetManifest
+
+    @property
+    def site(self) -> Path:
+        """The set's `site-packages`."""
+        return self.layout.package_set(self.manifest.digest) / SITE_PACKAGES
+
+
+@contextmanager
+def published_set(folder: Path) -> Iterator[LargeSet]:
+    """Publish the set into a store in `folder`, which is removed at the end: it is large."""
+    try:
+        wheels, target = folder / "wheels", Target.running()
+        wheels.mkdir()
+        kept = get_wheels(REQUIREMENTS, target, brought_here(), wheels, Silent())
+        layout = open_store(folder / "store")
+        manifest, _ = publish_wheels(kept, layout, target, Silent())
+        shutil.rmtree(wheels)
+        yield LargeSet(layout, manifest)
+    finally:
+        shutil.rmtree(folder)
