@@ -14,8 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from inference.clock import Moment
-from inference.opening import Begun, read_opening
-from inference.prefetch import begin_prefetch
+from inference.opening import begin_opening, read_opening
 from inference.settings import SettingError, Settings
 from model_store.errors import StoreError
 from model_store.layout import StoreLayout
@@ -26,6 +25,7 @@ from model_store.refs import LATEST, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from inference.opening import Begun
     from inference.pieces import Verify
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
@@ -58,7 +58,7 @@ class Early:
         preparation = begun.opening.preparation
         if entry.preparations.get(runtime) == (preparation.id if preparation else None):
             return begun
-        begun.prefetch.stop()
+        begun.stop()
         return None
 
     def read(
@@ -79,13 +79,12 @@ class Early:
         entry = seen.refs.versions.get(seen.refs.labels.get(LATEST, 0))
         if entry is None or entry.state is not State.AVAILABLE:
             return
-        opening, prefetch = read_opening(layout, model, entry, runtime), None
+        opening, begun = read_opening(layout, model, entry, runtime), None
         with self._lock:
             if entry.id not in self._asked_for:  # else its load has begun to read it by itself
-                prefetch = begin_prefetch(opening.form, verify)
-                self._begun[entry.id] = Begun(opening, prefetch)
-        if prefetch is not None:
-            prefetch.wait_until_read()  # the next one's readers come after this one's
+                begun = self._begun[entry.id] = begin_opening(layout, opening, verify)
+        if begun is not None:
+            begun.prefetch.wait_until_read()  # the next one's readers come after this one's
 
 
 def begin(environ: Mapping[str, str]) -> Early:

@@ -55,6 +55,8 @@ class IndexedSite:
         self.index: Final = index
         self.damaged: Final[list[str]] = []
         """What was not as it was published, in lines."""
+        self.pieces_read: Final[list[Piece]] = []
+        """What was read of the file of code, in order."""
         self._code_path = code_path
         self._lock = threading.Lock()
         self._descriptor: int | None = None
@@ -77,6 +79,7 @@ class IndexedSite:
         if hashlib.sha256(data).hexdigest()[:PIECE_DIGEST_DIGITS] != piece.digest:
             self.damaged.append(f"{self._code_path} is damaged at byte {piece.offset}")
             return None
+        self.pieces_read.append(piece)
         return data
 
     def load_library(self, path: str) -> None:

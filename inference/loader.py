@@ -21,7 +21,7 @@ from inference.form import plain_form
 from inference.in_thread import in_thread
 from inference.loaded import Following, LoadedVersion
 from inference.memory import give_back
-from inference.opening import read_opening
+from inference.opening import begin_opening, read_opening
 from inference.pieces import Verify
 from inference.pipeline import Pipeline, load_pipeline
 from inference.prefetch import begin_prefetch
@@ -90,17 +90,20 @@ def load_version(
             opening = _final(opening, entry, is_final)
         need = need_of(opening.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
-        with begun.prefetch if begun else contextlib.nullcontext():
+        with begun or contextlib.nullcontext():
             if make_room:
                 make_room(need)
-        loaded = load_folder(
-            opening.folder,
-            opening.manifest,
-            number,
-            layout=layout,
-            form=opening.form,
-            prefetch=begun.prefetch if begun else begin_prefetch(opening.form, verify),
-        )
+        begun = begun or begin_opening(layout, opening, verify)
+        with begun:
+            loaded = load_folder(
+                opening.folder,
+                opening.manifest,
+                number,
+                layout=layout,
+                form=opening.form,
+                prefetch=begun.prefetch,
+            )
+            begun.end_imports()
     except StoreUnreachableError:
         raise
     except PipelineError as error:

@@ -5,9 +5,10 @@ No part of ONNX Runtime is imported here: a cold start asks this before it has i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inference.form import form_of, plain_form
+from inference.prefetch import begin_prefetch
 from inference.processor import block_width
 from model_store.reading import read_preparation, read_version
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.form import Form
+    from inference.import_prefetch import ImportPrefetch
+    from inference.pieces import Verify
     from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
@@ -50,10 +53,42 @@ class Opening(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A form that is being read."""
+    """A form that is being read, and what importing its packages will touch, if that is known.
+
+    As a context, it is stopped by whatever error ends that.
+    """
 
     opening: Opening
     prefetch: Prefetch
+    imports: ImportPrefetch | None
+
+    def stop(self) -> None:
+        """Read nothing further: nobody needs it any more."""
+        self.prefetch.stop()
+        self.end_imports()
+
+    def end_imports(self) -> None:
+        """Let go of what importing touches: it was imported."""
+        if self.imports:
+            self.imports.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
+
+
+def begin_opening(layout: StoreLayout, opening: Opening, verify: Verify) -> Begun:
+    """Begin to read what a version needs; raises DamagedError where its manifest is at odds."""
+    packages, preparation, imports = opening.manifest.content.packages, opening.preparation, None
+    if packages and preparation and preparation.imports:
+        # Imported here: few versions pin a package set.
+        from inference.import_prefetch import ImportPrefetch  # noqa: PLC0415
+
+        imports = ImportPrefetch(layout.package_set(packages), preparation.imports)
+    return Begun(opening, begin_prefetch(opening.form, verify), imports)
 
 
 def read_opening(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> Opening:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from model_store.layout import StoreLayout
+    from model_store.module_index import Piece
 
 
 def use_package_set(
@@ -58,6 +59,11 @@ def use_package_set(
 def is_in_use(layout: StoreLayout, digest: Digest) -> bool:
     """Whether this process imports from a set, or has: then it does so to its end."""
     return _of_this_process.is_in_use(layout, digest)
+
+
+def pieces_read(layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
+    """What this process has read of the code of a set that it imports from, in order."""
+    return _of_this_process.pieces_read(layout, digest)
 
 
 def find_conflict(
@@ -116,6 +122,14 @@ class PackageSets:
         """As the function of this name."""
         with self._lock:
             return _site_of(layout, digest) in self._in_use
+
+    def pieces_read(self, layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
+        """As the function `pieces_read`."""
+        with self._lock:
+            in_use = self._in_use.get(_site_of(layout, digest))
+        if in_use is None or isinstance(in_use.indexed, str):
+            return ()
+        return tuple(in_use.indexed.pieces_read)
 
     def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> _InUse:
         with self._lock:

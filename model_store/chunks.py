@@ -85,10 +85,14 @@ def parse_chunks(fields: Fields) -> dict[str, tuple[str, ...]]:
 
 def parse_ranges(fields: Fields) -> dict[str, ChunkRanges]:
     """Read a mapping of paths to ranges of chunks; raises DamagedError."""
-    return {path: _ranges(fields.items(path), f"{fields.where}: {path}") for path in fields.names()}
+    return {
+        path: parse_block_ranges(fields.items(path), f"{fields.where}: {path}")
+        for path in fields.names()
+    }
 
 
-def _ranges(values: list[object], where: str) -> ChunkRanges:
+def parse_block_ranges(values: list[object], where: str) -> ChunkRanges:
+    """Read a list of ranges `[first, count]`, of chunks or other blocks; raises DamagedError."""
     ranges: list[tuple[int, int]] = []
     after = 0
     for value in values:

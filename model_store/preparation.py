@@ -14,20 +14,22 @@ from model_store.chunks import parse_chunks
 from model_store.documents import FORMAT
 from model_store.errors import DamagedError
 from model_store.names import check_id, check_model, check_runtime_key
+from model_store.recorded_imports import parse_recorded
 from model_store.variant import PLAIN, Variant
 
 if TYPE_CHECKING:
     from model_store.chunks import Chunks
     from model_store.digests import Digest
     from model_store.files import FileEntry
+    from model_store.recorded_imports import RecordedFile
     from model_store.variant import Measurement
 
-PREPARATION_FORMAT: Final = 3
+PREPARATION_FORMAT: Final = 4
 """The number of the way of preparing; part of the runtime key."""
 
 
 def runtime_key(onnxruntime_version: str, machine: str) -> str:
-    """Name a runtime: `ort-1.32.0-x86_64-p3`."""
+    """Name a runtime: `ort-1.32.0-x86_64-p4`."""
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
     return check_runtime_key(f"ort-{onnxruntime_version}-{machine}-p{PREPARATION_FORMAT}")
 
@@ -39,7 +41,8 @@ class PreparationManifest(NamedTuple):
     what chose it. `replacement`: the one to go on with once calls come, None for the same. The
     files of those that are kept are beside the manifest. `chunks` are the digests of every file of
     more than one chunk that a variant opens, by its path in the folder where it lies: this one, or
-    the version's.
+    the version's. `imports` are the files that importing from its package set touched, and which
+    blocks of them, in the order of first use; none where it pins no set, or nobody recorded it.
     """
 
     model: str
@@ -53,6 +56,7 @@ class PreparationManifest(NamedTuple):
     variants: tuple[Variant, ...]
     replacement: str | None
     chunks: Chunks
+    imports: tuple[RecordedFile, ...] = ()
 
     @property
     def variant(self) -> Variant:
@@ -106,6 +110,7 @@ class PreparationManifest(NamedTuple):
                 "variants": [variant.to_json() for variant in self.variants],
                 "replacement": self.replacement,
                 "chunks": {path: list(digests) for path, digests in self.chunks.items()},
+                "imports": [each.to_json() for each in self.imports],
             }
         )
 
@@ -127,6 +132,7 @@ class PreparationManifest(NamedTuple):
             ),
             replacement=None if fields.is_null("replacement") else fields.text("replacement"),
             chunks=parse_chunks(fields.fields("chunks")),
+            imports=parse_recorded(fields.items("imports"), f"{where}: imports"),
         )
         fields.done()
         manifest._check(where)

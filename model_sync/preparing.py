@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import StoreLayout
+    from model_store.recorded_imports import RecordedFile
     from model_store.version import VersionManifest
     from model_sync.conditions import Conditions
     from model_sync.progress import Progress
@@ -115,6 +116,7 @@ class _Preparing:
         self._results.mkdir()
         self._variants: list[Variant] = []
         self._chunks: dict[str, tuple[str, ...]] = {}
+        self._imports: tuple[RecordedFile, ...] = ()
         files = manifest.content.files
         self._source = [entry for entry in files if entry.path.startswith(f"{SOURCE}/")]
         self.source_bytes = sum(entry.size_bytes for entry in self._source)
@@ -185,6 +187,7 @@ class _Preparing:
             variants=variants,
             replacement=choice.replacement,
             chunks={path: self._chunks[path] for path in self._chunks if self._is_kept(path)},
+            imports=self._imports,
         )
         durable.write_file(self._staged / MANIFEST, preparation.render())
         return preparation
@@ -239,6 +242,7 @@ class _Preparing:
             prepared=self._staged,
             conditions=self._conditions,
         )
+        self._imports = self._imports or found.imports  # of the first, plain: all import the same
         return variant._replace(measurement=found.measurement, recorded=found.recorded)
 
     def _taken(self, path: Path) -> FileEntry:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from model_store.layout import MANIFEST, StoreLayout
+from model_store.recorded_imports import parse_recorded
 from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
 from model_sync.child import last_line, run_module
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from inference.loaded import LoadedVersion, Tensors
     from model_store.chunks import ChunkRanges
+    from model_store.recorded_imports import RecordedFile
     from model_sync.conditions import Conditions
 
 DEADLINE_S: Final = 600
@@ -48,10 +50,14 @@ hundredth; the fastest counts, for it is the least disturbed."""
 
 
 class Tried(NamedTuple):
-    """What a trial measured, and which chunks of the larger files it touched, by their paths."""
+    """What a trial measured, and which chunks of the larger files it touched, by their paths.
+
+    `imports`: what importing from the version's package set touched.
+    """
 
     measurement: Measurement
     recorded: Mapping[str, ChunkRanges]
+    imports: tuple[RecordedFile, ...]
 
 
 def try_version(
@@ -98,7 +104,8 @@ def try_version(
         path: tuple((first, count) for first, count in ranges)
         for path, ranges in found.pop("recorded").items()
     }
-    return Tried(Measurement(**found), recorded)
+    imports = parse_recorded(found.pop("imports"), str(result))
+    return Tried(Measurement(**found), recorded, imports)
 
 
 def main(arguments: list[str]) -> None:
@@ -132,6 +139,7 @@ def _try(
     from inference.pieces import Verify  # noqa: PLC0415
     from inference.prefetch import begin_prefetch  # noqa: PLC0415
     from model_sync.recording import record  # noqa: PLC0415
+    from model_sync.recording_imports import ImportRecorder  # noqa: PLC0415
     from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
     from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
 
@@ -145,6 +153,7 @@ def _try(
     prefetch = begin_prefetch(form, Verify.ALL)
     prefetch.wait()  # what is measured next is not disturbed by it
     forget_peak()
+    recorder = ImportRecorder(layout, content.packages) if content.packages else None
     loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)
     first_ms = 0.0
     for number, case in enumerate(content.golden.cases):
@@ -179,6 +188,7 @@ def _try(
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
         # What calls touch, golden cases say; inputs that were made say it of no table's rows.
         "recorded": record(form) if content.golden.cases else {},
+        "imports": [each.to_json() for each in recorder.recorded()] if recorder else [],
     }
 
 

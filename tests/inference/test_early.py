@@ -81,7 +81,7 @@ def test_what_was_begun_is_what_is_loaded_and_manifests_are_read_once(
 
 
 def test_what_was_begun_for_another_runtime_or_version_is_nobodys(store: Path) -> None:
-    early, entry = _early(store, runtime="ort-0.0.1-x86_64-p3"), entry_of(store, 1)
+    early, entry = _early(store, runtime="ort-0.0.1-x86_64-p4"), entry_of(store, 1)
     assert early.take(entry, RUNTIME) is None
     publish_adder(store, 2.0)
     early = _early(store)
@@ -152,7 +152,7 @@ def test_a_model_that_is_named_twice_is_read_once(
         begun.append(form)
         return begin_prefetch(form, verify)
 
-    monkeypatch.setattr("inference.early.begin_prefetch", noted)
+    monkeypatch.setattr("inference.opening.begin_prefetch", noted)
     assert _early(store, ADDER, ADDER).take(entry_of(store, 1), RUNTIME) is not None
     assert len(begun) == 1
 
@@ -190,6 +190,6 @@ def test_one_models_readers_come_after_anothers(
         return preadv(*arguments)
 
     monkeypatch.setattr(os, "preadv", slow)
-    monkeypatch.setattr("inference.early.begin_prefetch", begin_one)
+    monkeypatch.setattr("inference.opening.begin_prefetch", begin_one)
     _early(store, ADDER, "other")
     assert left == [0, 0]

@@ -63,7 +63,7 @@ def test_a_loaded_version_says_what_it_is(store: Path) -> None:
 def test_the_runtime_is_what_publishing_prepares_for(store: Path) -> None:
     assert set(entry_of(store, 1).preparations) == {RUNTIME}
     assert RUNTIME.startswith("ort-")
-    assert runtime_key("1.2.3", "AMD64") == "ort-1.2.3-x86_64-p3"
+    assert runtime_key("1.2.3", "AMD64") == "ort-1.2.3-x86_64-p4"
 
 
 def test_without_a_preparation_for_this_runtime_the_plain_form_loads(store: Path) -> None:

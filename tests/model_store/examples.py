@@ -11,6 +11,7 @@ from model_store.files import FileEntry
 from model_store.layout import StoreLayout
 from model_store.package_set import PackageSetManifest, Target, Wheel
 from model_store.preparation import PreparationManifest
+from model_store.recorded_imports import RecordedFile
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import Signature, TensorSpec
 from model_store.variant import PLAIN, Measurement, Variant
@@ -89,6 +90,10 @@ PREPARATION: Final = PreparationManifest(
     ),
     replacement="portable",
     chunks={"source/größe.onnx": (Digest.of_bytes(b"a").hex, Digest.of_bytes(b"b").hex)},
+    imports=(
+        RecordedFile("modules.bin", ((0, 2), (5, 1))),
+        RecordedFile("site-packages/alpha/größe.so", ((0, 1),)),
+    ),
 )
 
 ENTRY: Final = VersionEntry(

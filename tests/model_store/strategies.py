@@ -14,6 +14,7 @@ from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.package_set import PackageSetManifest, Target, Wheel
 from model_store.preparation import PreparationManifest
+from model_store.recorded_imports import RecordedFile
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import DATATYPES, Signature, TensorSpec
 from model_store.variant import Measurement, Variant
@@ -110,6 +111,11 @@ def _ranges(draw: st.DrawFn) -> ChunkRanges:
     return tuple(found)
 
 
+_imports = st.lists(
+    st.builds(RecordedFile, relative_paths, _ranges()),
+    max_size=3,
+    unique_by=lambda recorded: recorded.path,
+).map(tuple)
 _recordings = st.dictionaries(texts, _ranges(), max_size=2)
 
 
@@ -150,6 +156,7 @@ def _preparations(draw: st.DrawFn) -> PreparationManifest:
         variants=(*variants, chosen),
         replacement=draw(st.none() | st.just(chosen.name)),
         chunks=draw(_chunks),
+        imports=draw(_imports),
     )
 
 

@@ -86,11 +86,11 @@ def test_a_new_id_says_when_it_was_made() -> None:
 @pytest.mark.parametrize(
     ("version", "machine", "key"),
     [
-        ("1.32.0", "x86_64", "ort-1.32.0-x86_64-p3"),
-        ("1.32.0", "AMD64", "ort-1.32.0-x86_64-p3"),
-        ("1.32.0", "arm64", "ort-1.32.0-aarch64-p3"),
-        ("1.32.0", "aarch64", "ort-1.32.0-aarch64-p3"),
-        ("1.33.0", "riscv64", "ort-1.33.0-riscv64-p3"),
+        ("1.32.0", "x86_64", "ort-1.32.0-x86_64-p4"),
+        ("1.32.0", "AMD64", "ort-1.32.0-x86_64-p4"),
+        ("1.32.0", "arm64", "ort-1.32.0-aarch64-p4"),
+        ("1.32.0", "aarch64", "ort-1.32.0-aarch64-p4"),
+        ("1.33.0", "riscv64", "ort-1.33.0-riscv64-p4"),
     ],
 )
 def test_a_runtime_is_named_alike_whatever_the_system_calls_its_processor(

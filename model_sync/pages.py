@@ -1,0 +1,82 @@
+"""Which pages of files this process has touched, by the kernel's word. Linux alone tells it.
+
+A page of a mapping that was never touched has no entry in the process's page table; pages that are
+in the page cache merely because they were read ahead have none either.
+
+Source: proc(5), `maps` and `pagemap`; https://docs.kernel.org/admin-guide/mm/pagemap.html.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from model_store.chunks import ChunkRanges
+
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_ENTRY_BYTES: Final = 8
+_PRESENT: Final = np.uint64(1 << 63)
+_PAGEMAP: Final = Path("/proc/self/pagemap")
+_MAPS: Final = Path("/proc/self/maps")
+
+
+def are_told() -> bool:
+    """Whether the kernel tells."""
+    return _PAGEMAP.exists()
+
+
+def look_at_pages(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each page of a file, whether this process maps it, and whether it has touched it."""
+    n_pages = -(-path.stat().st_size // PAGE_BYTES)
+    mapped, present = np.zeros(n_pages, np.bool_), np.zeros(n_pages, np.bool_)
+    with _PAGEMAP.open("rb", buffering=0) as pagemap:
+        for start, end, offset in _mappings(path):
+            pagemap.seek(start // PAGE_BYTES * _ENTRY_BYTES)
+            data = pagemap.read((end - start) // PAGE_BYTES * _ENTRY_BYTES)
+            entries = np.frombuffer(data, np.uint64)[: n_pages - offset // PAGE_BYTES]
+            pages = slice(offset // PAGE_BYTES, offset // PAGE_BYTES + len(entries))
+            mapped[pages] = True
+            present[pages] |= (entries & _PRESENT) != 0
+    return mapped, present
+
+
+def mapped_files(folder: str) -> frozenset[str]:
+    """The files that this process maps whose paths begin with `folder`; none where none is told."""
+    if not are_told():
+        return frozenset()
+    paths = (line.split(maxsplit=5)[5:] for line in _lines())
+    return frozenset(path[0] for path in paths if path and path[0].startswith(folder))
+
+
+def ranges_of(blocks: Iterable[int]) -> ChunkRanges:
+    """Numbers of blocks as ranges `(first, count)`, ascending and apart."""
+    ranges: list[tuple[int, int]] = []
+    for block in sorted(blocks):
+        if ranges and block == sum(ranges[-1]):
+            ranges[-1] = (ranges[-1][0], ranges[-1][1] + 1)
+        else:
+            ranges.append((block, 1))
+    return tuple(ranges)
+
+
+def _lines() -> list[str]:
+    return _MAPS.read_text("utf-8", "surrogateescape").splitlines()
+
+
+def _mappings(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Each mapping of a file in this process: its first address, its end, its offset."""
+    status = path.stat()
+    for line in _lines():
+        addresses, _, offset, device, inode, *_ = line.split(maxsplit=5)
+        major, minor = (int(part, 16) for part in device.split(":"))
+        if int(inode) == status.st_ino and os.makedev(major, minor) == status.st_dev:
+            start, end = (int(part, 16) for part in addresses.split("-"))
+            yield start, end, int(offset, 16)
