@@ -1,4 +1,4 @@
-"""The same handler on this machine: `python -m inference serve` and `predict`."""
+"""The same handler on this machine: `python -m inference serve`, `predict`, `batch` and `run`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from inference import batch_command, serve_command
+from inference import batch_command, run_command, serve_command
 from inference.background import leave
 from inference.errors import ServingError
 from inference.local_handler import local_handler, logged_causes
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.set_defaults(command=_predict, default_model=None)
 
     batch_command.add_command(commands, common)
+    run_command.add_command(commands, common)
     return parser
 
 

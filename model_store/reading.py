@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, NamedTuple
 
+from model_store.digests import ALGORITHM, Digest
 from model_store.documents import MAX_DOCUMENT_BYTES, open_document
 from model_store.errors import (
     DamagedError,
@@ -33,7 +34,6 @@ from model_store.version import VersionManifest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_store.digests import Digest
     from model_store.layout import ModelLayout
     from model_store.package_set import PackageSetManifest
 
@@ -158,6 +158,30 @@ def read_package_set(layout: StoreLayout, digest: Digest) -> PackageSetManifest:
     if manifest.digest != digest:
         raise DamagedError(f"{path} is the manifest of another package set, {manifest.digest}")
     return manifest
+
+
+def find_package_set(layout: StoreLayout, text: str) -> Digest:
+    """The set of a digest, or of what one digest alone begins with, `sha256:` before it or not.
+
+    This lists a folder: not for a predict call's path. Raises InvalidNameError, NotFoundError.
+    """
+    digits = text.removeprefix(f"{ALGORITHM}:")
+    if not 1 <= len(digits) <= 64 or digits.strip("0123456789abcdef"):
+        raise InvalidNameError(
+            f"{text!r} is no digest of a package set: expected {ALGORITHM}: and hexadecimal "
+            "digits, all or the first of them"
+        )
+    names = [path.parent.name for path in layout.packages.glob(f"{digits}*/{MANIFEST}")]
+    found = sorted(name for name in names if len(name) == 64)
+    if not found:
+        raise NotFoundError(f"no package set in the store at {layout.root} begins with {text}")
+    if len(found) > 1:
+        raise NotFoundError(
+            f"{len(found)} package sets begin with {text}: "
+            f"{', '.join(f'{ALGORITHM}:{name[:16]}' for name in found[:4])}"
+            f"{'' if len(found) <= 4 else ', ...'}"
+        )
+    return Digest(ALGORITHM, found[0])
 
 
 def list_models(layout: StoreLayout) -> tuple[str, ...]:

@@ -40,13 +40,19 @@ def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {"PATH": os.environ["PATH"]} | dict(extra or {})
 
 
-def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ended:
+def run(
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    module: Sequence[str] = ("-m", "inference"),
+    stdin: str = "",
+) -> Ended:
     """Run a command to its end."""
     done = subprocess.run(
-        [sys.executable, "-m", "inference", *map(str, arguments)],
-        cwd=ROOT,
-        env=environ(env),
-        stdin=subprocess.DEVNULL,
+        [sys.executable, *module, *map(str, arguments)],
+        cwd=cwd,
+        env=environ({"PYTHONPATH": str(ROOT), **(env or {})}) if cwd != ROOT else environ(env),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

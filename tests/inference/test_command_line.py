@@ -148,7 +148,10 @@ def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--help"], ["serve", "predict", "Exit codes: 0 done, 1 failed, 2 usage, 3 the store"]),
+        (
+            ["--help"],
+            ["serve", "predict", "run", "Exit codes: 0 done, 1 failed, 2 usage, 3 the store"],
+        ),
         (
             ["serve", "--help"],
             [
@@ -162,6 +165,7 @@ def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
                 "Ctrl-C",
             ],
         ),
+        (["run", "--help"], ["MODEL", "--set", "-c CODE", "-m MODULE", "--store", "script's own"]),
         (["predict", "--help"], ["NAME", "FILE", "--store", "--debug", "Exit codes"]),
     ],
 )
