@@ -1,0 +1,149 @@
+"""Sets of real packages, as a store holds them, as plain folders, and as archives; in .cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.cold_cases import ROOT
+from bench.cold_runs import WORKERS
+from model_store.package_set import SITE_PACKAGES, Target
+from model_sync.base_runtime import brought_here
+from model_sync.creation import open_store
+from model_sync.packages import publish_wheels
+from model_sync.pinned_wheels import get_wheels
+from model_sync.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REQUIREMENTS: Final = ROOT / "tests" / "packages" / "real" / "requirements.txt"
+CACHE: Final = ROOT / ".cache" / "import_sets"
+
+
+_IN_ARCHIVE: Final = {".py", ".json", ".txt", ".css", ".html"}
+
+
+class Set(NamedTuple):
+    """Wheels by the names that their files begin with (none: all), and what is imported of them."""
+
+    wheels: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+_SMALL: Final = (
+    "scikit_learn",
+    "scipy",
+    "joblib",
+    "cloudpickle",
+    "loky",
+    "threadpoolctl",
+    "narwhals",
+)
+_MIDDLE: Final = (
+    *_SMALL, "pandas", "python_dateutil", "six", "tzdata", "pytz", "pillow", "tokenizers",
+    "huggingface_hub", "opencv",
+)  # fmt: skip
+SETS: Final = {
+    "small": Set(_SMALL, ("sklearn.ensemble",)),
+    "middle": Set(_MIDDLE, ("sklearn.ensemble", "pandas")),
+    "large": Set(
+        (), ("sklearn.ensemble", "pandas", "transformers", "tokenizers", "cv2", "PIL.Image")
+    ),
+}
+
+
+class Made(NamedTuple):
+    """A set as it lies in .cache: `source` is what is mounted, with everything in it."""
+
+    source: Path
+    digest: str
+    size_bytes: int
+    files: int
+    zip_error: str | None
+
+
+def make_set(name: str) -> Made:
+    """A set as a store holds it, as a plain folder, and as an archive; kept in .cache."""
+    folder = CACHE / name
+    stamp = folder / "made.json"
+    if stamp.exists():
+        found = json.loads(stamp.read_text("utf-8"))
+        return Made(**{**found, "source": folder / "source"})
+    shutil.rmtree(folder, ignore_errors=True)
+    source = folder / "source"
+    source.mkdir(parents=True)
+    digest = _publish(SETS[name], source / "store")
+    published = source / "store" / "packages" / digest.partition(":")[2] / SITE_PACKAGES
+    site = source / "plain" / SITE_PACKAGES
+    shutil.copytree(published, site)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "compileall",
+            "-q",
+            "-j0",
+            "--invalidation-mode=unchecked-hash",
+            site,
+        ],
+        check=False,  # some are no sources of this Python's
+        stdout=subprocess.DEVNULL,
+    )
+    _archive(site, source / "zip")
+    files = [path for path in published.rglob("*") if path.is_file()]
+    zip_error = _error_of(["zip", str(source / "zip"), *SETS[name].modules])
+    made = Made(source, digest, sum(path.stat().st_size for path in files), len(files), zip_error)
+    stamp.write_text(json.dumps({**made._asdict(), "source": ""}), "utf-8")
+    return made
+
+
+def _publish(chosen: Set, store: Path) -> str:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="wheels-") as folder:
+        target = Target.running()
+        wheels = get_wheels(REQUIREMENTS, target, brought_here(), Path(folder), Silent())
+        kept = tuple(each for each in wheels if each.name.lower().startswith(chosen.wheels or ""))
+        manifest, _ = publish_wheels(kept, open_store(store), target, Silent())
+    return str(manifest.digest)
+
+
+def _archive(site: Path, folder: Path) -> None:
+    """Sources and bytecode in one archive, not compressed; the rest as files beside it."""
+    folder.mkdir()
+    extensions = []
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        for path in sorted(site.rglob("*")):
+            relative = path.relative_to(site)
+            if path.suffix == ".pyc" and path.parent.name == "__pycache__":
+                name = f"{path.name.split('.')[0]}.pyc"
+                archive.write(path, relative.parent.parent / name)
+            elif path.suffix in {".py", ".json", ".txt", ".css", ".html"} or ".dist-info/" in str(
+                path
+            ):
+                archive.write(path, relative)
+            elif path.is_file():
+                extensions.append(str(relative))
+                place = folder / SITE_PACKAGES / relative
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, place)
+    (folder / "extensions.txt").write_text("\n".join(extensions), "utf-8")
+
+
+def _error_of(arguments: Sequence[str]) -> str | None:
+    """Why a way cannot be gone, in the last line that it says; None: it can."""
+    done = subprocess.run(
+        [sys.executable, str(WORKERS / "imports.py"), *arguments],
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    return done.stderr.strip().splitlines()[-1] if done.returncode else None

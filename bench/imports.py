@@ -1,0 +1,163 @@
+"""Importing packages from behind the stand-in for EFS: plain, from an archive, and as Coldpress.
+
+Three sets of packages, and for each the modules that a pipeline might import. Each import runs in a
+fresh process, which has imported numpy already, over a mount that was made anew:
+
+- local: a plain folder with bytecode on local disk, in the page cache: the floor;
+- plain: the same folder behind the stand-in, on `sys.path`;
+- zip: sources and bytecode in one archive (`zipimport`), extensions in a folder;
+- index: a published set by its index, without reading ahead;
+- ours: the same, with what was recorded read ahead, as a function does it.
+
+    python -m bench.imports [--sets small,middle,large] [--rounds 5] [--read-ahead 128,15000]
+
+Needs 4 GB in .cache, where it keeps what it makes. The first round is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.cold_cases import ROOT
+from bench.cold_runs import WORKERS, run
+from bench.efs_stand_in import Options
+from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, TUNED_READ_AHEAD_KIB
+from bench.import_sets import CACHE, SETS, make_set
+from bench.results import summarize, write_results
+from model_store.package_set import SITE_PACKAGES
+from model_store.recorded_imports import IMPORT_BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.import_sets import Made
+
+WAYS: Final = ("plain", "zip", "index", "ours")
+COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
+
+
+def main() -> None:
+    """Measure, print a table, write bench/results/imports.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", default=",".join(SETS), help="names, with commas between")
+    parser.add_argument("--rounds", type=int, default=5, help="2 or more")
+    default = f"{KERNEL_READ_AHEAD_KIB},{TUNED_READ_AHEAD_KIB}"
+    parser.add_argument("--read-ahead", default=default, help="in KiB, with commas between")
+    arguments = parser.parse_args()
+    names = arguments.sets.split(",")
+    if unknown := set(names) - set(SETS):
+        parser.error(f"--sets: {', '.join(sorted(unknown))}: there are {', '.join(SETS)}")
+    if arguments.rounds < 2:
+        parser.error("--rounds: quartiles need 2 or more")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unmounts, as Ctrl-C does
+    cases: list[dict[str, Any]] = []
+    samples: dict[str, list[float]] = {}
+    try:
+        for name in names:
+            made = make_set(name)
+            for read_ahead in map(int, arguments.read_ahead.split(",")):
+                case, times = _measure(name, made, read_ahead, arguments.rounds)
+                cases.append(case)
+                samples |= {f"{name}, {read_ahead} KiB: {way}": ms for way, ms in times.items()}
+                path = write_results("imports", samples, "milliseconds", cases=cases)
+                _report(case)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.stderr.write(f"raw samples: {path.relative_to(ROOT)}\n")
+
+
+def _local(arguments: Sequence[str]) -> tuple[float, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, str(WORKERS / "imports.py"), *arguments],
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=600,
+    )
+    answer = json.loads(done.stdout)
+    return (answer["marks"]["answer"] - answer["marks"]["imports"]) * 1e3, answer
+
+
+def _measure(
+    name: str, made: Made, read_ahead_kib: int, rounds: int
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    modules = SETS[name].modules
+    ways = [way for way in WAYS if way != "zip" or made.zip_error is None]
+    times: dict[str, list[float]] = {way: [] for way in ("local", "local, ours", *ways)}
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="mount-") as folder:
+        mount, recorded = Path(folder) / "mount", str(Path(folder) / "recorded.json")
+        mount.mkdir()
+        store = (str(made.source / "store"), made.digest, recorded)
+        _local(["record", *store, *modules])
+        plain = ["plain", str(made.source / "plain" / SITE_PACKAGES), *modules]
+        arguments = {
+            "plain": [str(mount / "plain" / SITE_PACKAGES), *modules],
+            "zip": [str(mount / "zip"), *modules],
+            "index": [str(mount / "store"), made.digest, *modules],
+            "ours": [str(mount / "store"), made.digest, recorded, *modules],
+        }
+
+        def once(way: str, *, trace: bool = False) -> Any:
+            options = Options(read_ahead_kib=read_ahead_kib, trace=trace)
+            return run("imports", [way, *arguments[way]], made.source, mount, options, {})
+
+        counts = {way: once(way, trace=True).counts for way in ways}
+        for _ in range(rounds):
+            times["local"].append(_local(plain)[0])
+            times["local, ours"].append(_local(["index", *store[:2], *modules])[0])
+            for way in ways:
+                times[way].append(once(way).phases_ms["read"])
+        n_recorded = sum(
+            count * IMPORT_BLOCK_BYTES
+            for each in json.loads(Path(recorded).read_text("utf-8"))
+            for _, count in each["ranges"]
+        )
+        recorded_bytes = Path(recorded).stat().st_size
+    case = {
+        "set": name,
+        "modules": modules,
+        "size_bytes": made.size_bytes,
+        "files": made.files,
+        "read_ahead_kib": read_ahead_kib,
+        "zip_error": made.zip_error,
+        "recorded_bytes": n_recorded,
+        "recording_bytes": recorded_bytes,
+        "summary_ms": {way: summarize(ms) for way, ms in times.items()},
+        "counts": {way: {key: counts[way][key] for key in COUNTED} for way in ways},
+    }
+    return case, times
+
+
+def _report(case: dict[str, Any]) -> None:
+    medians = {way: found["median"] for way, found in case["summary_ms"].items()}
+    write = sys.stderr.write
+    write(
+        f"{case['set']}: {', '.join(case['modules'])} of {case['size_bytes'] / 1e6:.0f} MB in "
+        f"{case['files']} files, read-ahead {case['read_ahead_kib']} KiB; load "
+        f"{statistics.fmean(os.getloadavg()):.1f}\n"
+    )
+    for way, found in case["summary_ms"].items():
+        counts = case["counts"].get(way)
+        asked = ", ".join(f"{key} {counts[key]}" for key in COUNTED) if counts else ""
+        spread = f"({found['p25']:.0f} - {found['p75']:.0f})"
+        write(f"  {way:12}{found['median']:8.0f} ms {spread:16} {asked}\n")
+    if case["zip_error"]:
+        write(f"  zip         cannot: {case['zip_error']}\n")
+    write(
+        f"  ours/local {medians['ours'] / medians['local']:.2f}, plain/ours "
+        f"{medians['plain'] / medians['ours']:.2f}; {case['recorded_bytes'] / 1e6:.0f} MB read "
+        f"ahead by a recording of {case['recording_bytes'] / 1e3:.0f} kB\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
