@@ -17,7 +17,7 @@ def write_wheel(
     *,
     version: str = "1.0",
     tag: str = "py3-none-any",
-    files: Mapping[str, str] | None = None,
+    files: Mapping[str, str | bytes] | None = None,
     entry_points: str = "",
     record: bool = True,
     kinds: Mapping[str, int] | None = None,
@@ -27,7 +27,9 @@ def write_wheel(
     `kinds`: paths of what is no file, and what it is instead, as `stat` says it.
     """
     info = f"{name}-{version}.dist-info"
-    members = dict(files) if files is not None else {f"{name}/__init__.py": f"NAME = {name!r}\n"}
+    members: dict[str, str | bytes] = (
+        dict(files) if files is not None else {f"{name}/__init__.py": f"NAME = {name!r}\n"}
+    )
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     members[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
     if entry_points:
