@@ -19,7 +19,7 @@ from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
 from model_store.errors import DamagedError, FormatTooNewError
 
-BUILDER: Final = 2
+BUILDER: Final = 3
 """The number of the way of making sets; part of a set's identity."""
 
 SITE_PACKAGES: Final = "site-packages"
@@ -85,7 +85,8 @@ class Target(NamedTuple):
 class PackageSetManifest(NamedTuple):
     """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back.
 
-    `index_digest` is that of modules.idx; None: the set is imported without one.
+    `index_digest` is that of modules.idx; None: the set is imported without one. `left_out_*`: what
+    of the wheels' files is not in the set.
     """
 
     target: Target
@@ -96,6 +97,8 @@ class PackageSetManifest(NamedTuple):
     files_digest: Digest
     created_at: str
     pruned: bool = True
+    left_out_files: int = 0
+    left_out_bytes: int = 0
     index_digest: Digest | None = None
 
     @property
@@ -117,6 +120,8 @@ class PackageSetManifest(NamedTuple):
                 "digest": str(self.digest),
                 "builder": BUILDER,
                 "pruned": self.pruned,
+                "left_out_files": self.left_out_files,
+                "left_out_bytes": self.left_out_bytes,
                 "index_digest": str(self.index_digest) if self.index_digest else None,
                 "target": self.target.to_json(),
                 "wheels": [wheel.to_json() for wheel in self.wheels],
@@ -141,6 +146,8 @@ class PackageSetManifest(NamedTuple):
             files_digest=fields.digest("files_digest"),
             created_at=fields.time("created_at"),
             pruned=fields.flag("pruned"),
+            left_out_files=fields.integer("left_out_files", minimum=0),
+            left_out_bytes=fields.integer("left_out_bytes", minimum=0),
             index_digest=(
                 None if fields.is_null("index_digest") else fields.digest("index_digest")
             ),

@@ -88,7 +88,7 @@ def publish_uploaded_set(
     found = find_published(layout, uploaded.digest)
     if found:
         return found, False
-    described = describe_set(uploaded.digests, uploaded.target)
+    described = describe_set(uploaded.digests, uploaded.target, pruned=uploaded.pruned)
     if described.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
     if described.target == Target.running():  # of another, this process has not what it brings

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_sync.progress import Progress
-    from model_sync.verbs import PublishAs
+    from model_sync.verbs import PublishAs, SetAsked
 
 
 class Local:
@@ -58,16 +58,16 @@ class Local:
         )
         return done.to_json()
 
-    def publish_packages(
-        self, requirements: Path, *, python: str | None, platform: str | None
-    ) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
         """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
         from model_sync.creation import open_store  # noqa: PLC0415 - as above
         from model_sync.packages import describe_packages, publish_packages  # noqa: PLC0415
 
-        target = Target.running().asked(python=python, platform=platform)
+        target = Target.running().asked(python=asked.python, platform=asked.platform)
         layout = open_store(self._root)
-        manifest, created = publish_packages(requirements, layout, target, self._progress)
+        manifest, created = publish_packages(
+            requirements, layout, target, self._progress, pruned=asked.pruned
+        )
         return {**describe_packages(manifest), "created": created}
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:

@@ -36,6 +36,12 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
         verbs.publish_packages,
     )
     publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
+    publish.add_argument(
+        "--no-prune",
+        dest="prune",
+        action="store_false",
+        help="keep what a server never needs: tests, headers, stubs, static libraries",
+    )
     _add_target(publish)
     add("list", "the sets in a store", "List the package sets in a store.", verbs.list_packages)
     show = add(

@@ -1,9 +1,12 @@
 """Publishes package sets: wheels unpacked into an immutable tree, named by its digest.
 
-1. Get the wheels that the requirements pin, for the target (wheels.py).
-2. What they are is the set's digest: if the store has that set, nothing is written.
-3. Unpack them into staging by `installer`, without bytecode and without scripts; make the index of
-   their modules (indexing.py); note every file's size and digest; give all modes; fsync.
+1. Get the wheels that the requirements pin, for the target, less what the runtime brings itself
+   (pinned_wheels.py).
+2. What they are, and whether they are pruned, is the set's digest: if the store has that set,
+   nothing is written.
+3. Unpack them into staging by `installer`, without bytecode and scripts, and without what a server
+   never needs (pruning.py); make the index of their modules (indexing.py); note every file's size
+   and digest; give all modes; fsync.
 4. Rename the complete folder into place. Two who publish the same set at once make one.
 """
 
@@ -24,14 +27,17 @@ from model_store.layout import MANIFEST
 from model_store.module_index import INDEX
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_sync import durable
+from model_sync.base_runtime import Runtime
 from model_sync.errors import PackagesError
 from model_sync.indexing import interpreter_for, write_index
 from model_sync.package_names import canonical_name
+from model_sync.pinned_wheels import get_wheels
+from model_sync.progress import readable_bytes
+from model_sync.pruning import LeftOut
 from model_sync.set_marks import rely_on
 from model_sync.space import require_space, writing
 from model_sync.staging import Staging
 from model_sync.unpacking import size_of, unpack, unpacked_bytes
-from model_sync.wheels import download_wheels
 from model_sync.wording import counted
 
 if TYPE_CHECKING:
@@ -44,23 +50,35 @@ _SET: Final = "package-set"
 
 
 def publish_packages(
-    requirements: Path, layout: StoreLayout, target: Target, progress: Progress
+    requirements: Path,
+    layout: StoreLayout,
+    target: Target,
+    progress: Progress,
+    *,
+    pruned: bool = True,
 ) -> tuple[PackageSetManifest, bool]:
     """Publish the set that a requirements file pins; tell whether it is new.
 
-    Raises PackagesError or StoreError; nothing visible has changed then.
+    `pruned`: without what a server never needs. What the runtime here brings in the same version
+    is left to it. Raises PackagesError or StoreError; nothing visible has changed then.
     """
+    brought = Runtime.here().brings_to(target)
     with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
-        progress.step(f"getting the wheels of {requirements}")
-        wheels = download_wheels(requirements, target, Path(temporary))
-        return publish_wheels(wheels, layout, target, progress)
+        wheels = get_wheels(requirements, target, brought, Path(temporary), progress)
+        return publish_wheels(wheels, layout, target, progress, pruned=pruned)
 
 
 def publish_wheels(
-    wheels: tuple[Path, ...], layout: StoreLayout, target: Target, progress: Progress
+    wheels: tuple[Path, ...],
+    layout: StoreLayout,
+    target: Target,
+    progress: Progress,
+    *,
+    pruned: bool = True,
 ) -> tuple[PackageSetManifest, bool]:
     """Publish a set made of these wheels; tell whether it is new."""
-    return publish_set(describe_set(hash_wheels(wheels), target), wheels, layout, progress)
+    described = describe_set(hash_wheels(wheels), target, pruned=pruned)
+    return publish_set(described, wheels, layout, progress)
 
 
 def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
@@ -72,7 +90,9 @@ def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
     return digests
 
 
-def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetManifest:
+def describe_set(
+    digests: Mapping[str, Digest], target: Target, *, pruned: bool = True
+) -> PackageSetManifest:
     """A set by what makes it up, its wheels' file names and digests; nothing is unpacked yet.
 
     Raises PackagesError: no wheel, a file name that is none of a wheel, one package twice.
@@ -90,7 +110,7 @@ def describe_set(digests: Mapping[str, Digest], target: Target) -> PackageSetMan
             raise PackagesError(f"two wheels are of the package {name}: a set holds each once")
         wheels[name] = Wheel(name, parsed.version, digest)
     made_of = tuple(sorted(wheels.values()))
-    return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now())
+    return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now(), pruned)
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
@@ -116,10 +136,14 @@ def publish_set(
     found = find_published(layout, described.digest)
     if found:
         return found, False
-    unpacked = sum(unpacked_bytes(wheel) for wheel in wheels)
+    left_out = LeftOut.of_wheels(wheels, pruned=described.pruned)
+    unpacked = sum(unpacked_bytes(wheel) for wheel in wheels) - left_out.size_bytes
     require_space(
         layout.root, unpacked, f"the {counted(len(wheels), 'unpacked wheel')} of a package set"
     )
+    if left_out.files:
+        size = readable_bytes(left_out.size_bytes)
+        progress.step(f"leaving out {counted(left_out.files, 'file')} ({size}) of the wheels")
     with Staging(layout) as staging:
         staged = staging.path(_SET)
         scratch = staging.path("scratch")
@@ -128,13 +152,20 @@ def publish_set(
         )
         for wheel in wheels:
             with writing(f"what {wheel.name} holds", lambda: unpacked - size_of(staged, scratch)):
-                unpack(wheel, staged, scratch=scratch / wheel.name)
+                unpack(
+                    wheel,
+                    staged,
+                    scratch=scratch / wheel.name,
+                    left_out=left_out.paths[wheel.name],
+                )
             progress.advance(wheel.stat().st_size)
         with writing("the code of a package set", lambda: unpacked):
             write_index(staged, staged / SITE_PACKAGES, described.target, progress)
         entries = _seal_files(staged, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
         manifest = described._replace(
+            left_out_files=left_out.files,
+            left_out_bytes=left_out.size_bytes,
             index_digest=next(entry.digest for entry in entries if entry.path == INDEX),
             size_bytes=sum(entry.size_bytes for entry in entries),
             files=len(entries),
@@ -172,6 +203,9 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
         "target": manifest.target.to_json(),
         "size_bytes": manifest.size_bytes,
         "files": manifest.files,
+        "pruned": manifest.pruned,
+        "left_out_files": manifest.left_out_files,
+        "left_out_bytes": manifest.left_out_bytes,
         "packages": {wheel.name: wheel.version for wheel in manifest.wheels},
         "created_at": manifest.created_at,
     }

@@ -17,7 +17,8 @@ def published(found: dict[str, Any]) -> None:
     """Print what publishing a package set came to."""
     what = "published" if found["created"] else "unchanged:"
     size = readable_bytes(found["size_bytes"])
-    _line(f"{what} {found['digest']} ({counted(len(found['packages']), 'package')}, {size})")
+    packages = counted(len(found["packages"]), "package")
+    _line(f"{what} {found['digest']} ({packages}, {size}; left out: {_left_out(found)})")
 
 
 def listed(found: list[dict[str, Any]], where: str) -> None:
@@ -51,6 +52,7 @@ def shown(found: dict[str, Any]) -> None:
     facts = {
         "target": f"Python {target['python']} on {target['platform']}",
         "size": f"{readable_bytes(found['size_bytes'])} in {counted(found['files'], 'file')}",
+        "left out": _left_out(found),
         "published": found["created_at"],
         "pinned by": pinned or "no version",
     }
@@ -76,6 +78,12 @@ def _short(digest: str, among: list[str]) -> str:
         if sum(each.startswith(short) for each in among) == 1:
             return short
     return digest
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    files = counted(found["left_out_files"], "file")
+    size = f"{files}, {readable_bytes(found['left_out_bytes'])}"
+    return size if found["pruned"] else f"{size}, not pruned"
 
 
 def _named(packages: dict[str, str]) -> str:

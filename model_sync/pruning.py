@@ -31,9 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_TESTS: Final = frozenset({"test", "tests"})
-_SOURCES: Final = re.compile(r".*\.(h|hh|hpp|hxx|c|cc|cpp|cxx|a|(pyx|pxd|pxi)(\.in|\.tp)?)")
-_STUB: Final = ".pyi"
+TEST_FOLDERS: Final = frozenset({"test", "tests"})
+SOURCES: Final = (".h", ".hh", ".hpp", ".hxx", ".c", ".cc", ".cpp", ".cxx")
+CYTHON_SOURCES: Final = (".pyx", ".pxd", ".pxi")
+TEMPLATES: Final = (".in", ".tp")
+STATIC_LIBRARY: Final = ".a"
+STUB: Final = ".pyi"
+BYTECODE: Final = ".pyc"
+BYTECODE_FOLDER: Final = "__pycache__"
+
+_BUILT_FROM: Final = (
+    *(*SOURCES, *CYTHON_SOURCES, STATIC_LIBRARY),
+    *(source + template for source in CYTHON_SOURCES for template in TEMPLATES),
+)
 _READS_STUBS: Final = re.compile(rb"""attach_stub|["'][^"'\n]*\.pyi["']""")
 _IMPORTS_TESTS: Final = re.compile(rb"\b(?:from|import)\b(?:[^\n#(]|\\\n)*(?:\([^)]*)?\btests?\b")
 _MOST_SOURCE_BYTES: Final = 8 << 20
@@ -52,7 +62,7 @@ class _Member(NamedTuple):
     def tests(self) -> PurePosixPath | None:
         """The outermost folder of tests that it lies in."""
         for depth, part in enumerate(self.place.parts[:-1], 1):
-            if part in _TESTS:
+            if part in TEST_FOLDERS:
                 return PurePosixPath(*self.place.parts[:depth])
         return None
 
@@ -107,9 +117,9 @@ def _place(name: str) -> PurePosixPath | None:
 def _bytecode(members: list[_Member]) -> Iterator[_Member]:
     sources = {member.place for member in members if member.place.suffix == ".py"}
     for member in members:
-        in_cache = "__pycache__" in member.place.parts[:-1]
+        in_cache = BYTECODE_FOLDER in member.place.parts[:-1]
         if in_cache or (
-            member.place.suffix == ".pyc" and member.place.with_suffix(".py") in sources
+            member.place.suffix == BYTECODE and member.place.with_suffix(".py") in sources
         ):
             yield member
 
@@ -119,9 +129,9 @@ def _pruned(
 ) -> Iterator[_Member]:
     stubs_are_read: bool | None = None
     for member in members:
-        if member.tests in tests or _SOURCES.fullmatch(member.place.name):
+        if member.tests in tests or member.place.name.endswith(_BUILT_FROM):
             yield member
-        elif member.place.suffix == _STUB:
+        elif member.place.suffix == STUB:
             if stubs_are_read is None:
                 code = [each for each in members if each.tests not in tests]
                 stubs_are_read = any(_READS_STUBS.search(text) for _, text in _code(wheel, code))
@@ -196,6 +206,6 @@ def _imported(place: PurePosixPath, text: bytes) -> Iterator[PurePosixPath]:
                 continue
         for name in names:
             for depth, part in enumerate(name, 1):
-                if part in _TESTS:
+                if part in TEST_FOLDERS:
                     yield PurePosixPath(*name[:depth])
                     break

@@ -74,7 +74,9 @@ def publish(
         # Imported here: where models are published from S3 there is neither pip nor a registry.
         from model_sync.packages import publish_packages  # noqa: PLC0415
 
-        manifest, _ = publish_packages(requirements, layout, Target.running(), progress)
+        manifest, _ = publish_packages(
+            requirements, layout, Target.running(), progress, pruned=recipe.packages.prune
+        )
         packages = manifest.digest
     return publish_source(
         source,

@@ -16,7 +16,7 @@
     atol = 1e-6
     [packages]
     requirements = "requirements.txt"    # pinned, with hashes: the version's package set
-
+    prune = true                         # less what a server never needs (pruning.py)
     [optimize]
     optimize_for = "balanced"            # or "cold", "warm": what its form is chosen for
 
@@ -80,9 +80,13 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The requirements of a version's package set; a path relative to the model's folder."""
+    """The requirements of a version's package set; a path relative to the model's folder.
+
+    `prune`: leave out what a server never needs.
+    """
 
     requirements: str
+    prune: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,8 @@ def _golden(table: Fields) -> Golden:
 
 
 def _packages(table: Fields) -> Packages:
-    return Packages(_path(table, "requirements"))
+    prune = table.flag("prune") if "prune" in table.names() else True
+    return Packages(_path(table, "requirements"), prune)
 
 
 def _optimize_for(table: Fields) -> str:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from model_sync.progress import Progress
     from model_sync.stage import Stage
-    from model_sync.verbs import PublishAs
+    from model_sync.verbs import PublishAs, SetAsked
 
 _MOST_CALLS: Final = 100
 """More than a day of invocations: what goes on longer goes round in circles."""
@@ -66,7 +66,9 @@ class Remote:
         if recipe.packages:
             requirements = requirements_file(recipe.packages, source)
             runtime = self.runtime()
-            sent = self._send_set(requirements, runtime, runtime.target)
+            sent = self._send_set(
+                requirements, runtime, runtime.target, pruned=recipe.packages.prune
+            )
             packages = Digest.parse(sent["digest"])
         with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as temporary:
             staged = Path(temporary, "version")
@@ -92,13 +94,11 @@ class Remote:
             )
         return self._publish(url, as_what)
 
-    def publish_packages(
-        self, requirements: Path, *, python: str | None, platform: str | None
-    ) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
         runtime = self.runtime()
-        target = runtime.target.asked(python=python, platform=platform)
-        return self._send_set(requirements, runtime, target)
+        target = runtime.target.asked(python=asked.python, platform=asked.platform)
+        return self._send_set(requirements, runtime, target, pruned=asked.pruned)
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
         """What the functions bring themselves, unless another target is said; raises SyncError."""
@@ -147,13 +147,15 @@ class Remote:
             }
         )
 
-    def _send_set(self, requirements: Path, runtime: Runtime, target: Target) -> dict[str, Any]:
+    def _send_set(
+        self, requirements: Path, runtime: Runtime, target: Target, *, pruned: bool
+    ) -> dict[str, Any]:
         bucket = self._stage.output("ModelsBucket")
         with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
             wheels = get_wheels(
                 requirements, target, runtime.brings_to(target), Path(temporary), self._progress
             )
-            described = describe_set(hash_wheels(wheels), target)
+            described = describe_set(hash_wheels(wheels), target, pruned=pruned)
             key = upload_set(self._client, bucket, described, wheels, self._progress)
         return self._ask({"verb": "publish-packages", "source": key})
 

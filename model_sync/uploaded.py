@@ -2,7 +2,7 @@
 
     blobs/<sha256>          the bytes of one file, or of one wheel
     contents/<digest>.json  which files make a version, and what it is
-    sets/<digest>.json      which wheels make a package set, and for what
+    sets/<digest>.json      which wheels make a package set, for what, and whether pruned
 
 What was sent is checked: a document's key follows from what it says, and each blob's digest is
 held against the document's when its bytes arrive. How they came there: uploads.py.
@@ -87,6 +87,7 @@ class UploadedSet:
             digits = key.removeprefix(SETS).removesuffix(".json")
             self.digest = Digest.parse(f"{ALGORITHM}:{digits}")
             self.target = Target.from_fields(fields.fields("target"))
+            self.pruned = fields.flag("pruned")
             self._wheels = tuple(
                 _Wheel.from_json(item, f"{self.name}: wheels") for item in fields.items("wheels")
             )

@@ -68,7 +68,11 @@ def upload_set(
         for each in blobs
     ]
     key = f"{SETS}{described.digest.hex}.json"
-    fields = {"target": described.target.to_json(), "wheels": listed}
+    fields = {
+        "target": described.target.to_json(),
+        "pruned": described.pruned,
+        "wheels": listed,
+    }
     _put_document(client, bucket, key, fields)
     return key
 

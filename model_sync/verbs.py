@@ -38,6 +38,17 @@ class PublishAs(NamedTuple):
     allow_signature_change: bool = False
 
 
+class SetAsked(NamedTuple):
+    """What package set to make of requirements. None: what the functions there run on.
+
+    `pruned`: without what a server never needs.
+    """
+
+    python: str | None = None
+    platform: str | None = None
+    pruned: bool = True
+
+
 class Place(Protocol):
     """A store to publish into: on this machine (local.py), or a stage's (remote.py).
 
@@ -50,9 +61,7 @@ class Place(Protocol):
     def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below `s3://BUCKET/PREFIX/`."""
 
-    def publish_packages(
-        self, requirements: Path, *, python: str | None, platform: str | None
-    ) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
         """Publish the set that a requirements file pins."""
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
@@ -89,10 +98,9 @@ def list_models(options: argparse.Namespace) -> None:
 
 def publish_packages(options: argparse.Namespace) -> None:
     """Publish a package set."""
+    asked = SetAsked(options.python, options.platform, pruned=options.prune)
     with _place(options) as place:
-        found = place.publish_packages(
-            options.requirements, python=options.python, platform=options.platform
-        )
+        found = place.publish_packages(options.requirements, asked)
     _print(options, found, lambda: printing_packages.published(found))
 
 

@@ -167,7 +167,7 @@ _wheels = st.lists(
 ).map(lambda wheels: tuple(sorted(wheels)))
 package_sets = st.builds(
     PackageSetManifest, st.builds(Target, texts, texts), _wheels, sizes, sizes, digests, times,
-    st.booleans(), st.none() | digests,
+    st.booleans(), sizes, sizes, st.none() | digests,
 )  # fmt: skip
 
 _entries = st.builds(

@@ -124,6 +124,9 @@ def test_packages_that_do_not_fit_unpacked_are_refused_before_they_are(
     with pytest.raises(SpaceError, match="no room for the 1 unpacked wheel of a package set"):
         publish_wheels((wheel,), layout, Target.running(), Silent())
     assert list(layout.root.rglob("large*")) == []
+    tests = {"large/__init__.py": "", "large/tests/test_it.py": "#" * 100_000}
+    wheel = write_wheel(tmp_path / "wheels", "large", files=tests)
+    assert publish_wheels((wheel,), layout, Target.running(), Silent())[1]
 
 
 def test_where_the_room_ends_is_told_with_what_is_missing_of_the_file(tmp_path: Path) -> None:

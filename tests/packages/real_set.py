@@ -45,7 +45,8 @@ def published_set(folder: Path) -> Iterator[LargeSet]:
         wheels.mkdir()
         kept = get_wheels(REQUIREMENTS, target, brought_here(), wheels, Silent())
         layout = open_store(folder / "store")
-        manifest, _ = publish_wheels(kept, layout, target, Silent())
+        # With their own tests, which are run.
+        manifest, _ = publish_wheels(kept, layout, target, Silent(), pruned=False)
         shutil.rmtree(wheels)
         yield LargeSet(layout, manifest)
     finally:

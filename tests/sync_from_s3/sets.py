@@ -29,9 +29,11 @@ def write_two(folder: Path) -> tuple[Path, ...]:
     return tuple(write_wheel(folder, name) for name in ("alpha", "beta"))
 
 
-def upload_wheels(bucket: Bucket, wheels: tuple[Path, ...], target: Target = TARGET) -> str:
+def upload_wheels(
+    bucket: Bucket, wheels: tuple[Path, ...], target: Target = TARGET, *, pruned: bool = True
+) -> str:
     """Upload the set that wheels make; its key."""
-    described = describe_set(hash_wheels(wheels), target)
+    described = describe_set(hash_wheels(wheels), target, pruned=pruned)
     return upload_set(bucket.s3, bucket.name, described, wheels, Silent())
 
 

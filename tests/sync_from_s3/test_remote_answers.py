@@ -18,6 +18,7 @@ from model_store.package_set import Target
 from model_sync.errors import RefusedError, StageError, StageUnreachableError, code_of
 from model_sync.progress import Silent
 from model_sync.remote import Remote
+from model_sync.verbs import SetAsked
 from tests.sync_from_s3.lambda_client import FUNCTION, Answering, response, stage_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_a_probe_without_a_target_or_what_it_brings_is_of_another_release(
     with pytest.raises(
         StageError, match="answered the probe without its runtime: it is of another"
     ):
-        remote(bucket, answer).publish_packages(tmp_path / "pins.txt", python=None, platform=None)
+        remote(bucket, answer).publish_packages(tmp_path / "pins.txt", SetAsked())
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'"done"', b"1", b"<html>", b"\xff"])

@@ -14,7 +14,7 @@ from model_sync.packages import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.remote import Remote
-from model_sync.verbs import PublishAs
+from model_sync.verbs import PublishAs, SetAsked
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_requirements, write_wheel
@@ -84,15 +84,28 @@ def test_a_set_by_itself_is_for_the_functions_python_unless_said(
 ) -> None:
     put_python(monkeypatch, tmp_path / "bin", "3.99")
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
-    done = remote.publish_packages(pins, python=None, platform=None)
+    done = remote.publish_packages(pins, SetAsked())
     assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
     assert done["target"] == Target.running().to_json()
-    again = remote.publish_packages(pins, python=None, platform=None)
+    again = remote.publish_packages(pins, SetAsked())
     assert again == {**done, "created": False}
-    other = remote.publish_packages(pins, python="3.99", platform="aarch64-manylinux_2_28")
+    other = remote.publish_packages(pins, SetAsked("3.99", "aarch64-manylinux_2_28"))
     assert other["target"] == {"python": "3.99", "platform": "aarch64-manylinux_2_28"}
     listed = remote.list_packages()["packages"]
     assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
+
+
+def test_a_set_for_a_stage_is_pruned_unless_said(
+    remote: Remote, registry: Path, tmp_path: Path
+) -> None:
+    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    recipe = folder / "model.toml"
+    recipe.write_text(f"{recipe.read_text()}prune = false\n")
+    remote.publish_folder(folder, PublishAs())
+    pins = folder / "requirements.txt"
+    assert not remote.publish_packages(pins, SetAsked(pruned=False))["created"]
+    assert remote.publish_packages(pins, SetAsked())["created"]
+    assert sorted(each["pruned"] for each in remote.list_packages()["packages"]) == [False, True]
 
 
 def test_another_version_of_what_the_functions_bring_is_refused_before_anything_is_uploaded(
@@ -102,9 +115,9 @@ def test_another_version_of_what_the_functions_bring_is_refused_before_anything_
     brought = remote.runtime().brings["orjson"]
     said = f"^{pins} pins orjson 9.9, where the runtime brings {brought}: "
     with pytest.raises(PackagesError, match=said):
-        remote.publish_packages(pins, python=None, platform=None)
+        remote.publish_packages(pins, SetAsked())
     with pytest.raises(PackagesError, match=r"pins orjson 9\.9, where the runtime brings "):
-        remote.publish_packages(pins, python="3.12", platform=None)
+        remote.publish_packages(pins, SetAsked(python="3.12"))
     assert bucket.keys() == []
 
 
@@ -117,6 +130,6 @@ def test_the_same_version_is_left_to_the_functions(
         write_wheel(registry, "alpha"),
     )
     pins = write_requirements(tmp_path / "pins.txt", *wheels)
-    done = remote.publish_packages(pins, python=None, platform=None)
+    done = remote.publish_packages(pins, SetAsked())
     assert done["packages"] == {"alpha": "1.0"}
     assert len(bucket.keys("blobs/")) == 1

@@ -62,6 +62,18 @@ def test_it_equals_the_set_published_locally_and_again_reads_no_wheel(
     assert staged(tmp_path) == []
 
 
+@pytest.mark.parametrize("pruned", [True, False])
+def test_it_is_pruned_as_it_was_sent(
+    call: Call, bucket: Bucket, tmp_path: Path, pruned: bool
+) -> None:
+    files = {"alpha/__init__.py": "", "alpha/tests/test_it.py": ""}
+    wheels = (write_wheel(tmp_path / "wheels", "alpha", files=files),)
+    done = call(request_set(upload_wheels(bucket, wheels, pruned=pruned)))
+    assert (done["pruned"], done["left_out_files"]) == (pruned, int(pruned))
+    found = {path.name for path in (tmp_path / "store").rglob("test_it.py")}
+    assert found == (set() if pruned else {"test_it.py"})
+
+
 @pytest.mark.parametrize("source", [5, ["sets/x"], {"a": 1}, None, "", "\udcff", "x" * 1025])
 def test_a_source_that_is_no_text_is_refused(call: Call, source: object) -> None:
     refused(call(request_set(source)), "request", "'source' is ")
@@ -109,6 +121,8 @@ def spoiled(document: dict[str, Any], field: str, value: object) -> bytes:
         ("target.python", 3.11, "'python' is not a string"),
         ("target", "3.11", "is not a JSON object"),
         ("target.more", "x", "unknown keys"),
+        ("pruned", False, "does not follow from it"),
+        ("pruned", 1, "'pruned' is not true or false"),
         ("wheels", {}, "'wheels' is not a list"),
         ("wheels", ["alpha"], "is not a JSON object"),
         ("wheels", [], "needs a wheel"),

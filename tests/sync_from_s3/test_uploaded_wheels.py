@@ -39,7 +39,12 @@ def put_set(bucket: Bucket, files: dict[str, bytes]) -> str:
         {"file": name, "digest": str(digest), "size_bytes": len(files[name])}
         for name, digest in digests.items()
     ]
-    document = {"format": 1, "target": TARGET.to_json(), "wheels": listed}
+    document = {
+        "format": 1,
+        "target": TARGET.to_json(),
+        "pruned": True,
+        "wheels": listed,
+    }
     bucket.put(key, json.dumps(document).encode())
     return key
 
