@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -74,4 +75,6 @@ def opened(chromium: Any, site: str) -> Iterator[Opened]:
             return tabs[-1]
 
         yield new_tab
+        for tab in tabs:
+            sys.stdout.write(f"{tab.shown()}\n")  # pytest shows it of a test that failed
         assert [tab.complaints() for tab in tabs] == [[] for _ in tabs]

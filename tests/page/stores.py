@@ -32,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MANY = 240
 
 LONGEST_NAME = "a-name-as-long-as-a-name-may-be-" + "x" * 32
+MIXED = "mixed"
+"""Version 1 has a pipeline, version 2 has none: they are called in different ways."""
+
 LONGEST_TENSOR = "/model/" + "encoder.layer.11.attention." * 8 + "output"
 
 MARKUP = '<img src="nowhere" onerror="document.title = \'it ran\'"><script>alert(1)</script>'
@@ -116,6 +119,8 @@ def make_page_store(store: Path) -> None:
     set_state(store, 1, State.RETIRED)
     commit(store, "adder", _labelled)
     publish_adder(store, 1.0, name="echo", pipeline=ECHO)
+    publish_adder(store, 1.0, name=MIXED, pipeline=ECHO)
+    publish_adder(store, 1.0, name=MIXED)
     publish_adder(store, 1.0, name="broken")
     flip_a_byte(version_folder(store, 1, "broken") / "source/model.onnx")
     write_identities(sources / "types", TYPES)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATIENCE_MS = 15_000
+ENDED = re.compile("^(Answered|Refused|Failed|No answer)")
+"""What became of a call, in the page's words."""
+
+SHOWN_CHARACTERS = 2_000
 
 # Function declarations only: under the page's policy, Playwright cannot have strings evaluated.
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -35,18 +44,64 @@ class Tab:
     def open(self, model: str = "", path: str = "/") -> Tab:
         """Open the page at a model, and wait until it can be tried."""
         self.page.goto(f"{self.origin}{path}{f'#/{model}' if model else ''}")
-        self.page.locator("#address").filter(has_text=f"/{model}").wait_for()
+        ready = self.page.locator("#address").filter(has_text=f"/{model}")
+        error = self.page.locator("#notice:not([hidden]) .error, #unusable:not([hidden])")
+        ready.or_(error).first.wait_for()
+        assert ready.is_visible(), self.shown()
         return self
 
     def send(self) -> str:
-        """Send what is in the form; what became of it, in one line."""
+        """Send what is in the form, which is answered; what became of it, in one line."""
+        outcome = self.press()
+        assert outcome.startswith("Answered"), self.shown()
+        return outcome
+
+    def press(self) -> str:
+        """Send what is in the form; what became of it, whatever that is."""
         self.page.locator("#send").click()
         return self.outcome()
 
     def outcome(self) -> str:
-        self.page.locator("#facts:not([hidden])").wait_for()
+        """Wait until the call has ended, in whatever way."""
+        self.page.locator("#outcome").filter(has_text=ENDED).wait_for()
         self.page.locator("#send:not([aria-disabled])").wait_for()
         return self.text("#outcome")
+
+    def shown(self) -> str:
+        """What the page says, and its console: what a test that failed has seen."""
+        texts = [text[:SHOWN_CHARACTERS] for text in self.texts("main")]
+        return "\n".join([self.page.url, *texts, *self._said])
+
+    @contextmanager
+    def holding(self, addresses: str, **answer: Any) -> Iterator[None]:
+        """Hold the next request back until this ends; it gets an answer of the server's, or this.
+
+        There must be one by then.
+        """
+        held: list[Any] = []
+
+        def hold(route: Any) -> None:
+            if held:
+                route.continue_()
+            else:
+                held.append(route)
+
+        self.page.route(addresses, hold)  # for good: to take it back lets go of what is held
+        yield
+        until = time.monotonic() + PATIENCE_MS / 1e3
+        while not held and time.monotonic() < until:
+            self.page.wait_for_timeout(10)  # Playwright tells of requests while it is waited for
+        [route] = held
+        if answer:
+            route.fulfill(**answer)
+        else:
+            route.continue_()
+
+    @property
+    def called(self) -> list[str]:
+        """Where calls were sent, in order."""
+        ends = ("/infer", "/predict")
+        return [url.removeprefix(f"{self.origin}/") for url in self.requested if url.endswith(ends)]
 
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).inner_text())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.page.stores import LONGEST_NAME, MARKUP, ROOT, TYPES, WHOLE
+from tests.page.stores import LONGEST_NAME, MARKUP, MIXED, ROOT, TYPES, WHOLE
 
 if TYPE_CHECKING:
     from tests.page.conftest import Opened
@@ -125,7 +125,7 @@ def test_markup_in_json_and_in_an_error_is_text(opened: Opened) -> None:
     assert (answer["body"], answer["scores"][1]["label"]) == (MARKUP, MARKUP)
     tab.page.locator("#text").fill("no")
     tab.expect_refusal(400)
-    assert tab.send().startswith("Refused by version 1 (latest) in ")
+    assert tab.press().startswith("Refused by version 1 (latest) in ")
     assert tab.text("#body .error") == f"the input was refused: no {MARKUP}"
     assert "400" in tab.text("#facts")
     assert tab.page.locator("#answer :is(img, script)").count() == 0
@@ -181,7 +181,7 @@ def test_an_empty_answer_is_said_to_be_empty(opened: Opened) -> None:
 def test_a_version_that_does_not_load_says_why_where_it_is_listed_too(opened: Opened) -> None:
     tab = opened().open("broken")
     tab.expect_refusal(503)
-    assert tab.send().startswith("Failed in ")
+    assert tab.press().startswith("Failed in ")
     assert "is damaged" in tab.text("#body .error")
     tab.page.locator("#versions .failed").filter(has_text="is damaged").wait_for()
 
@@ -258,3 +258,58 @@ def test_a_call_that_waits_holds_up_no_other_model(opened: Opened) -> None:
         route.continue_()
     assert tab.outcome() == outcome
     assert json.loads(tab.text("#body pre"))["body"] == "hello"
+
+
+def test_a_press_while_a_version_is_read_waits_for_it(opened: Opened) -> None:
+    tab = opened().open(MIXED)
+    with tab.holding("**/versions/1"):
+        tab.page.locator("#which").select_option("versions/1")
+        tab.page.locator("#send").click()
+        tab.page.locator("#send[aria-disabled]").wait_for()
+        assert tab.text("#outcome") == "Waiting for the answer"
+    assert "by version 1 in " in tab.outcome()
+    assert tab.called == [f"models/{MIXED}/versions/1/predict"]
+
+
+def test_a_press_goes_to_the_version_that_was_chosen_last(opened: Opened) -> None:
+    tab = opened().open(MIXED)
+    with tab.holding("**/versions/1"):
+        with tab.holding("**/versions/2"):
+            tab.page.locator("#which").select_option("versions/2")
+            tab.page.locator("#send").click()
+            tab.page.locator("#which").select_option("versions/1")
+        tab.page.locator("#send[aria-disabled]").wait_for()
+    assert "by version 1 in " in tab.outcome()
+    assert tab.called == [f"models/{MIXED}/versions/1/predict"]
+
+
+def test_what_is_typed_while_a_version_is_read_stays(opened: Opened) -> None:
+    tab = opened().open("echo")
+    with tab.holding("**/versions/1"):
+        tab.page.locator("#which").select_option("versions/1")
+        tab.page.locator("#text").fill("typed meanwhile")
+    tab.send()
+    assert json.loads(tab.text("#body pre"))["body"] == "typed meanwhile"
+
+
+def test_while_another_model_is_read_there_is_nothing_to_send(opened: Opened) -> None:
+    tab = opened().open("adder")
+    with tab.holding("**/models/echo"):
+        tab.page.get_by_role("link", name="echo").click()
+        tab.page.locator("#send[aria-disabled]").wait_for()
+        tab.page.locator("#text").press("Control+Enter")
+    tab.page.locator("#address").filter(has_text="/echo").wait_for()
+    assert tab.send().startswith("Answered by version 1")
+    assert tab.called == ["models/echo/predict"]
+
+
+def test_a_press_for_a_version_that_cannot_be_read_is_taken_back(opened: Opened) -> None:
+    tab = opened().open("adder")
+    tab.expect_refusal(500)
+    with tab.holding("**/versions/4", status=500, body="it is damaged"):
+        tab.page.locator("#which").select_option("versions/4")
+        tab.page.locator("#send").click()
+        tab.page.locator("#send[aria-disabled]").wait_for()
+    tab.page.locator("#unusable").filter(has_text="it is damaged").wait_for()
+    tab.page.locator("#body").filter(has_text="Nothing sent yet.").wait_for()
+    assert tab.called == []

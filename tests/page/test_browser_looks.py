@@ -30,7 +30,7 @@ def an_error(tab: Tab) -> None:
     tab.open("echo")
     tab.page.locator("#text").fill("no")
     tab.expect_refusal(400)
-    tab.send()
+    tab.press()
 
 
 def a_long_name(tab: Tab) -> None:
