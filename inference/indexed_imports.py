@@ -23,7 +23,6 @@ import importlib.util
 import marshal
 import os
 import sys
-import threading
 from _ctypes import dlopen as _dlopen
 from importlib.machinery import (
     ExtensionFileLoader,
@@ -58,8 +57,9 @@ class IndexedSite:
         self.pieces_read: Final[list[Piece]] = []
         """What was read of the file of code, in order."""
         self._code_path = code_path
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
+        # Changed by one step each and never locked: a lock that another thread held when a process
+        # forked would be held in the child for ever.
+        self._descriptors: list[int] = []
         self._libraries: set[str] = set()
 
     def hook(self, path: str) -> _IndexedFinder:
@@ -87,10 +87,9 @@ class IndexedSite:
 
         What cannot be loaded is left to the linker, which says why.
         """
-        with self._lock:
-            if path in self._libraries:
-                return
-            self._libraries.add(path)
+        if path in self._libraries:
+            return
+        self._libraries.add(path)
         try:
             _dlopen(path.rpartition("/")[2], os.RTLD_NOW | os.RTLD_NOLOAD)
         except OSError:
@@ -99,16 +98,16 @@ class IndexedSite:
 
     def close(self) -> None:
         """Let go of the file of code; whoever reads again opens it again."""
-        with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+        while self._descriptors:
+            os.close(self._descriptors.pop())
 
     def _opened(self) -> int:
-        with self._lock:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._code_path, os.O_RDONLY | os.O_CLOEXEC)
-            return self._descriptor
+        try:
+            return self._descriptors[-1]
+        except IndexError:
+            opened = os.open(self._code_path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptors.append(opened)  # two threads at once open it twice: no harm
+            return opened
 
     def _relative(self, path: str) -> str | None:
         """A folder's path in the site; None for one elsewhere. The file system is not asked."""
@@ -135,6 +134,7 @@ class _IndexedFinder(FileFinder):
         self._relative = relative
         self._site = site
         self._names = site.index.folder(relative)
+        self._inside = self.path.rstrip("/") + "/"
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         """As importlib.abc.PathEntryFinder.find_spec."""
@@ -145,19 +145,24 @@ class _IndexedFinder(FileFinder):
             return None
         if found.kind is Kind.NAMESPACE:
             spec = ModuleSpec(fullname, None)
-            spec.submodule_search_locations = [f"{self.path}/{name}"]
+            spec.submodule_search_locations = [f"{self._inside}{name}"]
             return spec
-        path = f"{self.path}/{found.file(name)}"
+        path = f"{self._inside}{found.file(name)}"
         loader: Loader
-        if found.suffix == _SOURCE:
+        # Where there is nothing to do better, Python's own: its frames are left out of tracebacks.
+        if found.suffix == _SOURCE and found.code is None:
+            loader = SourceFileLoader(fullname, path)
+        elif found.suffix == _SOURCE:
             loader = _IndexedLoader(fullname, path, found.code, self._site)
+        elif found.suffix.endswith(_EXTENSION) and not found.libraries:
+            loader = ExtensionFileLoader(fullname, path)
         elif found.suffix.endswith(_EXTENSION):
             loader = _IndexedExtensionLoader(fullname, path, found.libraries, self._site)
         else:
             loader = SourcelessFileLoader(fullname, path)
         places: list[str] | None = None
         if found.kind is Kind.PACKAGE:
-            places = [f"{self.path}/{name}"]
+            places = [f"{self._inside}{name}"]
         return importlib.util.spec_from_file_location(
             fullname, path, loader=loader, submodule_search_locations=places
         )

@@ -141,6 +141,7 @@ class PackageSets:
                 raise LoadError(f"{needed_by} {_explained(*conflict)}")
             in_use = self._in_use.get(site)
             if in_use is None:
+                indexed = indexed or _indexed(site, manifest)  # let go since it was looked for
                 in_use = self._in_use[site] = _InUse(manifest, indexed)
                 if isinstance(indexed, IndexedSite):
                     install(indexed)
