@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.cold_cases import ROOT
 from bench.cold_runs import WORKERS
-from model_store.package_set import SITE_PACKAGES, Target
+from model_store.package_set import BUILDER, SITE_PACKAGES, Target
 from model_sync.base_runtime import brought_here
 from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
@@ -72,7 +72,7 @@ class Made(NamedTuple):
 
 def make_set(name: str) -> Made:
     """A set as a store holds it, as a plain folder, and as an archive; kept in .cache."""
-    folder = CACHE / name
+    folder = CACHE / f"{name}-{BUILDER}"
     stamp = folder / "made.json"
     if stamp.exists():
         found = json.loads(stamp.read_text("utf-8"))
