@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model_sync.asked import MOST_CHARACTERS, parse_version
 from model_sync.errors import RequestError
+from model_sync.target_settings import is_python_version
 
 
 def text(argument: str) -> str:
@@ -33,6 +34,13 @@ def folder(argument: str) -> Path:
     if not argument:
         raise argparse.ArgumentTypeError("it is empty: name a folder")
     return Path(argument)
+
+
+def python(argument: str) -> str:
+    """A minor version of Python."""
+    if not is_python_version(argument):
+        raise argparse.ArgumentTypeError(f"{argument!r} is no version: expected one like 3.13")
+    return argument
 
 
 def share(argument: str) -> tuple[str, int]:

@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +30,6 @@ from model_store.module_index import (
     Piece,
     render_index,
 )
-from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.linked import Libraries
 from model_sync.wording import counted
@@ -39,6 +37,7 @@ from model_sync.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from model_store.package_set import Target
     from model_sync.progress import Progress
 
 _SCRIPT: Final = Path(__file__).with_name("compile_modules.py")
@@ -50,24 +49,12 @@ _SOURCELESS: Final = ".pyc"
 _DEADLINE_S: Final = 800
 
 
-def interpreter_for(target: Target) -> str:
-    """The Python that compiles for a target: this one, or one of that version on the PATH.
-
-    Raises PackagesError where there is none.
-    """
-    if target.python == Target.running().python:
-        return sys.executable
-    found = shutil.which(f"python{target.python}")
-    if found is None:
-        raise PackagesError(
-            f"packages for Python {target.python} need that Python to compile them, and no "
-            f"python{target.python} is on the PATH: install it, or publish with it"
-        )
-    return found
-
-
-def write_index(folder: Path, site: Path, target: Target, progress: Progress) -> None:
+def write_index(
+    folder: Path, site: Path, target: Target, interpreter: str, progress: Progress
+) -> None:
     """Write modules.idx and modules.bin of `site` into `folder`; whoever calls makes them durable.
+
+    `interpreter`: a Python of the target's version (interpreters.py).
 
     Raises PackagesError; OSError where the file system is full.
     """
@@ -80,7 +67,7 @@ def write_index(folder: Path, site: Path, target: Target, progress: Progress) ->
     ]
     progress.step(f"compiling {counted(len(sources), 'module')}")
     code = folder / CODE
-    magic, pieces = _compile(site, sources, code, interpreter_for(target))
+    magic, pieces = _compile(site, sources, code, interpreter)
     compiled = dict(zip(sources, pieces, strict=True))
     libraries = Libraries(site)
     folders = {

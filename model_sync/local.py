@@ -66,7 +66,12 @@ class Local:
         target = Target.running().asked(python=asked.python, platform=asked.platform)
         layout = open_store(self._root)
         manifest, created = publish_packages(
-            requirements, layout, target, self._progress, pruned=asked.pruned
+            requirements,
+            layout,
+            target,
+            self._progress,
+            pruned=asked.pruned,
+            interpreter=asked.interpreter,
         )
         return {**describe_packages(manifest), "created": created}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_sync import printing_packages, verbs
+from model_sync.argument_types import python
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +44,13 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
         help="keep what a server never needs: tests, headers, stubs, static libraries",
     )
     _add_target(publish)
+    publish.add_argument(
+        "--interpreter",
+        type=Path,
+        metavar="PATH",
+        help="the Python that compiles it, of the target's version (default: "
+        "$TARGET_INTERPRETER, else pythonX.Y on the PATH; a stage has its own)",
+    )
     add("list", "the sets in a store", "List the package sets in a store.", verbs.list_packages)
     show = add(
         "show",
@@ -70,7 +78,10 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--python", metavar="X.Y", help="the target's Python (default: this one, or the stage's)"
+        "--python",
+        type=python,
+        metavar="X.Y",
+        help="the target's Python (default: $TARGET_PYTHON, else this one, or the stage's)",
     )
     parser.add_argument(
         "--platform",

@@ -29,7 +29,8 @@ from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Ta
 from model_sync import durable
 from model_sync.base_runtime import Runtime
 from model_sync.errors import PackagesError
-from model_sync.indexing import interpreter_for, write_index
+from model_sync.indexing import write_index
+from model_sync.interpreters import interpreter_for
 from model_sync.package_names import canonical_name
 from model_sync.pinned_wheels import get_wheels
 from model_sync.progress import readable_bytes
@@ -56,16 +57,20 @@ def publish_packages(
     progress: Progress,
     *,
     pruned: bool = True,
+    interpreter: Path | None = None,
 ) -> tuple[PackageSetManifest, bool]:
     """Publish the set that a requirements file pins; tell whether it is new.
 
-    `pruned`: without what a server never needs. What the runtime here brings in the same version
-    is left to it. Raises PackagesError or StoreError; nothing visible has changed then.
+    `pruned`: without what a server never needs. `interpreter`: what compiles it, if need be another
+    than is found (interpreters.py). What the runtime here brings in the same version is left to it.
+    Raises PackagesError or StoreError; nothing visible has changed then.
     """
+    compiler = Path(interpreter_for(target, interpreter))
     brought = Runtime.here().brings_to(target)
     with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
         wheels = get_wheels(requirements, target, brought, Path(temporary), progress)
-        return publish_wheels(wheels, layout, target, progress, pruned=pruned)
+        described = describe_set(hash_wheels(wheels), target, pruned=pruned)
+        return publish_set(described, wheels, layout, progress, interpreter=compiler)
 
 
 def publish_wheels(
@@ -126,12 +131,14 @@ def publish_set(
     wheels: tuple[Path, ...],
     layout: StoreLayout,
     progress: Progress,
+    *,
+    interpreter: Path | None = None,
 ) -> tuple[PackageSetManifest, bool]:
     """Publish the set that was described, of its wheels; tell whether it is new.
 
     Raises PackagesError; SpaceError, where it does not fit; StoreError.
     """
-    interpreter_for(described.target)
+    compiler = interpreter_for(described.target, interpreter)
     folder = layout.package_set(described.digest)
     found = find_published(layout, described.digest)
     if found:
@@ -160,7 +167,7 @@ def publish_set(
                 )
             progress.advance(wheel.stat().st_size)
         with writing("the code of a package set", lambda: unpacked):
-            write_index(staged, staged / SITE_PACKAGES, described.target, progress)
+            write_index(staged, staged / SITE_PACKAGES, described.target, compiler, progress)
         entries = _seal_files(staged, progress)
         files = render({"format": FORMAT, "files": [entry.to_json() for entry in entries]})
         manifest = described._replace(

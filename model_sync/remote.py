@@ -25,7 +25,7 @@ from model_store.package_set import Target
 from model_sync.base_runtime import Runtime
 from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
-from model_sync.errors import RefusedError, SourceError, StageError
+from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
 from model_sync.operations import ONLY_HERE
 from model_sync.packages import describe_set, hash_wheels
 from model_sync.pinned_wheels import get_wheels
@@ -98,6 +98,7 @@ class Remote:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
         runtime = self.runtime()
         target = runtime.target.asked(python=asked.python, platform=asked.platform)
+        self._refuse_another_python(asked, runtime)
         return self._send_set(requirements, runtime, target, pruned=asked.pruned)
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
@@ -146,6 +147,17 @@ class Remote:
                 "who": publisher(),
             }
         )
+
+    def _refuse_another_python(self, asked: SetAsked, runtime: Runtime) -> None:
+        compiles = f"the sync function of stage {self._stage.name!r} compiles packages with its own"
+        if asked.interpreter is not None:
+            raise PackagesError(f"{compiles} Python: leave --interpreter out")
+        python = runtime.target.python
+        if asked.python not in {None, python}:
+            raise PackagesError(
+                f"{compiles} Python, which is {python}, and Python {asked.python} was asked for "
+                "(--python, or TARGET_PYTHON)"
+            )
 
     def _send_set(
         self, requirements: Path, runtime: Runtime, target: Target, *, pruned: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -12,6 +13,7 @@ from model_store.refs import LATEST
 from model_sync import printing, printing_packages
 from model_sync.errors import ChangeError, StageError
 from model_sync.progress import Bar, Silent, lines_on_stderr
+from model_sync.target_settings import TargetSettings
 
 if TYPE_CHECKING:
     import argparse
@@ -41,12 +43,13 @@ class PublishAs(NamedTuple):
 class SetAsked(NamedTuple):
     """What package set to make of requirements. None: what the functions there run on.
 
-    `pruned`: without what a server never needs.
+    `pruned`: without what a server never needs. `interpreter`: what compiles it.
     """
 
     python: str | None = None
     platform: str | None = None
     pruned: bool = True
+    interpreter: Path | None = None
 
 
 class Place(Protocol):
@@ -98,7 +101,14 @@ def list_models(options: argparse.Namespace) -> None:
 
 def publish_packages(options: argparse.Namespace) -> None:
     """Publish a package set."""
-    asked = SetAsked(options.python, options.platform, pruned=options.prune)
+    settings = TargetSettings.from_environ(os.environ)
+    asked = SetAsked(
+        options.python or settings.python,
+        options.platform,
+        pruned=options.prune,
+        # The setting is for stores here: a stage has an interpreter of its own.
+        interpreter=options.interpreter or (None if options.stage else settings.interpreter),
+    )
     with _place(options) as place:
         found = place.publish_packages(options.requirements, asked)
     _print(options, found, lambda: printing_packages.published(found))
@@ -113,8 +123,9 @@ def list_packages(options: argparse.Namespace) -> None:
 
 def package_constraints(options: argparse.Namespace) -> None:
     """Say what the runtime brings."""
+    python = options.python or TargetSettings.from_environ(os.environ).python
     with _place(options) as place:
-        found = place.constraints(python=options.python, platform=options.platform)
+        found = place.constraints(python=python, platform=options.platform)
     _print(options, found, lambda: printing_packages.constraints(found))
 
 

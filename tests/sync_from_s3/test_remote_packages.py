@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +18,10 @@ from model_sync.publish import publish
 from model_sync.remote import Remote
 from model_sync.verbs import PublishAs, SetAsked
 from tests.packages.models import MODEL, write_greeter
-from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sync_from_s3.buckets import Bucket
 
 
@@ -80,17 +79,16 @@ def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_tria
 
 
 def test_a_set_by_itself_is_for_the_functions_python_unless_said(
-    remote: Remote, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    remote: Remote, registry: Path, tmp_path: Path
 ) -> None:
-    put_python(monkeypatch, tmp_path / "bin", "3.99")
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
     done = remote.publish_packages(pins, SetAsked())
     assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
     assert done["target"] == Target.running().to_json()
     again = remote.publish_packages(pins, SetAsked())
     assert again == {**done, "created": False}
-    other = remote.publish_packages(pins, SetAsked("3.99", "aarch64-manylinux_2_28"))
-    assert other["target"] == {"python": "3.99", "platform": "aarch64-manylinux_2_28"}
+    other = remote.publish_packages(pins, SetAsked(platform="aarch64-manylinux_2_28"))
+    assert other["target"] == {**done["target"], "platform": "aarch64-manylinux_2_28"}
     listed = remote.list_packages()["packages"]
     assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
 
@@ -117,7 +115,24 @@ def test_another_version_of_what_the_functions_bring_is_refused_before_anything_
     with pytest.raises(PackagesError, match=said):
         remote.publish_packages(pins, SetAsked())
     with pytest.raises(PackagesError, match=r"pins orjson 9\.9, where the runtime brings "):
-        remote.publish_packages(pins, SetAsked(python="3.12"))
+        remote.publish_packages(pins, SetAsked(platform="aarch64-manylinux_2_28"))
+    assert bucket.keys() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (SetAsked(python="3.99"), f", which is {Target.running().python}, and Python 3.99 was ask"),
+        (SetAsked(interpreter=Path(sys.executable)), ": leave --interpreter out"),
+    ],
+)
+def test_a_stage_compiles_with_its_own_python_alone(
+    remote: Remote, bucket: Bucket, tmp_path: Path, asked: SetAsked, said: str
+) -> None:
+    with pytest.raises(PackagesError) as caught:
+        remote.publish_packages(tmp_path / "pins.txt", asked)
+    compiles = "the sync function of stage 'dev' compiles packages with its own Python"
+    assert str(caught.value).startswith(compiles + said)
     assert bucket.keys() == []
 
 

@@ -13,7 +13,6 @@ from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.uploaded import SETS
-from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import refused, staged
 from tests.sync_from_s3.sets import (
@@ -159,7 +158,7 @@ def test_a_document_that_is_no_json_is_refused(
 
 
 def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
-    call: Call, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, bucket: Bucket, tmp_path: Path
 ) -> None:
     """Whoever sent it did not look, or the layer is another one by now."""
     brought = call({"coldpress": "probe"})["brings"]["orjson"]
@@ -167,6 +166,5 @@ def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
     key = upload_wheels(bucket, wheels, Target.running())
     refused(call(request_set(key)), "packages", f"orjson 9.9, where the runtime brings {brought}")
     assert nothing_is_left(tmp_path)
-    put_python(monkeypatch, tmp_path / "bin", "3.99")
-    other = upload_wheels(bucket, wheels, Target("3.99", Target.running().platform))
+    other = upload_wheels(bucket, wheels, Target(Target.running().python, "s390x-manylinux_2_28"))
     assert call(request_set(other))["created"]
