@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference.errors import LoadError
 from inference.indexed_imports import IndexedSite, fits_bytecode, install, uninstall
+from inference.uncollected import uncollected
 from model_store.digests import Digest
 from model_store.documents import MAX_DOCUMENT_BYTES
 from model_store.errors import StoreError
@@ -113,7 +114,8 @@ class PackageSets:
         site = _site_of(layout, digest)
         in_use = self._enter(site, manifest, needed_by)
         try:
-            yield lambda: _why_plain(in_use.indexed)
+            with uncollected():
+                yield lambda: _why_plain(in_use.indexed)
         except BaseException:
             self._leave(site)
             raise

@@ -1,0 +1,61 @@
+"""The collector is off while any load imports, and on as it was once none does."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.packages import PackageSets
+from inference.uncollected import uncollected
+from model_store.package_set import Target
+from model_sync.creation import open_store
+from model_sync.packages import publish_wheels
+from model_sync.progress import Silent
+from tests.packages.tiny_wheels import write_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def enabled() -> Iterator[None]:
+    gc.enable()
+    yield
+    gc.enable()
+
+
+def test_it_is_off_until_the_last_of_them_ends_whichever_that_is() -> None:
+    first, second = uncollected(), uncollected()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+
+
+def test_it_stays_off_where_it_was() -> None:
+    gc.disable()
+    with uncollected():
+        pass
+    assert not gc.isenabled()
+
+
+def test_an_error_puts_it_on_again() -> None:
+    with pytest.raises(OSError), uncollected():
+        raise OSError
+    assert gc.isenabled()
+
+
+def test_it_is_off_while_a_version_loads_with_its_packages(tmp_path: Path) -> None:
+    layout = open_store(tmp_path / "store")
+    wheel = write_wheel(tmp_path / "wheels", "alpha")
+    digest = publish_wheels((wheel,), layout, Target.running(), Silent())[0].digest
+    sets = PackageSets()
+    with pytest.raises(OSError), sets.use(layout, digest, "a test"):
+        assert not gc.isenabled()
+        raise OSError  # so that the set is taken back
+    assert gc.isenabled()
