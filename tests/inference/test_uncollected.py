@@ -44,13 +44,13 @@ def test_it_stays_off_where_it_was() -> None:
     assert not gc.isenabled()
 
 
-class _Failed(Exception):
+class _FailedError(Exception):
     """What ends a context in a test."""
 
 
 def test_an_error_puts_it_on_again() -> None:
-    with pytest.raises(_Failed), uncollected():
-        raise _Failed
+    with pytest.raises(_FailedError), uncollected():
+        raise _FailedError
     assert gc.isenabled()
 
 
@@ -59,7 +59,7 @@ def test_it_is_off_while_a_version_loads_with_its_packages(tmp_path: Path) -> No
     wheel = write_wheel(tmp_path / "wheels", "alpha")
     digest = publish_wheels((wheel,), layout, Target.running(), Silent())[0].digest
     seen = []
-    with pytest.raises(_Failed), PackageSets().use(layout, digest, "a test"):  # noqa: PT012
+    with pytest.raises(_FailedError), PackageSets().use(layout, digest, "a test"):  # noqa: PT012
         seen.append(gc.isenabled())
-        raise _Failed  # so that the set is taken back
+        raise _FailedError  # so that the set is taken back
     assert [*seen, gc.isenabled()] == [False, True]
