@@ -98,8 +98,8 @@ sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (
 	@$(BIN)/python -m model_sync publish "models/$(MODEL)" $(PLACE)
 
 .PHONY: sync-packages
-sync-packages: install ## Publish what models/MODEL/requirements.txt pins, as a package set (MODEL=minilm)
-	@$(BIN)/python -m model_sync packages publish "models/$(MODEL)/requirements.txt" $(PLACE)
+sync-packages: install ## Publish the packages that models/MODEL names, as a set alone (MODEL=minilm STORE=.store)
+	@$(BIN)/python -m model_sync packages publish "models/$(MODEL)" $(PLACE)
 
 .PHONY: models
 models: install ## What is published in STORE, or in a deployed STAGE, as a table

@@ -44,9 +44,10 @@ from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source
 from model_sync.listing import list_published
 from model_sync.opened import OpenedStore
 from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
-from model_sync.packages import describe_packages, list_packages
+from model_sync.packages import describe_packages
 from model_sync.recipe import RECIPE, read_recipe
 from model_sync.s3_source import S3Source, parse_s3_url
+from model_sync.show_packages import list_sets
 from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
 from model_sync.who import publisher
 
@@ -158,7 +159,7 @@ class SyncJob:
         return {**describe_packages(manifest), "created": created}
 
     def _list_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        return {"packages": list_packages(open_store(self._settings.store_path))}
+        return list_sets(open_store(self._settings.store_path))
 
     def _take_up(self, record: SQSRecord, lambda_context: Any) -> None:
         """Publish each prefix whose `model.toml` a message says has arrived."""

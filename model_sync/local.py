@@ -87,11 +87,11 @@ class Local:
 
     def list_packages(self) -> dict[str, Any]:
         """The package sets; raises StoreError."""
-        from model_sync.packages import list_packages  # noqa: PLC0415 - as above
+        from model_sync.show_packages import list_sets  # noqa: PLC0415 - as above
 
         layout = StoreLayout(self._root)
         read_store_id(layout)
-        return {"packages": list_packages(layout)}
+        return list_sets(layout)
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of operations.py; raises SyncError or StoreError."""

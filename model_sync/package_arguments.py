@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_sync import printing_packages, verbs
-from model_sync.argument_types import python
+from model_sync.argument_types import folder, python
 
 if TYPE_CHECKING:
     import argparse
@@ -31,12 +31,17 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
 
     publish = add(
         "publish",
-        "publish the set that a requirements file pins",
+        "publish the set that a requirements file pins, or a model's folder names",
         "Download the wheels that a requirements file pins with hashes, and publish them as a "
         "set. The same wheels for the same target are the same set.",
         verbs.publish_packages,
     )
-    publish.add_argument("requirements", type=Path, metavar="FILE", help="pinned, with hashes")
+    publish.add_argument(
+        "requirements",
+        type=folder,
+        metavar="FILE",
+        help="pinned, with hashes; or a model's folder, whose model.toml names such a file",
+    )
     publish.add_argument(
         "--no-prune",
         dest="prune",

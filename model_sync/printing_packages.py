@@ -22,7 +22,10 @@ def published(found: dict[str, Any]) -> None:
 
 
 def listed(found: list[dict[str, Any]], where: str) -> None:
-    """Print package sets as a table, the newest first, by what their digests begin with."""
+    """Print package sets as a table, the newest first, by what their digests begin with.
+
+    `PINS`: how many versions pin a set.
+    """
     if not found:
         _line(f"no package set is published in {where}")
         return
@@ -34,13 +37,14 @@ def listed(found: list[dict[str, Any]], where: str) -> None:
             each["target"]["platform"],
             readable_bytes(each["size_bytes"]),
             str(each["files"]),
+            str(len(each["pinned_by"])),
             each["created_at"],
-            _named(each["packages"]),
+            f"{len(each['packages'])}: {_named(each['packages'])}",
         )
         for each in sorted(found, key=lambda each: str(each["created_at"]), reverse=True)
     ]
-    headings = ("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PUBLISHED", "PACKAGES")
-    for line in table_lines(headings, rows, right={"SIZE", "FILES"}):
+    headings = ("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PINS", "PUBLISHED", "PACKAGES")
+    for line in table_lines(headings, rows, right={"SIZE", "FILES", "PINS"}):
         _line(line)
 
 

@@ -31,7 +31,7 @@ from model_sync.conditions import AS_HERE
 from model_sync.creation import open_store
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
-from model_sync.recipe import read_recipe
+from model_sync.recipe import RECIPE, read_recipe
 from model_sync.same_contents import holds
 from model_sync.source import FolderSource
 from model_sync.staging import Staging
@@ -96,6 +96,17 @@ def read_folder(folder: Path, *, name: str | None) -> tuple[FolderSource, Recipe
         raise RecipeError(f"{folder} is no folder: name the folder of a model")
     source = FolderSource(folder)
     return source, read_recipe(source, name=name, implied_name=folder.resolve().name)
+
+
+def read_packages(folder: Path) -> tuple[Path, bool]:
+    """The requirements file that a model's folder names, and whether its set is to be pruned.
+
+    Raises RecipeError, also where it names none; SourceError.
+    """
+    source, recipe = read_folder(folder, name=None)
+    if not recipe.packages:
+        raise RecipeError(f"{folder}/{RECIPE} names no packages: [packages] requirements would")
+    return requirements_file(recipe.packages, source), recipe.packages.prune
 
 
 def build_outputs(recipe: Recipe, folder: Path, progress: Progress) -> None:

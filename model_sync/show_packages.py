@@ -1,7 +1,8 @@
-"""The verb that looks at one package set."""
+"""The verbs that look at package sets: what is in them, and which versions pin them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from model_store.reading import (
@@ -12,15 +13,19 @@ from model_store.reading import (
     read_version,
 )
 from model_store.refs import State
-from model_sync.packages import describe_packages
+from model_sync.packages import describe_packages, list_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_sync.asked import Asked
     from model_sync.opened import OpenedStore
+
+
+def list_sets(layout: StoreLayout) -> dict[str, Any]:
+    """All sets in a store, by digest, as `--json` prints them. Raises StoreError."""
+    pins = _pins(layout)
+    listed = list_packages(layout)
+    return {"packages": [{**each, "pinned_by": pins[each["digest"]]} for each in listed]}
 
 
 def show_packages(store: OpenedStore, asked: Asked) -> dict[str, Any]:
@@ -32,17 +37,20 @@ def show_packages(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return {
         **describe_packages(manifest),
         "wheels": [wheel.to_json() for wheel in manifest.wheels],
-        "pinned_by": list(_pinned_by(store.layout, digest)),
+        "pinned_by": _pins(store.layout)[str(digest)],
     }
 
 
-def _pinned_by(layout: StoreLayout, digest: Digest) -> Iterator[dict[str, Any]]:
-    """The versions that pin a set and are not deleted."""
+def _pins(layout: StoreLayout) -> dict[str, list[dict[str, Any]]]:
+    """The versions that pin a set and are not deleted, by the digests of sets."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for model in list_models(layout):
         refs = read_upward(layout.model(model))
         for number, entry in sorted(refs.versions.items()) if refs else ():
-            if (
-                entry.state is not State.DELETED
-                and read_version(layout, model, entry).content.packages == digest
-            ):
-                yield {"model": model, "version": number, "state": str(entry.state)}
+            if entry.state is State.DELETED:
+                continue
+            digest = read_version(layout, model, entry).content.packages
+            if digest:
+                pinning = {"model": model, "version": number, "state": str(entry.state)}
+                found[str(digest)].append(pinning)
+    return found

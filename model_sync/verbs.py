@@ -102,15 +102,20 @@ def list_models(options: argparse.Namespace) -> None:
 def publish_packages(options: argparse.Namespace) -> None:
     """Publish a package set."""
     settings = TargetSettings.from_environ(os.environ)
+    requirements, prune = options.requirements, True
+    if requirements.is_dir():
+        from model_sync.publish import read_packages  # noqa: PLC0415 - ONNX: half a second
+
+        requirements, prune = read_packages(requirements)
     asked = SetAsked(
         options.python or settings.python,
         options.platform,
-        pruned=options.prune,
+        pruned=options.prune and prune,
         # The setting is for stores here: a stage has an interpreter of its own.
         interpreter=options.interpreter or (None if options.stage else settings.interpreter),
     )
     with _place(options) as place:
-        found = place.publish_packages(options.requirements, asked)
+        found = place.publish_packages(requirements, asked)
     _print(options, found, lambda: printing_packages.published(found))
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.repository_copy import ROOT, copy_repository, outer_environment
+from tests.packages.models import MODEL, write_greeter
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -137,6 +138,21 @@ def test_the_tour_publishes_lists_and_predicts(published: Path, environ: dict[st
     assert re.search(r" publish +latest=\d", run("make history MODEL=magika", published, environ))
     out = run("make predict MODEL=magika FILE=README.md", published, environ)
     assert '"label": "markdown"' in out
+
+
+def test_packages_are_published_alone_as_with_their_model(
+    copy: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    write_greeter(copy / "models" / MODEL, wheels, "greetings")
+    registry = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
+    command = f"make sync-packages MODEL={MODEL} STORE={tmp_path / 'store'}"
+    alone = run(command, copy, {**environ, **registry})
+    assert alone.startswith("published sha256:")
+    with_it = run(command.replace("-packages", "-model"), copy, {**environ, **registry})
+    assert with_it.startswith(f"published {MODEL} version 1")
+    again = run(command, copy, {**environ, **registry})
+    assert again.split()[:2] == ["unchanged:", alone.split()[1]]
 
 
 def test_a_folder_with_one_model_publishes(published: Path, environ: dict[str, str]) -> None:

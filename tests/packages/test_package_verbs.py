@@ -69,12 +69,32 @@ def test_a_set_is_shown_with_the_versions_in_service_that_pin_it(
     for name in ("one", "other"):
         publish(folder, layout.root, name=name, progress=Silent())
     publish_set(layout, "alpha")
-    (digest,) = (
-        each["digest"]
-        for each in json.loads(say("list", "--json"))["packages"]
-        if "pinned" in each["packages"]
-    )
+    listed = json.loads(say("list", "--json"))["packages"]
+    pins = {next(iter(each["packages"])): each["pinned_by"] for each in listed}
+    state = {"version": 1, "state": "available"}
+    assert pins == {"pinned": [{"model": "one", **state}, {"model": "other", **state}], "alpha": []}
+    (digest,) = (each["digest"] for each in listed if "pinned" in each["packages"])
     assert "  pinned by  one@1, other@1\n" in say("show", digest)
+
+
+def test_a_models_folder_stands_for_the_requirements_that_it_names(
+    layout: StoreLayout, wheels: Path, say: Say
+) -> None:
+    folder = write_greeter(layout.root.parent / MODEL, wheels, "pinned")
+    made = say("publish", str(folder), "--quiet")
+    assert made.startswith("published sha256:")
+    publish(folder, layout.root, progress=Silent())
+    digest = made.split()[1]
+    assert say("publish", str(folder / "requirements.txt"), "--quiet").split()[1] == digest
+    assert f"  pinned by  {MODEL}@1\n" in say("show", digest)
+    recipe = folder / "model.toml"
+    recipe.write_text(f"{recipe.read_text()}prune = false\n")
+    whole = say("publish", str(folder), "--quiet")
+    assert whole.endswith("not pruned)\n")
+    assert whole.split()[1] != digest
+    recipe.write_text("")
+    said = say("publish", str(folder), fails=True)
+    assert said == f"error: {recipe} names no packages: [packages] requirements would\n"
 
 
 def test_a_digest_that_names_no_set_or_several_is_refused_in_one_line(
@@ -98,19 +118,20 @@ def test_sets_are_listed_as_a_table_the_newest_first(capsys: pytest.CaptureFixtu
             "size_bytes": 1_500_000,
             "files": 12,
             "packages": {f"p{n}": "1.0" for n in range(count)},
+            "pinned_by": [{"model": "one", "version": 1, "state": "available"}] * count,
             "created_at": f"2026-11-24T21:00:0{second}Z",
         }
 
     listed([described(1, "a" * 64, 1), described(2, "a" * 20 + "b" * 44, 6)], "here")
     headings, *rows = capsys.readouterr().out.splitlines()
     assert headings.split() == [
-        *("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PUBLISHED", "PACKAGES")
+        *("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PINS", "PUBLISHED", "PACKAGES")
     ]
-    said = [row.split(maxsplit=7) for row in rows]
+    said = [row.split(maxsplit=8) for row in rows]
     assert [row[0] for row in said] == [f"sha256:{'a' * 20}b", f"sha256:{'a' * 21}"]
-    assert said[0][1:7] == [*TARGET, "1.5", "MB", "12", "2026-11-24T21:00:02Z"]
-    assert said[0][7] == "p0 1.0, p1 1.0, p2 1.0, p3 1.0 and 2 more"
-    assert said[1][7] == "p0 1.0"
+    assert said[0][1:8] == [*TARGET, "1.5", "MB", "12", "6", "2026-11-24T21:00:02Z"]
+    assert said[0][8] == "6: p0 1.0, p1 1.0, p2 1.0, p3 1.0 and 2 more"
+    assert said[1][8] == "1: p0 1.0"
 
 
 def test_constraints_are_a_file_that_uv_takes(say: Say) -> None:

@@ -100,7 +100,7 @@ def test_package_sets_are_published_and_listed(
     headings, row = capsys.readouterr().out.splitlines()
     assert headings.split()[:2] == ["DIGEST", "PYTHON"]
     short, python, *_ = row.split()
-    assert (python, row[-11:]) == (Target.running().python, "  alpha 1.0")
+    assert (python, row[-14:]) == (Target.running().python, "  1: alpha 1.0")
     assert main(["packages", "show", short, *DEV]) == 0
     assert capsys.readouterr().out.startswith(f"package set {made['digest']}\n")
     assert main(["packages", "constraints", *DEV, "--json"]) == 0
@@ -108,7 +108,7 @@ def test_package_sets_are_published_and_listed(
     assert brought == {"target": made["target"], "constraints": brought_here()}
     assert main(["packages", "list", *DEV, "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)["packages"]
-    assert made == {**listed, "created": True}
+    assert {**made, "pinned_by": []} == {**listed, "created": True}
 
 
 @pytest.mark.parametrize(
