@@ -10,6 +10,7 @@ questions of import_questions.py, too.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import inspect
 import io
@@ -23,6 +24,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference import indexed_imports
 from inference.packages import use_package_set
 from model_store.digests import Digest
 from model_store.layout import StoreLayout
@@ -81,8 +83,14 @@ def facts_of(module: ModuleType) -> dict[str, Any]:
         found["places"] = None if places is None else [str(each) for each in places]
     found["loader"] = loaders(attributes.get("__loader__"))
     found["attributes"] = sorted(map(str, attributes))
-    found["source"] = answered(lambda: inspect.getsource(module))
+    found["source"] = answered(lambda: source_of(module))
     return found
+
+
+def source_of(module: ModuleType) -> list[object]:
+    """How long a module's source is, and its digest."""
+    text = inspect.getsource(module)
+    return [len(text), hashlib.sha256(text.encode()).hexdigest()]
 
 
 def loaders(loader: object) -> list[str]:
@@ -101,7 +109,8 @@ def answered(ask: Any) -> Any:
         shown = [
             [frame.filename, frame.lineno, frame.name, frame.line]
             for frame in frames
-            if not frame.filename.startswith("<frozen ") and __file__ != frame.filename
+            if not frame.filename.startswith("<frozen ")
+            and frame.filename not in {__file__, indexed_imports.__file__}
         ]
         message = re.sub(r"0x[0-9a-f]+", "0x", str(error))  # where an object lies
         return {"raised": type(error).__name__, "message": message, "frames": shown}
