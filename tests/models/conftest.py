@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from model_store.layout import StoreLayout
+from tests.end_to_end.repository_copy import outer_environment
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "magika"
@@ -64,3 +69,31 @@ def pipeline_in_mode(
         return _import(folder / pipeline["file"])
 
     return load
+
+
+@pytest.fixture(scope="session")
+def minilm_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreLayout]:
+    """A store with the model minilm, published as its README says; gone at the end: it is large."""
+    store = tmp_path_factory.mktemp("minilm") / "store"
+    command = commands_of("minilm")[0]
+    assert command.startswith("make sync-model ")
+    # STORE: elsewhere than in this checkout.
+    done = subprocess.run(
+        [*shlex.split(command), f"STORE={store}"],
+        cwd=MODEL.parents[1],
+        env=outer_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    yield StoreLayout(store)
+    shutil.rmtree(store)
+
+
+def commands_of(model: str) -> list[str]:
+    """The commands in a shipped model's README, in order."""
+    text = (MODEL.parent / model / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]

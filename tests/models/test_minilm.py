@@ -6,7 +6,6 @@ reference/vectors.npy and golden/ are what that answered (models/minilm/make_gol
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ import pytest
 
 from inference.loader import RUNTIME, load_version
 from inference.pipeline import Request
-from model_store.layout import StoreLayout
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN
 from model_sync.progress import Silent
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inference.loaded import LoadedVersion
+    from model_store.layout import StoreLayout
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +35,8 @@ REFERENCE = np.load(MODEL / "reference" / "vectors.npy")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreLayout]:
-    """A store with the model in it; gone after the tests, for it is large."""
-    folder = tmp_path_factory.mktemp("minilm")
-    published = publish(MODEL, folder / "store", progress=Silent())
-    assert (published.model, published.version) == ("minilm", 1)
-    yield StoreLayout(folder / "store")
-    shutil.rmtree(folder)
+def store(minilm_store: StoreLayout) -> StoreLayout:
+    return minilm_store
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +94,14 @@ def test_every_golden_case_is_answered_alone(version: LoadedVersion) -> None:
         found = json.loads(version.predict(Request(path.read_bytes(), kind)).body)
         expected = json.loads((case / "expected.json").read_bytes())
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_what_importing_its_tokenizer_touches_was_recorded(store: StoreLayout) -> None:
+    found = read_preparation(store, "minilm", entry_of(store.root, 1, "minilm"), RUNTIME)
+    assert found
+    names = [each.path.rpartition("/")[2] for each in found.imports]
+    assert names[:2] == ["modules.idx", "modules.bin"]
+    assert "tokenizers.abi3.so" in names
 
 
 def test_publishing_it_again_changes_nothing(store: StoreLayout) -> None:

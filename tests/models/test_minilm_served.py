@@ -1,0 +1,106 @@
+"""minilm as its README serves it, and in the real Lambda runtime; tokenizers from its set."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bench.events import http_event
+from inference.fleet.environment import LambdaEnvironment
+from tests.end_to_end.repository_copy import outer_environment
+from tests.models.conftest import commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_store.layout import StoreLayout
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "models" / "minilm" / "reference"
+DEADLINE_S = 120
+
+
+def maps_of_children(process: int) -> str:
+    """What a process and those that it started map, as far as they live."""
+    found = []
+    waiting = [process]
+    while waiting:
+        folder = Path("/proc") / str(waiting.pop())
+        try:
+            found.append((folder / "maps").read_text())
+            children = (folder / "task" / folder.name / "children").read_text()
+        except OSError:
+            continue
+        waiting += map(int, children.split())
+    return "".join(found)
+
+
+@pytest.fixture
+def served(minilm_store: StoreLayout) -> Iterator[tuple[str, int]]:
+    """The server of the README, on a free port and over the tests' store; and its process."""
+    command = commands_of("minilm")[1]
+    assert command.startswith("make serve PORT=8080")
+    process = subprocess.Popen(
+        [*shlex.split(command.replace("8080", "0")), f"STORE={minilm_store.root}"],
+        cwd=ROOT,
+        env=outer_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    try:
+        ready = process.stdout.readline()
+        assert ready.startswith("coldpress ready http://127.0.0.1:")
+        yield ready.split()[-1], process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.stdout.close()
+        process.wait(DEADLINE_S)
+
+
+def test_it_answers_as_its_readme_says(served: tuple[str, int], minilm_store: StoreLayout) -> None:
+    url, process = served
+    command = commands_of("minilm")[2]
+    assert command.startswith("curl ")
+    done = subprocess.run(
+        shlex.split(command.replace("http://127.0.0.1:8080", url)),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    vectors = np.array(json.loads(done.stdout))
+    assert vectors.shape == (2, 384)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert f"{minilm_store.packages}/" in maps_of_children(process)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only")
+def test_the_real_lambda_runtime_answers_with_the_tokenizer_of_its_package_set(
+    minilm_store: StoreLayout,
+) -> None:
+    elsewhere = [sys.executable, "-c", "import tokenizers"]
+    assert subprocess.run(elsewhere, stderr=subprocess.DEVNULL, check=False).returncode
+    sentences: list[str] = json.loads((REFERENCE / "sentences.json").read_bytes())[:4]
+    environ = {"STORE_PATH": str(minilm_store.root), "DEFAULT_MODEL": "minilm"}
+    with LambdaEnvironment("inference.api.handler", environ=environ, cwd=ROOT) as environment:
+        answer: dict[str, Any] = environment.invoke(
+            http_event("/predict", json.dumps(sentences).encode())
+        )
+        logs = environment.logs()
+    assert answer["statusCode"] == 200, (answer, logs)
+    vectors = np.load(REFERENCE / "vectors.npy")[:4]
+    np.testing.assert_allclose(json.loads(answer["body"]), vectors, rtol=0, atol=1e-5)
+    assert "PlainImports" not in logs
