@@ -85,7 +85,7 @@ class ModuleIndex:
     def __init__(self, data: bytes, where: str) -> None:
         """Raises DamagedError or FormatTooNewError."""
         self._where = where
-        first, second, *lines = data.decode("utf-8", "replace").split("\n")[:-1] or ("", "")
+        first, second, *lines = *data.decode("utf-8", "replace").split("\n")[:-1], "", ""
         header = self._json(first)
         try:
             number, self.magic = int(header["format"]), str(header["magic"])
