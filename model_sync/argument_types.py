@@ -43,6 +43,13 @@ def python(argument: str) -> str:
     return argument
 
 
+def file(argument: str) -> Path:
+    """A file's path, or a folder's that stands for it."""
+    if not argument:
+        raise argparse.ArgumentTypeError("it is empty: name a file")
+    return Path(argument)
+
+
 def share(argument: str) -> tuple[str, int]:
     """A label's share of the calls: `canary=5`."""
     label, _, percent = argument.partition("=")

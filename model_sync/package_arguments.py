@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_sync import printing_packages, verbs
-from model_sync.argument_types import folder, python
+from model_sync.argument_types import file, python
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +38,7 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
     )
     publish.add_argument(
         "requirements",
-        type=folder,
+        type=file,
         metavar="FILE",
         help="pinned, with hashes; or a model's folder, whose model.toml names such a file",
     )

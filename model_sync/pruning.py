@@ -46,6 +46,8 @@ _BUILT_FROM: Final = (
 )
 _READS_STUBS: Final = re.compile(rb"""attach_stub|["'][^"'\n]*\.pyi["']""")
 _IMPORTS_TESTS: Final = re.compile(rb"\b(?:from|import)\b(?:[^\n#(]|\\\n)*(?:\([^)]*)?\btests?\b")
+_NAMES_TESTS: Final = re.compile(rb"tests?\b")
+"""What most files lack; looking for it takes little."""
 _MOST_SOURCE_BYTES: Final = 8 << 20
 _NOT_READABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """What a broken archive raises. Unpacking it will say so."""
@@ -187,7 +189,7 @@ def _code(wheel: Path, members: list[_Member]) -> Iterator[tuple[PurePosixPath, 
 
 def _imported(place: PurePosixPath, text: bytes) -> Iterator[PurePosixPath]:
     """The folders of tests that a Python file's imports lead into, wherever in it they are."""
-    if not _IMPORTS_TESTS.search(text):
+    if not _NAMES_TESTS.search(text) or not _IMPORTS_TESTS.search(text):
         return
     try:
         with warnings.catch_warnings(action="ignore"):  # of a stranger's code: "invalid escape"

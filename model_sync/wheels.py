@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from model_store.lines import on_one_line
+from model_sync.built_requirements import what_is_built
 from model_sync.errors import PackagesError
 from model_sync.pip_log import Missing, yanked
 
@@ -35,6 +37,12 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
     """Download the wheels for a target into `folder`; raises PackagesError with the reason."""
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
+    built = what_is_built(requirements)
+    if built:
+        raise PackagesError(
+            f"{requirements}: {on_one_line(built)} is no wheel, and nothing is built here: build "
+            "a wheel of it, or pin a version that has one"
+        )
     failure, log = _run_pip(requirements, target, folder)
     if failure is not None:
         missing = Missing.of_error(failure)
