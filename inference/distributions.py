@@ -43,6 +43,10 @@ class SetPathFinder(PathFinder):
                 yield from _found(site, context.name)
 
 
+SetPathFinder.__name__ = PathFinder.__name__
+"""By its name it is looked for in `sys.meta_path`: typeguard does."""
+
+
 def show(site: IndexedSite) -> None:
     """Have a set's distributions found by its index, from now on."""
     _sites[site.folder] = site

@@ -14,6 +14,7 @@ import runpy
 import sys
 import threading
 import traceback
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -244,6 +245,12 @@ def folders_that_are_not_there(site: Path) -> Any:
         del sys.path[:3]
 
 
+def finders_by_name(site: Path) -> Any:
+    """The classes among the finders, and what they are classes of."""
+    found: list[type] = [each for each in sys.meta_path if isinstance(each, type)]
+    return [[each.__name__, issubclass(each, PathFinder)] for each in found]
+
+
 def threads_at_once(site: Path) -> Any:
     """Eight threads import one package; all get the same modules."""
     for name in [each for each in sys.modules if each.split(".")[0] == "circle"]:
@@ -301,6 +308,7 @@ QUESTIONS: Final[tuple[Callable[[Path], Any], ...]] = (
     main_of_a_package,
     paths_that_are_spelt_otherwise,
     folders_that_are_not_there,
+    finders_by_name,
     threads_at_once,
     forked,
 )
