@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from model_store.package_set import Target
 from model_sync.base_runtime import PINS, ROOTS, Runtime, brought_here, left_to_the_runtime
 from model_sync.errors import PackagesError
+from model_sync.packages import publish_packages
+from model_sync.progress import Silent
+from tests.packages.tiny_wheels import write_requirements, write_wheel
+
+if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
 
 BROUGHT: Final = {"numpy": "2.4.6", "typing-extensions": "4.16.0"}
 FILE: Final = Path("pins.txt")
 
 
-def wheels(*names: str) -> tuple[Path, ...]:
+def named(*names: str) -> tuple[Path, ...]:
     return tuple(Path(f"{name}-py3-none-any.whl") for name in names)
 
 
@@ -38,16 +44,16 @@ def test_for_another_python_it_brings_what_its_layer_would_be_built_from() -> No
 
 
 def test_the_same_versions_are_left_out() -> None:
-    pinned = wheels("alpha-1.0", "NumPy-2.4.6", "typing_extensions-4.16")
+    pinned = named("alpha-1.0", "NumPy-2.4.6", "typing_extensions-4.16")
     assert left_to_the_runtime(pinned, BROUGHT, FILE) == (
-        wheels("alpha-1.0"),
+        named("alpha-1.0"),
         ("numpy 2.4.6", "typing-extensions 4.16"),
     )
     assert left_to_the_runtime(pinned[:1], BROUGHT, FILE) == (pinned[:1], ())
 
 
 def test_other_versions_are_refused_with_both_named() -> None:
-    pinned = wheels("alpha-1.0", "numpy-2.4.7", "typing_extensions-4.0.0")
+    pinned = named("alpha-1.0", "numpy-2.4.7", "typing_extensions-4.0.0")
     with pytest.raises(PackagesError) as caught:
         left_to_the_runtime(pinned, BROUGHT, FILE)
     assert str(caught.value) == (
@@ -57,6 +63,20 @@ def test_other_versions_are_refused_with_both_named() -> None:
     )
 
 
+def test_a_set_for_a_store_here_is_held_against_what_is_installed(
+    layout: StoreLayout, wheels: Path, tmp_path: Path
+) -> None:
+    brought = brought_here()["orjson"]
+    alpha = write_wheel(wheels, "alpha")
+    same, other = (write_wheel(wheels, "orjson", version=each) for each in (brought, "9.9"))
+    pins = write_requirements(tmp_path / "pins.txt", alpha, same)
+    manifest, _ = publish_packages(pins, layout, Target.running(), Silent())
+    assert [wheel.name for wheel in manifest.wheels] == ["alpha"]
+    write_requirements(pins, alpha, other)
+    with pytest.raises(PackagesError, match=f"orjson 9.9, where the runtime brings {brought}: "):
+        publish_packages(pins, layout, Target.running(), Silent())
+
+
 def test_requirements_of_nothing_else_need_no_set() -> None:
     with pytest.raises(PackagesError, match=r"^pins.txt pins only what the runtime brings itself"):
-        left_to_the_runtime(wheels("numpy-2.4.6"), BROUGHT, FILE)
+        left_to_the_runtime(named("numpy-2.4.6"), BROUGHT, FILE)

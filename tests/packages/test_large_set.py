@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,16 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 REQUIREMENTS: Final = Path(__file__).parent / "large" / "requirements.txt"
 LAMBDA_TAKES_BYTES: Final = 250 << 20
 """A function and its layers, unzipped: the quota of Lambda's documentation."""
+
+LEFT_OUT_BYTES: Final = 30 << 20
+FOR_TESTING: Final = (
+    "pandas/testing.py",
+    "pandas/_testing/__init__.py",
+    "scipy/_lib/_testutils.py",
+    "sklearn/utils/_testing.py",
+    "sklearn/utils/estimator_checks.py",
+)
+"""What code imports that is no test, though it is for testing."""
 
 PIPELINE: Final = """\
 import json
@@ -82,6 +93,22 @@ def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+def imported(store: StoreLayout, model: str, *files: str) -> list[str]:
+    """The files of modules of a model's packages, imported as the function does."""
+    names = [file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files]
+    code = (
+        f"import json, importlib as i; found = map(i.import_module, {names}); "
+        "print(json.dumps([module.__file__ for module in found]))"
+    )
+    command = [sys.executable, "-m", "inference", "run", "--store", str(store.root), model]
+    done = subprocess.run(
+        [*command, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
 def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLayout) -> None:
     for name in ("sklearn", "pandas"):
         assert importlib.util.find_spec(name) is None, f"{name} must not be in this environment"
@@ -91,6 +118,7 @@ def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLay
     assert packages
     manifest = read_package_set(store, packages)
     assert manifest.size_bytes > LAMBDA_TAKES_BYTES
+    assert manifest.left_out_bytes > LEFT_OUT_BYTES
     folder = store.package_set(packages)
     before = listing(folder)
     environ = {"STORE_PATH": str(store.root), "DEFAULT_MODEL": "scaler"}
@@ -104,3 +132,4 @@ def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLay
     assert from_the_set == {"sklearn", "pandas"}  # numpy is the runtime's own
     assert listing(folder) == before
     assert not list(folder.rglob("__pycache__"))
+    assert imported(store, "scaler", *FOR_TESTING) == [f"{site}{file}" for file in FOR_TESTING]
