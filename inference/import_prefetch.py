@@ -60,8 +60,14 @@ class ImportPrefetch:
                 reader.start()
 
     def stop(self) -> None:
-        """Read nothing further, and close all that no reader is at; those end by themselves."""
+        """Read nothing further, and let go of all files, in a thread: closing may ask a server."""
         self._queue.clear()
+        try:
+            threading.Thread(target=self._close, name="coldpress-imports", daemon=True).start()
+        except RuntimeError:  # there are no more threads
+            self._close()
+
+    def _close(self) -> None:
         for file in self._files:
             file.close()
 

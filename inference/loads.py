@@ -162,7 +162,13 @@ class Loads:
             self._background.start(lambda: self._drop(versions), "coldpress-free")
 
     def _drop(self, versions: list[LoadedVersion]) -> None:
+        had_packages = any(version.packages for version in versions)
         versions.clear()
+        if had_packages:
+            # Imported here: most versions pin no set, and this was imported with theirs.
+            from inference.uncollected import look_again  # noqa: PLC0415
+
+            look_again()
         give_back()
 
     def _run(

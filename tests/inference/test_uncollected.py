@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.packages import PackageSets
-from inference.uncollected import uncollected
+from inference.uncollected import look_again, uncollected
 from model_store.package_set import Target
 from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def enabled() -> Iterator[None]:
     gc.enable()
+    gc.unfreeze()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def test_it_is_off_until_the_last_of_them_ends_whichever_that_is() -> None:
@@ -48,10 +50,19 @@ class _FailedError(Exception):
     """What ends a context in a test."""
 
 
-def test_an_error_puts_it_on_again() -> None:
+def test_what_is_there_at_the_end_is_set_aside_and_can_be_taken_back() -> None:
+    before = gc.get_freeze_count()
+    with uncollected():
+        kept = [[] for _ in range(1000)]  # type: ignore[var-annotated]
+    assert gc.get_freeze_count() >= before + len(kept)
+    look_again()
+    assert gc.get_freeze_count() == 0
+
+
+def test_an_error_puts_it_on_again_and_sets_nothing_aside() -> None:
     with pytest.raises(_FailedError), uncollected():
         raise _FailedError
-    assert gc.isenabled()
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
 
 
 def test_it_is_off_while_a_version_loads_with_its_packages(tmp_path: Path) -> None:

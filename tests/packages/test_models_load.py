@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -180,3 +183,26 @@ def test_a_version_with_other_wheels_waits_for_an_environment_that_starts_anew(
         assert greeting(manager.resolve(MODEL).loaded) == "moves_on 1.0"
     done = in_another_process(layout)
     assert done.stdout.strip() == "moves_on 2.0", done.stderr
+
+
+def test_a_version_that_is_let_go_leaves_nothing_behind(layout: StoreLayout, wheels: Path) -> None:
+    """Its pipeline is in cycles with itself, and was set aside with what it imported."""
+    folder = layout.root.parent / MODEL
+    for constant in (1.0, 2.0):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_greeter(folder, wheels, "let_go", constant=constant)
+        pipeline = folder / "pipeline.py"
+        pipeline.write_text(f"{pipeline.read_text()}\n\nclass Kept:\n    pass\n\n\nKEPT = Kept()\n")
+        publish(folder, layout.root, progress=Silent())
+        if constant == 1.0:
+            manager = Manager(layout, ref_ttl_s=0.0, load=load_version)
+            loaded = manager.resolve(MODEL).loaded
+            assert greeting(loaded) == "let_go 1.0"
+            kept = weakref.ref(loaded.pipeline._module.KEPT)  # type: ignore[union-attr]
+            del loaded
+    until = time.monotonic() + 60
+    while kept() is not None:
+        assert time.monotonic() < until
+        manager.resolve(MODEL)
+        gc.collect()
+        time.sleep(0.05)
