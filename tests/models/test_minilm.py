@@ -6,17 +6,25 @@ reference/vectors.npy and golden/ are what that answered (models/minilm/make_gol
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from inference.loader import RUNTIME, load_version
+from inference.form import form_of
+from inference.loader import RUNTIME, load_folder, load_version
 from inference.pipeline import Request
-from model_store.reading import read_preparation
+from model_store.digests import Digest
+from model_store.files import FileEntry
+from model_store.layout import SOURCE
+from model_store.reading import read_preparation, read_version
 from model_store.variant import PLAIN
+from model_sync.choosing import choose
+from model_sync.optimizing import EXTENDED, optimize
+from model_sync.preparing import MAPPED, PORTABLE
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import entry_of
@@ -26,6 +34,9 @@ if TYPE_CHECKING:
 
     from inference.loaded import LoadedVersion
     from model_store.layout import StoreLayout
+    from model_store.preparation import PreparationManifest
+    from model_store.variant import Variant
+    from model_store.version import VersionManifest
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +57,43 @@ def version(store: StoreLayout) -> Iterator[LoadedVersion]:
     sys.path[:] = path
 
 
+class Prepared(NamedTuple):
+    """What publishing found of the forms, and all that it made of them, in `folder`.
+
+    Noise may have it choose any of them, and it drops the files of what it does not choose.
+    """
+
+    manifest: VersionManifest
+    preparation: PreparationManifest
+    variants: tuple[Variant, ...]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def prepared(store: StoreLayout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """The preparation, with the optimized graph made again; gone after the tests."""
+    entry = entry_of(store.root, 1, "minilm")
+    manifest = read_version(store, "minilm", entry)
+    preparation = read_preparation(store, "minilm", entry, RUNTIME)
+    assert preparation
+    folder = tmp_path_factory.mktemp("prepared")
+    made = folder / PORTABLE
+    made.mkdir()
+    source = store.model("minilm").version(entry.id) / manifest.content.model_file
+    optimize({source: made}, EXTENDED, layout=store)
+    files = tuple(
+        FileEntry(
+            f"{PORTABLE}/{path.name}", path.stat().st_size, Digest.of_bytes(path.read_bytes())
+        )
+        for path in sorted(made.iterdir())
+    )
+    variants = tuple(
+        each if each.name == PLAIN else each._replace(files=files) for each in preparation.variants
+    )
+    yield Prepared(manifest, preparation, variants, folder)
+    shutil.rmtree(folder)
+
+
 def answer(version: LoadedVersion, value: object) -> Any:
     return json.loads(version.predict(Request(json.dumps(value).encode(), "application/json")).body)
 
@@ -56,12 +104,42 @@ def test_each_sentence_s_vector_is_the_original_s(version: LoadedVersion) -> Non
     np.testing.assert_allclose(ours, REFERENCE, rtol=0, atol=1e-5)
 
 
-def test_it_is_opened_optimized_and_is_as_fast_as_plain_when_warm(store: StoreLayout) -> None:
-    found = read_preparation(store, "minilm", entry_of(store.root, 1, "minilm"), RUNTIME)
-    assert found
-    assert found.variant.optimized
+def test_its_optimized_forms_were_measured_and_found_right(prepared: Prepared) -> None:
+    found = prepared.preparation.variants
+    assert [(each.name, each.optimized, each.refused) for each in found] == [
+        (PLAIN, False, None),
+        (PORTABLE, True, None),
+        (MAPPED, True, None),
+    ]
+    assert all(each.measured.load_ms > 0 and each.measured.warm_ms > 0 for each in found)
+
+
+def test_the_form_to_open_follows_from_what_was_measured(prepared: Prepared) -> None:
+    content, found = prepared.manifest.content, prepared.preparation
+    source = [entry for entry in content.files if entry.path.startswith(f"{SOURCE}/")]
+    choice = choose(prepared.variants, content.optimize_for, source)
+    assert (found.chosen, found.why, found.replacement) == (
+        choice.name,
+        choice.why,
+        choice.replacement,
+    )
+    kept = {each.name for each in found.variants if each.can_be_opened}
+    assert kept == choice.kept | {PLAIN}
     warm = found.named(found.replacement or found.chosen).measured.warm_ms
     assert warm <= found.named(PLAIN).measured.warm_ms * 1.05
+
+
+@pytest.mark.parametrize("form", [PORTABLE, MAPPED])
+def test_either_optimized_form_gives_the_original_s_vectors(
+    store: StoreLayout, prepared: Prepared, version: LoadedVersion, form: str
+) -> None:
+    manifest = prepared.manifest
+    (variant,) = (each for each in prepared.variants if each.name == form)
+    opened = form_of(variant, version.folder, prepared.folder, manifest.content)
+    assert opened.optimized
+    loaded = load_folder(version.folder, manifest, 1, layout=store, form=opened)
+    vectors = [answer(loaded, SENTENCES[at : at + 16]) for at in range(0, len(SENTENCES), 16)]
+    np.testing.assert_allclose(np.concatenate(vectors), REFERENCE, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("at_once", [2, 16])
