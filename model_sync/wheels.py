@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from model_store.lines import on_one_line
 from model_sync.built_requirements import what_is_built
-from model_sync.errors import PackagesError
+from model_sync.errors import FULL, PackagesError, SpaceError
 from model_sync.pip_log import Missing, yanked
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ _SPEAKING: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
 
 
 def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:
-    """Download the wheels for a target into `folder`; raises PackagesError with the reason."""
+    """Download the wheels for a target into `folder`, a temporary one.
+
+    Raises PackagesError with the reason; SpaceError, where they do not fit.
+    """
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
     built = what_is_built(requirements)
@@ -45,6 +48,11 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
         )
     failure, log = _run_pip(requirements, target, folder)
     if failure is not None:
+        if any(f"[Errno {number}]" in failure for number in FULL):
+            raise SpaceError(
+                f"no room for the wheels of {requirements} in {folder.parent}: make room, or set "
+                "TMPDIR to a folder that has some"
+            )
         missing = Missing.of_error(failure)
         unreachable = _unreachable(failure, log)
         if missing and not unreachable:

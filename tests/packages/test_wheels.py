@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from model_store.package_set import Target
-from model_sync.errors import PackagesError
+from model_sync.errors import PackagesError, SpaceError
 from model_sync.packages import publish_packages
 from model_sync.progress import Silent
 from model_sync.wheels import _reason, download_wheels
+from tests.model_sync.file_systems import files_end_at
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
@@ -92,6 +94,20 @@ def test_a_requirements_file_that_is_not_there_is_named(
 ) -> None:
     message = refusal(tmp_path / "pins.txt", layout)
     assert message == f"{tmp_path / 'pins.txt'} is missing: name a requirements file"
+
+
+def test_wheels_that_do_not_fit_where_they_are_got_are_no_fault_of_pips(
+    layout: StoreLayout, wheels: Path, tmp_path: Path
+) -> None:
+    wheel = write_wheel(wheels, "large", files={"large.py": "#" * 300_000})
+    pins = write_requirements(tmp_path / "pins.txt", wheel)
+    with files_end_at(150_000), pytest.raises(SpaceError) as caught:
+        publish_packages(pins, layout, TARGET, Silent())
+    assert str(caught.value) == (
+        f"no room for the wheels of {pins} in {tempfile.gettempdir()}: make room, or set TMPDIR to "
+        "a folder that has some"
+    )
+    assert not layout.packages.exists()
 
 
 @pytest.mark.parametrize(
