@@ -25,12 +25,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from inference.clock import Moment
 from inference.extension import REPLACES
 from inference.payload import PAYLOAD_LIMIT_BYTES
-from inference.telemetry import _report, logger
+from inference.telemetry import logger, report_recycling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,8 +127,7 @@ class Recycler:
         if not self._post(context.aws_request_id, body):
             self._calls.stay()
             return
-        _report(due.model, ("EnvironmentsRecycled", MetricUnit.Count, 1))
-        logger.info("the environment starts anew", model=due.model, reason=due.reason)
+        report_recycling(due.model, due.reason)
         carried = Carried(self._extension, now, now.wall_s + left_s)
         self._replace(carried, tuple(dict.fromkeys((due.model, *models))))
 

@@ -74,6 +74,12 @@ def report_plain_imports(model: str, version: int, why: str) -> None:
     )
 
 
+def report_recycling(model: str, why: str) -> None:
+    """Report that this environment starts anew, for a model's sake."""
+    _report(model, ("EnvironmentsRecycled", MetricUnit.Count, 1))
+    logger.info("the environment starts anew", model=model, reason=why)
+
+
 def count_swap(model: str) -> None:
     """Report that a label's calls are answered by another version from now on."""
     _report(model, ("Swaps", MetricUnit.Count, 1))
