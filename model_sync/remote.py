@@ -149,13 +149,15 @@ class Remote:
         )
 
     def _refuse_another_python(self, asked: SetAsked, runtime: Runtime) -> None:
-        compiles = f"the sync function of stage {self._stage.name!r} compiles packages with its own"
+        compiles = (
+            f"the sync function of stage {self._stage.name!r} compiles packages with its own Python"
+        )
         if asked.interpreter is not None:
-            raise PackagesError(f"{compiles} Python: leave --interpreter out")
+            raise PackagesError(f"{compiles}: leave --interpreter out")
         python = runtime.target.python
         if asked.python not in {None, python}:
             raise PackagesError(
-                f"{compiles} Python, which is {python}, and Python {asked.python} was asked for "
+                f"{compiles}, which is {python}, and Python {asked.python} was asked for "
                 "(--python, or TARGET_PYTHON)"
             )
 

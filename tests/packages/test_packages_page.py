@@ -1,4 +1,4 @@
-"""docs/packages.md is true of what is left out."""
+"""docs/packages.md is true of what is left out, and of the errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Final
 
 from model_sync import pruning
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "packages.md"
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = ROOT / "docs" / "packages.md"
+SOURCES: Final = ROOT / "model_sync"
 
 
 def section(title: str) -> str:
@@ -30,3 +32,25 @@ def test_the_page_names_all_that_is_left_out_and_nothing_else() -> None:
         "stubs": {pruning.STUB},
         "bytecode that goes stale": {pruning.BYTECODE, pruning.BYTECODE_FOLDER},
     }
+
+
+EXAMPLES: Final = re.compile(
+    r"\b(FILE|P|N)\b|\S*[\d/]\S*( on )?|\.\.\.|'[^']*'"
+    r"|\bfor (?=Python|\.\.\.)|\bPython (?=\d|\.\.\.)|\bunpacked wheels\b|\bin \.\.\."
+)
+"""What is another in each message."""
+
+
+def wording(message: str) -> str:
+    """The longest part of a message that is the same in all."""
+    return max((part.strip(" :(),@") for part in EXAMPLES.sub("\0", message).split("\0")), key=len)
+
+
+def test_each_error_of_the_page_is_one_that_is_raised() -> None:
+    joined = re.compile(r'"\s*\n\s*f?"')
+    sources = [joined.sub("", path.read_text("utf-8")) for path in SOURCES.glob("*.py")]
+    rows = [line for line in section("Errors").splitlines() if line.startswith("| `")]
+    messages = [found for row in rows for found in re.findall("`([^`]+)`", row.split(" | ")[0])]
+    parts = [wording(message) for message in messages]
+    assert min(map(len, parts)) > len("cannot")
+    assert [part for part in parts if not any(part in source for source in sources)] == []
