@@ -11,8 +11,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.import_charts import by_set
 from bench.results import RESULTS
-from bench.svg import GRID, INK, MUTED, Svg
+from bench.svg import GRID, INK, MUTED, WIDTH, Svg, about, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Case = Mapping[str, Any]
 
 CHARTS: Final = Path(__file__).resolve().parent.parent / "docs" / "charts"
-_WIDTH: Final = 720
 _WAYS: Final = {
     "naive": ("#c2410c", "InferenceSession(path)"),
     "ours": ("#1d4ed8", "Coldpress"),
@@ -53,23 +53,28 @@ def main() -> None:
 
 def draw(results: Path, charts: Path) -> list[Path]:
     """Write every chart for which there are results; the files. Raises OSError where none are."""
-    found = json.loads((results / "cold_start.json").read_text("utf-8"))
+    drawn = {"cold_start": {"_by_size": by_size, "_phases": phases}, "imports": {"": by_set}}
+    there = [name for name in drawn if (results / f"{name}.json").exists()]
+    if not there:
+        raise FileNotFoundError(f"{results} has no results that there are charts for")
     charts.mkdir(parents=True, exist_ok=True)
     written = []
-    for read_ahead in sorted({case["read_ahead_kib"] for case in found["cases"]}):
-        cases = [case for case in found["cases"] if case["read_ahead_kib"] == read_ahead]
-        cases.sort(key=lambda case: float(case["size_bytes"]))
-        for name, chart in (("by_size", by_size), ("phases", phases)):
-            path = charts / f"cold_start_{name}_{read_ahead}.svg"
-            path.write_text(str(chart(cases, read_ahead)), "utf-8")
-            written.append(path)
+    for name in there:
+        found = json.loads((results / f"{name}.json").read_text("utf-8"))
+        for read_ahead in sorted({case["read_ahead_kib"] for case in found["cases"]}):
+            cases = [case for case in found["cases"] if case["read_ahead_kib"] == read_ahead]
+            cases.sort(key=lambda case: float(case["size_bytes"]))
+            for what, chart in drawn[name].items():
+                path = charts / f"{name}{what}_{read_ahead}.svg"
+                path.write_text(str(chart(cases, read_ahead)), "utf-8")
+                written.append(path)
     return written
 
 
 def by_size(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
     """Cold start against a model's size, both logarithmic, a line for each way."""
     height, left, right, top, bottom = 440, 64, 190, 70, 380
-    svg = Svg(_WIDTH, height, "Cold start by size of the model")
+    svg = Svg(WIDTH, height, "Cold start by size of the model")
     svg.text(
         16,
         28,
@@ -78,15 +83,15 @@ def by_size(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
         bold=True,
     )
     spread = "; medians, bars from quartile to quartile"
-    svg.text(16, 48, _about(read_ahead_kib) + spread, colour=MUTED)
+    svg.text(16, 48, about(read_ahead_kib) + spread, colour=MUTED)
     sizes = [case["size_bytes"] / 1e6 for case in cases]
     times = [case["summary_ms"][way]["median"] for case in cases for way in _WAYS]
     ticks = _around(min(times), max(times))
-    across = _Scale(min(sizes), max(sizes), left + 34, _WIDTH - right - 14)
+    across = _Scale(min(sizes), max(sizes), left + 34, WIDTH - right - 14)
     up = _Scale(ticks[0], ticks[-1], bottom, top)
     for tick in ticks:
-        svg.line([(left, up(tick)), (_WIDTH - right, up(tick))], GRID)
-        svg.text(left - 8, up(tick) + 4, _seconds(tick), colour=MUTED, anchor="end")
+        svg.line([(left, up(tick)), (WIDTH - right, up(tick))], GRID)
+        svg.text(left - 8, up(tick) + 4, seconds(tick), colour=MUTED, anchor="end")
     for row, case in _rows([(across(size), case) for size, case in zip(sizes, cases, strict=True)]):
         x = across(case["size_bytes"] / 1e6)
         svg.line([(x, bottom), (x, bottom + 5)], MUTED)
@@ -102,9 +107,9 @@ def by_size(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
         for (x, y), each in zip(points, found, strict=True):
             svg.line([(x, up(each["p25"])), (x, up(each["p75"]))], colour, 6)
             svg.dot(x, y, colour)
-        x, y = _WIDTH - right + 8, labels[way]
+        x, y = WIDTH - right + 8, labels[way]
         svg.text(x, y, label, colour=colour, bold=True)
-        svg.text(x, y + 16, f"{_seconds(found[-1]['median'])}, {cases[-1]['title']}", colour=colour)
+        svg.text(x, y + 16, f"{seconds(found[-1]['median'])}, {cases[-1]['title']}", colour=colour)
     return svg
 
 
@@ -112,9 +117,9 @@ def phases(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
     """Where each millisecond of ours goes: a bar for each model, all as wide, cut by phase."""
     left, right, top, bar = 118, 90, 112, 34
     height = top + len(cases) * (bar + 26) + 12
-    svg = Svg(_WIDTH, height, "Where the time of a cold start goes")
+    svg = Svg(WIDTH, height, "Where the time of a cold start goes")
     svg.text(16, 28, "Where a cold start's time goes, in Coldpress", size=17, bold=True)
-    svg.text(16, 48, f"{_about(read_ahead_kib)}; medians", colour=MUTED)
+    svg.text(16, 48, f"{about(read_ahead_kib)}; medians", colour=MUTED)
     names = list(dict.fromkeys(name for case in cases for name in case["phases_ms"]["ours"]))
     more = iter(_MORE_COLOURS * len(names))
     colours = {name: _PHASES.get(name) or next(more) for name in names}
@@ -122,12 +127,12 @@ def phases(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
     x, y = 16.0, 72.0
     for name in shown:
         width = 24 + 7.2 * len(name)
-        if x + width > _WIDTH - 8:
+        if x + width > WIDTH - 8:
             x, y = 16.0, y + 20
         svg.box(x, y - 10, 12, 12, colours[name])
         svg.text(x + 17, y, name, size=12)
         x += width + 8
-    room = _WIDTH - left - right
+    room = WIDTH - left - right
     for row, case in enumerate(cases):
         y, x = top + row * (bar + 26), float(left)
         svg.text(16, y + 15, case["title"], bold=True)
@@ -135,12 +140,12 @@ def phases(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
         for name, took_ms in case["phases_ms"]["ours"].items():
             width = room * _share(case, name)
             svg.box(x, y, width, bar, colours[name], f"{name}: {took_ms:.0f} ms")
-            label = _seconds(took_ms)
+            label = seconds(took_ms)
             if width > 7.5 * len(label) + 6:
                 ink = INK if name in {"imports", "Python starts"} else "#ffffff"
                 svg.text(x + width / 2, y + 22, label, size=12, colour=ink, anchor="middle")
             x += width
-        svg.text(x + 8, y + 22, _seconds(case["summary_ms"]["ours"]["median"]), bold=True)
+        svg.text(x + 8, y + 22, seconds(case["summary_ms"]["ours"]["median"]), bold=True)
     return svg
 
 
@@ -191,14 +196,6 @@ def _apart(wanted: Mapping[str, float], distance: float, most: float) -> dict[st
 def _share(case: Case, name: str) -> float:
     took = case["phases_ms"]["ours"]
     return float(took.get(name, 0.0) / sum(took.values()))
-
-
-def _seconds(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.3g} s"
-
-
-def _about(read_ahead_kib: int) -> str:
-    return f"stand-in for EFS: 1 ms a call, 300 MiB/s, read-ahead {read_ahead_kib:,} KiB"
 
 
 if __name__ == "__main__":

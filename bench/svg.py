@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
 GRID: Final = "#e4e7eb"
+WIDTH: Final = 720
+"""Of every chart, in pixels."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
@@ -68,3 +70,13 @@ class Svg:
 
     def __str__(self) -> str:
         return "\n".join([*self._parts, "</svg>", ""])
+
+
+def seconds(ms: float) -> str:
+    """Milliseconds as a chart says them."""
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.3g} s"
+
+
+def about(read_ahead_kib: int) -> str:
+    """What a chart says of the stand-in for EFS."""
+    return f"stand-in for EFS: 1 ms a call, 300 MiB/s, read-ahead {read_ahead_kib:,} KiB"

@@ -31,11 +31,24 @@ def case(title: str, size_bytes: int, factor: float, read_ahead_kib: int = 128) 
     }
 
 
+IMPORTS: dict[str, Any] = {
+    "modules": ["sklearn.ensemble", "pandas"],
+    "size_bytes": 388_000_000,
+    "files": 5413,
+    "read_ahead_kib": 128,
+    "summary_ms": {
+        way: {"p25": ms * 0.9, "median": ms, "p75": ms * 1.2}
+        for way, ms in {"plain": 12_000.0, "index": 5000.0, "ours": 2000.0, "local": 1000.0}.items()
+    },
+}
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     cases = [case("Large", 1_300_000_000, 8.0), case("Small", 3_000_000, 0.2)]
     cases.append(case("Small", 3_000_000, 0.1, read_ahead_kib=15_000))
     (tmp_path / "cold_start.json").write_text(json.dumps({"cases": cases}))
+    (tmp_path / "imports.json").write_text(json.dumps({"cases": [IMPORTS]}))
     return tmp_path
 
 
@@ -50,6 +63,7 @@ def test_each_read_ahead_has_its_charts(results: Path, tmp_path: Path) -> None:
         "cold_start_phases_128.svg",
         "cold_start_by_size_15000.svg",
         "cold_start_phases_15000.svg",
+        "imports_128.svg",
     ]
 
 
@@ -62,6 +76,21 @@ def test_a_chart_names_its_models_ways_and_units(results: Path, tmp_path: Path) 
 def test_a_phase_that_nobody_knew_is_drawn_too(results: Path, tmp_path: Path) -> None:
     found = words(draw(results, tmp_path)[1])
     assert {"a new phase", "a new phase: 400 ms", "bytes: 800 ms"} <= set(found)
+
+
+def test_imports_are_drawn_in_the_ways_that_there_are(results: Path, tmp_path: Path) -> None:
+    found = words(draw(results, tmp_path)[-1])
+    assert {"sklearn.ensemble, pandas", "of a set of 388 MB in 5,413 files", "12 s"} <= set(found)
+    assert {"plain", "by the index", "Coldpress", "plain, local disk"} <= set(found)
+    assert "from an archive" not in found
+
+
+def test_what_has_no_results_is_left_as_it_is(results: Path, tmp_path: Path) -> None:
+    (results / "cold_start.json").unlink()
+    assert [path.name for path in draw(results, tmp_path / "one")] == ["imports_128.svg"]
+    (results / "imports.json").unlink()
+    with pytest.raises(FileNotFoundError, match="has no results"):
+        draw(results, tmp_path / "none")
 
 
 def test_nothing_is_drawn_outside_of_the_picture(results: Path, tmp_path: Path) -> None:
