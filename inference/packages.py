@@ -190,9 +190,16 @@ def _indexed(site: str, manifest: PackageSetManifest) -> IndexedSite | str:
         return f"{folder / INDEX} cannot be read: {error.strerror}"
     except StoreError as error:
         return str(error)
+    return _unfit(index) or IndexedSite(site, index, str(folder / CODE))
+
+
+def _unfit(index: ModuleIndex) -> str | None:
+    """Why this process cannot run an index's code, in a line."""
+    if sys.flags.optimize:
+        return "its code is compiled with assertions, and this Python runs with -O"
     if not fits_bytecode(index):
         return f"its code is for bytecode {index.magic}, and this Python has another"
-    return IndexedSite(site, index, str(folder / CODE))
+    return None
 
 
 def _why_plain(indexed: IndexedSite | str) -> str | None:

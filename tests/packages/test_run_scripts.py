@@ -218,7 +218,8 @@ def test_a_set_that_is_imported_without_its_index_is_noted(store: Store) -> None
                 module=("-O", "-m", "inference"))  # fmt: skip
     assert (ended.code, ended.out) == (0, "SourceFileLoader\n")
     (line,) = ended.err.splitlines()
-    assert line.startswith("note: the set is imported without its index, slower: ")
+    assert line.startswith("note: the set is imported without its index, slower: its code is ")
+    assert line.endswith("and this Python runs with -O")
 
 
 @pytest.mark.parametrize(
