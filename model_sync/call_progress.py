@@ -38,9 +38,9 @@ def told_meanwhile(
         except BaseException as error:
             answered.set_exception(error)
 
-    threading.Thread(target=make, name="call", daemon=True).start()
     follower = _Follower(progress)
     try:
+        threading.Thread(target=make, name="call", daemon=True).start()
         while True:
             with contextlib.suppress(TimeoutError):
                 return answered.result(_LOOK_EVERY_S)
