@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -139,11 +140,16 @@ def _compile(
         _Compiling(interpreter, site, part, chosen)
         for part, chosen in zip(parts, names, strict=True)
     ]
-    try:
-        outputs = [process.finish() for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
+    with ThreadPoolExecutor(n_parts) as pool:
+        try:
+            # Each waits until it is given its paths.
+            given = [pool.submit(process.finish) for process in processes]
+            for first in as_completed(given):
+                first.result()
+            outputs = [each.result() for each in given]
+        finally:
+            for process in processes:
+                process.kill()
     pieces: list[Piece | None] = []
     with code.open("wb") as whole:
         for path, (_, found) in zip(parts, outputs, strict=True):

@@ -1,0 +1,68 @@
+"""The modules of a set are compiled by several processes at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from model_store.module_index import INDEX, ModuleIndex
+from model_store.package_set import Target
+from model_sync.errors import PackagesError
+from model_sync.indexing import write_index
+from model_sync.progress import Silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N_MODULES: Final = 128
+"""Enough for two processes."""
+
+WAITS: Final = """\
+#!/bin/sh
+# Is given all its paths before the other one has compiled anything.
+cat > "$0.$$" && mv "$0.$$" "$0.$$.paths"
+for attempt in $(seq 3000); do
+    [ "$(ls "$0".*.paths | wc -l)" -ge 2 ] && exec PYTHON "$@" < "$0.$$.paths"
+    sleep 0.01
+done
+echo "the other one was given nothing" >&2
+exit 1
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of modules, and two processors."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    for number in range(N_MODULES):
+        (folder / f"module_{number}.py").write_text(f"VALUE = {number}\n")
+    return folder
+
+
+def write_script(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_each_process_has_its_modules_while_the_other_is_at_work(
+    tmp_path: Path, site: Path
+) -> None:
+    interpreter = write_script(tmp_path / "python", WAITS.replace("PYTHON", sys.executable))
+    write_index(tmp_path, site, Target.running(), interpreter, Silent())
+    names = ModuleIndex((tmp_path / INDEX).read_bytes(), INDEX).folder("")
+    pieces = [found.code for found in names.values() if found.code]
+    assert len(pieces) == len({piece.offset for piece in pieces}) == N_MODULES
+
+
+def test_one_that_fails_ends_the_other(tmp_path: Path, site: Path) -> None:
+    text = '#!/bin/sh\nmkdir "$0.first" || exec sleep 600\necho "no room" >&2\nexit 1\n'
+    with pytest.raises(PackagesError, match=r"^the packages cannot be compiled: no room$"):
+        write_index(
+            tmp_path, site, Target.running(), write_script(tmp_path / "python", text), Silent()
+        )
