@@ -3,7 +3,8 @@
 Imports go one after the other, and each opens files and faults in pages of them: on a network file
 system a round trip each. Many readers at once have them in the kernel's caches by the time that
 they are needed: names and attributes, as files are opened, and pages, as they are read. Files stay
-open until the imports have ended, for what nobody has open a client may ask the server for again.
+open until the imports have ended, for what nobody has open a client may ask the server for again;
+but not more than a quarter of those that a process may have open, for imports open files, too.
 
 Nothing depends on it: what cannot be read here is met by the import, which says what is wrong.
 """
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 READERS: Final = 16
 """How many read at once. Measured: docs/performance.md."""
 
+_MOST_OPEN: Final = 256
+"""How many files stay open, at most: a quarter of Lambda's 1,024."""
+
 _MOST_BYTES: Final = 1 << 20
 """A longer range is divided, so that no reader is busy with it while others have nothing to do."""
 
@@ -42,10 +46,11 @@ class ImportPrefetch:
     """Files of a set that are being read, from here on until `stop`."""
 
     def __init__(self, folder: Path, recorded: Iterable[RecordedFile]) -> None:
-        self._files: Final = [_Opened(f"{folder}/{MANIFEST}")]
+        most = min(_MOST_OPEN, os.sysconf("SC_OPEN_MAX") // 4)
+        self._files: Final = [_Opened(f"{folder}/{MANIFEST}", stays_open=True)]
         self._queue: Final = deque([_Range(self._files[0], 0, IMPORT_BLOCK_BYTES)])
         for each in recorded:
-            file = _Opened(f"{folder}/{each.path}")
+            file = _Opened(f"{folder}/{each.path}", stays_open=len(self._files) < most)
             self._files.append(file)
             for first, count in each.ranges:
                 end = (first + count) * IMPORT_BLOCK_BYTES
@@ -89,10 +94,11 @@ class ImportPrefetch:
 
 
 class _Opened:
-    """A file that is opened once, by whoever needs it first, and kept open."""
+    """A file that is opened by whoever needs it first, and stays open; or until it is read."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, stays_open: bool) -> None:
         self._path = path
+        self._stays_open = stays_open
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._is_closed = False
@@ -126,7 +132,7 @@ class _Opened:
     def _give_back(self) -> None:
         with self._lock:
             self._readers -= 1
-            if self._is_closed:
+            if self._is_closed or not self._stays_open:
                 self._let_go()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import sys
 import time
 from pathlib import Path
@@ -175,5 +176,22 @@ def test_what_is_not_there_is_left_to_the_import(tmp_path: Path) -> None:
     )
     prefetch.wait()
     assert open_below(tmp_path) == ["short"]
+    prefetch.stop()
+    wait_until(lambda: not open_below(tmp_path))
+
+
+def test_more_files_than_a_process_may_open_leave_imports_theirs(tmp_path: Path) -> None:
+    names = [str(number) for number in range(300)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        prefetch = ImportPrefetch(tmp_path, [RecordedFile(name, ((0, 1),)) for name in names])
+        prefetch.wait()
+        assert 0 < len(open_below(tmp_path)) <= 64
+        assert (tmp_path / names[-1]).read_bytes() == b"x"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     prefetch.stop()
     wait_until(lambda: not open_below(tmp_path))
