@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 IMPORT_BLOCK_BYTES: Final = 64 << 10
 """What the kernel maps around a page of a file that is touched, so no less is told apart."""
 
+MOST_BLOCKS: Final = 1 << 18
+"""16 GiB: no file of a set is larger, nor has any function memory for all that is touched."""
+
 
 class RecordedFile(NamedTuple):
     """A file, by its path in the set's folder, and its blocks that were touched, as ranges."""
@@ -33,10 +36,16 @@ class RecordedFile(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder."""
+        """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder.
+
+        And for blocks that no file has: a reader would ask for each of them.
+        """
         fields = Fields(value, where)
         path = fields.name("path", check_relative_path)
-        recorded = cls(path, parse_block_ranges(fields.items("ranges"), f"{where}: {path}"))
+        ranges = parse_block_ranges(fields.items("ranges"), f"{where}: {path}")
+        if ranges and sum(ranges[-1]) > MOST_BLOCKS:
+            raise DamagedError(f"{where}: {path} has more blocks than any file")
+        recorded = cls(path, ranges)
         fields.done()
         return recorded
 
@@ -46,4 +55,6 @@ def parse_recorded(values: list[object], where: str) -> tuple[RecordedFile, ...]
     recorded = tuple(RecordedFile.from_json(value, where) for value in values)
     if len({each.path for each in recorded}) != len(recorded):
         raise DamagedError(f"{where} names a path twice")
+    if sum(count for each in recorded for _, count in each.ranges) > MOST_BLOCKS:
+        raise DamagedError(f"{where} has more blocks than any function has memory for")
     return recorded
