@@ -54,8 +54,8 @@ class IndexedSite:
         self.index: Final = index
         self.damaged: Final[list[str]] = []
         """What was not as it was published, in lines."""
-        self.pieces_read: Final[list[Piece]] = []
-        """What was read of the file of code, in order."""
+        self.pieces_read: Final[dict[Piece, None]] = {}
+        """What was read of the file of code, in order, each once: a call may read a version."""
         self._code_path = code_path
         # Changed by one step each and never locked: a lock that another thread held when a process
         # forked would be held in the child for ever.
@@ -74,12 +74,12 @@ class IndexedSite:
         try:
             data = os.pread(self._opened(), piece.size_bytes, piece.offset)
         except OSError as error:
-            self.damaged.append(f"{self._code_path} cannot be read: {error.strerror}")
+            self._say_once(f"{self._code_path} cannot be read: {error.strerror}")
             return None
         if hashlib.sha256(data).hexdigest()[:PIECE_DIGEST_DIGITS] != piece.digest:
-            self.damaged.append(f"{self._code_path} is damaged at byte {piece.offset}")
+            self._say_once(f"{self._code_path} is damaged at byte {piece.offset}")
             return None
-        self.pieces_read.append(piece)
+        self.pieces_read[piece] = None
         return data
 
     def load_library(self, path: str) -> None:
@@ -100,6 +100,10 @@ class IndexedSite:
         """Let go of the file of code; whoever reads again opens it again."""
         while self._descriptors:
             os.close(self._descriptors.pop())
+
+    def _say_once(self, line: str) -> None:
+        if line not in self.damaged:
+            self.damaged.append(line)
 
     def _opened(self) -> int:
         try:

@@ -90,7 +90,7 @@ class ModuleIndex:
         try:
             number, self.magic = int(header["format"]), str(header["magic"])
             n_folders = int(header["folders"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise DamagedError(f"{where} is damaged: its first line is not an index's") from error
         if number > INDEX_FORMAT:
             raise FormatTooNewError(
@@ -140,7 +140,7 @@ class ModuleIndex:
     def _json(self, line: str) -> dict[str, Any]:
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise DamagedError(f"{self._where} is damaged: {error}") from error
         if not isinstance(value, dict):
             raise DamagedError(f"{self._where} is damaged: a line that is no JSON object")

@@ -92,10 +92,17 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publi
     assert not list(tmp_path.rglob("__pycache__"))
 
 
+def sites(published: Published) -> list[IndexedSite]:
+    """What hooks imports from the set."""
+    found = (getattr(hook, "__self__", None) for hook in sys.path_hooks)
+    folder = str(published.folder)
+    return [
+        each for each in found if isinstance(each, IndexedSite) and each.folder.startswith(folder)
+    ]
+
+
 def is_hooked(published: Published) -> bool:
-    return any(isinstance(getattr(hook, "__self__", None), IndexedSite) and
-               hook.__self__.folder.startswith(str(published.folder))  # type: ignore[attr-defined]
-               for hook in sys.path_hooks)  # fmt: skip
+    return bool(sites(published))
 
 
 def test_a_set_as_it_was_published_goes_by_its_index(published: Published) -> None:
@@ -185,6 +192,19 @@ def test_code_that_ends_early_is_compiled_from_sources(published: Published, kep
     assert after.startswith(f"{path} is damaged at byte ")
 
 
+def test_what_calls_read_again_and_again_takes_no_memory(published: Published) -> None:
+    name = published.name.replace("_", ".")
+    with PackageSets().use(published.layout, published.manifest.digest, "this test"):
+        (site,) = sites(published)
+        for _ in range(3):
+            assert importlib.metadata.version(name) == "1.5"
+        assert len(site.pieces_read) == 1
+        (published.folder / CODE).write_bytes(b"")
+        for _ in range(3):
+            assert importlib.metadata.version(name) == "1.5"
+        assert len(site.damaged) == 1
+
+
 def test_each_byte_of_the_code_file_may_be_damaged(published: Published) -> None:
     path = published.folder / CODE
     path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
@@ -195,7 +215,9 @@ def test_each_byte_of_the_code_file_may_be_damaged(published: Published) -> None
 
 
 LINES = (b"", b"\n", b"x", b"x\n", b"{}\n", b"[]\n{}\n", b'{"format":1}\n{}\n', b"\xff\xfe\n\n",
-         b'{"folders":1,"format":1,"magic":"a"}\n{}\n', b'{"format":"a"}\n')  # fmt: skip
+         b'{"folders":1,"format":1,"magic":"a"}\n{}\n', b'{"format":"a"}\n',
+         b'{"folders":0,"format":Infinity,"magic":"a"}\n{}\n',
+         b'{"a":' + b"[" * 100_000 + b"\n")  # fmt: skip
 
 
 @pytest.mark.parametrize("data", LINES)
