@@ -10,8 +10,9 @@ A version that pins a set uses it while it loads:
    Python's bytecode, or not what was published, they go as from any folder; somebody is told.
 
 A set stays in use while the process lives, also when the version that needed it is let go: what
-was imported cannot be taken back. A load that fails before it has imported anything leaves
-nothing behind. The files of a set were checked when it was published, not when it is used.
+was imported cannot be taken back, nor can a library that was loaded, by a module that then failed.
+A load that fails before it has imported anything leaves nothing behind. The files of a set were
+checked when it was published, not when it is used.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ class PackageSets:
         with self._lock:
             entry = self._in_use[site]
             entry.users -= 1
-            if entry.users or _is_imported_from(site):
+            if entry.users or _is_imported_from(site) or _is_mapped(site):
                 return
             del self._in_use[site]
             with contextlib.suppress(ValueError):
@@ -174,6 +175,8 @@ def _site_of(layout: StoreLayout, digest: Digest) -> str:
 
 
 _of_this_process: Final = PackageSets()
+
+_MAPS: Final = Path("/proc/self/maps")
 
 
 def _indexed(site: str, manifest: PackageSetManifest) -> IndexedSite | str:
@@ -221,3 +224,12 @@ def _is_imported_from(site: str) -> bool:
     # Not by getattr: a module may be a stand-in that imports when it is asked.
     files = (getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()])
     return any(isinstance(file, str) and file.startswith(site + os.sep) for file in files)
+
+
+def _is_mapped(site: str) -> bool:
+    """Whether a file of the set is mapped, as a library is to the process's end. Linux tells it."""
+    place = "/".join(["", *Path(site).parts[-3:], ""])  # a link may be before it
+    try:
+        return place.encode() in _MAPS.read_bytes()
+    except OSError:
+        return False

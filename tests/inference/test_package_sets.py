@@ -6,8 +6,10 @@ import importlib
 import sys
 from contextlib import ExitStack
 from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pybase64
 import pytest
 
 from inference.errors import LoadError
@@ -23,12 +25,11 @@ from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from model_store.layout import StoreLayout
 
 RUNNING = Target.running()
 WHO = "version 2 of 'm'"
+LIBRARY = next(Path(pybase64.__file__).parent.glob("_pybase64*.so"))
 
 
 @pytest.fixture(autouse=True)
@@ -295,6 +296,41 @@ def test_a_load_that_fails_after_it_imported_keeps_the_set(
     fail_to_load(sets, layout, digest, "imported_and_failed")
     assert path[-1] == site_of(layout, digest)
     assert "needs imported-and-failed 2.0" in refusal(sets, layout, other)
+
+
+LOADS_AND_FAILS = """\
+import ctypes
+from pathlib import Path
+
+ctypes.CDLL(str(Path(__file__).with_name("library.so")))
+raise ImportError
+"""
+
+
+def test_a_load_that_fails_after_it_loaded_a_library_keeps_the_set(
+    sets: PackageSets, layout: StoreLayout, path: list[str]
+) -> None:
+    """No module of it stays, and the library does: another version's modules would meet it."""
+    digest, other = (
+        publish_set(
+            layout,
+            write_wheel(
+                layout.root.parent / "wheels",
+                "loaded_and_failed",
+                version=version,
+                files={
+                    "loaded_and_failed/__init__.py": LOADS_AND_FAILS,
+                    "loaded_and_failed/library.so": LIBRARY.read_bytes(),
+                },
+            ),
+        )
+        for version in ("1.0", "2.0")
+    )
+    with pytest.raises(ImportError), sets.use(layout, digest, WHO):
+        importlib.import_module("loaded_and_failed")
+    assert "loaded_and_failed" not in sys.modules
+    assert path[-1] == site_of(layout, digest)
+    assert "needs loaded-and-failed 2.0" in refusal(sets, layout, other)
 
 
 def test_a_load_that_fails_takes_nothing_from_those_that_have_the_set(
