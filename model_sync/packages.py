@@ -32,6 +32,7 @@ from model_sync.errors import PackagesError
 from model_sync.indexing import write_index
 from model_sync.interpreters import interpreter_for
 from model_sync.package_names import canonical_name
+from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.pinned_wheels import get_wheels
 from model_sync.progress import readable_bytes
 from model_sync.pruning import LeftOut
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
 
 _SET: Final = "package-set"
+_MANY_FILES: Final = 64
+"""From so many on, threads make files durable: a disk, as a server, takes many at a time. Measured
+on two processors: 9,500 files, 650 MB, by one thread in 31-45 s, by 16 in 7-8 s. Few are not worth
+it."""
 
 
 def publish_packages(
@@ -225,12 +230,20 @@ def _seal_files(folder: Path, progress: Progress) -> list[FileEntry]:
         f"noting {counted(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
     )
     entries = []
-    for path in paths:
+    shared = SharedProgress(progress)
+
+    def note(path: Path) -> None:
         with path.open("rb") as stream:
             digest = Digest.of_stream(stream)
             size = stream.tell()
             os.fchmod(stream.fileno(), durable.FILE_MODE)
             os.fsync(stream.fileno())
         entries.append(FileEntry(path.relative_to(folder).as_posix(), size, digest))
-        progress.advance(size)
+        shared.advance(size)
+
+    if len(paths) < _MANY_FILES:
+        for path in paths:
+            note(path)
+    else:
+        in_parallel(note, paths, shared)
     return sorted(entries)
