@@ -212,6 +212,20 @@ if __name__ == "__main__":
     # No process wrote bytecode into what is published: the store's fixture looks at its end.
 
 
+@pytest.mark.parametrize("inherited", ["", "/nowhere"])
+def test_a_python_that_is_started_anew_finds_the_set(store: Store, inherited: str) -> None:
+    text = """\
+import os, subprocess, sys
+code = "import failing; print(failing.__file__)"
+subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
+print(os.environ["PYTHONPATH"])
+"""
+    env = {"PYTHONPATH": inherited} if inherited else {}
+    ended = program(store, "-c", text, env=env)
+    path = f"{inherited}:{store.site}" if inherited else f"{store.site}"
+    assert ended == (0, f"{store.site}/failing.py\n{path}\n", "")
+
+
 def test_a_set_that_is_imported_without_its_index_is_noted(store: Store) -> None:
     code = "import greeting; print(type(greeting.__spec__.loader).__name__)"
     ended = run("run", "--store", store.root, "--set", store.digest, "-c", code,
