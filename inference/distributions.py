@@ -1,8 +1,9 @@
 """`importlib.metadata` for package sets: versions and entry points by the index.
 
-Python's own way lists `site-packages` and opens a file for each question. What stands in
-`sys.meta_path` for it here asks a set's index for the places that have one, and Python's own
-finder for all others, in the order of `sys.path`.
+Python's own way lists `site-packages` and opens a file for each question. What takes its place
+here, a method of Python's own finder, asks a set's index for the places that have one, and Python's
+own way for all others, in the order of `sys.path`. The finder is the one that others look for: a
+backport takes that method out of it, and then finds all itself.
 
 Source: https://docs.python.org/3/library/importlib.metadata.html, "Extending the search algorithm".
 """
@@ -10,7 +11,6 @@ Source: https://docs.python.org/3/library/importlib.metadata.html, "Extending th
 from __future__ import annotations
 
 import re
-import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,44 +25,44 @@ _sites: Final[dict[str, IndexedSite]] = {}
 """The sets whose distributions are found by their index, by the place on `sys.path`."""
 
 
-class SetPathFinder(PathFinder):
-    """Python's finder for `sys.path`, which asks the index of a set for its distributions."""
-
-    @classmethod
-    def find_distributions(cls, context: Any = None) -> Iterable[Any]:
-        """As importlib.metadata.DistributionFinder.find_distributions."""
-        from importlib.metadata import DistributionFinder, MetadataPathFinder  # noqa: PLC0415
-
-        context = context or DistributionFinder.Context()
-        for place in context.path:
-            site = _sites.get(str(place))
-            if site is None:
-                here = DistributionFinder.Context(name=context.name, path=[place])
-                yield from MetadataPathFinder.find_distributions(here)
-            else:
-                yield from _found(site, context.name)
-
-
-SetPathFinder.__name__ = PathFinder.__name__
-"""By its name it is looked for in `sys.meta_path`: typeguard does."""
-
-
 def show(site: IndexedSite) -> None:
     """Have a set's distributions found by its index, from now on."""
     _sites[site.folder] = site
-    _replace(PathFinder, SetPathFinder)
+    _replace(_pythons_own, _by_index)
 
 
 def hide(site: IndexedSite) -> None:
     """Have them found as ever again."""
     if _sites.pop(site.folder, None) and not _sites:
-        _replace(SetPathFinder, PathFinder)
+        _replace(_by_index, _pythons_own)
 
 
-def _replace(finder: type[PathFinder], other: type[PathFinder]) -> None:
-    for number, each in enumerate(sys.meta_path):
-        if each is finder:
-            sys.meta_path[number] = other
+def _replace(one: Any, other: Any) -> None:
+    # Where neither is there, a backport (importlib_metadata) has taken it out, to find all itself.
+    if _method() is one and other is not None:
+        PathFinder.find_distributions = other  # type: ignore[method-assign]
+
+
+def _method() -> Any:
+    return vars(PathFinder).get("find_distributions")
+
+
+def _find_distributions(context: Any = None) -> Iterable[Any]:
+    """As importlib.metadata.DistributionFinder.find_distributions."""
+    from importlib.metadata import DistributionFinder, MetadataPathFinder  # noqa: PLC0415
+
+    context = context or DistributionFinder.Context()
+    for place in context.path:
+        site = _sites.get(str(place))
+        if site is None:
+            here = DistributionFinder.Context(name=context.name, path=[place])
+            yield from MetadataPathFinder.find_distributions(here)
+        else:
+            yield from _found(site, context.name)
+
+
+_pythons_own: Final = _method()
+_by_index: Final = staticmethod(_find_distributions)
 
 
 def _found(site: IndexedSite, name: str | None) -> Iterator[Any]:
