@@ -3,9 +3,10 @@
 `try_version` starts this module as a process of its own (child.py), so that a model that crashes,
 or takes all memory, ends that process and not the publisher, and so that nothing warm flatters the
 measurement. The process loads the version with the code that will serve it, from the store's
-package set where the version pins one. It can also import whatever its publisher can: on a
-developer's machine that is more than a function has, so a trial there does not prove that a
-version's package set holds all that its pipeline imports. The sync function's trial does.
+package set where the version pins one; in that it cannot write. It can also import whatever its
+publisher can: on a developer's machine that is more than a function has, so a trial there does not
+prove that a version's package set holds all that its pipeline imports. The sync function's trial
+does.
 
 The plain form's outputs are kept, and those of every other form are held against them: within the
 golden tolerance where they are floats, else to the value (trial_outputs.py).
@@ -142,6 +143,7 @@ def _try(
     from model_sync.recording_imports import ImportRecorder  # noqa: PLC0415
     from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
     from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
+    from model_sync.unwritten import keep_unwritten  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
@@ -153,7 +155,10 @@ def _try(
     prefetch = begin_prefetch(form, Verify.ALL)
     prefetch.wait()  # what is measured next is not disturbed by it
     forget_peak()
-    recorder = ImportRecorder(layout, content.packages) if content.packages else None
+    recorder = None
+    if content.packages:
+        keep_unwritten(layout.package_set(content.packages))
+        recorder = ImportRecorder(layout, content.packages)
     loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)
     first_ms = 0.0
     for number, case in enumerate(content.golden.cases):

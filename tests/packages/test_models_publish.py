@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -26,6 +26,44 @@ if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
     from model_sync.publication import Published
+
+
+WRITES: Final = """\
+import errno, os, tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+OTHER = Path(tempfile.gettempdir(), f"other-{os.getpid()}")
+OTHER.write_text("written elsewhere")
+WAYS = [
+    lambda: (HERE / "cache").write_text("written"),
+    lambda: open(__file__, "r+"),
+    lambda: open(bytes(HERE / "cache"), "x"),
+    lambda: os.close(os.open(HERE / "cache", os.O_CREAT)),
+    lambda: tempfile.TemporaryFile(dir=HERE),
+    lambda: tempfile.mkdtemp(dir=HERE),
+    lambda: os.makedirs(HERE / "new" / "folder"),
+    lambda: OTHER.rename(HERE / "other"),
+    lambda: os.link(OTHER, HERE / "other"),
+    lambda: (HERE / "other").symlink_to(OTHER),
+    lambda: os.utime(HERE),
+    lambda: os.chmod(HERE, 0o777),
+    lambda: os.truncate(__file__, 0),
+    lambda: os.remove(__file__),
+    lambda: os.rename(__file__, OTHER),
+]
+
+def refusal(way):
+    try:
+        way()
+    except OSError as error:
+        return error.errno
+
+wrote = [n for n, way in enumerate(WAYS) if refusal(way) != errno.EROFS]
+os.makedirs(HERE, exist_ok=True)
+OTHER.unlink()
+GREETING = f"wrote by {wrote}" if wrote else "writes 1.0"
+"""
 
 
 def publish_model(folder: Path, layout: StoreLayout) -> Published:
@@ -187,3 +225,16 @@ def test_a_source_that_no_registry_is_near_is_refused(
     assert message.endswith("publish the model with make sync-model")
     assert not layout.models.exists()
     assert not layout.packages.exists()
+
+
+def test_a_package_that_writes_beside_its_modules_cannot_when_it_is_tried(
+    tmp_path: Path, layout: StoreLayout, wheels: Path
+) -> None:
+    """As in a function, whose mount is read-only: the set never changes."""
+    folder = write_greeter(tmp_path / MODEL, wheels, "writes")
+    wheel = write_wheel(wheels, "writes", files={"writes/__init__.py": WRITES})
+    write_requirements(folder / "requirements.txt", wheel)
+    publish_model(folder, layout)
+    (site,) = layout.packages.glob("*/site-packages")
+    assert sorted(path.name for path in (site / "writes").rglob("*")) == ["__init__.py"]
+    assert (site / "writes" / "__init__.py").read_text() == WRITES
