@@ -3,7 +3,8 @@
 A wheel brings its libraries in a folder of its own (`numpy.libs/`), which the extension names
 relative to itself. The dynamic linker looks for each in that folder and in half a dozen others of
 its own invention, for every extension anew: on a network file system that is a round trip each. So
-the index says where they are, and whoever imports loads them first, by their paths.
+the index says where they are, and whoever imports loads them first, by their paths. But not where
+they share variables (variables.py): these the linker must load at once.
 
 Source: System V gABI, "Dynamic Section"; ld.so(8), "Rpath token expansion".
 """
@@ -17,6 +18,8 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 
+from model_sync.variables import shared_variables
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -25,13 +28,18 @@ _ORIGIN: Final = ("$ORIGIN", "${ORIGIN}")
 
 
 class _Links(NamedTuple):
-    """What a file asks the linker for: names, and the folders of its own where to look."""
+    """What a file asks the linker for: names, and the folders of its own where to look.
+
+    In `rpath` the linker looks also for what these need in turn; but in none, for what a file needs
+    that has a `runpath`.
+    """
 
     needed: tuple[str, ...]
-    folders: tuple[str, ...]
+    rpath: tuple[str, ...]
+    runpath: tuple[str, ...] | None
 
 
-_NONE: Final = _Links((), ())
+_NONE: Final = _Links((), (), None)
 
 
 class Libraries:
@@ -40,23 +48,36 @@ class Libraries:
     def __init__(self, site: Path) -> None:
         self._site = site
         self._links: dict[str, _Links] = {}
+        self._variables: dict[str, frozenset[str]] = {}
 
     def of(self, path: str) -> tuple[str, ...]:
-        """The paths of the set's libraries that a file needs, each after what it needs itself."""
+        """The paths of the set's libraries that a file needs, each after what it needs itself.
+
+        Nothing where some of these files share a variable.
+        """
         found: dict[str, None] = {}
         self._follow(path, (), found, {path})
-        return tuple(found)
+        return () if found and self._share_variables(path, *found) else tuple(found)
+
+    def _share_variables(self, *paths: str) -> bool:
+        for path in paths:
+            if path not in self._variables:
+                self._variables[path] = shared_variables(self._site / path)
+        each = [self._variables[path] for path in paths]
+        return len(frozenset().union(*each)) < sum(map(len, each))
 
     def _follow(
         self, path: str, inherited: tuple[str, ...], found: dict[str, None], seen: set[str]
     ) -> None:
         links = self._read(path)
-        folders = (*links.folders, *inherited)
+        if links.runpath is None:
+            inherited = (*links.rpath, *inherited)
+        folders = inherited if links.runpath is None else links.runpath
         for name in links.needed:
             place = next((each for each in _places(folders, name) if self._is_file(each)), None)
             if place is not None and place not in seen:
                 seen.add(place)
-                self._follow(place, folders, found, seen)
+                self._follow(place, inherited, found, seen)
                 found[place] = None
 
     def _is_file(self, path: str) -> bool:
@@ -75,7 +96,8 @@ def _places(folders: tuple[str, ...], name: str) -> Iterator[str]:
 def _links_of(site: Path, path: str) -> _Links:
     """What a file's dynamic section says; nothing for a file that is no ELF."""
     needed: list[str] = []
-    folders: list[str] = []
+    rpath: list[str] = []
+    runpath: list[str] | None = None
     origin = posixpath.dirname(path)
     try:
         with (site / path).open("rb") as stream:
@@ -87,12 +109,14 @@ def _links_of(site: Path, path: str) -> _Links:
                     if tag.entry.d_tag == "DT_NEEDED":
                         needed.append(tag.needed)
                     elif tag.entry.d_tag == "DT_RUNPATH":
-                        folders += _expanded(tag.runpath, origin)
+                        runpath = [*_expanded(tag.runpath, origin)]
                     elif tag.entry.d_tag == "DT_RPATH":
-                        folders += _expanded(tag.rpath, origin)
+                        rpath += _expanded(tag.rpath, origin)
     except (ELFError, OSError, ValueError, KeyError, AttributeError, UnicodeDecodeError):
         return _NONE  # a stranger's file: who imports it hears from the linker what is wrong
-    return _Links(tuple(needed), tuple(folders))
+    if runpath is not None:
+        return _Links(tuple(needed), (), tuple(runpath))
+    return _Links(tuple(needed), tuple(rpath), None)
 
 
 def _expanded(paths: str, origin: str) -> Iterator[str]:
