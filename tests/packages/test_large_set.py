@@ -19,6 +19,7 @@ from model_store.package_set import SITE_PACKAGES
 from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from tests.packages.real_programs import listing
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -82,15 +83,6 @@ def store(tmp_path: Path) -> Iterator[StoreLayout]:
         yield StoreLayout(tmp_path / "store")
     finally:
         shutil.rmtree(tmp_path / "store")
-
-
-def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Everything below a folder: its size, and when it, or what it holds, was changed."""
-    found = {}
-    for path in [folder, *folder.rglob("*")]:
-        status = path.lstat()
-        found[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return found
 
 
 def imported(store: StoreLayout, model: str, *files: str) -> list[str]:
