@@ -72,6 +72,7 @@ def ask(large_set: LargeSet, tmp_path: Path) -> Callable[..., Asked]:
 
 def work(*arguments: str) -> None:
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    environ["PYTHONDONTWRITEBYTECODE"] = "1"  # other tests use the set, and look for changes
     command = [sys.executable, str(WORKERS / "imports.py"), *arguments]
     subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True, timeout=300)
 
