@@ -71,11 +71,16 @@ def pieces_read(layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
 def find_conflict(
     wanted: PackageSetManifest, in_use: Iterable[PackageSetManifest]
 ) -> tuple[Wheel, Wheel] | None:
-    """The first package that both have, as different wheels: the wanted one, the one in use."""
-    taken = {wheel.name: wheel for manifest in in_use for wheel in manifest.wheels}
-    for wheel in wanted.wheels:
-        if wheel.digest != taken.get(wheel.name, wheel).digest:
-            return wheel, taken[wheel.name]
+    """The first wheels that bring one package, or one module, and differ: the wanted, the used."""
+    for manifest in in_use:
+        taken = {wheel.name: wheel for wheel in manifest.wheels}
+        for wheel in wanted.wheels:
+            if wheel.digest != taken.get(wheel.name, wheel).digest:
+                return wheel, taken[wheel.name]
+        for module, name in sorted(wanted.modules.items()):
+            other = manifest.modules.get(module, name)
+            if other != name:
+                return next(each for each in wanted.wheels if each.name == name), taken[other]
     return None
 
 
@@ -214,6 +219,8 @@ def _why_plain(indexed: IndexedSite | str) -> str | None:
 def _explained(wanted: Wheel, in_use: Wheel) -> str:
     what = f"{wanted.name} {wanted.version}"
     have = in_use.version if in_use.version != wanted.version else "another build of it"
+    if wanted.name != in_use.name:
+        have = f"{in_use.name} {in_use.version}, whose modules have the same names"
     return (
         f"needs {what}, and another version loaded here needs {have}: it loads in an environment "
         "that starts anew (Python cannot hold two versions of a package)"

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Any, Final, NamedTuple, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import FORMAT, Fields
 from model_store.errors import DamagedError, FormatTooNewError
 
-BUILDER: Final = 3
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILDER: Final = 4
 """The number of the way of making sets; part of a set's identity."""
 
 SITE_PACKAGES: Final = "site-packages"
@@ -86,7 +90,8 @@ class PackageSetManifest(NamedTuple):
     """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back.
 
     `index_digest` is that of modules.idx; None: the set is imported without one. `left_out_*`: what
-    of the wheels' files is not in the set.
+    of the wheels' files is not in the set. `modules`: which wheel, by its name, each module or
+    package at the top of `site-packages` is of.
     """
 
     target: Target
@@ -100,6 +105,7 @@ class PackageSetManifest(NamedTuple):
     left_out_files: int = 0
     left_out_bytes: int = 0
     index_digest: Digest | None = None
+    modules: Mapping[str, str] = MappingProxyType({})
 
     @property
     def digest(self) -> Digest:
@@ -123,6 +129,7 @@ class PackageSetManifest(NamedTuple):
                 "left_out_files": self.left_out_files,
                 "left_out_bytes": self.left_out_bytes,
                 "index_digest": str(self.index_digest) if self.index_digest else None,
+                "modules": dict(self.modules),
                 "target": self.target.to_json(),
                 "wheels": [wheel.to_json() for wheel in self.wheels],
                 "size_bytes": self.size_bytes,
@@ -151,12 +158,15 @@ class PackageSetManifest(NamedTuple):
             index_digest=(
                 None if fields.is_null("index_digest") else fields.digest("index_digest")
             ),
+            modules=_modules(fields.fields("modules")),
         )
         digest = fields.digest("digest")
         fields.done()
         names = [wheel.name for wheel in wheels]
         if names != sorted(set(names)):
             raise DamagedError(f"{where}: wheels are not sorted by name, or name one twice")
+        if not set(manifest.modules.values()).issubset(names):
+            raise DamagedError(f"{where}: a module is of a wheel that it does not name")
         if digest != manifest.digest:
             raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
         return manifest
@@ -174,3 +184,9 @@ def _check_builder(fields: Fields, where: str) -> None:
         raise DamagedError(
             f"{where} was made by an earlier release, of builder {builder}: publish its model again"
         )
+
+
+def _modules(fields: Fields) -> dict[str, str]:
+    found = {name: fields.text(name) for name in fields.names()}
+    fields.done()
+    return found

@@ -20,6 +20,7 @@ from packaging.version import Version
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.package_names import canonical_name
+from model_sync.top_modules import top_modules_here, top_modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +77,8 @@ def left_to_the_runtime(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
 
-    Raises PackagesError: another version of what the runtime brings is pinned, or nothing else.
+    Raises PackagesError: another version of what the runtime brings is pinned, or other wheels
+    with modules of its names, or nothing else.
     """
     parsed = {wheel: parse_wheel_filename(wheel.name) for wheel in wheels}
     pinned = {wheel: (canonical_name(p.distribution), p.version) for wheel, p in parsed.items()}
@@ -88,6 +90,7 @@ def left_to_the_runtime(
             f"{requirements} pins only what the runtime brings itself ({', '.join(left)}): "
             "nothing needs a package set"
         )
+    _refuse_same_modules({wheel: pinned[wheel] for wheel in kept}, brought, str(requirements))
     return kept, left
 
 
@@ -107,6 +110,21 @@ def _refuse_others(pinned: Mapping[str, str], brought: Mapping[str, str], name: 
             f"{name} pins {'; '.join(others)}: that is found first, so compile with `uv pip "
             "compile --constraint FILE`, FILE as `packages constraints` prints it"
         )
+
+
+def _refuse_same_modules(
+    pinned: Mapping[Path, tuple[str, str]], brought: Mapping[str, str], name: str
+) -> None:
+    """Refuse wheels of other names that bring a module of the runtime's: it is found first."""
+    theirs = {module: each for each in brought for module in top_modules_here(each)}
+    for wheel, (package, version) in pinned.items():
+        if same := sorted(theirs.keys() & top_modules_of(wheel)):
+            other = theirs[same[0]]
+            raise PackagesError(
+                f"{name} pins {package} {version}, which brings the module {same[0]}, and so does "
+                f"the runtime's {other} {brought[other]}: that is found first, so pin what needs "
+                f"{other} instead"
+            )
 
 
 def _pinned_for(target: Target) -> dict[str, str]:

@@ -39,6 +39,7 @@ from model_sync.pruning import LeftOut
 from model_sync.set_marks import rely_on
 from model_sync.space import require_space, writing
 from model_sync.staging import Staging
+from model_sync.top_modules import top_modules_of
 from model_sync.unpacking import size_of, unpack, unpacked_bytes
 from model_sync.wording import counted
 
@@ -182,6 +183,7 @@ def publish_set(
             size_bytes=sum(entry.size_bytes for entry in entries),
             files=len(entries),
             files_digest=Digest.of_bytes(files),
+            modules=_modules_of(wheels),
         )
         durable.write_file(staged / FILES, files)
         durable.write_file(staged / MANIFEST, manifest.render())
@@ -193,6 +195,15 @@ def publish_set(
                 raise
             return _published(folder), False
     return manifest, True
+
+
+def _modules_of(wheels: tuple[Path, ...]) -> dict[str, str]:
+    """Which wheel, by its package's name, each module at the top is of."""
+    return {
+        module: canonical_name(parse_wheel_filename(wheel.name).distribution)
+        for wheel in wheels
+        for module in top_modules_of(wheel)
+    }
 
 
 def list_packages(layout: StoreLayout) -> list[dict[str, Any]]:

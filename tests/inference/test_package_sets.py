@@ -188,6 +188,24 @@ def test_a_target_fits_by_python_and_processor(
     assert fits(Target(*target), Target(*running)) is expected
 
 
+def test_two_packages_with_one_module_do_not_go_together(
+    sets: PackageSets, layout: StoreLayout, path: list[str]
+) -> None:
+    """As opencv-python and opencv-python-headless: a process imports the first that it finds."""
+    wheels = [
+        write_wheel(layout.root.parent / "wheels", name, files={"twice.py": f"OF = {name!r}\n"})
+        for name in ("twice_one", "twice_two")
+    ]
+    first, second = (publish_set(layout, wheel) for wheel in wheels)
+    use(sets, layout, first)
+    assert importlib.import_module("twice").OF == "twice_one"
+    assert refusal(sets, layout, second) == (
+        f"{WHO} needs twice-two 1.0, and another version loaded here needs twice-one 1.0, whose "
+        "modules have the same names: it loads in an environment that starts anew (Python cannot "
+        "hold two versions of a package)"
+    )
+
+
 def test_sets_that_share_a_wheel_and_no_other_package_go_together(
     sets: PackageSets, layout: StoreLayout, path: list[str]
 ) -> None:

@@ -132,6 +132,7 @@ PACKAGE_SET: Final = PackageSetManifest(
     files_digest=Digest.of_bytes(b"files"),
     created_at=TIME,
     index_digest=Digest.of_bytes(b"index"),
+    modules={"numpy": "numpy", "onnxruntime": "onnxruntime"},
 )
 
 PARSERS: Final[dict[str, Callable[[bytes, str], Any]]] = {

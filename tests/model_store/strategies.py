@@ -14,7 +14,7 @@ from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.package_set import PackageSetManifest, Target, Wheel
 from model_store.preparation import PreparationManifest
-from model_store.recorded_imports import RecordedFile
+from model_store.recorded_imports import MOST_BLOCKS, RecordedFile
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import DATATYPES, Signature, TensorSpec
 from model_store.variant import Measurement, Variant
@@ -103,16 +103,16 @@ _chunks = st.dictionaries(
 
 
 @st.composite
-def _ranges(draw: st.DrawFn) -> ChunkRanges:
+def _ranges(draw: st.DrawFn, numbers: st.SearchStrategy[int] = sizes) -> ChunkRanges:
     at, found = 0, []
-    for skipped, count in draw(st.lists(st.tuples(sizes, sizes), max_size=3)):
+    for skipped, count in draw(st.lists(st.tuples(numbers, numbers), max_size=3)):
         found.append((at + skipped, count + 1))
         at += skipped + count + 2
     return tuple(found)
 
 
 _imports = st.lists(
-    st.builds(RecordedFile, relative_paths, _ranges()),
+    st.builds(RecordedFile, relative_paths, _ranges(st.integers(0, MOST_BLOCKS // 8))),
     max_size=3,
     unique_by=lambda recorded: recorded.path,
 ).map(tuple)

@@ -18,6 +18,7 @@ Place = tuple[str | int, ...]
 
 MAPPINGS: Final = {
     *("labels", "split", "versions", "holds", "preparations", "config", "chunks", "recorded"),
+    "modules",
 }
 """Objects whose keys are data: none of them is needed or unknown."""
 NULLABLE: Final = {
