@@ -165,10 +165,10 @@ class PackageSetManifest(NamedTuple):
         names = [wheel.name for wheel in wheels]
         if names != sorted(set(names)):
             raise DamagedError(f"{where}: wheels are not sorted by name, or name one twice")
-        if not set(manifest.modules.values()).issubset(names):
-            raise DamagedError(f"{where}: a module is of a wheel that it does not name")
         if digest != manifest.digest:
             raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
+        if not set(manifest.modules.values()).issubset(names):
+            raise DamagedError(f"{where}: a module is of a wheel that it does not name")
         return manifest
 
 

@@ -55,6 +55,12 @@ def test_wheels_out_of_order_or_named_twice_are_damage(order: tuple[int, int]) -
         PackageSetManifest.parse(data, "manifest.json")
 
 
+def test_a_module_of_a_wheel_that_is_not_there_is_damage() -> None:
+    data = PACKAGE_SET._replace(modules={"numpy": "nobody"}).render()
+    with pytest.raises(DamagedError, match="a module is of a wheel that it does not name"):
+        PackageSetManifest.parse(data, "manifest.json")
+
+
 def test_a_set_of_no_wheels_is_a_set() -> None:
-    empty = PACKAGE_SET._replace(wheels=())
+    empty = PACKAGE_SET._replace(wheels=(), modules={})
     assert PackageSetManifest.parse(empty.render(), "manifest.json") == empty
