@@ -77,8 +77,7 @@ def left_to_the_runtime(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
 
-    Raises PackagesError: another version of what the runtime brings is pinned, or other wheels
-    with modules of its names, or nothing else.
+    Raises PackagesError: another version of what the runtime brings is pinned, or nothing else.
     """
     parsed = {wheel: parse_wheel_filename(wheel.name) for wheel in wheels}
     pinned = {wheel: (canonical_name(p.distribution), p.version) for wheel, p in parsed.items()}
@@ -90,8 +89,26 @@ def left_to_the_runtime(
             f"{requirements} pins only what the runtime brings itself ({', '.join(left)}): "
             "nothing needs a package set"
         )
-    _refuse_same_modules({wheel: pinned[wheel] for wheel in kept}, brought, str(requirements))
     return kept, left
+
+
+def refuse_same_modules(
+    wheels: tuple[Path, ...], brought: Mapping[str, str], requirements: Path
+) -> None:
+    """Refuse wheels of other names that bring a module of the runtime's: it is found first.
+
+    Which modules these are, what is installed here says. Raises PackagesError.
+    """
+    theirs = {module: each for each in brought for module in top_modules_here(each)}
+    for wheel in wheels:
+        if same := sorted(theirs.keys() & top_modules_of(wheel)):
+            parsed, other = parse_wheel_filename(wheel.name), theirs[same[0]]
+            package = canonical_name(parsed.distribution)
+            raise PackagesError(
+                f"{requirements} pins {package} {parsed.version}, which "
+                f"brings the module {same[0]}, and so does the runtime's {other} {brought[other]}: "
+                f"that is found first, so pin what needs {other} instead"
+            )
 
 
 def refuse_shadowed(described: PackageSetManifest, brought: Mapping[str, str], name: str) -> None:
@@ -110,21 +127,6 @@ def _refuse_others(pinned: Mapping[str, str], brought: Mapping[str, str], name: 
             f"{name} pins {'; '.join(others)}: that is found first, so compile with `uv pip "
             "compile --constraint FILE`, FILE as `packages constraints` prints it"
         )
-
-
-def _refuse_same_modules(
-    pinned: Mapping[Path, tuple[str, str]], brought: Mapping[str, str], name: str
-) -> None:
-    """Refuse wheels of other names that bring a module of the runtime's: it is found first."""
-    theirs = {module: each for each in brought for module in top_modules_here(each)}
-    for wheel, (package, version) in pinned.items():
-        if same := sorted(theirs.keys() & top_modules_of(wheel)):
-            other = theirs[same[0]]
-            raise PackagesError(
-                f"{name} pins {package} {version}, which brings the module {same[0]}, and so does "
-                f"the runtime's {other} {brought[other]}: that is found first, so pin what needs "
-                f"{other} instead"
-            )
 
 
 def _pinned_for(target: Target) -> dict[str, str]:

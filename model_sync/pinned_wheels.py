@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_sync.base_runtime import left_to_the_runtime
+from model_sync.base_runtime import left_to_the_runtime, refuse_same_modules
 from model_sync.wheels import download_wheels
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def get_wheels(
     progress.step(f"getting the wheels of {requirements}")
     wheels = download_wheels(requirements, target, folder)
     kept, left = left_to_the_runtime(wheels, brought, requirements)
+    refuse_same_modules(kept, brought, requirements)
     if left:
         progress.step(f"leaving {', '.join(left)} to the runtime, which brings the same")
     return kept

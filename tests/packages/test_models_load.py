@@ -102,7 +102,7 @@ def change_wheels(layout: StoreLayout) -> None:
     """The manifest of another set, whole, in this set's place."""
     path = set_folder(layout) / MANIFEST
     manifest = PackageSetManifest.parse(path.read_bytes(), "it")
-    path.write_bytes(manifest._replace(wheels=()).render())
+    path.write_bytes(manifest._replace(wheels=(), modules={}).render())
 
 
 def change_target(layout: StoreLayout) -> None:
