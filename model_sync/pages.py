@@ -41,8 +41,10 @@ def look_at_pages(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         for start, end, offset in _mappings(path):
             pagemap.seek(start // PAGE_BYTES * _ENTRY_BYTES)
             data = pagemap.read((end - start) // PAGE_BYTES * _ENTRY_BYTES)
-            entries = np.frombuffer(data, np.uint64)[: n_pages - offset // PAGE_BYTES]
-            pages = slice(offset // PAGE_BYTES, offset // PAGE_BYTES + len(entries))
+            first = offset // PAGE_BYTES
+            # A mapping may begin, or go on, behind the file's end.
+            entries = np.frombuffer(data, np.uint64)[: max(0, n_pages - first)]
+            pages = slice(first, first + len(entries))
             mapped[pages] = True
             present[pages] |= (entries & _PRESENT) != 0
     return mapped, present
