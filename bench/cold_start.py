@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from bench.case_options import parse_cases
 from bench.cold_cases import CACHE, ROOT, Case, missing_space
 from bench.cold_models import MODELS
 from bench.cold_runs import run
 from bench.efs_stand_in import Options
-from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, TUNED_READ_AHEAD_KIB
 from bench.results import summarize, write_results
 from inference.fleet.cgroups import NoLimitsError, find_limits
 
@@ -50,17 +50,8 @@ _COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
 def main() -> None:
     """Measure, print a table, write bench/results/cold_start.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default=",".join(MODELS), help="names, with commas between")
-    parser.add_argument("--rounds", type=int, default=5, help="2 or more")
-    default = f"{KERNEL_READ_AHEAD_KIB},{TUNED_READ_AHEAD_KIB}"
-    parser.add_argument("--read-ahead", default=default, help="in KiB, with commas between")
     parser.add_argument("--memory", type=int, help="of a function, in MB: its limits, by cgroups")
-    arguments = parser.parse_args()
-    names = arguments.models.split(",")
-    if unknown := set(names) - set(MODELS):
-        parser.error(f"--models: {', '.join(sorted(unknown))}: there are {', '.join(MODELS)}")
-    if arguments.rounds < 2:
-        parser.error("--rounds: quartiles need 2 or more")
+    arguments, names, read_aheads = parse_cases(parser, "models", MODELS)
     if missing := missing_space(names):
         sys.exit(f"error: {missing}")
     try:
@@ -73,8 +64,8 @@ def main() -> None:
         for name in names:
             with tempfile.TemporaryDirectory(dir=CACHE.parent, prefix="cold-start-") as folder:
                 case = Case(name, Path(folder), limits)
-                for read_ahead in arguments.read_ahead.split(","):
-                    cases.append(_measure(case, int(read_ahead), arguments.rounds))
+                for read_ahead in read_aheads:
+                    cases.append(_measure(case, read_ahead, arguments.rounds))
                     path = _write(cases, limits)
                     _report(cases[-1])
     except KeyboardInterrupt:

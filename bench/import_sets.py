@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 REQUIREMENTS: Final = ROOT / "tests" / "packages" / "real" / "requirements.txt"
 CACHE: Final = ROOT / ".cache" / "import_sets"
-
-
 _IN_ARCHIVE: Final = {".py", ".json", ".txt", ".css", ".html"}
 
 
@@ -84,16 +82,9 @@ def make_set(name: str) -> Made:
     published = source / "store" / "packages" / digest.partition(":")[2] / SITE_PACKAGES
     site = source / "plain" / SITE_PACKAGES
     shutil.copytree(published, site)
+    how = ("-q", "-j0", "--invalidation-mode=unchecked-hash")
     subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "compileall",
-            "-q",
-            "-j0",
-            "--invalidation-mode=unchecked-hash",
-            site,
-        ],
+        [sys.executable, "-m", "compileall", *how, site],
         check=False,  # some are no sources of this Python's
         stdout=subprocess.DEVNULL,
     )
@@ -124,9 +115,7 @@ def _archive(site: Path, folder: Path) -> None:
             if path.suffix == ".pyc" and path.parent.name == "__pycache__":
                 name = f"{path.name.split('.')[0]}.pyc"
                 archive.write(path, relative.parent.parent / name)
-            elif path.suffix in {".py", ".json", ".txt", ".css", ".html"} or ".dist-info/" in str(
-                path
-            ):
+            elif path.suffix in _IN_ARCHIVE or ".dist-info/" in str(path):
                 archive.write(path, relative)
             elif path.is_file():
                 extensions.append(str(relative))
@@ -136,9 +125,9 @@ def _archive(site: Path, folder: Path) -> None:
     (folder / "extensions.txt").write_text("\n".join(extensions), "utf-8")
 
 
-def _error_of(arguments: Sequence[str]) -> str | None:
-    """Why a way cannot be gone, in the last line that it says; None: it can."""
-    done = subprocess.run(
+def run_here(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Import from local disk, in a process of its own (bench/cold_workers/imports.py)."""
+    return subprocess.run(
         [sys.executable, str(WORKERS / "imports.py"), *arguments],
         env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -146,4 +135,9 @@ def _error_of(arguments: Sequence[str]) -> str | None:
         check=False,
         timeout=600,
     )
+
+
+def _error_of(arguments: Sequence[str]) -> str | None:
+    """Why a way cannot be gone, in the last line that it says; None: it can."""
+    done = run_here(arguments)
     return done.stderr.strip().splitlines()[-1] if done.returncode else None

@@ -21,17 +21,16 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.case_options import parse_cases
 from bench.cold_cases import ROOT
-from bench.cold_runs import WORKERS, run
+from bench.cold_runs import run
 from bench.efs_stand_in import Options
-from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, TUNED_READ_AHEAD_KIB
-from bench.import_sets import CACHE, SETS, make_set
+from bench.import_sets import CACHE, SETS, make_set, run_here
 from bench.results import summarize, write_results
 from model_store.package_set import SITE_PACKAGES
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES
@@ -48,23 +47,14 @@ COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
 def main() -> None:
     """Measure, print a table, write bench/results/imports.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", default=",".join(SETS), help="names, with commas between")
-    parser.add_argument("--rounds", type=int, default=5, help="2 or more")
-    default = f"{KERNEL_READ_AHEAD_KIB},{TUNED_READ_AHEAD_KIB}"
-    parser.add_argument("--read-ahead", default=default, help="in KiB, with commas between")
-    arguments = parser.parse_args()
-    names = arguments.sets.split(",")
-    if unknown := set(names) - set(SETS):
-        parser.error(f"--sets: {', '.join(sorted(unknown))}: there are {', '.join(SETS)}")
-    if arguments.rounds < 2:
-        parser.error("--rounds: quartiles need 2 or more")
+    arguments, names, read_aheads = parse_cases(parser, "sets", SETS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # unmounts, as Ctrl-C does
     cases: list[dict[str, Any]] = []
     samples: dict[str, list[float]] = {}
     try:
         for name in names:
             made = make_set(name)
-            for read_ahead in map(int, arguments.read_ahead.split(",")):
+            for read_ahead in read_aheads:
                 case, times = _measure(name, made, read_ahead, arguments.rounds)
                 cases.append(case)
                 samples |= {f"{name}, {read_ahead} KiB: {way}": ms for way, ms in times.items()}
@@ -75,16 +65,12 @@ def main() -> None:
     sys.stderr.write(f"raw samples: {path.relative_to(ROOT)}\n")
 
 
-def _local(arguments: Sequence[str]) -> tuple[float, dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, str(WORKERS / "imports.py"), *arguments],
-        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=600,
-    )
-    answer = json.loads(done.stdout)
-    return (answer["marks"]["answer"] - answer["marks"]["imports"]) * 1e3, answer
+def _local_ms(arguments: Sequence[str]) -> float:
+    done = run_here(arguments)
+    if done.returncode:
+        raise RuntimeError(f"imports.py {' '.join(arguments)}: {done.stderr}")
+    marks = json.loads(done.stdout)["marks"]
+    return float(marks["answer"] - marks["imports"]) * 1e3
 
 
 def _measure(
@@ -97,7 +83,7 @@ def _measure(
         mount, recorded = Path(folder) / "mount", str(Path(folder) / "recorded.json")
         mount.mkdir()
         store = (str(made.source / "store"), made.digest, recorded)
-        _local(["record", *store, *modules])
+        _local_ms(["record", *store, *modules])
         plain = ["plain", str(made.source / "plain" / SITE_PACKAGES), *modules]
         arguments = {
             "plain": [str(mount / "plain" / SITE_PACKAGES), *modules],
@@ -112,8 +98,8 @@ def _measure(
 
         counts = {way: once(way, trace=True).counts for way in ways}
         for _ in range(rounds):
-            times["local"].append(_local(plain)[0])
-            times["local, ours"].append(_local(["index", *store[:2], *modules])[0])
+            times["local"].append(_local_ms(plain))
+            times["local, ours"].append(_local_ms(["index", *store[:2], *modules]))
             for way in ways:
                 times[way].append(once(way).phases_ms["read"])
         n_recorded = sum(

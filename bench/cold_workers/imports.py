@@ -97,14 +97,4 @@ marks["answer"] = time.monotonic()
 
 if numpy.__file__ in files:
     sys.exit("numpy is not what is measured")
-status = Path("/proc/self/status").read_text("ascii")
-print(
-    json.dumps(
-        {
-            "marks": marks,
-            "modules": len(sys.modules),
-            "files": files,
-            "peak_kib": int(status.split("VmHWM:")[1].split()[0]),
-        }
-    )
-)
+print(json.dumps({"marks": marks}))
