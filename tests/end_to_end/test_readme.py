@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.end_to_end.make_serve import DEADLINE_S, serving
 from tests.end_to_end.repository_copy import ROOT, copy_repository, outer_environment
 from tests.packages.models import MODEL, write_greeter
 from tests.tiny_models import write_adder
@@ -20,8 +20,6 @@ from tests.tiny_models import write_adder
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-DEADLINE_S = 120
 
 
 def readme_commands() -> list[str]:
@@ -59,25 +57,8 @@ def served(
     published: Path, environ: dict[str, str], request: pytest.FixtureRequest
 ) -> Iterator[str]:
     assert [each for each in readme_commands() if each.startswith("make serve")] == SERVES
-    process = subprocess.Popen(
-        shlex.split(request.param.replace("8080", "0")),
-        cwd=published,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout
-    try:
-        ready = process.stdout.readline()
-        assert ready.startswith("coldpress ready http://127.0.0.1:")
-        yield ready.split()[-1]
-    finally:
-        # As Ctrl-C in a terminal does: the whole foreground group.
-        os.killpg(process.pid, signal.SIGINT)
-        process.stdout.close()
-        process.wait(DEADLINE_S)
+    with serving(request.param, published, environ) as (url, _):
+        yield url
 
 
 def run(command: str, folder: Path, environ: dict[str, str]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 from bench.events import http_event
 from inference.fleet.environment import LambdaEnvironment
+from tests.end_to_end.make_serve import DEADLINE_S, serving
 from tests.end_to_end.repository_copy import outer_environment
 from tests.models.conftest import commands_of
 
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "models" / "minilm" / "reference"
-DEADLINE_S = 120
 
 
 def maps_of_children(process: int) -> str:
@@ -51,24 +49,9 @@ def served(minilm_store: StoreLayout) -> Iterator[tuple[str, int]]:
     """The server of the README, on a free port and over the tests' store; and its process."""
     command = commands_of("minilm")[1]
     assert command.startswith("make serve PORT=8080")
-    process = subprocess.Popen(
-        [*shlex.split(command.replace("8080", "0")), f"STORE={minilm_store.root}"],
-        cwd=ROOT,
-        env=outer_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout
-    try:
-        ready = process.stdout.readline()
-        assert ready.startswith("coldpress ready http://127.0.0.1:")
-        yield ready.split()[-1], process.pid
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        process.stdout.close()
-        process.wait(DEADLINE_S)
+    command = f"{command} STORE={shlex.quote(str(minilm_store.root))}"
+    with serving(command, ROOT, outer_environment()) as server:
+        yield server
 
 
 def test_it_answers_as_its_readme_says(served: tuple[str, int], minilm_store: StoreLayout) -> None:
