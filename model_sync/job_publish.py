@@ -9,6 +9,7 @@ from model_sync.base_runtime import brought_here, refuse_shadowed
 from model_sync.checkpoint import take_up
 from model_sync.commit import settle
 from model_sync.errors import RequestError, SourceError
+from model_sync.interpreters import interpreter_for
 from model_sync.packages import describe_set, find_published, publish_set
 from model_sync.publication import Publication
 from model_sync.publish import publish_source
@@ -93,9 +94,10 @@ def publish_uploaded_set(
         raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
     if described.target == Target.running():  # of another, this process has not what it brings
         refuse_shadowed(described, brought_here(), uploaded.name)
+    compiler = interpreter_for(described.target)
     with Staging(layout) as staging:
         progress.step(
             f"copying {counted(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes
         )
         wheels = uploaded.copy_wheels(staging.path("wheels"), progress.advance)
-        return publish_set(described, wheels, layout, progress)
+        return publish_set(described, wheels, layout, progress, compiler)

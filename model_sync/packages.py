@@ -71,12 +71,11 @@ def publish_packages(
     than is found (interpreters.py). What the runtime here brings in the same version is left to it.
     Raises PackagesError or StoreError; nothing visible has changed then.
     """
-    compiler = Path(interpreter_for(target, interpreter))
+    compiler = interpreter_for(target, interpreter)
     brought = Runtime.here().brings_to(target)
     with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
         wheels = get_wheels(requirements, target, brought, Path(temporary), progress)
-        described = describe_set(hash_wheels(wheels), target, pruned=pruned)
-        return publish_set(described, wheels, layout, progress, interpreter=compiler)
+        return publish_wheels(wheels, layout, target, progress, pruned=pruned, compiler=compiler)
 
 
 def publish_wheels(
@@ -86,10 +85,15 @@ def publish_wheels(
     progress: Progress,
     *,
     pruned: bool = True,
+    compiler: str | None = None,
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish a set made of these wheels; tell whether it is new."""
+    """Publish a set made of these wheels; tell whether it is new. `compiler`: as of `publish_set`.
+
+    None: the one that is found. Raises PackagesError or StoreError.
+    """
+    compiler = compiler or interpreter_for(target)
     described = describe_set(hash_wheels(wheels), target, pruned=pruned)
-    return publish_set(described, wheels, layout, progress)
+    return publish_set(described, wheels, layout, progress, compiler)
 
 
 def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
@@ -137,14 +141,13 @@ def publish_set(
     wheels: tuple[Path, ...],
     layout: StoreLayout,
     progress: Progress,
-    *,
-    interpreter: Path | None = None,
+    compiler: str,
 ) -> tuple[PackageSetManifest, bool]:
     """Publish the set that was described, of its wheels; tell whether it is new.
 
-    Raises PackagesError; SpaceError, where it does not fit; StoreError.
+    `compiler` is a Python of the target's version (interpreters.py). Raises PackagesError;
+    SpaceError, where it does not fit; StoreError.
     """
-    compiler = interpreter_for(described.target, interpreter)
     folder = layout.package_set(described.digest)
     found = find_published(layout, described.digest)
     if found:
