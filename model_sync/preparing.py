@@ -242,7 +242,7 @@ class _Preparing:
             prepared=self._staged,
             conditions=self._conditions,
         )
-        self._imports = self._imports or found.imports  # of the first, plain: all import the same
+        self._imports = self._imports or found.imports
         return variant._replace(measurement=found.measurement, recorded=found.recorded)
 
     def _taken(self, path: Path) -> FileEntry:

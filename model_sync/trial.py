@@ -53,7 +53,7 @@ hundredth; the fastest counts, for it is the least disturbed."""
 class Tried(NamedTuple):
     """What a trial measured, and which chunks of the larger files it touched, by their paths.
 
-    `imports`: what importing from the version's package set touched.
+    `imports`: what importing from the version's package set touched; of the plain form alone.
     """
 
     measurement: Measurement
@@ -158,7 +158,8 @@ def _try(
     recorder = None
     if content.packages:
         keep_unwritten(layout.package_set(content.packages))
-        recorder = ImportRecorder(layout, content.packages)
+        if is_plain:  # whatever form is opened, the same is imported
+            recorder = ImportRecorder(layout, content.packages)
     loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)
     first_ms = 0.0
     for number, case in enumerate(content.golden.cases):
