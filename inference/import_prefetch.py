@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inference.prefetch import READERS
 from model_store.layout import MANIFEST
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.recorded_imports import RecordedFile
-
-READERS: Final = 16
-"""How many read at once. Measured: docs/performance.md."""
 
 _MOST_OPEN: Final = 256
 """How many files stay open, at most: a quarter of Lambda's 1,024."""

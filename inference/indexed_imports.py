@@ -115,8 +115,6 @@ class IndexedSite:
 
     def _relative(self, path: str) -> str | None:
         """A folder's path in the site; None for one elsewhere. The file system is not asked."""
-        if path == self.folder:
-            return ""
         if not path.startswith(self.folder):
             return None
         path = os.path.normpath(path)
@@ -135,7 +133,6 @@ class _IndexedFinder(FileFinder):
 
     def __init__(self, path: str, relative: str, site: IndexedSite) -> None:
         super().__init__(path)
-        self._relative = relative
         self._site = site
         self._names = site.index.folder(relative)
         self._inside = self.path.rstrip("/") + "/"

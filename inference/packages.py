@@ -117,7 +117,7 @@ class PackageSets:
                 f"{needed_by} needs packages for Python {manifest.target.python} on "
                 f"{manifest.target.machine}; this is Python {running.python} on {running.machine}"
             )
-        site = _site_of(layout, digest)
+        site = site_of(layout, digest)
         in_use = self._enter(site, manifest, needed_by)
         try:
             with uncollected():
@@ -129,12 +129,12 @@ class PackageSets:
     def is_in_use(self, layout: StoreLayout, digest: Digest) -> bool:
         """As the function of this name."""
         with self._lock:
-            return _site_of(layout, digest) in self._in_use
+            return site_of(layout, digest) in self._in_use
 
     def pieces_read(self, layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
         """As the function `pieces_read`."""
         with self._lock:
-            in_use = self._in_use.get(_site_of(layout, digest))
+            in_use = self._in_use.get(site_of(layout, digest))
         if in_use is None or isinstance(in_use.indexed, str):
             return ()
         return tuple(in_use.indexed.pieces_read)
@@ -175,7 +175,8 @@ class PackageSets:
                 uninstall(entry.indexed)
 
 
-def _site_of(layout: StoreLayout, digest: Digest) -> str:
+def site_of(layout: StoreLayout, digest: Digest) -> str:
+    """A set's `site-packages`, as it stands on `sys.path`."""
     return os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
 
 

@@ -17,7 +17,6 @@ from inference.as_main import run as run_as_main
 from inference.errors import RetiredError, UnknownError
 from model_store.layout import StoreLayout
 from model_store.names import check_label, check_model
-from model_store.package_set import SITE_PACKAGES
 from model_store.reading import find_package_set, read_upward, read_version
 from model_store.refs import LATEST, Refs, State
 
@@ -112,12 +111,12 @@ def _refuse(options: argparse.Namespace, why: str) -> NoReturn:
 
 
 def _use(layout: StoreLayout, digest: Digest, needed_by: str) -> None:
-    from inference.packages import use_package_set  # noqa: PLC0415 - others need none of it
+    from inference.packages import site_of, use_package_set  # noqa: PLC0415 - others need none of it
 
     # Processes that the script starts find the set as a folder: on the path that multiprocessing
     # gives them, or, as joblib's workers and `sys.executable -c` get none, on this one.
     inherited = os.environ.get("PYTHONPATH")
-    site = os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
+    site = site_of(layout, digest)
     os.environ["PYTHONPATH"] = f"{inherited}{os.pathsep}{site}" if inherited else site
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     with use_package_set(layout, digest, needed_by) as why_plain:
