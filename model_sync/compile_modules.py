@@ -5,7 +5,8 @@
 Code objects go to OUTPUT, one after another, as `marshal` writes them; for each path, standard
 output gets a line `[offset, size, sha256]`, or `null` for what is no source of this Python's. The
 first line is the magic number of its bytecode. A code object's file name is the path: whoever
-loads it knows where it lies.
+loads it knows where it lies. What the system refuses, a full file system for one, is the last line:
+`{"errno": 28, "strerror": "No space left on device", "filename": "..."}`, and the status is 1.
 """
 
 import hashlib
@@ -39,4 +40,8 @@ def main(site: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except OSError as error:
+        print(json.dumps({name: getattr(error, name) for name in ("errno", "strerror", "filename")}))
+        sys.exit(1)

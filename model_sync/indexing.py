@@ -60,12 +60,15 @@ def write_index(
     Raises PackagesError; OSError where the file system is full.
     """
     looked = sorted(_look(site, _suffixes(target)))
-    sources = [
-        _joined(path, found.file(name))
-        for path, names in looked
-        for name, found in names.items()
-        if found.suffix == _SOURCE
-    ]
+    # A package is in the folder that it is in, and in its own as `__init__`: one source.
+    sources = sorted(
+        {
+            _joined(path, found.file(name))
+            for path, names in looked
+            for name, found in names.items()
+            if found.suffix == _SOURCE
+        }
+    )
     progress.step(f"compiling {counted(len(sources), 'module')}")
     code = folder / CODE
     magic, pieces = _compile(site, sources, code, interpreter)
@@ -174,13 +177,25 @@ class _Compiling:
         )
 
     def finish(self) -> tuple[str, list[Piece | None]]:
-        """Wait for its end: the bytecode's magic number, and what each source came to."""
+        """Wait for its end: the bytecode's magic number, and what each source came to.
+
+        Raises the OSError that it met; PackagesError, where it ended otherwise, or does not end.
+        """
         given = "".join(f"{path}\n" for path in self._sources).encode()
-        output, errors = self._process.communicate(given, timeout=_DEADLINE_S)
+        try:
+            output, errors = self._process.communicate(given, timeout=_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise PackagesError(
+                f"the packages cannot be compiled: {counted(len(self._sources), 'module')} "
+                f"took more than {_DEADLINE_S} s: publish them from a machine with more processors"
+            ) from None
+        magic, *lines = map(json.loads, output.splitlines() or ["null"])
+        if lines and isinstance(lines[-1], dict):
+            refused = lines[-1]
+            raise OSError(refused["errno"], refused["strerror"], refused["filename"])
         if self._process.returncode:
             said = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
             raise PackagesError(f"the packages cannot be compiled: {said[-1]}")
-        magic, *lines = map(json.loads, output.splitlines())
         return magic, [
             Piece(line[0], line[1], line[2][:PIECE_DIGEST_DIGITS]) if line else None
             for line in lines
