@@ -189,7 +189,7 @@ class _Compiling:
                 f"the packages cannot be compiled: {counted(len(self._sources), 'module')} "
                 f"took more than {_DEADLINE_S} s: publish them from a machine with more processors"
             ) from None
-        magic, *lines = map(json.loads, output.splitlines() or ["null"])
+        magic, *lines = map(json.loads, output.splitlines() or [b"null"])
         if lines and isinstance(lines[-1], dict):
             refused = lines[-1]
             raise OSError(refused["errno"], refused["strerror"], refused["filename"])
