@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from model_store.names import new_id
 from model_sync.errors import RequestError
 from model_sync.job_requests import PublishRequest, request_id_of, source_of
 
 LEAST = {"request_id": "r-1", "source": "s3://models/adder/"}
-ID = new_id()
+ID = "20261130T161356Z-ae0b89e5908a"
 
 
 @pytest.mark.parametrize(
