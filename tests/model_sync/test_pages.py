@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 def test_a_page_that_was_touched_is_told_from_one_that_is_mapped_alone(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(bytes(256 * PAGE_BYTES))
+    with path.open("w+b") as stream:
+        # Nothing of it is in memory: a page that is written to may come with all of the block of
+        # memory that it is in, and what is read ahead lies in blocks of up to 2 MiB.
+        stream.truncate(256 * PAGE_BYTES)
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
-        mapped.madvise(mmap.MADV_RANDOM)  # nothing around a page is mapped along with it
+        mapped.madvise(mmap.MADV_RANDOM)  # nothing is read ahead
         mapped[200 * PAGE_BYTES] = 1
         is_mapped, is_present = look_at_pages(path)
     assert is_mapped.all()
