@@ -6,6 +6,7 @@ STORE ?= .store
 MODEL ?= magika
 LABEL ?= latest
 PORT ?= 8080
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -157,13 +158,17 @@ deploy: $(VENV)/infra.stamp ## Deploy a stage to the AWS account whose keys are 
 	@test -n "$(STAGE)" || { echo "name the stage: make deploy STAGE=dev" >&2; exit 2; }
 	@$(BIN)/python -m infra.cdk --stage "$(STAGE)" deploy
 
+# Which process of WORKERS runs which test: tests/sharing.py. In the order of their names, so that
+# what takes long is not left for the end.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
+
 .PHONY: test
-test: $(VENV)/dev.stamp ## Install what tests need and run them all
-	@$(BIN)/python -m pytest
+test: $(VENV)/dev.stamp ## Install what tests need and run them all (WORKERS=2: processes)
+	@$(PYTEST)
 
 .PHONY: test-slow
 test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINISTACK)/stamp ## Run the slow tests: real layers, large package sets, faults, a real browser
-	@$(BIN)/python -m pytest -m slow
+	@$(PYTEST) -m slow
 
 .PHONY: test-exhaustive
 test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too (minutes)

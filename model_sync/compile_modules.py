@@ -43,5 +43,6 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except OSError as error:
-        print(json.dumps({name: getattr(error, name) for name in ("errno", "strerror", "filename")}))
+        met = {name: getattr(error, name) for name in ("errno", "strerror", "filename")}
+        sys.stdout.write(json.dumps(met) + "\n")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What is put back after every test, whatever it is about."""
+"""What is put back after every test, whatever it is about; and who runs which test."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.sharing import ByWhatIsMadeOnce
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatIsMadeOnce:
+    """Share tests out, where there is more than one process."""
+    return ByWhatIsMadeOnce(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,20 @@ if TYPE_CHECKING:
     Run = Callable[..., tuple[int, Any]]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """A model `adder` with versions 1, 2 and 3; latest is 3."""
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model `adder` with versions 1, 2 and 3; latest is 3. Made once: for copies only."""
+    root = tmp_path_factory.mktemp("published")
     for constant in (1, 2, 3):
-        write_adder(tmp_path / "adder", constant)
-        publish(tmp_path / "adder", tmp_path / "store", progress=Silent())
+        write_adder(root / "adder", constant)
+        publish(root / "adder", root / "store", progress=Silent())
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path, published: Path) -> Path:
+    """A copy of it, for one test to do what it likes with."""
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
     return tmp_path / "store"
 
 

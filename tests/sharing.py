@@ -1,0 +1,41 @@
+"""How tests are shared out among the processes of pytest-xdist: by what is made once for them.
+
+A file's tests stay together, for the sake of its fixtures; so do the files of one of `SHARED`,
+whose tests need what takes long to make, or what one process at a time may make (a build in this
+checkout).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xdist.scheduler import LoadScopeScheduling
+
+SHARED: Final = {
+    # A set of 650 MB.
+    "packages": (
+        "tests/packages/test_import_counts.py",
+        "tests/packages/test_large_imports.py",
+        "tests/packages/test_large_set.py",
+        "tests/packages/test_real_packages.py",
+        "tests/packages/test_real_pandas.py",
+    ),
+    # Layers, in .cache/assets; what is deployed with them.
+    "stages": (
+        "tests/end_to_end/test_cloud_demo.py",
+        "tests/end_to_end/test_layer_alone.py",
+        "tests/infra/",
+    ),
+    # Shipped models, in their folders under models/.
+    "models": ("tests/models/",),
+}
+
+
+class ByWhatIsMadeOnce(LoadScopeScheduling):
+    """Gives a process all tests of one file, or of one of `SHARED`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for name, places in SHARED.items():
+            if nodeid.startswith(places):
+                return name
+        return nodeid.split("::", 1)[0]

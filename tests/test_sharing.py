@@ -1,0 +1,27 @@
+"""Whose tests stay together when several processes run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.sharing import SHARED
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_place_is_there() -> None:
+    missing = [
+        place for places in SHARED.values() for place in places if not (ROOT / place).exists()
+    ]
+    assert not missing
+
+
+def test_all_who_ask_for_the_large_set_share_it() -> None:
+    """It takes a minute to make."""
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests" / "packages").glob("test_*.py")
+        if "large_set: LargeSet" in path.read_text("utf-8")
+    }
+    assert asking
+    assert asking <= {*SHARED["packages"]}
