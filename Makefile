@@ -171,7 +171,7 @@ test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINIST
 	@$(PYTEST) -m slow
 
 .PHONY: test-exhaustive
-test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too (minutes)
+test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too; ask the server more often (minutes)
 	@$(BIN)/python -m pytest -m exhaustive
 
 .PHONY: conformance

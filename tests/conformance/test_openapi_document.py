@@ -44,8 +44,8 @@ RUNS = {
     "every address": Run(with_names, ABOUT_ANSWERS, 3),
     "what one model takes": Run(with_one_signature, ABOUT_REQUESTS, 8),
 }
-MANY = 30
-"""How many times as many calls the slow tests make."""
+MANY = {"slow": 10, "exhaustive": 30}
+"""How many times as many calls those tests make."""
 
 
 def hold_together(base_url: str, run: Run, folder: Path) -> None:
@@ -78,12 +78,18 @@ def test_answers_are_as_the_document_says(base_url: str, run: Run, tmp_path: Pat
     hold_together(base_url, run, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(MANY["slow"], marks=pytest.mark.slow, id="slow"),
+        pytest.param(MANY["exhaustive"], marks=pytest.mark.exhaustive, id="exhaustive"),
+    ],
+)
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_answers_to_many_calls_are_as_the_document_says(
-    base_url: str, run: Run, tmp_path: Path
+    base_url: str, run: Run, tmp_path: Path, times: int
 ) -> None:
-    hold_together(base_url, run._replace(examples=run.examples * MANY), tmp_path)
+    hold_together(base_url, run._replace(examples=run.examples * times), tmp_path)
 
 
 def test_an_answer_that_the_document_does_not_have_is_found(base_url: str, tmp_path: Path) -> None:
