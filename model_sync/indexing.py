@@ -185,6 +185,8 @@ class _Compiling:
         try:
             output, errors = self._process.communicate(given, timeout=_DEADLINE_S)
         except subprocess.TimeoutExpired:
+            with self._process:  # whose end closes its pipes
+                self._process.kill()
             raise PackagesError(
                 f"the packages cannot be compiled: {counted(len(self._sources), 'module')} "
                 f"took more than {_DEADLINE_S} s: publish them from a machine with more processors"

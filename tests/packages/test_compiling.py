@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from model_store.module_index import INDEX, ModuleIndex
+from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import Target
+from model_sync import indexing
 from model_sync.errors import PackagesError
 from model_sync.indexing import write_index
 from model_sync.progress import Silent
+from tests.model_sync.file_systems import files_end_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +69,33 @@ def test_one_that_fails_ends_the_other(tmp_path: Path, site: Path) -> None:
         write_index(
             tmp_path, site, Target.running(), write_script(tmp_path / "python", text), Silent()
         )
+
+
+def test_what_the_system_refuses_a_process_is_told_as_if_it_had_been_refused_here(
+    tmp_path: Path, site: Path
+) -> None:
+    with files_end_at(1000), pytest.raises(OSError, match="too large") as caught:
+        write_index(tmp_path, site, Target.running(), sys.executable, Silent())
+    assert caught.value.errno == errno.EFBIG
+
+
+def test_one_that_does_not_end_is_ended(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_DEADLINE_S", 0.1)
+    interpreter = write_script(tmp_path / "python", "#!/bin/sh\nexec sleep 600\n")
+    with pytest.raises(PackagesError, match=r"64 modules took more than 0\.1 s: publish them from"):
+        write_index(tmp_path, site, Target.running(), interpreter, Silent())
+
+
+def test_a_packages_source_is_compiled_once(tmp_path: Path, site: Path) -> None:
+    """It can be imported by its folder's name, and as `__init__` in it."""
+    (site / "package").mkdir()
+    (site / "package" / "__init__.py").write_text("VALUE = 1\n")
+    write_index(tmp_path, site, Target.running(), sys.executable, Silent())
+    index = ModuleIndex((tmp_path / INDEX).read_bytes(), INDEX)
+    code = index.folder("")["package"].code
+    assert code
+    assert index.folder("package")["__init__"].code == code
+    pieces = {found.code for found in index.folder("").values() if found.code}
+    assert sum(piece.size_bytes for piece in pieces) == (tmp_path / CODE).stat().st_size
