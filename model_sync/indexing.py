@@ -191,13 +191,14 @@ class _Compiling:
                 f"the packages cannot be compiled: {counted(len(self._sources), 'module')} "
                 f"took more than {_DEADLINE_S} s: publish them from a machine with more processors"
             ) from None
-        magic, *lines = map(json.loads, output.splitlines() or [b"null"])
-        if lines and isinstance(lines[-1], dict):
-            refused = lines[-1]
-            raise OSError(refused["errno"], refused["strerror"], refused["filename"])
         if self._process.returncode:
+            *_, last = output.splitlines() or [b""]
+            if self._process.returncode == 1 and last.startswith(b"{"):
+                refused = json.loads(last)
+                raise OSError(refused["errno"], refused["strerror"], refused["filename"])
             said = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
             raise PackagesError(f"the packages cannot be compiled: {said[-1]}")
+        magic, *lines = map(json.loads, output.splitlines())
         return magic, [
             Piece(line[0], line[1], line[2][:PIECE_DIGEST_DIGITS]) if line else None
             for line in lines
