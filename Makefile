@@ -158,8 +158,7 @@ deploy: $(VENV)/infra.stamp ## Deploy a stage to the AWS account whose keys are 
 	@test -n "$(STAGE)" || { echo "name the stage: make deploy STAGE=dev" >&2; exit 2; }
 	@$(BIN)/python -m infra.cdk --stage "$(STAGE)" deploy
 
-# Which process of WORKERS runs which test: tests/sharing.py. In the order of their names, so that
-# what takes long is not left for the end.
+# Which process of WORKERS runs which test, and in which order: tests/sharing.py.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 .PHONY: test

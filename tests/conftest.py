@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sharing import ByWhatIsMadeOnce
+from tests.sharing import ByWhatIsMadeOnce, is_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatIsMadeOnce:
     """Share tests out, where there is more than one process."""
     return ByWhatIsMadeOnce(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; the order of all else stays."""
+    items.sort(key=lambda item: not is_first(item.nodeid))
 
 
 @pytest.fixture(autouse=True)

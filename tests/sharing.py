@@ -39,3 +39,8 @@ class ByWhatIsMadeOnce(LoadScopeScheduling):
             if nodeid.startswith(places):
                 return name
         return nodeid.split("::", 1)[0]
+
+
+def is_first(nodeid: str) -> bool:
+    """Whether a test is run before others: what takes longest is not to be left for the end."""
+    return nodeid.startswith(SHARED["packages"])
