@@ -45,7 +45,7 @@ RUNS = {
     "what one model takes": Run(with_one_signature, ABOUT_REQUESTS, 8),
 }
 MANY = {"slow": 10, "exhaustive": 30}
-"""How many times as many calls those tests make."""
+"""How many times as many calls the tests that are marked so make."""
 
 
 def hold_together(base_url: str, run: Run, folder: Path) -> None:
@@ -81,8 +81,8 @@ def test_answers_are_as_the_document_says(base_url: str, run: Run, tmp_path: Pat
 @pytest.mark.parametrize(
     "times",
     [
-        pytest.param(MANY["slow"], marks=pytest.mark.slow, id="slow"),
-        pytest.param(MANY["exhaustive"], marks=pytest.mark.exhaustive, id="exhaustive"),
+        pytest.param(times, marks=getattr(pytest.mark, name), id=name)
+        for name, times in MANY.items()
     ],
 )
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)

@@ -30,6 +30,7 @@ from tests.inference.stores import entry_of, flip_a_byte, version_folder
 from tests.lookup_model import LOOKED_UP, LOOKUP, RECORDED, WIDTH, write_lookup_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,10 +44,16 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_lookup_model(root / LOOKUP)
     publish(root / LOOKUP, root / "store", progress=Silent())
     # Which form is chosen is measured, and so is whether another follows it, which reads it all.
-    [path] = root.glob("store/models/*/preparations/*/manifest.json")
-    found = PreparationManifest.parse(path.read_bytes(), "x")
-    path.write_bytes(found._replace(replacement=None).render())
+    change_preparation(root / "store", lambda found: found._replace(replacement=None))
     return root / "store"
+
+
+def change_preparation(
+    store: Path, change: Callable[[PreparationManifest], PreparationManifest]
+) -> None:
+    """Change what the manifest of the one preparation in a store says."""
+    [path] = store.glob("models/*/preparations/*/manifest.json")
+    path.write_bytes(change(PreparationManifest.parse(path.read_bytes(), "x")).render())
 
 
 @pytest.fixture
@@ -151,10 +158,12 @@ def test_verifying_finds_a_chunks_digest_that_is_wrong_in_the_manifest(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", "--store", str(store)]) == 0
-    [path] = store.glob("models/*/preparations/*/manifest.json")
-    found = PreparationManifest.parse(path.read_bytes(), "x")
-    chunks = {each: (*digests[:-1], "0" * 64) for each, digests in found.chunks.items()}
-    path.write_bytes(found._replace(chunks=chunks).render())
+    change_preparation(
+        store,
+        lambda found: found._replace(
+            chunks={each: (*digests[:-1], "0" * 64) for each, digests in found.chunks.items()}
+        ),
+    )
     capsys.readouterr()
     assert main(["verify", "--store", str(store)]) == 1
     assert "weights.bin is not what its preparation's manifest says" in capsys.readouterr().out
