@@ -25,16 +25,20 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Time as the product reads it: the real one, moved on by a test."""
+    """Time as the product reads it, which stands still but where a test moves it on.
+
+    So nothing grows too old because the machine is slow.
+    """
 
     def __init__(self) -> None:
-        self.ahead_s = 0.0
+        self._now = Moment(time.time(), time.monotonic())
 
     def now(self) -> Moment:
-        return Moment(time.time() + self.ahead_s, time.monotonic() + self.ahead_s)
+        return self._now
 
     def advance(self, seconds: float) -> None:
-        self.ahead_s += seconds
+        wall_s, monotonic_s = self._now
+        self._now = Moment(wall_s + seconds, monotonic_s + seconds)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +80,7 @@ def surface(surface_store: Path) -> Application:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Replace the product's clock by one that a test can move on."""
+    """Replace the product's clock by one that only a test moves on."""
     clock = Clock()
     monkeypatch.setattr(Moment, "now", clock.now)
     return clock
