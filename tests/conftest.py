@@ -1,4 +1,4 @@
-"""What is put back after every test, whatever it is about; and who runs which test."""
+"""What is put back after every test, whatever it is about; who runs which test, and how."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forked_children import forked_children
 from tests.sharing import ByWhatIsMadeOnce, is_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from xdist.remote import Producer
 
@@ -24,6 +25,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatI
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; the order of all else stays."""
     items.sort(key=lambda item: not is_first(item.nodeid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fork what publishers run in processes of their own, also for the fixtures that publish."""
+    if item.get_closest_marker("own_processes"):
+        return (yield)
+    with forked_children():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ counted: strace is attached before the act begins. `-f` is not given: the trial'
 the child's own child, is neither counted nor killed.
 
 `forked_trials` is for the same end: a trial's process is forked from the publisher, with what it
-imports imported, where it would be a new interpreter. What it runs is the trial's own `main`.
+imports imported, where it would be a new interpreter. What it runs is the trial's own `main`. The
+server of tests/forked_children.py would be asked by calls of the publisher's own.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from inference.budget import need_of
 from inference.loader import load_version
 from inference.manager import Manager
 from model_store.layout import StoreLayout
-from tests.faults.kill_children import forked_trials
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import commit, entry_of, publish_folder
 from tests.tiny_models import write_adder
@@ -36,8 +35,7 @@ def publish_sized(store: Path, name: str, size: float = 1.0, *, constant: float 
     padding = int(size * SIZE) - path.stat().st_size - 100
     onnx.helper.set_model_props(model, {"padding": "x" * padding})
     onnx.save_model(model, str(path))
-    with forked_trials():
-        number = publish_folder(store, folder).version
+    number = publish_folder(store, folder).version
     commit(store, name, _unmeasured)
     return number
 

@@ -12,7 +12,6 @@ import pytest
 from inference.application import Application
 from inference.quarantine import LONGEST_PASSING_S, LONGEST_RETRY_S
 from inference.settings import Settings
-from tests.faults.kill_children import forked_trials
 from tests.inference.calls import get, http_event, infer, send
 from tests.inference.concurrency import wait_until
 from tests.inference.stale_files import FailingOpens
@@ -51,12 +50,11 @@ def encode(outputs, request):
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Versions 1 and 2, which add 1 and 2; `latest` names 1. Not to be changed."""
     store = tmp_path_factory.mktemp("published") / "store"
-    with forked_trials():
-        for number in (GOOD, BAD):
-            folder = store.parent / "sources" / MODEL
-            shutil.rmtree(folder, ignore_errors=True)
-            write_full(folder, float(number), pipeline=PIPELINE % number)
-            publish_folder(store, folder)
+    for number in (GOOD, BAD):
+        folder = store.parent / "sources" / MODEL
+        shutil.rmtree(folder, ignore_errors=True)
+        write_full(folder, float(number), pipeline=PIPELINE % number)
+        publish_folder(store, folder)
     point(store, GOOD)
     return store
 

@@ -11,7 +11,6 @@ from inference.application import Application
 from inference.errors import NotReadyError
 from inference.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
-from tests.faults.kill_children import forked_trials
 from tests.inference.calls import get, predict
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import commit, flip_a_byte, publish_folder, version_folder
@@ -52,12 +51,11 @@ def encode(outputs, request):
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version n adds n, has a golden case, and answers otherwise where OFF_BY_n is set."""
     store = tmp_path_factory.mktemp("published") / "store"
-    with forked_trials():
-        for number in (1, 2):
-            folder = store.parent / "sources" / MODEL
-            shutil.rmtree(folder, ignore_errors=True)
-            write_full(folder, float(number), pipeline=PIPELINE % (number, number, number))
-            publish_folder(store, folder)
+    for number in (1, 2):
+        folder = store.parent / "sources" / MODEL
+        shutil.rmtree(folder, ignore_errors=True)
+        write_full(folder, float(number), pipeline=PIPELINE % (number, number, number))
+        publish_folder(store, folder)
     return store
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from inference.memory import forget_peak, give_back, rss_bytes, split_bytes
-from tests.faults.kill_children import forked_trials
 from tests.inference.replaceable import MAPPED, PACKED, prepare
 from tests.inference.stores import publish_adder, publish_folder
 
@@ -172,9 +171,8 @@ def test_a_form_that_was_replaced_leaves_the_memory_of_the_other(
 ) -> None:
     write_heavy_model(tmp_path / "heavy" / "model.onnx", layers=8)
     weights_bytes = 8 * LAYER_BYTES
-    with forked_trials():
-        publish_folder(tmp_path / "store", tmp_path / "heavy")
-        prepare(tmp_path / "store", 1, "heavy", chosen=chosen, replacement=replacement)
+    publish_folder(tmp_path / "store", tmp_path / "heavy")
+    prepare(tmp_path / "store", 1, "heavy", chosen=chosen, replacement=replacement)
     found = _run(REPLACES, tmp_path / "store")
     assert found["form"] == replacement
     most_own = 1.3 if replacement == PACKED else 0.3

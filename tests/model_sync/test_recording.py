@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
 
+pytestmark = pytest.mark.own_processes
+
+
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("recording")

@@ -223,6 +223,7 @@ def test_a_package_that_runs_out_of_room_is_no_package_that_cannot_be_unpacked(
     assert list((layout.root / "staging").iterdir()) == []
 
 
+@pytest.mark.own_processes  # the limit is inherited
 def test_a_trial_whose_result_does_not_fit_is_no_fault_of_the_model(
     tmp_path: Path, publish_to: Publish
 ) -> None:

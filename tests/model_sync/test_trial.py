@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from model_store.variant import Measurement
 
+pytestmark = pytest.mark.own_processes
+
 ENDINGS = {
     "raises at import": (
         "raise ValueError('no words')",

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from inference.opening import Opening
     from model_store.layout import StoreLayout
 
+pytestmark = pytest.mark.own_processes
+
 UNUSED: Final = "\n".join(f"UNUSED_{number} = 'unused {number}'" for number in range(4_000))
 """A module of more than a block, which nothing imports."""
 EXTENSION: Final = next(Path(pybase64.__file__).parent.glob("_pybase64*.so"))

@@ -1,0 +1,86 @@
+"""Lets what runs in a process of its own (model_sync/child.py) be a fork of a server of forks.
+
+A trial of a tiny model takes half a second, nearly all of which is the importing of numpy and ONNX
+Runtime; a fork of a process that has imported them, and done nothing else, takes a twentieth. What
+runs is the module's own `main`, and what comes of it (exit code, signal, stderr, deadline) is told
+as it is of a new interpreter.
+
+Tests of the trial itself, of what it measures and of how it is started are not run so: they are
+marked with `own_processes`, as are those of whoever is a process of its own anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from multiprocessing import get_context
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final
+from unittest import mock
+
+from model_sync import child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+IMPORTED: Final = (
+    "inference.form",
+    "inference.golden",
+    "inference.loader",
+    "inference.memory",
+    "inference.prefetch",
+    "model_sync.optimizing",
+    "model_sync.recording",
+    "model_sync.recording_imports",
+    "model_sync.trial",
+    "model_sync.trial_outputs",
+    "model_sync.trial_runs",
+    "model_sync.unwritten",
+)
+"""What the trial imports before it measures."""
+
+_SERVER: Final = get_context("forkserver")
+_SERVER.set_forkserver_preload(list(IMPORTED))
+
+
+@contextlib.contextmanager
+def forked_children() -> Iterator[None]:
+    """Let what `model_sync.child` runs be forks, as long as this lasts."""
+    forking = SimpleNamespace(**vars(subprocess) | {"run": _run})
+    with mock.patch.object(child, "subprocess", forking):
+        yield
+
+
+def _run(
+    command: Sequence[str], *, cwd: Path, env: dict[str, str], timeout: float, **_options: object
+) -> subprocess.CompletedProcess[str]:
+    """Do as subprocess.run does of what `child` asks of it: `python -B -m MODULE ARGUMENTS`."""
+    module, arguments = command[3], command[4:]
+    with tempfile.NamedTemporaryFile(prefix="forked-") as said:
+        process = _SERVER.Process(target=_main, args=(module, arguments, cwd, env, said.name))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(command, timeout)
+        text = said.read().decode("utf-8", "replace")
+    return subprocess.CompletedProcess(command, process.exitcode, "", text)
+
+
+def _main(module: str, arguments: list[str], cwd: Path, env: dict[str, str], said: str) -> None:
+    """In the fork: become what a new interpreter would have been."""
+    for fd, path in enumerate((os.devnull, os.devnull, said)):
+        opened = os.open(path, os.O_RDWR)
+        os.dup2(opened, fd)
+        os.close(opened)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.dont_write_bytecode = True
+    importlib.import_module(module).main(arguments)

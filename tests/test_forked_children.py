@@ -1,0 +1,58 @@
+"""What comes of a fork is told as what comes of a new interpreter is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model_store.layout import StoreLayout
+from model_sync.child import last_line, run_module
+from model_sync.conditions import AS_HERE
+from model_sync.errors import TrialError
+from tests.forked_children import forked_children
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.own_processes
+
+
+def _told(tmp_path: Path, how: str, deadline_s: float) -> dict[str, Any]:
+    """What run_module tells of a process that ends so, and what that process was given."""
+    result = tmp_path / "result.json"
+    result.unlink(missing_ok=True)
+    told: dict[str, Any] = {}
+    try:
+        done = run_module(
+            "tests.ending",
+            [how, str(result)],
+            layout=StoreLayout(tmp_path / "store"),
+            what="what is run",
+            deadline_s=deadline_s,
+            conditions=AS_HERE,
+        )
+        told = {"code": done.returncode, "last line": last_line(done)}
+    except TrialError as error:
+        told = {"error": str(error)}
+    with contextlib.suppress(FileNotFoundError):  # the deadline came first
+        told |= json.loads(result.read_text("utf-8"))
+    return told
+
+
+@pytest.mark.parametrize("how", ["exits", "raises", "is killed", "ends"])
+def test_a_fork_ends_as_an_interpreter_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("PREDICT_MEMORY_MB", "1024")
+    new = _told(tmp_path, how, 60)
+    assert "input" in new
+    with forked_children():
+        assert _told(tmp_path, how, 60) == new
+
+
+def test_a_fork_is_ended_at_its_deadline(tmp_path: Path) -> None:
+    with forked_children():
+        assert _told(tmp_path, "never ends", 1)["error"] == "what is run did not end within 1 s"
