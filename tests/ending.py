@@ -15,6 +15,7 @@ def main(arguments: list[str]) -> None:
     given = {
         "folder": str(Path.cwd()),
         "environ": dict(os.environ),
+        "path": [*dict.fromkeys(sys.path)],
         "input": sys.stdin.read(),
         "bytecode": not sys.dont_write_bytecode,
     }

@@ -82,5 +82,6 @@ def _main(module: str, arguments: list[str], cwd: Path, env: dict[str, str], sai
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    sys.path[:] = [str(cwd), *env["PYTHONPATH"].split(os.pathsep)]
     sys.dont_write_bytecode = True
     importlib.import_module(module).main(arguments)

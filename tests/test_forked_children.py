@@ -47,6 +47,7 @@ def test_a_fork_ends_as_an_interpreter_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setenv("PREDICT_MEMORY_MB", "1024")
+    monkeypatch.syspath_prepend(tmp_path / "store" / "packages" / "of this process")
     new = _told(tmp_path, how, 60)
     assert "input" in new
     with forked_children():
