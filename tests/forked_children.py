@@ -5,8 +5,8 @@ Runtime; a fork of a process that has imported them, and done nothing else, take
 runs is the module's own `main`, and what comes of it (exit code, signal, stderr, deadline) is told
 as it is of a new interpreter.
 
-Tests of the trial itself, of what it measures and of how it is started are not run so: they are
-marked with `own_processes`, as are those of whoever is a process of its own anyway.
+Tests of the trial itself and of what it records are not run so: they are marked `own_processes`.
+Nor is what a test starts as a process, such as the command line: its trials are interpreters.
 """
 
 from __future__ import annotations
@@ -64,11 +64,13 @@ def _run(
     with tempfile.NamedTemporaryFile(prefix="forked-") as said:
         process = _SERVER.Process(target=_main, args=(module, arguments, cwd, env, said.name))
         process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
+        try:
+            process.join(timeout)
+            if process.exitcode is None:
+                raise subprocess.TimeoutExpired(command, timeout)
+        finally:
+            process.kill()  # which asks nothing of one that has ended
             process.join()
-            raise subprocess.TimeoutExpired(command, timeout)
         text = said.read().decode("utf-8", "replace")
     return subprocess.CompletedProcess(command, process.exitcode, "", text)
 
