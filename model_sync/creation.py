@@ -82,7 +82,7 @@ def make_root(root: Path) -> None:
         durable.make_folder(root.parent)
     staged = root.parent / f".{root.name}.{new_id()}"
     durable.make_folder(staged)
-    durable.sync_folder(staged)  # its mode, too
+    durable.sync_folder(staged)  # as all that appears by a rename
     try:
         durable.rename(staged, root)
     except OSError:

@@ -29,6 +29,10 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made i
 NOTICED_BY: Final = ("new store", "first publish", "package set", "publish in doubt")
 """Where a missing fsync shows; the first that shows it will do."""
 
+NOTICED_ELSEWHERE: Final = {"creation.make_root-1"}
+"""What the model of a disk does not need: to it, a folder's mode at its making is as durable as its
+name. tests/model_sync/test_durable_before_visible.py asks for it."""
+
 
 @pytest.fixture
 def fast(tmp_path: Path) -> Iterator[Path]:
@@ -63,7 +67,9 @@ def test_whenever_the_power_fails_a_store_is_what_it_was_or_what_it_became(
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("fsync", find_fsyncs(), ids=str)
+@pytest.mark.parametrize(
+    "fsync", [each for each in find_fsyncs() if str(each) not in NOTICED_ELSEWHERE], ids=str
+)
 def test_a_missing_fsync_is_noticed(fsync: Fsync, tmp_path: Path, fast: Path) -> None:
     copy_without(fsync, tmp_path / "code")
     for scenario in NOTICED_BY:
