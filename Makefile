@@ -171,7 +171,7 @@ test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINIST
 
 .PHONY: test-exhaustive
 test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too; ask the server more often (minutes)
-	@$(BIN)/python -m pytest -m exhaustive
+	@$(PYTEST) -m exhaustive
 
 .PHONY: conformance
 conformance: $(VENV)/dev.stamp ## Ask the server at URL what of the protocol it keeps (URL=http://127.0.0.1:8080)
