@@ -25,7 +25,8 @@ from unittest import mock
 from model_sync import child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 IMPORTED: Final = (
@@ -48,11 +49,15 @@ _SERVER: Final = get_context("forkserver")
 _SERVER.set_forkserver_preload(list(IMPORTED))
 
 
-@contextlib.contextmanager
-def forked_children() -> Iterator[None]:
+def forked_children() -> AbstractContextManager[None]:
     """Let what `model_sync.child` runs be forks, as long as this lasts."""
-    forking = SimpleNamespace(**vars(subprocess) | {"run": _run})
-    with mock.patch.object(child, "subprocess", forking):
+    return children_run_by(_run)
+
+
+@contextlib.contextmanager
+def children_run_by(run: Callable[..., subprocess.CompletedProcess[str]]) -> Iterator[None]:
+    """Let `model_sync.child` call this where it would call subprocess.run."""
+    with mock.patch.object(child, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})):
         yield
 
 

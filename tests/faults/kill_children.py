@@ -20,11 +20,10 @@ import subprocess
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest import mock
 
 # The trial imports it late, to measure the model alone; in a fork it is to be there already.
 import inference.golden  # noqa: F401
-from model_sync import child
+from tests.forked_children import children_run_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +79,7 @@ def forked_trials() -> Iterator[None]:
         _, ended = os.waitpid(pid, 0)
         return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(ended), "", "")
 
-    with mock.patch.object(child, "subprocess", mock.Mock(wraps=subprocess, run=run)):
+    with children_run_by(run):
         yield
 
 
