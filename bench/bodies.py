@@ -64,7 +64,7 @@ def _cases(temporary: Path) -> tuple[dict[str, Callable[[], object]], dict[str, 
     os.environ["STORE_PATH"] = str(store)
     # Metrics and logs are written, as on Lambda, but not to this terminal.
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    from inference.api import application, handler  # noqa: PLC0415 - they read the environment
+    from inference.predict_function import application, handler  # noqa: PLC0415 - they read the environment
 
     cases: dict[str, Callable[[], object]] = {}
     tensor_bytes: dict[str, int] = {}

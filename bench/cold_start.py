@@ -3,7 +3,7 @@
 Three processes take turns, each over a mount that was made anew (bench/cold_runs.py):
 
 - naive: `InferenceSession(path)` in a global, with as many threads, and one call;
-- ours: `inference.api.handler`, the model preloaded as a deployed function's, and one event;
+- ours: `inference.predict_function.handler`, the model preloaded as a deployed function's, and one event;
 - floor: the bytes that `ours` reads, read by the best parallel reader, after importing numpy and
   ONNX Runtime. There is no session in it.
 

@@ -27,7 +27,7 @@ from model_sync.publish import publish
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HANDLERS: Final = {
-    "Coldpress": "inference.api.handler",
+    "Coldpress": "inference.predict_function.handler",
     "15 lines": "bench.handlers.bare.handler",
     "15 lines with Powertools": "bench.handlers.powertools.handler",
 }
@@ -38,7 +38,7 @@ IMPORTS: Final = {
         "from aws_lambda_powertools.event_handler import APIGatewayHttpResolver; "
         "from aws_lambda_powertools.metrics import EphemeralMetrics"
     ),
-    "import: inference.api": "import inference.api",
+    "import: inference.predict_function": "import inference.predict_function",
     "import: nothing": "pass",
 }
 

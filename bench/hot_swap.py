@@ -35,7 +35,7 @@ MEMORY_MB: Final = 1769
 STEADY_S: Final = 1.5
 KINDS: Final = ("steady", "publishing", "swapping")
 HANDLERS: Final = {
-    "coldpress": "inference.api.handler",
+    "coldpress": "inference.predict_function.handler",
     "naive": "bench.handlers.reload_in_request.handler",
 }
 PATH: Final = f"/v2/models/{MODEL}/infer"

@@ -83,10 +83,10 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     os.environ["STORE_PATH"] = str(store)
     # Metrics and logs are written, as on Lambda, but not to this terminal.
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    from inference.api import application, handler  # noqa: PLC0415 - they read the environment
     from inference.events import body_bytes  # noqa: PLC0415
     from inference.json_text import read  # noqa: PLC0415
     from inference.pipeline import Request  # noqa: PLC0415
+    from inference.predict_function import application, handler  # noqa: PLC0415 - they read the environment
     from inference.protocol import parse_infer_request  # noqa: PLC0415
     from inference.responses import render_infer_body  # noqa: PLC0415
     from inference.telemetry import count_call  # noqa: PLC0415

@@ -12,7 +12,7 @@ queue. So:
 | no such model; a key that names none; no S3 event at all; an event of the output bucket | fails |
 | the store or S3 out of reach, a version that does not load, too little time left | fails |
 
-One invocation goes through its messages one by one, in one thread. `handler` itself: batch.py.
+One invocation goes through its messages one by one, in one thread. `handler` itself: batch_function.py.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def configure(options: argparse.Namespace, *, log_level: str) -> None:
 def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
     """Import the Lambda entry point; its logs are without tracebacks unless `--debug`."""
     configure(options, log_level=log_level)
-    from inference.api import handler  # noqa: PLC0415 - it reads the environment
+    from inference.predict_function import handler  # noqa: PLC0415 - it reads the environment
     from inference.telemetry import logger  # noqa: PLC0415
 
     if not options.debug:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED = 0, 1
 
-HANDLER: Final = "inference.api.handler"
+HANDLER: Final = "inference.predict_function.handler"
 
 _DESCRIPTION: Final = """\
 Serve over HTTP on 127.0.0.1, with the function's own handler. Prints one line when ready; Ctrl-C

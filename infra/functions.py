@@ -37,7 +37,7 @@ class Functions(Construct):
         self.predict = StoreFunction(
             self,
             "Predict",
-            handler="inference.api.handler",
+            handler="inference.predict_function.handler",
             code=assets.reader_code,
             layers=[layers.runtime],
             network=network,
@@ -56,7 +56,7 @@ class Functions(Construct):
         self.batch = StoreFunction(
             self,
             "Batch",
-            handler="inference.batch.handler",
+            handler="inference.batch_function.handler",
             code=assets.reader_code,
             layers=[layers.runtime, layers.writer],
             network=network,

@@ -38,7 +38,7 @@ stdout, log = sys.stdout, Log()
 sys.stdout = log
 event = json.loads(Path(sys.argv[1]).read_text("utf-8"))
 
-from inference.api import handler
+from inference.predict_function import handler
 
 marks["init"] = time.monotonic()
 answer = handler(event, None)

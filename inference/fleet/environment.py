@@ -1,6 +1,6 @@
 """One Lambda execution environment, with the real Python runtime and without a container.
 
-    with LambdaEnvironment("inference.api.handler", environ={"STORE": "/mnt/store"}) as function:
+    with LambdaEnvironment("inference.predict_function.handler", environ={"STORE": "/mnt/store"}) as function:
         answer = function.invoke({"rawPath": "/v2/health/ready"})
 
 The runtime is `awslambdaric`; Lambda's side of it is the Runtime Interface Emulator, which

@@ -32,7 +32,7 @@ def imported(code: str) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        "import inference.api",
+        "import inference.predict_function",
         "import inference.batch_command, inference.batch_folder, inference.batch_run",
     ],
 )
@@ -41,6 +41,6 @@ def test_neither_predicting_nor_a_batch_of_folders_imports_boto3(code: str) -> N
 
 
 def test_the_batch_function_imports_no_http_routes() -> None:
-    modules = imported("import inference.batch")
+    modules = imported("import inference.batch_function")
     assert "boto3" in modules
-    assert not modules & {"inference.api", "inference.application", "inference.routes"}
+    assert not modules & {"inference.predict_function", "inference.application", "inference.routes"}

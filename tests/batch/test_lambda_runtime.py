@@ -46,7 +46,10 @@ def test_the_function_answers_what_the_queue_brings(published: Path, buckets: Bu
         message(buckets.put("bytes/a b+ü.png", b"1234"), number=3),
     ]
     with LambdaEnvironment(
-        "inference.batch.handler", environ=environ(published, buckets), cwd=ROOT, timeout_s=60
+        "inference.batch_function.handler",
+        environ=environ(published, buckets),
+        cwd=ROOT,
+        timeout_s=60,
     ) as function:
         for _ in range(2):
             assert failed_messages(function.invoke(sqs_event(*messages))) == ["message-2"]
@@ -59,7 +62,7 @@ def test_the_function_answers_what_the_queue_brings(published: Path, buckets: Bu
 def test_a_wrong_setting_fails_the_start_and_is_named(published: Path, buckets: Buckets) -> None:
     wrong = environ(published, buckets) | {"BATCH_OUTPUT_BUCKET": "No"}
     with (
-        LambdaEnvironment("inference.batch.handler", environ=wrong, cwd=ROOT) as function,
+        LambdaEnvironment("inference.batch_function.handler", environ=wrong, cwd=ROOT) as function,
         pytest.raises(InvocationError, match="BATCH_OUTPUT_BUCKET is 'No'"),
     ):
         function.invoke({"coldpress": "probe"})
@@ -76,7 +79,7 @@ def test_a_version_with_other_packages_fails_a_message_once_and_answers_when_it_
 
     settings = environ(store, buckets) | {"REF_TTL_S": "0"}
     with LambdaEnvironment(
-        "inference.batch.handler", environ=settings, cwd=ROOT, timeout_s=60
+        "inference.batch_function.handler", environ=settings, cwd=ROOT, timeout_s=60
     ) as function:
         monkeypatch.setenv("PIP_NO_INDEX", "1")
         monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))

@@ -47,7 +47,7 @@ assert code == 0
 FROM_S3 = f"""
 import json, sys
 from pathlib import Path
-from inference.batch import handler
+from inference.batch_function import handler
 from tests.batch.buckets import Context
 answer = handler(json.load(sys.stdin), Context())
 assert answer == {{"batchItemFailures": []}}, answer

@@ -48,7 +48,7 @@ def test_a_wrong_value_ends_the_functions_start() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     started = subprocess.run(
-        [sys.executable, "-c", "import inference.batch"],
+        [sys.executable, "-c", "import inference.batch_function"],
         cwd=ROOT,
         env=environ,
         capture_output=True,

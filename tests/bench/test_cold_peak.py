@@ -26,7 +26,7 @@ LAYERS = 48
 SIZE_MB = LAYERS * LAYER_BYTES / 1e6
 OPTIONS = Options(metadata_ms=0, read_ms=0, write_ms=0, bandwidth_mib_s=0)
 IMPORTED = """
-import inference.api
+import inference.predict_function
 print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """
 

@@ -164,7 +164,7 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 def serving(store: Path, make: Make) -> Callable[[str], LambdaEnvironment]:
     return lambda mode: make(
-        mode, handler="inference.api.handler", STORE_PATH=str(store), REF_TTL_S="0"
+        mode, handler="inference.predict_function.handler", STORE_PATH=str(store), REF_TTL_S="0"
     )
 
 

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Path:
 def environment(store: Path) -> Iterator[LambdaEnvironment]:
     environ = {"STORE_PATH": str(store), "DEFAULT_MODEL": "adder", "REF_TTL_S": "0"}
     with LambdaEnvironment(
-        "inference.api.handler", environ=environ, cwd=ROOT, frozen_between_calls=True
+        "inference.predict_function.handler", environ=environ, cwd=ROOT, frozen_between_calls=True
     ) as started:
         yield started
 
@@ -106,7 +106,9 @@ def test_an_event_that_is_no_http_call_is_refused_by_name(environment: LambdaEnv
 def test_a_wrong_setting_fails_the_start_and_is_named(store: Path) -> None:
     environ = {"STORE_PATH": str(store), "REF_TTL_S": "soon"}
     with (
-        LambdaEnvironment("inference.api.handler", environ=environ, cwd=ROOT) as environment,
+        LambdaEnvironment(
+            "inference.predict_function.handler", environ=environ, cwd=ROOT
+        ) as environment,
         pytest.raises(InvocationError, match="REF_TTL_S is 'soon'"),
     ):
         environment.invoke({"coldpress": "probe"})

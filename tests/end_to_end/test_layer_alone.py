@@ -81,7 +81,7 @@ def test_it_serves_magika_and_the_page_with_nothing_else_on_its_path(
     environ = {"PYTHONPATH": path, "STORE_PATH": str(store), "DEFAULT_MODEL": "magika"}
     assert not can_import(python, path, "httpx"), "this environment's packages are on the path"
     with LambdaEnvironment(
-        "inference.api.handler", environ=environ, cwd=code, python=str(python)
+        "inference.predict_function.handler", environ=environ, cwd=code, python=str(python)
     ) as function:
         answer = function.invoke(http_event("/predict", (ROOT / "Makefile").read_bytes()))
         page = function.invoke(http_event("/", method="GET"))

@@ -30,7 +30,7 @@ from pathlib import Path
 
 root, user = Path(sys.argv[1]), int(sys.argv[2])
 from bench.events import http_event
-from inference.api import handler
+from inference.predict_function import handler
 from inference.gateway import LocalContext
 
 os.setgroups([])

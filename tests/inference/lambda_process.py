@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
 import json, sys
 events = json.load(sys.stdin)
-from inference.api import handler
+from inference.predict_function import handler
 answers = [handler(event, None) for event in events]
 sys.stderr.write(json.dumps(answers))
 """

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET: dict[str, Any] = tomllib.loads((ROOT / "tests/budgets.toml").read_text())["imports"]
-ENTRY = "inference.api"
+ENTRY = "inference.predict_function"
 
 LIST_MODULES = """
 import sys
@@ -60,7 +60,7 @@ def test_a_cold_start_imports_nothing_that_answering_does_not_need(imported: lis
 
 def test_importing_the_entry_point_prints_nothing_and_touches_no_store() -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", "import inference.api"],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", "import inference.predict_function"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "STORE_PATH": "/nowhere/at/all"},
         capture_output=True,

@@ -48,7 +48,9 @@ def run(code: str, *arguments: str | Path, **environ: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["inference.api", "inference.loader", "model_sync.publication"])
+@pytest.mark.parametrize(
+    "module", ["inference.predict_function", "inference.loader", "model_sync.publication"]
+)
 def test_it_is_off_before_the_runtime_is_imported(module: str) -> None:
     assert run(TELL_AT_IMPORT.format(module=module)) == "1\n"
 

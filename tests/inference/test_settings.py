@@ -103,7 +103,7 @@ def test_the_settings_are_described_as_they_are() -> None:
 )
 def test_a_wrong_value_fails_the_functions_init(environ: dict[str, str], name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import inference.api"],
+        [sys.executable, "-c", "import inference.predict_function"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]} | environ,
         capture_output=True,

@@ -21,7 +21,7 @@ LATE = "coldpress_imported_late"
 def answer(code: str, **environ: str) -> str:
     """What a fresh process prints that imports the entry point and does this."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"import inference.api, sys\n{code}"],
+        [sys.executable, "-W", "error", "-c", f"import inference.predict_function, sys\n{code}"],
         cwd=ROOT,
         env={"STORE_PATH": "/nowhere/at/all"} | environ,
         capture_output=True,

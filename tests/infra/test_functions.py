@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Synthesize
 
 HANDLERS = {
-    "Predict": "inference.api.handler",
-    "Batch": "inference.batch.handler",
+    "Predict": "inference.predict_function.handler",
+    "Batch": "inference.batch_function.handler",
     "Sync": "model_sync.job.handler",
 }
 EVERY = pytest.mark.parametrize("name", HANDLERS)

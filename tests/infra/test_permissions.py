@@ -43,8 +43,8 @@ CALLS: dict[str, dict[str, set[tuple[str, str]]]] = {
     },
 }
 HANDLERS = {
-    "Predict": "inference.api",
-    "Batch": "inference.batch",
+    "Predict": "inference.predict_function",
+    "Batch": "inference.batch_function",
     "Sync": "model_sync.job",
 }
 # What Lambda does with the role, for the function: its code calls none of it.

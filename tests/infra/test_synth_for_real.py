@@ -89,8 +89,8 @@ def test_no_package_is_in_both_layers(built: Assets) -> None:
 @pytest.mark.parametrize(
     ("module", "code", "layers"),
     [
-        ("inference.api", "reader_code", ("runtime",)),
-        ("inference.batch", "reader_code", ("runtime", "writer")),
+        ("inference.predict_function", "reader_code", ("runtime",)),
+        ("inference.batch_function", "reader_code", ("runtime", "writer")),
         ("model_sync.job", "writer_code", ("runtime", "writer")),
     ],
 )

@@ -78,7 +78,9 @@ def test_the_real_lambda_runtime_answers_with_the_tokenizer_of_its_package_set(
     assert subprocess.run(elsewhere, stderr=subprocess.DEVNULL, check=False).returncode
     sentences: list[str] = json.loads((REFERENCE / "sentences.json").read_bytes())[:4]
     environ = {"STORE_PATH": str(minilm_store.root), "DEFAULT_MODEL": "minilm"}
-    with LambdaEnvironment("inference.api.handler", environ=environ, cwd=ROOT) as environment:
+    with LambdaEnvironment(
+        "inference.predict_function.handler", environ=environ, cwd=ROOT
+    ) as environment:
         answer: dict[str, Any] = environment.invoke(
             http_event("/predict", json.dumps(sentences).encode())
         )

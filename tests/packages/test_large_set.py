@@ -114,7 +114,9 @@ def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLay
     folder = store.package_set(packages)
     before = listing(folder)
     environ = {"STORE_PATH": str(store.root), "DEFAULT_MODEL": "scaler"}
-    with LambdaEnvironment("inference.api.handler", environ=environ, cwd=ROOT) as environment:
+    with LambdaEnvironment(
+        "inference.predict_function.handler", environ=environ, cwd=ROOT
+    ) as environment:
         answer: dict[str, Any] = environment.invoke(http_event("/predict", b"[3, 4]"))
         assert answer["statusCode"] == 200, (answer, environment.logs())
     body = json.loads(answer["body"])

@@ -63,7 +63,7 @@ def make(layout: StoreLayout) -> Iterator[Make]:
     def make(**environ: str) -> LambdaEnvironment:
         settings = {"STORE_PATH": str(layout.root), "REF_TTL_S": "0", "MAX_STALENESS_S": "0"}
         environment = LambdaEnvironment(
-            "inference.api.handler",
+            "inference.predict_function.handler",
             environ=settings | environ,
             cwd=ROOT,
             frozen_between_calls=True,

@@ -1,4 +1,4 @@
-"""The Lambda entry point: `inference.api.handler`.
+"""The Lambda entry point: `inference.predict_function.handler`.
 
 Importing this module is INIT. It reads the settings (a wrong one fails INIT, naming the variable),
 imports what answering needs, registers the extension that keeps background work going (on Lambda

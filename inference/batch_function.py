@@ -1,4 +1,4 @@
-"""The batch function's entry point: `inference.batch.handler`.
+"""The batch function's entry point: `inference.batch_function.handler`.
 
 Importing this module reads the settings (a wrong one fails the function's INIT, naming the
 variable) and makes the S3 client: boto3 is imported here and nowhere that predicting comes by. No
