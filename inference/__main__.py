@@ -46,7 +46,7 @@ def _predict(options: argparse.Namespace) -> int:
     handler = local_handler(options, log_level="ERROR")
     causes = logged_causes(shown=shown)
     from inference.events import answer_body, build_event  # noqa: PLC0415 - after the environment is set
-    from inference.gateway import LocalContext  # noqa: PLC0415
+    from inference.local.gateway import LocalContext  # noqa: PLC0415
 
     content_type = mimetypes.guess_type(options.file.name)[0] or "application/octet-stream"
     event = build_event(

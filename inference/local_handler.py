@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
     import logging
 
-    from inference.gateway import Handler
+    from inference.local.gateway import Handler
 
 
 def configure(options: argparse.Namespace, *, log_level: str) -> None:

@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
     if options.runtime == _LAMBDA:
         return _serve_fleet(options)
     handler = local_handler(options, log_level="INFO")
-    from inference.gateway import InThreads  # noqa: PLC0415 - after the environment is set
-    from inference.serving import serve  # noqa: PLC0415
+    from inference.local.gateway import InThreads  # noqa: PLC0415 - after the environment is set
+    from inference.local.server import serve  # noqa: PLC0415
 
     serve(InThreads(handler, threads=_number(options, "threads")), port=options.port)
     return DONE

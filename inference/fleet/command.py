@@ -17,7 +17,7 @@ from inference.fleet.invoking import FleetAnswers
 from inference.fleet.place import Numbered
 from inference.fleet.pool import Fleet
 from inference.fleet.variables import settings_among
-from inference.serving import serve
+from inference.local.server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

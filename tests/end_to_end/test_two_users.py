@@ -31,7 +31,7 @@ from pathlib import Path
 root, user = Path(sys.argv[1]), int(sys.argv[2])
 from bench.events import http_event
 from inference.predict_function import handler
-from inference.gateway import LocalContext
+from inference.local.gateway import LocalContext
 
 os.setgroups([])
 os.setgid(user)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.gateway import Gateway, InThreads, LocalContext
+from inference.local.gateway import Gateway, InThreads, LocalContext
 from inference.payload import PAYLOAD_LIMIT_BYTES
 from tests.inference.calls import event_file
 from tests.inference.concurrency import DEADLINE_S

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from inference.gateway import Gateway
+from inference.local.gateway import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.gateway import Answers
+    from inference.local.gateway import Answers
 
 _DRAIN_S = 10
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from inference.answers import error_answer
 from inference.errors import TooLargeError
 from inference.events import answer_body, build_event
+from inference.local.workers import Workers
 from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
 from inference.telemetry import logger
-from inference.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
