@@ -8,8 +8,8 @@ import os
 import time
 from typing import Any
 
-from inference.background import Background
 from inference.extension import extended
+from inference.process.background import Background
 
 BLOCK = bytes(1 << 18)
 

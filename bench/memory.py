@@ -93,7 +93,7 @@ def _measure(folder: Path, setup: str) -> dict[str, Any]:
 
 
 def _work(folder: Path, setup: Setup) -> dict[str, Any]:
-    from inference.memory import give_back, split_bytes  # noqa: PLC0415 - it keeps one heap
+    from inference.process.memory import give_back, split_bytes  # noqa: PLC0415 - it keeps one heap
 
     rows = np.random.default_rng(0).standard_normal((MANY_ROWS, WIDTH), dtype=np.float32)
     held = {"session": _load(folder / "small_1.onnx", setup)}

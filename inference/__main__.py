@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from inference import batch_command, run_command, serve_command
-from inference.background import leave
 from inference.errors import ServingError
 from inference.local_handler import local_handler, logged_causes
+from inference.process.background import leave
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id

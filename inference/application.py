@@ -18,10 +18,10 @@ import numpy as np
 import onnxruntime
 
 from inference.answers import error_answer
-from inference.background import Background
 from inference.errors import NotReadyError
 from inference.loader import RUNTIME
 from inference.payload import PAYLOAD_LIMIT_BYTES, answer_too_large
+from inference.process.background import Background
 from inference.routes import Routes
 from inference.serving_manager import make_manager
 from inference.shadow import Shadow

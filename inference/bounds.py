@@ -9,7 +9,7 @@ is a SIGBUS, which nothing catches. So it may run only
 
 A check is successful if it read refs *upward* (model_store/reading.py: `read_upward`): `refs.json`
 alone may be behind for as long as no writer settles. Elapsed time is the larger of what the two
-clocks say (clock.py). A session whose weights are anonymous memory has no such bound.
+clocks say (process/clock.py). A session whose weights are anonymous memory has no such bound.
 
 Files are mapped by more than weights: a package set's shared libraries are, to the end of the
 process, whatever version they were loaded for. So an environment that imported from a set leans on
@@ -31,7 +31,7 @@ from model_store.refs import GRACE_S, State
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inference.clock import Moment
+    from inference.process.clock import Moment
 
 
 class Limits(NamedTuple):

@@ -13,8 +13,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from inference.clock import Moment
 from inference.opening import begin_opening, read_opening
+from inference.process.clock import Moment
 from inference.settings import SettingError, Settings
 from model_store.errors import StoreError
 from model_store.layout import StoreLayout

@@ -27,16 +27,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from inference.clock import Moment
 from inference.deferred import deferred
+from inference.process.clock import Moment
 from inference.settings import BackgroundMode, background_mode
 from inference.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference.background import Background
     from inference.extensions_api import ExtensionsApi, Invocation
+    from inference.process.background import Background
 
     Handler = Callable[[Mapping[str, Any], Any], Any]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from inference import policy
-from inference.clock import Moment
 from inference.policy import Held
+from inference.process.clock import Moment
 from inference.quarantine import Failure, Fault, is_quarantined
 from model_store.refs import State
 

@@ -18,13 +18,13 @@ import onnxruntime
 from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
 from inference.form import plain_form
-from inference.in_thread import in_thread
 from inference.loaded import Following, LoadedVersion
-from inference.memory import give_back
 from inference.opening import begin_opening, read_opening
 from inference.pieces import Verify
 from inference.pipeline import Pipeline, load_pipeline
 from inference.prefetch import begin_prefetch
+from inference.process.daemon_thread import in_thread
+from inference.process.memory import give_back
 from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import read_checked

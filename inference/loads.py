@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final
 
 from inference import policy
 from inference.bounds import Standing, may_load
-from inference.clock import Moment
 from inference.errors import (
     GoldenCaseError,
     LoadError,
@@ -33,8 +32,9 @@ from inference.errors import (
 )
 from inference.held import HeldModel, WarmVersion
 from inference.ledger import Ledger
-from inference.memory import give_back
 from inference.prefetch import check_pieces
+from inference.process.clock import Moment
+from inference.process.memory import give_back
 from inference.quarantine import Fault
 from inference.telemetry import (
     count_evictions,
@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from inference.background import Background
     from inference.budget import Need
     from inference.ledger import Account
     from inference.loaded import LoadedVersion
     from inference.pieces import Piece
+    from inference.process.background import Background
     from inference.stats import Stats
     from inference.watch import View, Watch
     from model_store.digests import Digest

@@ -27,9 +27,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inference import policy
-from inference.background import Background
 from inference.bounds import LIMITS, may_run
-from inference.clock import Moment
 from inference.errors import (
     LoadError,
     NoMemoryError,
@@ -40,6 +38,8 @@ from inference.errors import (
 )
 from inference.held import HeldModel, also_needed
 from inference.loads import Loads
+from inference.process.background import Background
+from inference.process.clock import Moment
 from inference.quarantine import Fault
 from inference.standings import find_forbidden, standing_of
 from inference.stats import Stats

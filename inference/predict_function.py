@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from inference.start import early  # isort: skip - first: it begins to read, imports packages
 from inference.application import Application
-from inference.background import Background
 from inference.extension import REPLACES, extended
+from inference.process.background import Background
 from inference.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from inference.clock import Moment
+    from inference.process.clock import Moment
 
 RETRY_BROKEN_S: Final = 30.0
 """How long contents that failed are left alone at the least, after their first failure."""

@@ -25,9 +25,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from inference.clock import Moment
 from inference.extension import REPLACES
 from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.process.clock import Moment
 from inference.telemetry import logger, report_recycling
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from model_store.refs import LATEST, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from inference.clock import Moment
     from inference.loads import Pinned
+    from inference.process.clock import Moment
     from inference.watch import View
     from model_store.digests import Digest
 

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 from inference import loads
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
 from inference.loader import Phases, check_session, open_form
-from inference.memory import give_back
 from inference.pieces import Verify
 from inference.prefetch import begin_prefetch
+from inference.process.memory import give_back
 from inference.telemetry import count_replacement, logger
 from model_store.errors import StoreError
 

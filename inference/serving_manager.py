@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from inference.budget import budget_bytes
 from inference.loader import load_version
 from inference.manager import Manager
-from inference.memory import rss_bytes
+from inference.process.memory import rss_bytes
 from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:
-    from inference.background import Background
     from inference.early import Early
+    from inference.process.background import Background
     from inference.settings import Settings
 
 

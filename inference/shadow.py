@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.background import Background
     from inference.loaded import LoadedVersion, Tensors
     from inference.manager import Manager
+    from inference.process.background import Background
 
 
 class Disagreement(NamedTuple):

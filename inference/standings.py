@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.bounds import Standing, may_run, standing_of_set
-from inference.clock import Moment
+from inference.process.clock import Moment
 from model_store.documents import seconds_of
 from model_store.refs import State
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inference.clock import Moment
+from inference.process.clock import Moment
 
 if TYPE_CHECKING:
     from inference.held import HeldModel

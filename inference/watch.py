@@ -15,9 +15,9 @@ import errno
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from inference.bounded import BoundedCalls
-from inference.clock import Moment
 from inference.errors import NotReadyError, UnknownError
+from inference.process.clock import Moment
+from inference.process.deadline_calls import BoundedCalls
 from inference.telemetry import logger
 from model_store.errors import InvalidNameError, NotFoundError, StoreError
 from model_store.names import check_model

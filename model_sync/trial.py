@@ -136,9 +136,9 @@ def _try(
     from inference.form import form_of  # noqa: PLC0415
     from inference.golden import run_golden_case  # noqa: PLC0415
     from inference.loader import load_folder  # noqa: PLC0415
-    from inference.memory import forget_peak, split_bytes  # noqa: PLC0415
     from inference.pieces import Verify  # noqa: PLC0415
     from inference.prefetch import begin_prefetch  # noqa: PLC0415
+    from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
     from model_sync.recording import record  # noqa: PLC0415
     from model_sync.recording_imports import ImportRecorder  # noqa: PLC0415
     from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415

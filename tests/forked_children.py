@@ -33,7 +33,7 @@ IMPORTED: Final = (
     "inference.form",
     "inference.golden",
     "inference.loader",
-    "inference.memory",
+    "inference.process.memory",
     "inference.prefetch",
     "model_sync.optimizing",
     "model_sync.recording",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
 from inference.fleet.place import Place
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

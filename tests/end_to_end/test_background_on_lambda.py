@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 HANDLER = """
 import os, time
-from inference.background import Background
+from inference.process.background import Background
 from inference.extension import extended
 
 background = Background()

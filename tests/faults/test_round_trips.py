@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.background import Background
 from inference.loader import load_version
 from inference.manager import Manager
+from inference.process.background import Background
 from model_store.layout import StoreLayout
 from tests.faults.mounted_stores import MountedStore, write_models
 from tests.inference.concurrency import DEADLINE_S

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.efs_stand_in import DIE, FAST, EfsStandIn, StandInError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from inference.fleet.keeper import lives, processes
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.commands import ROOT, environ, run, serving, wait_for_file
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import publish_adder

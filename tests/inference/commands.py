@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:

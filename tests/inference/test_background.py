@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.background import Background
+from inference.process.background import Background
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.commands import ROOT, run
@@ -147,11 +147,11 @@ def test_many_threads_may_start_and_wait_at_once(background: Background) -> None
 
 BUSY = """
 import sys, threading, time
-from inference.background import Background, leave
+from inference.process.background import Background, leave
 background = Background()
 background.start(lambda: time.sleep({work_s}), "work")
 if {leaves}:
-    import inference.background as module
+    import inference.process.background as module
     module.wait_for_all.__defaults__ = (0.2,)
     print("done")
     leave(7)

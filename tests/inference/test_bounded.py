@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.bounded import MAX_UNDER_WAY, BoundedCalls
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
+from inference.process.deadline_calls import MAX_UNDER_WAY, BoundedCalls
 from model_store.errors import StoreUnreachableError
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 

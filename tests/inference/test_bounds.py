@@ -18,7 +18,7 @@ from inference.bounds import (
     seconds_left,
     standing_of_set,
 )
-from inference.clock import Moment
+from inference.process.clock import Moment
 from model_store.refs import GRACE_S, State
 
 T: Final = 1_800_000_000.0

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from inference.clock import Moment
+from inference.process.clock import Moment
 
 THEN = Moment(wall_s=1000.0, monotonic_s=50.0)
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.runtime_api import RuntimeApi
-from inference.background import Background
 from inference.extension import (
     NAME,
     PAUSES,
@@ -26,6 +25,7 @@ from inference.extension import (
     extended,
 )
 from inference.extensions_api import register
+from inference.process.background import Background
 from inference.settings import BackgroundMode, SettingError, background_mode
 from tests.inference.concurrency import DEADLINE_S, wait_until
 
@@ -367,7 +367,7 @@ def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
 def test_registering_does_not_import_tls_and_who_needs_it_has_it() -> None:
     code = """
 import sys
-from inference.background import Background
+from inference.process.background import Background
 from inference.extension import extended
 extended(print, Background(), {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"})
 print("http.client" in sys.modules, "ssl" in sys.modules)

@@ -12,7 +12,7 @@ import pytest
 
 from inference import watch as watch_module
 from inference.errors import NotReadyError, UnknownError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 from tests.inference.stores import ADDER, STEP, point_latest, publish_adder, version_folder
 

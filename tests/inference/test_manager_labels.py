@@ -9,7 +9,7 @@ import pytest
 
 from inference.application import Application
 from inference.errors import NotReadyError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
 from model_store.refs import State
 from tests.inference.calls import add, get, http_event, infer, predict, send

@@ -10,9 +10,9 @@ import pytest
 
 from inference import manager as manager_module
 from inference.errors import NotReadyError, RetiredError, UnknownError
-from inference.in_thread import in_thread
 from inference.loads import Loads
 from inference.manager import Manager, Resolved
+from inference.process.daemon_thread import in_thread
 from model_store.layout import StoreLayout
 from model_store.refs import State
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until

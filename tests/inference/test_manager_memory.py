@@ -13,7 +13,7 @@ import pytest
 
 from inference.application import Application
 from inference.errors import NoMemoryError, NotReadyError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from inference.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings
 from tests.inference.calls import add, get, infer

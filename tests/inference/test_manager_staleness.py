@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference import manager as manager_module
-from inference.in_thread import in_thread
 from inference.manager import Manager
+from inference.process.daemon_thread import in_thread
 from inference.watch import Watch
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until

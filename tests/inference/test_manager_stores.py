@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.errors import NotReadyError, UnknownError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import wait_until
 from tests.inference.stores import (
     ADDER,

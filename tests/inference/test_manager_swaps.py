@@ -4,7 +4,7 @@ import gc
 import weakref
 from typing import TYPE_CHECKING
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, STEP, point_latest, publish_adder
 

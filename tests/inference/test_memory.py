@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bench.heavy_model import LAYER_BYTES, write_heavy_model
-from inference.memory import forget_peak, give_back, rss_bytes, split_bytes
+from inference.process.memory import forget_peak, give_back, rss_bytes, split_bytes
 from tests.inference.replaceable import MAPPED, PACKED, prepare
 from tests.inference.stores import publish_adder, publish_folder
 
@@ -38,7 +38,7 @@ PRELUDE: Final = """
 import gc, json, pathlib, sys, threading
 import numpy
 from inference.loader import load_version
-from inference.memory import give_back, rss_bytes, split_bytes
+from inference.process.memory import give_back, rss_bytes, split_bytes
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward

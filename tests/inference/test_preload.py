@@ -10,7 +10,7 @@ import pytest
 from inference import watch as watch_module
 from inference.application import Application
 from inference.errors import NotReadyError
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
 from tests.inference.calls import add
 from tests.inference.concurrency import DEADLINE_S, wait_until

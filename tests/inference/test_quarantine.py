@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.clock import Moment
+from inference.process.clock import Moment
 from inference.quarantine import (
     LONGEST_RETRY_S,
     RETRY_BROKEN_S,

@@ -132,7 +132,7 @@ def test_while_a_process_is_about_to_be_replaced_its_extension_does_not_ask() ->
 
 HANDLER = """
 import os, sys
-from inference.background import Background
+from inference.process.background import Background
 from inference.extension import REPLACES, extended
 from inference.recycling import Recycler
 from inference.recycling_policy import Due

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inference.clock import Moment
+from inference.process.clock import Moment
 from inference.recycling_policy import Conflict, find_due, find_outlived
 from inference.watch import View
 from model_store.digests import Digest

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from inference.application import Application
-from inference.background import Background
 from inference.bounds import LIMITS
 from inference.errors import UnknownError
-from inference.in_thread import in_thread
 from inference.loader import load_version
 from inference.manager import Manager
+from inference.process.background import Background
+from inference.process.daemon_thread import in_thread
 from inference.replacing import Room, room_for
 from inference.settings import Settings
 from model_store.layout import StoreLayout

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from tests.inference.commands import run, serving, wait_for_file
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import publish_adder

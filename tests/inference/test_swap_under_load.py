@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from inference.application import Application
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
 from tests.inference.calls import add
 from tests.inference.concurrency import DEADLINE_S, wait_until

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from inference.background import Background
 from inference.errors import NotReadyError
 from inference.loader import RUNTIME, load_version
 from inference.manager import Manager
 from inference.pieces import Verify
+from inference.process.background import Background
 from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout
 from model_store.preparation import PreparationManifest

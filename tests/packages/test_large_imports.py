@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from model_store.module_index import INDEX, ModuleIndex
 from tests.inference.commands import ROOT, environ
 

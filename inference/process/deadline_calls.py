@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 from model_store.errors import StoreUnreachableError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from inference.in_thread import in_thread
+from inference.process.daemon_thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
