@@ -84,11 +84,11 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     # Metrics and logs are written, as on Lambda, but not to this terminal.
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     from inference.events import body_bytes  # noqa: PLC0415
-    from inference.json_text import read  # noqa: PLC0415
     from inference.pipeline import Request  # noqa: PLC0415
     from inference.predict_function import application, handler  # noqa: PLC0415 - they read the environment
-    from inference.protocol import parse_infer_request  # noqa: PLC0415
-    from inference.responses import render_infer_body  # noqa: PLC0415
+    from inference.protocol.json_codec import read  # noqa: PLC0415
+    from inference.protocol.requests import parse_infer_request  # noqa: PLC0415
+    from inference.protocol.responses import render_infer_body  # noqa: PLC0415
     from inference.telemetry import count_call  # noqa: PLC0415
 
     context = SimpleNamespace(aws_request_id="00000000-0000-0000-0000-000000000000")

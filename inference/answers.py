@@ -12,8 +12,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from inference import errors
 from inference.compression import LEAST_BYTES, compress
-from inference.json_text import write
 from inference.payload import check_body
+from inference.protocol.json_codec import write
 from model_store.lines import on_one_line
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pybase64
 
 from inference.errors import BadRequestError, OutputError, PipelineError
-from inference.json_text import read, write
 from inference.pipeline import Request, Response
-from inference.protocol import parse_infer_request
-from inference.responses import render_infer_body
+from inference.protocol.json_codec import read, write
+from inference.protocol.requests import parse_infer_request
+from inference.protocol.responses import render_infer_body
 from model_store.lines import on_one_line
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import GoldenCaseError, ServingError
-from inference.json_text import read
 from inference.pipeline import Request
-from inference.protocol import parse_infer_request
-from inference.responses import render_infer_body
+from inference.protocol.json_codec import read
+from inference.protocol.requests import parse_infer_request
+from inference.protocol.responses import render_infer_body
 from model_store.files import read_checked
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inference.errors import BadRequestError, PipelineError, UnknownError
-from inference.protocol import check_tensors
+from inference.protocol.requests import check_tensors
 from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LoadedVersion(NamedTuple):
     `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
     step of loading it took. `maps_files`: its session may read the version's files while it runs,
     so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
-    `nested` are the graph's outputs that are no tensors, with their types (sequences.py).
+    `nested` are the graph's outputs that are no tensors, with their types (protocol/sequences.py).
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
     set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
     was prepared for here, in a line, else None; `following`, the one that replaces it
@@ -108,14 +108,14 @@ class LoadedVersion(NamedTuple):
         self, names: list[str], tensors: Mapping[str, NDArray[np.generic]]
     ) -> list[NDArray[np.generic]]:
         if self.nested:
-            from inference import sequences  # noqa: PLC0415 - few models have them
+            from inference.protocol import sequences  # noqa: PLC0415 - few models have them
 
             specs = self.signature.outputs
             return sequences.run(self.session, names, tensors, self.nested, specs)
         if not self.has_bfloat16:
             values: list[NDArray[np.generic]] = self.session.run(names, dict(tensors))
             return values
-        from inference import bfloat16  # noqa: PLC0415 - few models have it
+        from inference.protocol import bfloat16  # noqa: PLC0415 - few models have it
 
         return bfloat16.run(self.session, names, tensors)
 

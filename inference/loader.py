@@ -289,7 +289,7 @@ def check_session(session: Any, signature: Signature, file: str) -> dict[str, st
     given = [node.name for node in session.get_inputs()]
     gives = [node.name for node in outputs]
     if nested:
-        from inference.sequences import names_of  # noqa: PLC0415 - few models have them
+        from inference.protocol.sequences import names_of  # noqa: PLC0415 - few models have them
 
         gives = [each for node in outputs for each in names_of(node.name, node.type)]
     if _has_bfloat16(signature) and (nested or _has_strings(signature)):
@@ -307,7 +307,7 @@ def check_session(session: Any, signature: Signature, file: str) -> dict[str, st
 
 
 def _has_strings(signature: Signature) -> bool:
-    """Whether an input is of strings: ONNX Runtime takes them from numpy alone (bfloat16.py)."""
+    """Whether an input is of strings: ONNX Runtime takes them from numpy alone (protocol/bfloat16.py)."""
     return any(spec.datatype == "BYTES" for spec in signature.inputs)
 
 

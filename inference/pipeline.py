@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy
 
 from inference.errors import BadRequestError, PipelineError
-from inference.json_text import write
+from inference.protocol.json_codec import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The HTTP surface: what runs a version, and how all routes come together.
 
-Routes are thin: protocol.py and the version's pipeline turn bodies into tensors and back,
+Routes are thin: protocol/requests.py and the version's pipeline turn bodies into tensors and back,
 manager.py says which version answers. What runs nothing is in routes_about.py, statuses and errors
 in answers.py; what is not the caller's fault is also logged, with the request's id. The Open
 Inference Protocol's addresses are its own ("REST API"); /predict is for people, /invocations for
@@ -22,12 +22,12 @@ from inference.answers import (
     json_answer,
     status_of,
 )
-from inference.binary import LENGTH_HEADER
 from inference.payload import check_outputs
 from inference.pipeline import Request
-from inference.protocol import parse_infer_request
+from inference.protocol.binary_tensors import LENGTH_HEADER
+from inference.protocol.requests import parse_infer_request
+from inference.protocol.responses import render_infer_body
 from inference.resolver import OneThreadResolver
-from inference.responses import render_infer_body
 from inference.routes_about import PLACES, AboutRoutes, version_number
 from inference.routes_page import PageRoutes
 from inference.telemetry import logger

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference import errors
 from inference.answers import json_answer
-from inference.json_text import read_object
-from inference.responses import render_metadata
+from inference.protocol.json_codec import read_object
+from inference.protocol.responses import render_metadata
 from inference.under_way import AnsweredBy
 from model_store.refs import LATEST, State
 from model_store.release import VERSION

@@ -1,6 +1,6 @@
 """A graph's inputs and outputs, by ONNX's types, as a signature by the protocol's. Pure.
 
-Outputs that are sequences or maps get the form in which they are served (inference/sequences.py).
+Outputs that are sequences or maps get the form in which they are served (inference/protocol/sequences.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 
-from inference.sequences import specs_of_map, specs_of_sequence
+from inference.protocol.sequences import specs_of_map, specs_of_sequence
 from model_store.signature import DYNAMIC, Signature, TensorSpec
 from model_sync.errors import InspectionError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from inference.datatypes import BFLOAT16, DTYPES
+from inference.protocol.datatypes import BFLOAT16, DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.datatypes import BFLOAT16
+from inference.protocol.datatypes import BFLOAT16
 from model_sync.errors import TrialError
 from model_sync.space import naming
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.golden import request_of
-from inference.protocol import parse_infer_request
+from inference.protocol.requests import parse_infer_request
 from model_sync.made_inputs import made_inputs
 
 if TYPE_CHECKING:

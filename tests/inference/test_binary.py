@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference import bfloat16
 from inference.application import Application
-from inference.binary import raw_input, split_body, to_bytes, to_tensor
-from inference.datatypes import BFLOAT16, DTYPES
 from inference.errors import BadRequestError
+from inference.protocol import bfloat16
+from inference.protocol.binary_tensors import raw_input, split_body, to_bytes, to_tensor
+from inference.protocol.datatypes import BFLOAT16, DTYPES
 from inference.settings import Settings
 from model_store.signature import TensorSpec
 from tests.inference.calls import Answer, http_event, send

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from inference.application import Application
 from inference.errors import OutputError
-from inference.sequences import specs_of_map, to_tensors
+from inference.protocol.sequences import specs_of_map, to_tensors
 from inference.settings import Settings
 from model_sync.errors import TrialError
 from tests.inference.calls import Answer, http_event, infer, predict, send

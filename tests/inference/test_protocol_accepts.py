@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.protocol import InferRequest, parse_infer_request
+from inference.protocol.requests import InferRequest, parse_infer_request
 from model_store.signature import Signature, TensorSpec
 from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
-from inference.protocol import check_tensors, parse_infer_request
+from inference.protocol.requests import check_tensors, parse_infer_request
 from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inference.errors import BadRequestError
-from inference.protocol import parse_infer_request
+from inference.protocol.requests import parse_infer_request
 from tests.inference.signatures import one_input, request, tensor
 
 SIGNATURE = one_input("FP32", (-1, 2))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inference.errors import BadRequestError
-from inference.protocol import parse_infer_request
+from inference.protocol.requests import parse_infer_request
 from tests.inference.signatures import one_input, request, tensor
 
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]

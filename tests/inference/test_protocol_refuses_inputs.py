@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.errors import BadRequestError
-from inference.protocol import parse_infer_request
+from inference.protocol.requests import parse_infer_request
 from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
 
 if TYPE_CHECKING:

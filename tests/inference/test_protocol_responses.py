@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.datatypes import BFLOAT16, DTYPES, datatype_of
 from inference.errors import BadRequestError
-from inference.protocol import check_tensors
-from inference.responses import render_infer_body, render_metadata
+from inference.protocol.datatypes import BFLOAT16, DTYPES, datatype_of
+from inference.protocol.requests import check_tensors
+from inference.protocol.responses import render_infer_body, render_metadata
 from model_store.signature import Signature, TensorSpec
 from tests.inference.signatures import one_input, signature
 

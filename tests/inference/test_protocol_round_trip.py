@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto
 
 from inference.application import Application
-from inference.datatypes import DTYPES
-from inference.protocol import parse_infer_request
-from inference.responses import render_infer_body
+from inference.protocol.datatypes import DTYPES
+from inference.protocol.requests import parse_infer_request
+from inference.protocol.responses import render_infer_body
 from inference.settings import Settings
 from tests.inference.calls import infer
 from tests.inference.models import write_identities

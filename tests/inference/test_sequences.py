@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inference.errors import OutputError
-from inference.sequences import names_of, specs_of_map, to_tensors
+from inference.protocol.sequences import names_of, specs_of_map, to_tensors
 
 MAP, MAPS = "map(string,tensor(int64))", "seq(map(string,tensor(int64)))"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from inference.datatypes import BFLOAT16
+from inference.protocol.datatypes import BFLOAT16
 from model_store.version import GoldenCases
 from model_sync.errors import TrialError
 from model_sync.trial_outputs import hold_to_plain, keep_plain

@@ -3,18 +3,25 @@
 Every request is held against the model's signature before the session sees it, and a refusal
 names the input, what was expected and what came. Source: the protocol's "Inference Request JSON
 Object". What is not here: responses (responses.py), routes and statuses (routes.py), elements of
-JSON data (elements.py), the bytes of the binary tensor extension (binary.py).
+JSON data (json_tensors.py), the bytes of the binary tensor extension (binary_tensors.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.binary import SIZE, Tail, binary_size, raw_input, split_body, to_tensor
-from inference.datatypes import BFLOAT16, DTYPES
-from inference.elements import MOST_DIMENSIONS, MOST_SIZE, to_array
 from inference.errors import BadRequestError
-from inference.json_text import read_object
+from inference.protocol.binary_tensors import (
+    SIZE,
+    Tail,
+    binary_size,
+    raw_input,
+    split_body,
+    to_tensor,
+)
+from inference.protocol.datatypes import BFLOAT16, DTYPES
+from inference.protocol.json_codec import read_object
+from inference.protocol.json_tensors import MOST_DIMENSIONS, MOST_SIZE, to_array
 from model_store.signature import DYNAMIC
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from inference.datatypes import DTYPES
 from inference.errors import BadRequestError
+from inference.protocol.datatypes import DTYPES
 from model_store.signature import DYNAMIC
 
 if TYPE_CHECKING:

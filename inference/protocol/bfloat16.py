@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
-from inference.datatypes import BFLOAT16
+from inference.protocol.datatypes import BFLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

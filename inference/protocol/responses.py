@@ -1,16 +1,16 @@
 """The Open Inference Protocol: tensors to responses, and a signature to metadata. Pure.
 
 Source: the protocol's "Inference Response JSON Object" and "Model Metadata Response JSON Object".
-Requests are read in protocol.py; the bytes of the binary tensor extension are in binary.py.
+Requests are read in requests.py; the bytes of the binary tensor extension are in binary_tensors.py.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.binary import SIZE, join_body, to_bytes
-from inference.datatypes import BFLOAT16, datatype_of
-from inference.json_text import write
+from inference.protocol.binary_tensors import SIZE, join_body, to_bytes
+from inference.protocol.datatypes import BFLOAT16, datatype_of
+from inference.protocol.json_codec import write
 from model_store.signature import DYNAMIC
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def render_metadata(name: str, versions: Iterable[int], signature: Signature) ->
 def _data(tensor: NDArray[Any]) -> NDArray[Any]:
     data = tensor.reshape(-1)
     if data.dtype == BFLOAT16:
-        from inference.bfloat16 import to_floats  # noqa: PLC0415 - few models have it
+        from inference.protocol.bfloat16 import to_floats  # noqa: PLC0415 - few models have it
 
         return to_floats(data)
     return data

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from inference.datatypes import DTYPES
 from inference.errors import OutputError
+from inference.protocol.datatypes import DTYPES
 from model_store.signature import DYNAMIC, TensorSpec
 
 if TYPE_CHECKING:
