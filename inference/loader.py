@@ -226,7 +226,7 @@ def _packages(
     if digest is None:
         return contextlib.nullcontext()
     # Imported here: most versions pin no set, and a cold start imports only what it needs.
-    from inference.packages import use_package_set  # noqa: PLC0415
+    from inference.package_sets.active_sets import use_package_set  # noqa: PLC0415
 
     return use_package_set(layout, digest, f"version {number} of {manifest.model!r}")
 

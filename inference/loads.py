@@ -166,7 +166,7 @@ class Loads:
         versions.clear()
         if had_packages:
             # Imported here: most versions pin no set, and this was imported with theirs.
-            from inference.uncollected import look_again  # noqa: PLC0415
+            from inference.package_sets.gc_pause import look_again  # noqa: PLC0415
 
             look_again()
         give_back()
@@ -245,7 +245,7 @@ class Loads:
 
     def _pin_what_stays(self, model: HeldModel, number: int, entry: VersionEntry) -> None:
         """Pin the package set of a version that failed, if it imported from it: that stays."""
-        packages = sys.modules.get("inference.packages")
+        packages = sys.modules.get("inference.package_sets.active_sets")
         if packages is None:
             return  # nothing here ever pinned one
         try:

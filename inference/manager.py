@@ -386,7 +386,7 @@ class Manager:
 
     def _note_conflict(self, name: str, number: int, entry: VersionEntry) -> None:
         # Imported here: few environments import from a package set.
-        from inference.conflicts import find_in_the_way  # noqa: PLC0415
+        from inference.package_sets.conflicts import find_in_the_way  # noqa: PLC0415
         from inference.recycling_policy import Conflict  # noqa: PLC0415
 
         view = self._watch.view(name)

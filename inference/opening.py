@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.form import Form
-    from inference.import_prefetch import ImportPrefetch
+    from inference.package_sets.prefetch import ImportPrefetch
     from inference.pieces import Verify
     from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
@@ -85,7 +85,7 @@ def begin_opening(layout: StoreLayout, opening: Opening, verify: Verify) -> Begu
     packages, preparation, imports = opening.manifest.content.packages, opening.preparation, None
     if packages and preparation and preparation.imports:
         # Imported here: few versions pin a package set.
-        from inference.import_prefetch import ImportPrefetch  # noqa: PLC0415
+        from inference.package_sets.prefetch import ImportPrefetch  # noqa: PLC0415
 
         imports = ImportPrefetch(layout.package_set(packages), preparation.imports)
     return Begun(opening, begin_prefetch(opening.form, verify), imports)

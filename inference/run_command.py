@@ -1,7 +1,7 @@
 """`python -m inference run`: a script, with a model's packages as the function has them.
 
 What the runtime brings is found first, then what the model's package set holds, by the set's index
-(packages.py). The model itself is not loaded. To run one as Python does: as_main.py.
+(package_sets/active_sets.py). The model itself is not loaded. To run one as Python does: as_main.py.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _refuse(options: argparse.Namespace, why: str) -> NoReturn:
 
 
 def _use(layout: StoreLayout, digest: Digest, needed_by: str) -> None:
-    from inference.packages import site_of, use_package_set  # noqa: PLC0415 - others need none of it
+    from inference.package_sets.active_sets import site_of, use_package_set  # noqa: PLC0415 - others need none of it
 
     # Processes that the script starts find the set as a folder: on the path that multiprocessing
     # gives them, or, as joblib's workers and `sys.executable -c` get none, on this one.

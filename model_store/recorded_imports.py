@@ -1,7 +1,7 @@
 """What imports of a package set touched when a version was prepared, file by file.
 
 A recording is the order in which files were first needed and, of each, the ranges of blocks. A
-cold start reads them ahead (inference/import_prefetch.py); what it lacks is read when it is needed,
+cold start reads them ahead (inference/package_sets/prefetch.py); what it lacks is read when it is needed,
 so an old or a wrong one costs time and nothing else. Pure.
 """
 

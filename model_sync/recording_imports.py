@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.packages import pieces_read
+from inference.package_sets.active_sets import pieces_read
 from model_store.module_index import CODE, INDEX
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
 from model_sync.pages import PAGE_BYTES, look_at_pages, mapped_files, ranges_of

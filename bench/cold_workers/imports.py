@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy
 
-from inference.import_prefetch import ImportPrefetch
-from inference.packages import use_package_set
+from inference.package_sets.active_sets import use_package_set
+from inference.package_sets.prefetch import ImportPrefetch
 from model_store.digests import Digest
 from model_store.layout import StoreLayout
 from model_store.recorded_imports import parse_recorded

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.indexed_imports import IndexedSite
-from inference.packages import PackageSets
+from inference.package_sets.active_sets import PackageSets
+from inference.package_sets.importer import IndexedSite
 from model_store.digests import Digest
 from model_store.errors import DamagedError, FormatTooNewError
 from model_store.layout import MANIFEST

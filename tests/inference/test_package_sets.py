@@ -13,7 +13,7 @@ import pybase64
 import pytest
 
 from inference.errors import LoadError
-from inference.packages import PackageSets, find_conflict, fits
+from inference.package_sets.active_sets import PackageSets, find_conflict, fits
 from model_store.digests import Digest
 from model_store.errors import NotFoundError
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, Wheel

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.packages import PackageSets
-from inference.uncollected import look_again, uncollected
+from inference.package_sets.active_sets import PackageSets
+from inference.package_sets.gc_pause import look_again, uncollected
 from model_store.package_set import Target
 from model_sync.creation import open_store
 from model_sync.packages import publish_wheels

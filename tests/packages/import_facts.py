@@ -24,8 +24,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference import indexed_imports
-from inference.packages import use_package_set
+from inference.package_sets import importer
+from inference.package_sets.active_sets import use_package_set
 from model_store.digests import Digest
 from model_store.layout import StoreLayout
 from model_store.package_set import SITE_PACKAGES
@@ -110,7 +110,7 @@ def answered(ask: Any) -> Any:
             [frame.filename, frame.lineno, frame.name, frame.line]
             for frame in frames
             if not frame.filename.startswith("<frozen ")
-            and frame.filename not in {__file__, indexed_imports.__file__}
+            and frame.filename not in {__file__, importer.__file__}
         ]
         message = re.sub(r"0x[0-9a-f]+", "0x", str(error))  # where an object lies
         return {"raised": type(error).__name__, "message": message, "frames": shown}

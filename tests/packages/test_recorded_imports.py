@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pybase64
 import pytest
 
-from inference.import_prefetch import ImportPrefetch
 from inference.loader import RUNTIME, load_version
 from inference.opening import begin_opening, read_opening
+from inference.package_sets.prefetch import ImportPrefetch
 from inference.pieces import Verify
 from model_store.layout import MANIFEST
 from model_store.module_index import CODE, INDEX, ModuleIndex

@@ -33,7 +33,7 @@ from importlib.machinery import (
 )
 from typing import TYPE_CHECKING, Any, Final
 
-from inference import distributions
+from inference.package_sets import metadata
 from model_store.module_index import PIECE_DIGEST_DIGITS, Kind
 
 if TYPE_CHECKING:
@@ -211,12 +211,12 @@ def install(site: IndexedSite) -> None:
     """Have imports from the set's folders go by its index, from now on."""
     sys.path_hooks.insert(0, site.hook)
     _forget_finders(site.folder)
-    distributions.show(site)
+    metadata.show(site)
 
 
 def uninstall(site: IndexedSite) -> None:
     """Have imports from there go as ever again."""
-    distributions.hide(site)
+    metadata.hide(site)
     if site.hook in sys.path_hooks:
         sys.path_hooks.remove(site.hook)
     _forget_finders(site.folder)

@@ -6,7 +6,7 @@ A version that pins a set uses it while it loads:
 2. No package in it may be one that this process already imports from another set as another
    wheel: Python holds one version of a package, and an import would quietly get the older one.
 3. Append the set's `site-packages` to `sys.path`, once. What the runtime brings is found first.
-4. Have imports from there go by the set's index (indexed_imports.py). Where that is not for this
+4. Have imports from there go by the set's index (importer.py). Where that is not for this
    Python's bytecode, or not what was published, they go as from any folder; somebody is told.
 
 A set stays in use while the process lives, also when the version that needed it is let go: what
@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference.errors import LoadError
-from inference.indexed_imports import IndexedSite, fits_bytecode, install, uninstall
-from inference.uncollected import uncollected
+from inference.package_sets.gc_pause import uncollected
+from inference.package_sets.importer import IndexedSite, fits_bytecode, install, uninstall
 from model_store.digests import Digest
 from model_store.documents import MAX_DOCUMENT_BYTES
 from model_store.errors import StoreError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.packages import find_conflict
+from inference.package_sets.active_sets import find_conflict
 from model_store.errors import NotFoundError
 from model_store.reading import read_package_set, read_version
 

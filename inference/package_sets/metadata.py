@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from inference.indexed_imports import IndexedSite
+    from inference.package_sets.importer import IndexedSite
     from model_store.module_index import Distribution
 
 _sites: Final[dict[str, IndexedSite]] = {}
