@@ -12,8 +12,8 @@ import numpy as np
 
 from bench.cold_models import MODELS
 from bench.events import http_event
+from inference.loading.session_threads import MEMORY_VARIABLE, environment_threads
 from inference.protocol.datatypes import DTYPES
-from inference.threads import MEMORY_VARIABLE, environment_threads
 from model_sync.progress import Silent
 from model_sync.publish import publish
 

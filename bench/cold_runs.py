@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.efs_stand_in import EfsStandIn
-from inference.threads import MEMORY_VARIABLE
+from inference.loading.session_threads import MEMORY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

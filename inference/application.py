@@ -19,7 +19,7 @@ import onnxruntime
 
 from inference.answers import error_answer
 from inference.errors import NotReadyError
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from inference.payload import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.process.background import Background
 from inference.routes import Routes
@@ -31,7 +31,7 @@ from model_store.release import VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.early import Early
+    from inference.loading.early_reads import Early
     from inference.recycling_policy import Due
     from inference.settings import Settings
 

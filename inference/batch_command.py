@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 DONE, FAILED = 0, 1
 PROGRESS_EVERY_S: Final = 10.0

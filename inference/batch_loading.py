@@ -12,11 +12,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from inference.budget import budget_bytes
-from inference.loader import load_version
+from inference.loading.loader import load_version
+from inference.loading.memory_need import budget_bytes
 
 if TYPE_CHECKING:
-    from inference.budget import Need
+    from inference.loading.memory_need import Need
     from inference.loads import Load
     from inference.settings import Settings
 

@@ -26,7 +26,7 @@ from inference.protocol.responses import render_infer_body
 from model_store.lines import on_one_line
 
 if TYPE_CHECKING:
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 JSON: Final = "application/json"
 RECORD_FAULTS: Final = (BadRequestError, OutputError, PipelineError)

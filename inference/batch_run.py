@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from inference.batch_storage import Input, Output, Outputs
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from inference.manager import Manager
 
 MAX_LINE_BYTES: Final = 6_291_456

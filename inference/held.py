@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from inference.ledger import Account
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from inference.watch import View
     from model_store.refs import Refs
 

@@ -32,7 +32,7 @@ from inference.errors import (
 )
 from inference.held import HeldModel, WarmVersion
 from inference.ledger import Ledger
-from inference.prefetch import check_pieces
+from inference.loading.prefetch import check_pieces
 from inference.process.clock import Moment
 from inference.process.memory import give_back
 from inference.quarantine import Fault
@@ -53,10 +53,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from inference.budget import Need
     from inference.ledger import Account
-    from inference.loaded import LoadedVersion
-    from inference.pieces import Piece
+    from inference.loading.loaded_version import LoadedVersion
+    from inference.loading.memory_need import Need
+    from inference.loading.read_plan import Piece
     from inference.process.background import Background
     from inference.stats import Stats
     from inference.watch import View, Watch
@@ -440,7 +440,7 @@ def tried(loaded: LoadedVersion) -> LoadedVersion:
     if not loaded.content.golden.cases:
         return loaded
     # Imported here: a cold start answers before it needs this.
-    from inference.golden import run_golden_cases  # noqa: PLC0415
+    from inference.loading.golden_cases import run_golden_cases  # noqa: PLC0415
 
     started = time.perf_counter()
     run_golden_cases(loaded, loaded.folder, loaded.content)

@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from inference.budget import Need
-    from inference.early import Early
-    from inference.loaded import LoadedVersion
+    from inference.loading.early_reads import Early
+    from inference.loading.loaded_version import LoadedVersion
+    from inference.loading.memory_need import Need
     from inference.loads import Load, Pinned
     from inference.recycling_policy import Conflict, Due
     from inference.state import Environment

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inference import loads
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
-from inference.loader import Phases, check_session, open_form
-from inference.pieces import Verify
-from inference.prefetch import begin_prefetch
+from inference.loading.loader import Phases, check_session, open_form
+from inference.loading.prefetch import begin_prefetch
+from inference.loading.read_plan import Verify
 from inference.process.memory import give_back
 from inference.telemetry import count_replacement, logger
 from model_store.errors import StoreError
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from inference.budget import Need
     from inference.held import HeldModel, WarmVersion
     from inference.ledger import Account, Ledger
-    from inference.loaded import Following, LoadedVersion
+    from inference.loading.loaded_version import Following, LoadedVersion
+    from inference.loading.memory_need import Need
     from inference.stats import Stats
     from inference.watch import View
     from model_store.refs import Refs

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from inference.loaded import LoadedVersion, Tensors
+    from inference.loading.loaded_version import LoadedVersion, Tensors
     from inference.manager import Manager, Resolved
 
 ROUTING_KEY: Final = "Coldpress-Routing-Key"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inference.budget import budget_bytes
-from inference.loader import load_version
+from inference.loading.loader import load_version
+from inference.loading.memory_need import budget_bytes
 from inference.manager import Manager
 from inference.process.memory import rss_bytes
 from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:
-    from inference.early import Early
+    from inference.loading.early_reads import Early
     from inference.process.background import Background
     from inference.settings import Settings
 

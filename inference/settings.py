@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from inference.pieces import Verify
+from inference.loading.read_plan import Verify
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
     `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
     `BACKGROUND`: how loads go on after an answer, on Lambda (extension.py). `VERIFY`: what of a
-    version's bytes is checked, and when (pieces.py).
+    version's bytes is checked, and when (loading/read_plan.py).
     """
 
     store_path: Path

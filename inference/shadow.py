@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.loaded import LoadedVersion, Tensors
+    from inference.loading.loaded_version import LoadedVersion, Tensors
     from inference.manager import Manager
     from inference.process.background import Background
 

@@ -39,9 +39,9 @@ if not any(name in os.environ for name in BLAS_THREADS):
     os.environ[BLAS_THREADS[0]] = "1"
 gc.disable()
 with deferred(*UNUSED):
-    from inference.early import begin
+    from inference.loading.early_reads import begin
 early: Final = begin(os.environ)
-"""What is read of the store meanwhile (early.py)."""
+"""What is read of the store meanwhile (loading/early_reads.py)."""
 with deferred(*UNUSED):
     for package in PACKAGES:
         import_module(package)

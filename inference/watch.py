@@ -26,7 +26,7 @@ from model_store.reading import has_models, list_models, read_store_id, refresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from inference.early import Early
+    from inference.loading.early_reads import Early
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
     from model_store.refs import Refs

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference.threads import MEMORY_VARIABLE
+from inference.loading.session_threads import MEMORY_VARIABLE
 from model_sync.errors import OutOfTimeError, TrialError
 
 if TYPE_CHECKING:

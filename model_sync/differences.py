@@ -96,7 +96,7 @@ def _answer(content: VersionContent, data: bytes, case: str) -> Any:
 
 def _difference(one: Any, other: Any, content: VersionContent) -> str | None:
     # Imported here: it brings numpy, and most verbs compare nothing.
-    from inference.golden import compare  # noqa: PLC0415
+    from inference.loading.golden_cases import compare  # noqa: PLC0415
 
     return compare(one, other, content.golden)
 

@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.errors import StoreError
 from model_store.layout import StoreLayout
 from model_store.package_set import Target

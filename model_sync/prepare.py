@@ -46,7 +46,7 @@ def prepare(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     says which were done. What was committed before an error stays.
     """
     # Imported here: most verbs do without ONNX Runtime, which takes half a second.
-    from inference.loader import RUNTIME  # noqa: PLC0415
+    from inference.loading.loader import RUNTIME  # noqa: PLC0415
 
     reference, runtime = asked.reference(), asked.optional_text("runtime")
     again, reason = asked.flag("again"), asked.optional_text("reason") or ""

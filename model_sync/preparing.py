@@ -9,7 +9,7 @@
 Less than a megabyte is opened in a few milliseconds in any form: only plain is tried. Less than 8
 MiB is packed in as many: nothing is tried unpacked, and publishing stays quick. Without
 convolutions there is nothing to lay out: no wide form. Readers go by what they take the width of
-their processor's blocks to be (inference/processor.py): where that is not what ONNX Runtime made
+their processor's blocks to be (inference/loading/cpu.py): where that is not what ONNX Runtime made
 here, the wide forms are refused.
 
 Which form is chosen, and why: choosing.py. All that was measured is in the preparation's manifest.
@@ -22,7 +22,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from inference.processor import block_width
+from inference.loading.cpu import block_width
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.documents import now
 from model_store.files import FileEntry, open_beneath

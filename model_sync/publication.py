@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.documents import now
 from model_store.errors import StoreError
 from model_store.layout import MANIFEST

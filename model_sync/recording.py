@@ -17,7 +17,7 @@ from model_sync.pages import PAGE_BYTES, are_told, look_at_pages, ranges_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.form import Form
+    from inference.loading.form import Form
     from model_store.chunks import ChunkRanges
 
 

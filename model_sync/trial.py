@@ -32,7 +32,7 @@ from model_sync.space import naming
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.loaded import LoadedVersion, Tensors
+    from inference.loading.loaded_version import LoadedVersion, Tensors
     from model_store.chunks import ChunkRanges
     from model_store.recorded_imports import RecordedFile
     from model_sync.conditions import Conditions
@@ -133,11 +133,11 @@ def _try(
     folder: Path, layout: StoreLayout, variant: Variant | None, prepared: Path, results: Path
 ) -> dict[str, Any]:
     # Imported before measuring: what they take is every version's, not this one's.
-    from inference.form import form_of  # noqa: PLC0415
-    from inference.golden import run_golden_case  # noqa: PLC0415
-    from inference.loader import load_folder  # noqa: PLC0415
-    from inference.pieces import Verify  # noqa: PLC0415
-    from inference.prefetch import begin_prefetch  # noqa: PLC0415
+    from inference.loading.form import form_of  # noqa: PLC0415
+    from inference.loading.golden_cases import run_golden_case  # noqa: PLC0415
+    from inference.loading.loader import load_folder  # noqa: PLC0415
+    from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
+    from inference.loading.read_plan import Verify  # noqa: PLC0415
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
     from model_sync.recording import record  # noqa: PLC0415
     from model_sync.recording_imports import ImportRecorder  # noqa: PLC0415

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.golden import request_of
+from inference.loading.golden_cases import request_of
 from inference.protocol.requests import parse_infer_request
 from model_sync.made_inputs import made_inputs
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.version import VersionContent
 
 _MOST: Final = 2

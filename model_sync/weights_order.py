@@ -1,7 +1,7 @@
 """Writes a graph's weights down in the order in which its nodes use them.
 
 ONNX Runtime writes the weights of an optimized graph in the order of a hash table. A session that
-is opened while its weights are still on their way (inference/prefetch.py) packs them node by node:
+is opened while its weights are still on their way (inference/loading/prefetch.py) packs them node by node:
 if they arrive in that order, it waits for none that it does not need next.
 """
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMPORTED: Final = (
-    "inference.form",
-    "inference.golden",
-    "inference.loader",
+    "inference.loading.form",
+    "inference.loading.golden_cases",
+    "inference.loading.loader",
     "inference.process.memory",
-    "inference.prefetch",
+    "inference.loading.prefetch",
     "model_sync.optimizing",
     "model_sync.recording",
     "model_sync.recording_imports",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from inference import processor
+from inference.loading import cpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,14 +24,14 @@ def pretended(cpuinfo: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> It
     path = folder / "cpuinfo"
     path.write_text(cpuinfo)
     with monkeypatch.context() as patch:
-        patch.setattr(processor, "_CPUINFO", str(path))
-        processor.block_width.cache_clear()
+        patch.setattr(cpu, "_CPUINFO", str(path))
+        cpu.block_width.cache_clear()
         try:
             yield
         finally:
-            processor.block_width.cache_clear()
+            cpu.block_width.cache_clear()
 
 
 def other_than_this() -> str:
     """A processor with blocks of another width."""
-    return WITHOUT_AVX512 if processor.block_width() == 16 else WITH_AVX512
+    return WITHOUT_AVX512 if cpu.block_width() == 16 else WITH_AVX512

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.prefetch import READERS
+from inference.loading.prefetch import READERS
 from model_store.layout import MANIFEST
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES
 

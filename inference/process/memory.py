@@ -6,7 +6,7 @@ own, whose end nothing gives back. Three things together make memory fall, and n
 alone (measured: docs/adr/0004-memory-that-falls.md):
 
 - one heap for all threads (`keep_one_heap`, when this room is imported, before any thread);
-- sessions without a pool of their own (loader.py);
+- sessions without a pool of their own (loading/loader.py);
 - `give_back` after a version was let go.
 
 Off Linux, sizes are the peak of the process, and nothing is given back.

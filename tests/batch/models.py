@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.batch_run import newest
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.progress import Silent
@@ -17,7 +17,7 @@ from tests.tiny_models import adder_request, write_adder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 ADDER: Final = "adder"
 """y = x + constant, by the Open Inference Protocol."""

@@ -13,7 +13,7 @@ from tests.batch.models import ADDER, BYTES, PLUS, add_up, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 
 @pytest.fixture(scope="module")

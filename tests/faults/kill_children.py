@@ -22,7 +22,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 # The trial imports it late, to measure the model alone; in a fork it is to be there already.
-import inference.golden  # noqa: F401
+import inference.loading.golden_cases  # noqa: F401
 from tests.forked_children import children_run_by
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.documents import open_document
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import check_file, parse_files

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.manager import Manager
 from inference.process.background import Background
 from model_store.layout import StoreLayout

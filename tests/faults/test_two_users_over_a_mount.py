@@ -27,7 +27,7 @@ READ: Final = """\
 import json, os, sys
 from pathlib import Path
 user, store = int(sys.argv[1]), Path(sys.argv[2])
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.manager import Manager
 from model_store.layout import StoreLayout
 os.setgroups([]); os.setgid(user); os.setuid(user)

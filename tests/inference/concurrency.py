@@ -7,13 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.budget import Need
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
+    from inference.loading.memory_need import Need
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.chunks import digest_chunks
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST, StoreLayout

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 
-from inference.budget import need_of
-from inference.loader import load_version
+from inference.loading.loader import load_version
+from inference.loading.memory_need import need_of
 from inference.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.budget import Need
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
+    from inference.loading.memory_need import Need
     from model_store.refs import Refs, VersionEntry
 
 SIZE: Final = 40_000

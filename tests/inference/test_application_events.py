@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from inference.application import Application
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.budget import RESERVED_BYTES, Need, budget_bytes, need_of
+from inference.loading.memory_need import RESERVED_BYTES, Need, budget_bytes, need_of
 
 MB = 1 << 20
 

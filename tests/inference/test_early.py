@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import onnxruntime
 import pytest
 
-from inference.early import Early, begin, installed_version
 from inference.errors import LoadError, NoMemoryError
-from inference.loader import RUNTIME, load_version
-from inference.pieces import Verify
-from inference.prefetch import begin_prefetch
+from inference.loading.early_reads import Early, begin, installed_version
+from inference.loading.loader import RUNTIME, load_version
+from inference.loading.prefetch import begin_prefetch
+from inference.loading.read_plan import Verify
 from inference.watch import Watch
 from model_store import reading
 from model_store.layout import StoreLayout
@@ -34,9 +34,9 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.budget import Need
-    from inference.form import Form
-    from inference.prefetch import Prefetch
+    from inference.loading.form import Form
+    from inference.loading.memory_need import Need
+    from inference.loading.prefetch import Prefetch
 
 GRAPH = "source/model.onnx"
 
@@ -74,7 +74,7 @@ def test_what_was_begun_is_what_is_loaded_and_manifests_are_read_once(
     def never(*_: object) -> None:
         pytest.fail("a manifest was read again")
 
-    monkeypatch.setattr("inference.opening.read_version", never)
+    monkeypatch.setattr("inference.loading.load_plan.read_version", never)
     loaded = load_version(StoreLayout(store), ADDER, 1, entry, take=early.take)
     assert loaded.number == 1
     assert early.take(entry, RUNTIME) is None  # it is taken once
@@ -152,7 +152,7 @@ def test_a_model_that_is_named_twice_is_read_once(
         begun.append(form)
         return begin_prefetch(form, verify)
 
-    monkeypatch.setattr("inference.opening.begin_prefetch", noted)
+    monkeypatch.setattr("inference.loading.load_plan.begin_prefetch", noted)
     assert _early(store, ADDER, ADDER).take(entry_of(store, 1), RUNTIME) is not None
     assert len(begun) == 1
 
@@ -190,6 +190,6 @@ def test_one_models_readers_come_after_anothers(
         return preadv(*arguments)
 
     monkeypatch.setattr(os, "preadv", slow)
-    monkeypatch.setattr("inference.opening.begin_prefetch", begin_one)
+    monkeypatch.setattr("inference.loading.load_plan.begin_prefetch", begin_one)
     _early(store, ADDER, "other")
     assert left == [0, 0]

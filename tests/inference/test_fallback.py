@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loader import RUNTIME, load_version
+from inference.loading.load_plan import read_opening
+from inference.loading.loader import RUNTIME, load_version
 from inference.manager import Manager
-from inference.opening import read_opening
 from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST, StoreLayout

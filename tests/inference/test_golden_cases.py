@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.errors import GoldenCaseError
-from inference.golden import run_golden_case, run_golden_cases
-from inference.loader import load_version
+from inference.loading.golden_cases import run_golden_case, run_golden_cases
+from inference.loading.loader import load_version
 from inference.pipeline import load_pipeline
 from model_store.digests import Digest
 from model_store.errors import DamagedError
@@ -21,7 +21,7 @@ from tests.tiny_models import adder_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 Files = dict[str, bytes]
 REQUEST = json.dumps(adder_request([1.0, 2.0])).encode()

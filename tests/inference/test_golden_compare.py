@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inference.golden import compare
+from inference.loading.golden_cases import compare
 from model_store.version import GoldenCases
 
 EXACT = GoldenCases((), rtol=0.0, atol=0.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference.errors import LoadError
-from inference.loader import RUNTIME, load_version
+from inference.loading.loader import RUNTIME, load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from tests.inference.stores import entry_of, flip_a_byte, publish_folder, refs_of, version_folder
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 MODEL = "full"
 PIPELINE = """

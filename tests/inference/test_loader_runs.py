@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
-from inference.form import plain_form
-from inference.loader import RUNTIME, load_folder, load_version
+from inference.loading.form import plain_form
+from inference.loading.loader import RUNTIME, load_folder, load_version
 from inference.pipeline import Request
 from model_store.digests import Digest
 from model_store.errors import DamagedError
@@ -31,7 +31,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.refs import Refs
     from model_store.version import VersionManifest
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.budget import Need
+    from inference.loading.memory_need import Need
     from tests.inference.conftest import Clock
 
 MODELS: Final = 20

@@ -37,7 +37,7 @@ def encode(outputs, request):
 PRELUDE: Final = """
 import gc, json, pathlib, sys, threading
 import numpy
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.process.memory import give_back, rss_bytes, split_bytes
 from inference.pipeline import Request
 from model_store.layout import StoreLayout

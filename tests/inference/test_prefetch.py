@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.form import Form
-from inference.pieces import Verify, pieces_of
-from inference.prefetch import READERS, begin_prefetch, check_pieces
+from inference.loading.form import Form
+from inference.loading.prefetch import READERS, begin_prefetch, check_pieces
+from inference.loading.read_plan import Verify, pieces_of
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.errors import DamagedError
 from model_store.files import FileEntry
@@ -20,7 +20,7 @@ from model_store.files import FileEntry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.pieces import Piece
+    from inference.loading.read_plan import Piece
 
 GRAPH, WEIGHTS, CODE = "f/model.onnx", "f/weights.bin", "pipeline/data.bin"
 N_CHUNKS = 5
@@ -242,7 +242,7 @@ def test_after_a_stop_no_other_piece_is_begun(form: Form, monkeypatch: pytest.Mo
         return preadv(*arguments)
 
     monkeypatch.setattr(os, "preadv", held)
-    monkeypatch.setattr("inference.prefetch.READERS", 1)
+    monkeypatch.setattr("inference.loading.prefetch.READERS", 1)
     prefetch = begin_prefetch(form, Verify.SIZE)
     _wait_until(lambda: bool(begun))
     prefetch.stop()

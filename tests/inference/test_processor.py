@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.processor import width_of
+from inference.loading.cpu import width_of
 
 
 def flags(*names: str) -> str:

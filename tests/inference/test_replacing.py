@@ -13,7 +13,7 @@ import pytest
 from inference.application import Application
 from inference.bounds import LIMITS
 from inference.errors import UnknownError
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.manager import Manager
 from inference.process.background import Background
 from inference.process.daemon_thread import in_thread

@@ -26,8 +26,8 @@ import {module}
 """
 LOAD = """
 import pathlib, sys
-from inference.form import Form
-from inference.loader import _open_session
+from inference.loading.form import Form
+from inference.loading.loader import _open_session
 path = pathlib.Path(sys.argv[1])
 _open_session(Form(
     path.parent, path.name, (), path.parent, (), {}, optimized=False, maps_files=False
@@ -49,14 +49,14 @@ def run(code: str, *arguments: str | Path, **environ: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["inference.predict_function", "inference.loader", "model_sync.publication"]
+    "module", ["inference.predict_function", "inference.loading.loader", "model_sync.publication"]
 )
 def test_it_is_off_before_the_runtime_is_imported(module: str) -> None:
     assert run(TELL_AT_IMPORT.format(module=module)) == "1\n"
 
 
 def test_who_sets_the_variable_is_obeyed() -> None:
-    code = TELL_AT_IMPORT.format(module="inference.loader")
+    code = TELL_AT_IMPORT.format(module="inference.loading.loader")
     assert run(code, ORT_DISABLE_TELEMETRY="0") == "0\n"
 
 

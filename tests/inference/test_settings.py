@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.pieces import Verify
+from inference.loading.read_plan import Verify
 from inference.settings import SettingError, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

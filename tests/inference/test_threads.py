@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from inference.threads import MEMORY_VARIABLE, environment_threads, intra_op_threads
+from inference.loading.session_threads import MEMORY_VARIABLE, environment_threads, intra_op_threads
 from tests.tiny_models import write_adder
 
 ROOT = Path(__file__).resolve().parents[2]
 
 OPEN = """
 import json, os, pathlib, sys
-from inference.form import Form
-from inference.loader import _open_session
+from inference.loading.form import Form
+from inference.loading.loader import _open_session
 
 def threads():
     return {int(each) for each in os.listdir("/proc/self/task")}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from inference.errors import NotReadyError
-from inference.loader import RUNTIME, load_version
+from inference.loading.loader import RUNTIME, load_version
+from inference.loading.read_plan import Verify
 from inference.manager import Manager
-from inference.pieces import Verify
 from inference.process.background import Background
 from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.documents import render
 from model_store.layout import MANIFEST
 from model_store.names import new_id

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.pipeline import Request
 from model_store.files import check_file
 from model_store.layout import StoreLayout
@@ -33,7 +33,7 @@ from tests.tiny_models import write_external_adder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.version import VersionManifest
     from tests.model_sync.conftest import Publish
     from tests.model_sync.durability import Synced

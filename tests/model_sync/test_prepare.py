@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loader import RUNTIME, load_version
+from inference.loading.loader import RUNTIME, load_version
 from model_store.errors import NotFoundError
 from model_store.layout import StoreLayout
 from model_store.names import new_id

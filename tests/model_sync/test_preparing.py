@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from bench.heavy_model import WIDTH, write_heavy_model
 from inference.errors import LoadError
-from inference.loader import RUNTIME, load_version
+from inference.loading.loader import RUNTIME, load_version
 from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout
 from model_store.reading import read_preparation, read_upward
@@ -31,7 +31,7 @@ from tests.tiny_models import write_adder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.preparation import PreparationManifest
 
 X = np.random.default_rng(3).standard_normal((2, WIDTH)).astype(np.float32)

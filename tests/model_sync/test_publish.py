@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from inference.loader import RUNTIME, load_version
+from inference.loading.loader import RUNTIME, load_version
 from inference.pipeline import Request
 from model_store.files import check_file
 from model_store.layout import StoreLayout

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import refresh

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.reading import refresh

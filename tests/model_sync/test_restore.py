@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.golden import run_golden_cases
-from inference.loader import load_version
+from inference.loading.golden_cases import run_golden_cases
+from inference.loading.loader import load_version
 from model_store.errors import DamagedError, FormatTooNewError, StoreError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id, read_version, refresh

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.cold_models.resnet import ResnetSizes, write_resnet
 from inference.errors import LoadError
-from inference.loader import RUNTIME, load_version
-from inference.processor import block_width
+from inference.loading.cpu import block_width
+from inference.loading.loader import RUNTIME, load_version
 from model_store.chunks import digest_chunks
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST, StoreLayout
@@ -34,7 +34,7 @@ from tests.processors import UNKNOWN, other_than_this, pretended
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.preparation import PreparationManifest
 
 pytestmark = pytest.mark.skipif(not block_width(), reason="ONNX Runtime has no blocks here")

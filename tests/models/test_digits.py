@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pytest
 
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.variant import PLAIN
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
 
 TRAININGS: tuple[Literal["first", "second"], ...] = ("first", "second")
 CASES = ["64-pixels", "8-rows", "blank", "disputed", "images"]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from inference.form import form_of
-from inference.loader import RUNTIME, load_folder, load_version
+from inference.loading.form import form_of
+from inference.loading.loader import RUNTIME, load_folder, load_version
 from inference.pipeline import Request
 from model_store.digests import Digest
 from model_store.files import FileEntry
@@ -32,7 +32,7 @@ from tests.inference.stores import entry_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
     from model_store.variant import Variant

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference.errors import LoadError
-from inference.loader import load_version
+from inference.loading.loader import load_version
 from inference.manager import Manager
 from inference.pipeline import Request
 from model_store.errors import StoreUnreachableError
@@ -31,7 +31,7 @@ from tests.packages.models import MODEL, write_greeter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 import pybase64
 import pytest
 
-from inference.loader import RUNTIME, load_version
-from inference.opening import begin_opening, read_opening
+from inference.loading.load_plan import begin_opening, read_opening
+from inference.loading.loader import RUNTIME, load_version
+from inference.loading.read_plan import Verify
 from inference.package_sets.prefetch import ImportPrefetch
-from inference.pieces import Verify
 from model_store.layout import MANIFEST
 from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import SITE_PACKAGES
@@ -29,7 +29,7 @@ from tests.packages.tiny_wheels import write_requirements, write_wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.opening import Opening
+    from inference.loading.load_plan import Opening
     from model_store.layout import StoreLayout
 
 pytestmark = pytest.mark.own_processes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id

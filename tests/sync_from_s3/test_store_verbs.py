@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from onnx import TensorProto
 
-from inference.loader import RUNTIME
+from inference.loading.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.errors import RefusedError, StageError

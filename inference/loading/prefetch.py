@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from inference.pieces import Verify, pieces_of
+from inference.loading.read_plan import Verify, pieces_of
 from model_store.errors import DamagedError
 from model_store.files import check_file, open_beneath
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from inference.form import Form
-    from inference.pieces import File, Piece, Pieces
+    from inference.loading.form import Form
+    from inference.loading.read_plan import File, Piece, Pieces
 
 READERS: Final = 16
 """How many read at once. Measured: docs/performance.md."""

@@ -1,7 +1,7 @@
 """Loads one version: checks its bytes, finds its packages, opens its session, runs its pipeline.
 
 Digests are checked on the way: a file that differs from what was published fails the load before
-anything is answered. What is returned is in loaded.py; which version to load, and when, is decided
+anything is answered. What is returned is in loaded_version.py; which version to load, and when, is decided
 elsewhere (policy.py, manager.py).
 """
 
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import onnxruntime
 
-from inference.budget import Need, need_of
 from inference.errors import LoadError, PipelineError
-from inference.form import plain_form
-from inference.loaded import Following, LoadedVersion
-from inference.opening import begin_opening, read_opening
-from inference.pieces import Verify
+from inference.loading.form import plain_form
+from inference.loading.load_plan import begin_opening, read_opening
+from inference.loading.loaded_version import Following, LoadedVersion
+from inference.loading.memory_need import Need, need_of
+from inference.loading.prefetch import begin_prefetch
+from inference.loading.read_plan import Verify
+from inference.loading.session_threads import environment_threads
 from inference.pipeline import Pipeline, load_pipeline
-from inference.prefetch import begin_prefetch
 from inference.process.daemon_thread import in_thread
 from inference.process.memory import give_back
-from inference.threads import environment_threads
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import read_checked
 from model_store.preparation import runtime_key
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.form import Form
-    from inference.opening import Begun, Opening
-    from inference.prefetch import Prefetch
+    from inference.loading.form import Form
+    from inference.loading.load_plan import Begun, Opening
+    from inference.loading.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from inference.opening import begin_opening, read_opening
+from inference.loading.load_plan import begin_opening, read_opening
 from inference.process.clock import Moment
 from inference.settings import SettingError, Settings
 from model_store.errors import StoreError
@@ -25,8 +25,8 @@ from model_store.refs import LATEST, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inference.opening import Begun
-    from inference.pieces import Verify
+    from inference.loading.load_plan import Begun
+    from inference.loading.read_plan import Verify
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
 

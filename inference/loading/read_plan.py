@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.form import Form
+    from inference.loading.form import Form
     from model_store.files import FileEntry
 
 

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from inference.form import form_of, plain_form
-from inference.prefetch import begin_prefetch
-from inference.processor import block_width
+from inference.loading.cpu import block_width
+from inference.loading.form import form_of, plain_form
+from inference.loading.prefetch import begin_prefetch
 from model_store.reading import read_preparation, read_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.form import Form
+    from inference.loading.form import Form
+    from inference.loading.prefetch import Prefetch
+    from inference.loading.read_plan import Verify
     from inference.package_sets.prefetch import ImportPrefetch
-    from inference.pieces import Verify
-    from inference.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
     from model_store.refs import VersionEntry

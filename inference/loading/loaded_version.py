@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.budget import Need
-    from inference.form import Form
-    from inference.pieces import Piece, Verify
+    from inference.loading.form import Form
+    from inference.loading.memory_need import Need
+    from inference.loading.read_plan import Piece, Verify
     from inference.pipeline import Pipeline, Request, Response
     from model_store.digests import Digest
     from model_store.signature import Signature

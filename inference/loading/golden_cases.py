@@ -23,7 +23,7 @@ from model_store.files import read_checked
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loaded import LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion
     from model_store.files import FileEntry
     from model_store.version import GoldenCases, VersionContent
 
