@@ -103,7 +103,7 @@ def ask(call: Call, what: str, body: bytes) -> Answered:
 
 def samples() -> list[tuple[str, bytes]]:
     """Files of this repository, a PNG, some JSON, and a text that leaves room for doubt."""
-    files = ["README.md", "Makefile", "pyproject.toml", "inference/manager.py", ".ci/run"]
+    files = ["README.md", "Makefile", "pyproject.toml", "inference/serving/manager.py", ".ci/run"]
     return [
         *((name, (ROOT / name).read_bytes()) for name in files),
         ("a PNG image", png()),

@@ -23,8 +23,8 @@ from inference.loading.loader import RUNTIME
 from inference.payload import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.process.background import Background
 from inference.routes import Routes
+from inference.serving.shadow import Shadow
 from inference.serving_manager import make_manager
-from inference.shadow import Shadow
 from inference.telemetry import count_call
 from model_store.release import VERSION
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inference.loading.early_reads import Early
-    from inference.recycling_policy import Due
+    from inference.serving.recycling_policy import Due
     from inference.settings import Settings
 
 _FAILED: Final = 400
@@ -112,7 +112,7 @@ class Application:
 
     def probe(self) -> dict[str, Any]:
         """What this environment is and sees: releases, settings, stores, generations."""
-        from inference.state import describe_environment  # noqa: PLC0415 - no call needs it
+        from inference.serving.status import describe_environment  # noqa: PLC0415 - no call needs it
 
         seen = self._manager.seen()
         try:

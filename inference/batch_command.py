@@ -136,7 +136,7 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     from inference.batch_folder import FolderInput, FolderOutputs, find_inputs  # noqa: PLC0415
     from inference.batch_loading import final_loader  # noqa: PLC0415
     from inference.batch_run import newest, run_object  # noqa: PLC0415
-    from inference.manager import Manager  # noqa: PLC0415
+    from inference.serving.manager import Manager  # noqa: PLC0415
     from inference.settings import Settings  # noqa: PLC0415
     from model_store.layout import StoreLayout  # noqa: PLC0415
 

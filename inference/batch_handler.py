@@ -32,7 +32,7 @@ from inference.batch_names import split_key
 from inference.batch_run import newest, run_object
 from inference.batch_s3 import S3Input, S3Outputs
 from inference.errors import ServingError
-from inference.manager import Manager
+from inference.serving.manager import Manager
 from inference.telemetry import count_batch, logger
 from model_store.layout import StoreLayout
 

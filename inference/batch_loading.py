@@ -1,6 +1,6 @@
 """Loads versions for a batch: in the form in which they stay.
 
-A server may start a version in one form and go on in another (replacing.py), whose answers differ
+A server may start a version in one form and go on in another (serving/form_replacement.py), whose answers differ
 in a float's last bits. A batch's outputs are a function of the object's bytes and the version, so
 its versions are opened at once in the form that a server ends with, where the function has memory
 for that, else in the one that it begins with, and never change it. What decides is the function's
@@ -17,7 +17,7 @@ from inference.loading.memory_need import budget_bytes
 
 if TYPE_CHECKING:
     from inference.loading.memory_need import Need
-    from inference.loads import Load
+    from inference.serving.background_loads import Load
     from inference.settings import Settings
 
 BASE_BYTES: Final = 256 << 20

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from inference.batch_storage import Input, Output, Outputs
     from inference.loading.loaded_version import LoadedVersion
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
 
 MAX_LINE_BYTES: Final = 6_291_456
 """The longest line that is a record: what a call to the function may hold."""

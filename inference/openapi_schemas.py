@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from inference.stats import BOUNDS_MS
+from inference.serving.stats import BOUNDS_MS
 from model_store.signature import DATATYPES
 
 Json = dict[str, Any]

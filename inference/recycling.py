@@ -1,6 +1,6 @@
 """Starts an environment anew between two calls, in its own process and without losing one.
 
-What is due to go (recycling_policy.py) goes when a call's answer is known, on the main thread:
+What is due to go (serving/recycling_policy.py) goes when a call's answer is known, on the main thread:
 
 1. The extension is kept from asking for the next event. Lambda knows who asks; an extension whose
    question dies with this process would be one that has not asked, and every call would wait for
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inference.extension import Calls, Handler
-    from inference.recycling_policy import Due
+    from inference.serving.recycling_policy import Due
 
 LEAST_APART_S: Final = 60.0
 """How long an environment lives at the least before it starts anew again."""

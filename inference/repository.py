@@ -14,7 +14,7 @@ from model_store.signature import DYNAMIC
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from inference.state import ModelState
+    from inference.serving.status import ModelState
     from model_store.refs import Refs
     from model_store.signature import Signature, TensorSpec
 

@@ -1,7 +1,7 @@
 """The HTTP surface: what runs a version, and how all routes come together.
 
 Routes are thin: protocol/requests.py and the version's pipeline turn bodies into tensors and back,
-manager.py says which version answers. What runs nothing is in routes_about.py, statuses and errors
+serving/manager.py says which version answers. What runs nothing is in routes_about.py, statuses and errors
 in answers.py; what is not the caller's fault is also logged, with the request's id. The Open
 Inference Protocol's addresses are its own ("REST API"); /predict is for people, /invocations for
 SageMaker's callers.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
 
     from inference.loading.loaded_version import LoadedVersion, Tensors
-    from inference.manager import Manager, Resolved
+    from inference.serving.manager import Manager, Resolved
 
 ROUTING_KEY: Final = "Coldpress-Routing-Key"
 """The header by which calls that belong together go to one side of a split."""

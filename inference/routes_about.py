@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from inference.manager import Described, Manager
     from inference.resolver import OneThreadResolver
+    from inference.serving.manager import Described, Manager
     from inference.under_way import CallUnderWay
     from model_store.refs import Refs
 
@@ -102,7 +102,7 @@ class AboutRoutes:
             self._check_ready()
         except errors.NotReadyError as error:
             return json_answer({"live": True, "ready": False, "error": str(error)}, 503)
-        from inference.state import describe_troubles  # noqa: PLC0415 - no call needs it
+        from inference.serving.status import describe_troubles  # noqa: PLC0415 - no call needs it
 
         troubles = describe_troubles(self._manager.state())
         ready: dict[str, Any] = {"live": True, "ready": True}

@@ -15,9 +15,9 @@ from aws_lambda_powertools.event_handler import Response
 from inference.answers import body_answer, json_answer
 
 if TYPE_CHECKING:
-    from inference.manager import Manager
     from inference.resolver import OneThreadResolver
     from inference.routes_about import AboutRoutes
+    from inference.serving.manager import Manager
     from inference.under_way import CallUnderWay
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from inference.loading.loader import load_version
 from inference.loading.memory_need import budget_bytes
-from inference.manager import Manager
 from inference.process.memory import rss_bytes
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.shadow import Disagreement
+    from inference.serving.shadow import Disagreement
 
 NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inference.bounds import LIMITS
 from inference.compression import choose_encoding, decompress
 from inference.events import body_bytes
+from inference.serving.mapped_files import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

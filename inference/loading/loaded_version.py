@@ -52,12 +52,12 @@ class LoadedVersion(NamedTuple):
 
     `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
     step of loading it took. `maps_files`: its session may read the version's files while it runs,
-    so they must stay where they are (bounds.py). `has_bfloat16`: some input or output is BF16.
+    so they must stay where they are (serving/mapped_files.py). `has_bfloat16`: some input or output is BF16.
     `nested` are the graph's outputs that are no tensors, with their types (protocol/sequences.py).
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
     set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
     was prepared for here, in a line, else None; `following`, the one that replaces it
-    (replacing.py); None: nothing does. `plain_imports`: why its package set is imported without
+    (serving/form_replacement.py); None: nothing does. `plain_imports`: why its package set is imported without
     its index, in a line, else None.
     """
 

@@ -2,7 +2,7 @@
 
 Digests are checked on the way: a file that differs from what was published fails the load before
 anything is answered. What is returned is in loaded_version.py; which version to load, and when, is decided
-elsewhere (policy.py, manager.py).
+elsewhere (serving/policy.py, serving/manager.py).
 """
 
 from __future__ import annotations

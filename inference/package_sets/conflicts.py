@@ -33,5 +33,5 @@ def find_in_the_way(
             if find_conflict(wanted, [read_package_set(layout, each)]):
                 found.append(each)
         except NotFoundError:
-            continue  # swept: it is in the way of all, and that is known (recycling_policy.py)
+            continue  # swept: it is in the way of all, and that is known (serving/recycling_policy.py)
     return tuple(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inference.batch_run import newest
 from inference.loading.loader import load_version
-from inference.manager import Manager
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.progress import Silent
 from model_sync.publish import publish

@@ -32,7 +32,7 @@ from tests.inference.replaceable import (
 from tests.inference.stores import flip_a_byte
 
 if TYPE_CHECKING:
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.batch.buckets import Buckets
 
 ROOT: Final = Path(__file__).resolve().parents[2]

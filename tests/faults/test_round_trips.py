@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.loading.loader import load_version
-from inference.manager import Manager
 from inference.process.background import Background
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.faults.mounted_stores import MountedStore, write_models
 from tests.inference.concurrency import DEADLINE_S

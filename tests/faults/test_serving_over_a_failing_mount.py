@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.efs_stand_in import FAST, EfsStandIn
-from inference import quarantine, watch
 from inference.application import Application
+from inference.serving import quarantine, refs_watch
 from inference.settings import Settings
 from tests.faults.mounted_stores import MountedStore
 from tests.inference.calls import add, get
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "CHECK_DEADLINE_S", 0.2)
-    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 5.0)
+    monkeypatch.setattr(refs_watch, "CHECK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(refs_watch, "COLD_CHECK_DEADLINE_S", 5.0)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_hang_is_not_noticed_by_calls_and_new_versions_come_after_it(
 def test_readiness_says_that_the_store_hangs(
     store: MountedStore, service: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(refs_watch, "COLD_CHECK_DEADLINE_S", 0.2)
     store.efs.hang()
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
@@ -101,7 +101,7 @@ def test_readiness_says_that_the_store_hangs(
     assert get(service, "/v2/health/live").status == 200
     answers(service, 1)
     store.efs.heal()
-    monkeypatch.setattr(watch, "COLD_CHECK_DEADLINE_S", 5.0)
+    monkeypatch.setattr(refs_watch, "COLD_CHECK_DEADLINE_S", 5.0)
     wait_until(lambda: get(service, "/v2/health/ready").status == 200)
 
 

@@ -28,7 +28,7 @@ import json, os, sys
 from pathlib import Path
 user, store = int(sys.argv[1]), Path(sys.argv[2])
 from inference.loading.loader import load_version
-from inference.manager import Manager
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 os.setgroups([]); os.setgid(user); os.setuid(user)
 loaded = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load_version).resolve("adder").loaded

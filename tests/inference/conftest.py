@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.application import Application
-from inference.manager import Manager
 from inference.process.clock import Moment
+from inference.serving.manager import Manager
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import WatchedLoader

@@ -26,7 +26,7 @@ from tests.tiny_models import IR_VERSION, OPSET
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
 
 MODEL: Final = "packs"
 MAPPED: Final = "mapped"

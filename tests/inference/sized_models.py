@@ -9,7 +9,7 @@ import onnx
 
 from inference.loading.loader import load_version
 from inference.loading.memory_need import need_of
-from inference.manager import Manager
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import commit, entry_of, publish_folder

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.bounds import (
+from inference.process.clock import Moment
+from inference.serving.mapped_files import (
     LIMITS,
     Limits,
     Standing,
@@ -18,7 +19,6 @@ from inference.bounds import (
     seconds_left,
     standing_of_set,
 )
-from inference.process.clock import Moment
 from model_store.refs import GRACE_S, State
 
 T: Final = 1_800_000_000.0

@@ -16,7 +16,7 @@ from inference.loading.early_reads import Early, begin, installed_version
 from inference.loading.loader import RUNTIME, load_version
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
-from inference.watch import Watch
+from inference.serving.refs_watch import Watch
 from model_store import reading
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -123,7 +123,7 @@ def test_refs_that_were_read_early_are_a_first_look_for_as_long_as_they_are_beli
         reads.append(model)
         return refresh(layout, model, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("inference.watch.refresh", counted)
+    monkeypatch.setattr("inference.serving.refs_watch.refresh", counted)
     watch = Watch(StoreLayout(store), ref_ttl_s=3600, early=early)
     assert watch.look(ADDER).refs == refs_of(store)
     assert watch.look(ADDER).upward_at.elapsed_s(watch.look(ADDER).checked_at) == 0

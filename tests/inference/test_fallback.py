@@ -9,7 +9,7 @@ import pytest
 
 from inference.loading.load_plan import read_opening
 from inference.loading.loader import RUNTIME, load_version
-from inference.manager import Manager
+from inference.serving.manager import Manager
 from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.layout import MANIFEST, StoreLayout

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from inference.ledger import Ledger
+from inference.serving.memory_ledger import Ledger
 from tests.inference.concurrency import DEADLINE_S
 
 

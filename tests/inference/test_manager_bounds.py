@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 
-from inference import watch
 from inference.application import Application
-from inference.bounds import LIMITS
 from inference.errors import NotReadyError, RetiredError
+from inference.serving import refs_watch
+from inference.serving.mapped_files import LIMITS
+from inference.serving.refs_watch import UPWARD_EVERY_S
 from inference.settings import Settings
-from inference.watch import UPWARD_EVERY_S
 from model_store.documents import now, timestamp
 from model_store.refs import GRACE_S, State
 from model_sync.changes import retire
@@ -42,7 +42,7 @@ from tests.tiny_models import write_external_adder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
 
@@ -342,4 +342,4 @@ def test_a_process_whose_set_was_of_a_model_that_is_gone_says_so_and_looks_for_i
 
 
 def test_upward_reads_are_far_more_frequent_than_rule_6_needs() -> None:
-    assert watch.UPWARD_EVERY_S * 10 < OLDEST
+    assert refs_watch.UPWARD_EVERY_S * 10 < OLDEST

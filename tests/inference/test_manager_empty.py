@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.errors import UnknownError
-from inference.manager import Manager
 from inference.process.daemon_thread import in_thread
 from inference.process.deadline_calls import BoundedCalls
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.creation import open_store
 from tests.inference.calls import get, infer, predict

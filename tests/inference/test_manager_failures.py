@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from inference.errors import NotReadyError
-from inference.quarantine import LONGEST_RETRY_S, RETRY_BROKEN_S, RETRY_PASSING_S
+from inference.serving.quarantine import LONGEST_RETRY_S, RETRY_BROKEN_S, RETRY_PASSING_S
 from tests.inference.concurrency import at_once, wait_until
 from tests.inference.stores import (
     ADDER,
@@ -24,7 +24,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
 

@@ -9,7 +9,7 @@ import pytest
 
 from inference.application import Application
 from inference.errors import NotReadyError
-from inference.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
+from inference.serving.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
 from tests.inference.calls import get, predict
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference import watch as watch_module
 from inference.errors import NotReadyError, UnknownError
 from inference.process.daemon_thread import in_thread
+from inference.serving import refs_watch as watch_module
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 from tests.inference.stores import ADDER, STEP, point_latest, publish_adder, version_folder
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from model_store.refs import Refs
     from tests.inference.calls import Answer
     from tests.inference.concurrency import WatchedLoader

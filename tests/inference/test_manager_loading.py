@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference import manager as manager_module
 from inference.errors import NotReadyError, RetiredError, UnknownError
-from inference.loads import Loads
-from inference.manager import Manager, Resolved
 from inference.process.daemon_thread import in_thread
+from inference.serving import manager as manager_module
+from inference.serving.background_loads import Loads
+from inference.serving.manager import Manager, Resolved
 from model_store.layout import StoreLayout
 from model_store.refs import State
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until

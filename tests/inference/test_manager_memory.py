@@ -14,7 +14,7 @@ import pytest
 from inference.application import Application
 from inference.errors import NoMemoryError, NotReadyError
 from inference.process.daemon_thread import in_thread
-from inference.quarantine import RETRY_BROKEN_S
+from inference.serving.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings
 from tests.inference.calls import add, get, infer
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
@@ -228,7 +228,7 @@ def test_a_load_that_waits_for_room_too_long_says_so_and_is_tried_again(
 ) -> None:
     manager = manager_of(store, budget(one), load)
     under_way = [manager.resolve("a").loaded]
-    monkeypatch.setattr("inference.loads.ROOM_DEADLINE_S", 0.05)
+    monkeypatch.setattr("inference.serving.background_loads.ROOM_DEADLINE_S", 0.05)
     with pytest.raises(NotReadyError, match="'b' waits for memory that calls under way have"):
         manager.resolve("b")
     under_way.clear()

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.manager import Manager
 from inference.process.daemon_thread import in_thread
 from inference.process.deadline_calls import BoundedCalls
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, point_latest

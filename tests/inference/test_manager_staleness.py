@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inference import manager as manager_module
-from inference.manager import Manager
 from inference.process.daemon_thread import in_thread
-from inference.watch import Watch
+from inference.serving import manager as manager_module
+from inference.serving.manager import Manager
+from inference.serving.refs_watch import Watch
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder

@@ -23,7 +23,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
 
 

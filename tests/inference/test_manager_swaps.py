@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
 
 

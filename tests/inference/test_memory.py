@@ -113,7 +113,7 @@ REPLACES: Final = (
     PRELUDE
     + """
 import time
-from inference.manager import Manager
+from inference.serving.manager import Manager
 
 def idle():
     end = time.monotonic() + 30

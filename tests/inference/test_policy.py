@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference import policy
-from inference.policy import (
+from inference.serving import policy
+from inference.serving.policy import (
     Action,
     Forbidden,
     Held,

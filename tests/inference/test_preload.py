@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference import watch as watch_module
 from inference.application import Application
 from inference.errors import NotReadyError
 from inference.process.daemon_thread import in_thread
+from inference.serving import refs_watch as watch_module
 from inference.settings import Settings
 from tests.inference.calls import add
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -19,7 +19,7 @@ from tests.inference.stores import ADDER, commit, flip_a_byte, publish_adder, ve
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.manager import Manager
+    from inference.serving.manager import Manager
     from tests.inference.concurrency import WatchedLoader
 
 OTHER = "other"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inference.process.clock import Moment
-from inference.quarantine import (
+from inference.serving.quarantine import (
     LONGEST_RETRY_S,
     RETRY_BROKEN_S,
     RETRY_PASSING_S,

@@ -19,7 +19,7 @@ from inference.fleet.environment import LambdaEnvironment
 from inference.fleet.errors import InvocationError
 from inference.payload import PAYLOAD_LIMIT_BYTES
 from inference.recycling import LEAST_LEFT_S, Recycler
-from inference.recycling_policy import Due
+from inference.serving.recycling_policy import Due
 from tests.inference.concurrency import wait_until
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ import os, sys
 from inference.process.background import Background
 from inference.extension import REPLACES, extended
 from inference.recycling import Recycler
-from inference.recycling_policy import Due
+from inference.serving.recycling_policy import Due
 
 due = []
 

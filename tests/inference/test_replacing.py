@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from inference.application import Application
-from inference.bounds import LIMITS
 from inference.errors import UnknownError
 from inference.loading.loader import load_version
-from inference.manager import Manager
 from inference.process.background import Background
 from inference.process.daemon_thread import in_thread
-from inference.replacing import Room, room_for
+from inference.serving.form_replacement import Room, room_for
+from inference.serving.manager import Manager
+from inference.serving.mapped_files import LIMITS
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.held import WarmVersion
+    from inference.serving.warm_models import WarmVersion
     from tests.inference.conftest import Clock
 
 BOTH: Final = MAPPED_NEED.resident_bytes + PACKED_NEED.peak_bytes

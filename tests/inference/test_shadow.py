@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from inference.application import Application
+from inference.serving.shadow import Disagreement, compare
 from inference.settings import Settings
-from inference.shadow import Disagreement, compare
 from tests.inference.calls import add, http_event, predict, send
 from tests.inference.concurrency import wait_until
 from tests.inference.stores import ADDER, STEP, commit, flip_a_byte, publish_adder, version_folder

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.stats import BOUNDS_MS, Stats
+from inference.serving.stats import BOUNDS_MS, Stats
 from tests.inference.calls import add, get, infer
 from tests.inference.concurrency import at_once, wait_until
 from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.traffic import Wanted, label_of, split_label
+from inference.serving.traffic import Wanted, label_of, split_label
 from model_store.refs import Change, Refs
 
 if TYPE_CHECKING:

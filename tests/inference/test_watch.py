@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.errors import NotReadyError, UnknownError
-from inference.watch import UPWARD_EVERY_S, Watch, is_stale_handle, is_unreadable
+from inference.serving.refs_watch import UPWARD_EVERY_S, Watch, is_stale_handle, is_unreadable
 from model_store.errors import DamagedError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import at_once

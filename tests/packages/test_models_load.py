@@ -16,8 +16,8 @@ import pytest
 
 from inference.errors import LoadError
 from inference.loading.loader import load_version
-from inference.manager import Manager
 from inference.pipeline import Request
+from inference.serving.manager import Manager
 from model_store.errors import StoreUnreachableError
 from model_store.layout import MANIFEST
 from model_store.package_set import PackageSetManifest

@@ -6,8 +6,15 @@ import calendar
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.bounds import LIMITS, Limits, Standing, may_load, may_run, standing_of_set
 from inference.process.clock import Moment
+from inference.serving.mapped_files import (
+    LIMITS,
+    Limits,
+    Standing,
+    may_load,
+    may_run,
+    standing_of_set,
+)
 from model_store.refs import LATEST, Refs, State, VersionEntry
 
 if TYPE_CHECKING:

@@ -10,19 +10,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from inference import policy
-from inference.policy import Held
 from inference.process.clock import Moment
-from inference.quarantine import Failure, Fault, is_quarantined
+from inference.serving import policy
+from inference.serving.policy import Held
+from inference.serving.quarantine import Failure, Fault, is_quarantined
 from model_store.refs import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from inference.ledger import Account
     from inference.loading.loaded_version import LoadedVersion
-    from inference.watch import View
+    from inference.serving.memory_ledger import Account
+    from inference.serving.refs_watch import View
     from model_store.refs import Refs
 
 SHADOW: Final = "shadow"

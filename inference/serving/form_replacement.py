@@ -21,12 +21,12 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from inference import loads
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
 from inference.loading.loader import Phases, check_session, open_form
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
 from inference.process.memory import give_back
+from inference.serving import background_loads
 from inference.telemetry import count_replacement, logger
 from model_store.errors import StoreError
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from inference.held import HeldModel, WarmVersion
-    from inference.ledger import Account, Ledger
     from inference.loading.loaded_version import Following, LoadedVersion
     from inference.loading.memory_need import Need
-    from inference.stats import Stats
-    from inference.watch import View
+    from inference.serving.memory_ledger import Account, Ledger
+    from inference.serving.refs_watch import View
+    from inference.serving.stats import Stats
+    from inference.serving.warm_models import HeldModel, WarmVersion
     from model_store.refs import Refs
 
 
@@ -145,7 +145,7 @@ class Replacing:
         self._check_wanted()
         loaded = load_following(before, following)
         self._check_wanted()
-        loaded = loads.tried(loaded)
+        loaded = background_loads.tried(loaded)
         refs = self._look().refs
         with self._lock:
             warm = self._wanted(refs)
@@ -174,7 +174,7 @@ class Replacing:
         return warm
 
     def _reserve(self, account: Account, need: Need) -> None:
-        end_s = time.monotonic() + loads.ROOM_DEADLINE_S
+        end_s = time.monotonic() + background_loads.ROOM_DEADLINE_S
         while True:
             with self._lock:
                 room = room_for(

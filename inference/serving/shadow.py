@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inference.errors import ServingError
-from inference.held import SHADOW
+from inference.serving.warm_models import SHADOW
 from inference.telemetry import count_shadow, logger
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.loading.loaded_version import LoadedVersion, Tensors
-    from inference.manager import Manager
     from inference.process.background import Background
+    from inference.serving.manager import Manager
 
 
 class Disagreement(NamedTuple):

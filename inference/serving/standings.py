@@ -1,20 +1,20 @@
-"""Which versions rule 6 (bounds.py) forbids, from what is held and what was seen of the store."""
+"""Which versions rule 6 (mapped_files.py) forbids, from what is held and what was seen of the store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.bounds import Standing, may_run, standing_of_set
 from inference.process.clock import Moment
+from inference.serving.mapped_files import Standing, may_run, standing_of_set
 from model_store.documents import seconds_of
 from model_store.refs import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from inference.held import HeldModel
-    from inference.loads import Pinned
-    from inference.watch import View
+    from inference.serving.background_loads import Pinned
+    from inference.serving.refs_watch import View
+    from inference.serving.warm_models import HeldModel
     from model_store.digests import Digest
 
 

@@ -3,7 +3,7 @@
 - Refs are believed for `ref_ttl_s`; past that, one call reads them again, in a helper thread with
   a deadline: a lost NFS server hangs a read, and must not hang the call.
 - A read that fails or is overdue changes nothing but the view's age: what is warm goes on, for as
-  long as rule 6 (bounds.py) lets it.
+  long as rule 6 (mapped_files.py) lets it.
 - A warm reader opens `refs.json` alone. That may be behind for as long as no writer settles, so
   now and then it reads upward, too: only that counts for rule 6.
 - A file handle that the server no longer knows (ESTALE) is opened again, once, from the top.

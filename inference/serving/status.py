@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inference.process.clock import Moment
 
 if TYPE_CHECKING:
-    from inference.held import HeldModel
-    from inference.watch import View
+    from inference.serving.refs_watch import View
+    from inference.serving.warm_models import HeldModel
 
 
 class Quarantined(NamedTuple):

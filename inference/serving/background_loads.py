@@ -9,7 +9,7 @@ answers that call first, and runs them right after: a cold start pays for nothin
 has already proven. But contents that have failed here before prove themselves first.
 
 A version that was prepared to go on in another form than it is loaded in changes it once calls have
-come for it (replacing.py).
+come for it (form_replacement.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from inference import policy
-from inference.bounds import Standing, may_load
 from inference.errors import (
     GoldenCaseError,
     LoadError,
@@ -30,12 +28,15 @@ from inference.errors import (
     ServingError,
     UnknownError,
 )
-from inference.held import HeldModel, WarmVersion
-from inference.ledger import Ledger
 from inference.loading.prefetch import check_pieces
 from inference.process.clock import Moment
 from inference.process.memory import give_back
-from inference.quarantine import Fault
+from inference.serving import policy
+from inference.serving.mapped_files import Standing, may_load
+from inference.serving.memory_ledger import Ledger
+from inference.serving.quarantine import Fault
+from inference.serving.refs_watch import is_stale_handle, is_unreadable
+from inference.serving.warm_models import HeldModel, WarmVersion
 from inference.telemetry import (
     count_evictions,
     logger,
@@ -43,7 +44,6 @@ from inference.telemetry import (
     report_load,
     report_plain_imports,
 )
-from inference.watch import is_stale_handle, is_unreadable
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.reading import read_version
 from model_store.refs import State
@@ -53,13 +53,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from inference.ledger import Account
     from inference.loading.loaded_version import LoadedVersion
     from inference.loading.memory_need import Need
     from inference.loading.read_plan import Piece
     from inference.process.background import Background
-    from inference.stats import Stats
-    from inference.watch import View, Watch
+    from inference.serving.memory_ledger import Account
+    from inference.serving.refs_watch import View, Watch
+    from inference.serving.stats import Stats
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
@@ -141,7 +141,7 @@ class Loads:
 
     def _follow(self, model: HeldModel, number: int, account: Account) -> None:
         # Imported here: few versions have another form to go on in.
-        from inference.replacing import Replacing  # noqa: PLC0415
+        from inference.serving.form_replacement import Replacing  # noqa: PLC0415
 
         Replacing(
             model,

@@ -7,7 +7,7 @@ Python cannot take back what it imported from a package set. So an environment i
   first must not be lost for everyone else. Two that come equal are no case: they would take turns
   for ever, and an environment that starts anew could serve no more of them than this one does;
 - when no version in service is known to need a set any more that it imported from: its files will
-  be deleted, and then nothing may run here (bounds.py).
+  be deleted, and then nothing may run here (mapped_files.py).
 
 Where something answers meanwhile, it is not due before `wait_s` have passed, which differ from one
 environment to the next: all notice at about the same time, and while one starts it takes no call.
@@ -19,16 +19,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.bounds import may_run
-from inference.standings import standing_of_pinned
+from inference.serving.mapped_files import may_run
+from inference.serving.standings import standing_of_pinned
 from model_store.refs import LATEST, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from inference.loads import Pinned
     from inference.process.clock import Moment
-    from inference.watch import View
+    from inference.serving.background_loads import Pinned
+    from inference.serving.refs_watch import View
     from model_store.digests import Digest
 
     Look = Callable[[str], View | None]

@@ -5,7 +5,7 @@ For one call (`decide`):
 - The version that refs name answers as soon as it is warm: KEEP, or SWAP if another one did.
 - Until then the one before goes on, while the new one loads: LOAD beside.
 - A call waits (LOAD) only when nothing that may answer is warm: nothing was loaded yet, the one
-  before is out of date for too long, or rule 6 (bounds.py) forbids its files.
+  before is out of date for too long, or rule 6 (mapped_files.py) forbids its files.
 - A version that failed is in quarantine: the one before stays, without any bound but rule 6. Where
   that one had to go to make room, it is loaded again; where there is none, the call is refused with
   the reason: QUARANTINE.

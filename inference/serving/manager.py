@@ -2,12 +2,12 @@
 
 A call asks `resolve` for a version. That goes in four steps:
 
-1. *Refs.* They are believed for a while and then read again, with a deadline (watch.py). A read
+1. *Refs.* They are believed for a while and then read again, with a deadline (refs_watch.py). A read
    that fails changes nothing: what is warm goes on answering, for as long as rule 6 lets it.
 2. *Which version.* The call's number or label, or by refs `latest` less the split (traffic.py).
 3. *Decision.* policy.py says which version answers, and what to load. policy.py knows values
-   alone; what is held, by model, is in held.py.
-4. *Loading.* A new version loads in the background, beside the one that answers (loads.py). Calls
+   alone; what is held, by model, is in warm_models.py.
+4. *Loading.* A new version loads in the background, beside the one that answers (background_loads.py). Calls
    go on; the first call after it is warm swaps. A call that has its version keeps it to its end,
    also when that version is let go meanwhile; the memory is freed after the last such call.
 
@@ -26,8 +26,6 @@ from concurrent.futures import wait
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference import policy
-from inference.bounds import LIMITS, may_run
 from inference.errors import (
     LoadError,
     NoMemoryError,
@@ -36,16 +34,18 @@ from inference.errors import (
     ServingError,
     UnknownError,
 )
-from inference.held import HeldModel, also_needed
-from inference.loads import Loads
 from inference.process.background import Background
 from inference.process.clock import Moment
-from inference.quarantine import Fault
-from inference.standings import find_forbidden, standing_of
-from inference.stats import Stats
+from inference.serving import policy
+from inference.serving.background_loads import Loads
+from inference.serving.mapped_files import LIMITS, may_run
+from inference.serving.quarantine import Fault
+from inference.serving.refs_watch import UPWARD_EVERY_S, Watch
+from inference.serving.standings import find_forbidden, standing_of
+from inference.serving.stats import Stats
+from inference.serving.traffic import Wanted, label_of
+from inference.serving.warm_models import HeldModel, also_needed
 from inference.telemetry import count_swap, logger
-from inference.traffic import Wanted, label_of
-from inference.watch import UPWARD_EVERY_S, Watch
 from model_store.errors import StoreError
 from model_store.reading import read_version
 from model_store.refs import LATEST, Refs, State
@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from inference.loading.early_reads import Early
     from inference.loading.loaded_version import LoadedVersion
     from inference.loading.memory_need import Need
-    from inference.loads import Load, Pinned
-    from inference.recycling_policy import Conflict, Due
-    from inference.state import Environment
-    from inference.watch import View
+    from inference.serving.background_loads import Load, Pinned
+    from inference.serving.recycling_policy import Conflict, Due
+    from inference.serving.refs_watch import View
+    from inference.serving.status import Environment
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
@@ -330,7 +330,7 @@ class Manager:
     def state(self) -> Environment:
         """What this environment holds now, model by model, and what keeps it from the newest."""
         # Imported here: only readiness and the probe ask for it.
-        from inference.state import Environment, state_of  # noqa: PLC0415
+        from inference.serving.status import Environment, state_of  # noqa: PLC0415
 
         views = self._watch.views()
         with self._lock:
@@ -351,7 +351,7 @@ class Manager:
         if not pinned:
             return None
         # Imported here: few environments import from a package set.
-        from inference import recycling_policy as recycling  # noqa: PLC0415
+        from inference.serving import recycling_policy as recycling  # noqa: PLC0415
 
         with self._lock:
             now, look = Moment.now(), self._watch.view
@@ -387,7 +387,7 @@ class Manager:
     def _note_conflict(self, name: str, number: int, entry: VersionEntry) -> None:
         # Imported here: few environments import from a package set.
         from inference.package_sets.conflicts import find_in_the_way  # noqa: PLC0415
-        from inference.recycling_policy import Conflict  # noqa: PLC0415
+        from inference.serving.recycling_policy import Conflict  # noqa: PLC0415
 
         view = self._watch.view(name)
         in_the_way: tuple[Digest, ...] = ()
