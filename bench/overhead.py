@@ -83,7 +83,7 @@ def _cases(temporary: Path) -> dict[str, Callable[[], object]]:
     os.environ["STORE_PATH"] = str(store)
     # Metrics and logs are written, as on Lambda, but not to this terminal.
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    from inference.events import body_bytes  # noqa: PLC0415
+    from inference.http.events import body_bytes  # noqa: PLC0415
     from inference.pipeline import Request  # noqa: PLC0415
     from inference.predict_function import application, handler  # noqa: PLC0415 - they read the environment
     from inference.protocol.json_codec import read  # noqa: PLC0415

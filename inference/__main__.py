@@ -45,7 +45,7 @@ def _predict(options: argparse.Namespace) -> int:
     shown = options.debug or "POWERTOOLS_LOG_LEVEL" in os.environ
     handler = local_handler(options, log_level="ERROR")
     causes = logged_causes(shown=shown)
-    from inference.events import answer_body, build_event  # noqa: PLC0415 - after the environment is set
+    from inference.http.events import answer_body, build_event  # noqa: PLC0415 - after the environment is set
     from inference.local.gateway import LocalContext  # noqa: PLC0415
 
     content_type = mimetypes.guess_type(options.file.name)[0] or "application/octet-stream"

@@ -132,7 +132,7 @@ class BatchHandler:
 
     def _probe(self) -> dict[str, Any]:
         # Only the probe needs the HTTP routes that an Application brings with it.
-        from inference.application import Application  # noqa: PLC0415
+        from inference.http.application import Application  # noqa: PLC0415
 
         seen = self._manager.seen()
         return {

@@ -1,4 +1,4 @@
-"""What can go wrong while answering a call. HTTP statuses are decided in routes.py alone.
+"""What can go wrong while answering a call. HTTP statuses are decided in http/inference_routes.py alone.
 
 ServingError
 ├── BadRequestError     the caller's input does not fit; the message names what was wrong

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from inference.answers import BINARY, JSON
+from inference.http.model_routes import PLACES
+from inference.http.responses import BINARY, JSON
 from inference.openapi_components import (
     FAULTS,
     OF_A_MODEL,
@@ -21,7 +22,6 @@ from inference.openapi_components import (
     named_headers,
 )
 from inference.openapi_schemas import TEXT, reference
-from inference.routes_about import PLACES
 from model_store.release import VERSION
 
 if TYPE_CHECKING:

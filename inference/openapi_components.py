@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from inference.answers import JSON
+from inference.http.responses import JSON
 from inference.openapi_schemas import COUNT, NAME, NUMBER, TEXT, reference, schemas
 
 Json = dict[str, Any]

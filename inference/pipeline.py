@@ -13,7 +13,7 @@ publishing. It may import numpy and what its package set holds.
         return {"mean": float(outputs["y"].mean())}
 
 Each version's pipeline is a module of its own name, so that two versions' code live side by side.
-What is not here: HTTP (routes.py) and which version to run (serving/manager.py).
+What is not here: HTTP (http/inference_routes.py) and which version to run (serving/manager.py).
 """
 
 from __future__ import annotations

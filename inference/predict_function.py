@@ -12,8 +12,8 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from inference.start import early  # isort: skip - first: it begins to read, imports packages
-from inference.application import Application
 from inference.extension import REPLACES, extended
+from inference.http.application import Application
 from inference.process.background import Background
 from inference.settings import Settings
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from inference.extension import REPLACES
-from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.process.clock import Moment
 from inference.telemetry import logger, report_recycling
 

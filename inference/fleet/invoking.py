@@ -11,8 +11,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.answers import error_answer
 from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
+from inference.http.responses import error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,11 +13,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.answers import error_answer
 from inference.errors import TooLargeError
-from inference.events import answer_body, build_event
+from inference.http.events import answer_body, build_event
+from inference.http.limits import PAYLOAD_LIMIT_BYTES, request_too_large
+from inference.http.responses import error_answer
 from inference.local.workers import Workers
-from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
 from inference.telemetry import logger
 
 if TYPE_CHECKING:

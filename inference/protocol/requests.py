@@ -2,7 +2,7 @@
 
 Every request is held against the model's signature before the session sees it, and a refusal
 names the input, what was expected and what came. Source: the protocol's "Inference Request JSON
-Object". What is not here: responses (responses.py), routes and statuses (routes.py), elements of
+Object". What is not here: responses (responses.py), routes and statuses (http/inference_routes.py), elements of
 JSON data (json_tensors.py), the bytes of the binary tensor extension (binary_tensors.py).
 """
 

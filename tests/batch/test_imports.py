@@ -43,4 +43,8 @@ def test_neither_predicting_nor_a_batch_of_folders_imports_boto3(code: str) -> N
 def test_the_batch_function_imports_no_http_routes() -> None:
     modules = imported("import inference.batch_function")
     assert "boto3" in modules
-    assert not modules & {"inference.predict_function", "inference.application", "inference.routes"}
+    assert not modules & {
+        "inference.predict_function",
+        "inference.http.application",
+        "inference.http.inference_routes",
+    }

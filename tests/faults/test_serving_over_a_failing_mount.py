@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.efs_stand_in import FAST, EfsStandIn
-from inference.application import Application
+from inference.http.application import Application
 from inference.serving import quarantine, refs_watch
 from inference.settings import Settings
 from tests.faults.mounted_stores import MountedStore

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from tests.fuzz.keeping import fault
 from tests.fuzz.mutations import Fuzz

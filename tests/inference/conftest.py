@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.process.clock import Moment
 from inference.serving.manager import Manager
 from inference.settings import Settings

@@ -13,7 +13,7 @@ from tests.tiny_models import adder_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.application import Application
+    from inference.http.application import Application
     from tests.inference.calls import Answer
 
 OWN = ("Coldpress-Model", "Coldpress-Version", "Coldpress-Label")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.answers import body_answer
 from inference.errors import TooLargeError
-from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
+from inference.http.responses import body_answer
 from tests.inference.calls import http_event, infer, predict, send
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 TOO_LARGE = {
     "text": ("x", PAYLOAD_LIMIT_BYTES),

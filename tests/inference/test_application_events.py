@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.loading.loader import RUNTIME
 from inference.settings import Settings
 from model_store.layout import StoreLayout

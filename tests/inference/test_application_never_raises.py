@@ -12,7 +12,7 @@ from tests.inference.calls import http_event, send
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 STATUSES = {200, 400, 404, 405, 410, 413, 500, 503}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from inference.resolver import OneThreadResolver
+from inference.http.resolver import OneThreadResolver
 from tests.inference.calls import add, http_event, send
 from tests.inference.concurrency import DEADLINE_S, at_once
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
     from tests.inference.calls import Handler
 
 THREADS = 8

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.application import Application
 from inference.errors import BadRequestError
+from inference.http.application import Application
 from inference.protocol import bfloat16
 from inference.protocol.binary_tensors import raw_input, split_body, to_bytes, to_tensor
 from inference.protocol.datatypes import BFLOAT16, DTYPES

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.compression import choose_encoding, compress, decompress
 from inference.errors import BadRequestError, TooLargeError
+from inference.http.compression import choose_encoding, compress, decompress
 from tests.inference.calls import http_event, send
 from tests.inference.stores import ADDER
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 DATA = json.dumps(adder_request([1.0, 2.0] * 400)).encode()
 

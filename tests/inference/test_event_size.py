@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from inference.errors import TooLargeError
-from inference.events import build_event
-from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.http.events import build_event
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
 
 
 def built(*, headers: list[tuple[str, str]], body: bytes, query: str = "") -> dict[str, Any]:

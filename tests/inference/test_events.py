@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
-from inference.events import answer_body, body_bytes, build_event
+from inference.http.events import answer_body, body_bytes, build_event
 from tests.inference.calls import event_file
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.serving.quarantine import LONGEST_PASSING_S, LONGEST_RETRY_S
 from inference.settings import Settings
 from tests.inference.calls import get, http_event, infer, send

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.local.gateway import Gateway, InThreads, LocalContext
-from inference.payload import PAYLOAD_LIMIT_BYTES
 from tests.inference.calls import event_file
 from tests.inference.concurrency import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.application import Application
+    from inference.http.application import Application
 
 SCOPE: dict[str, Any] = {
     "type": "http",

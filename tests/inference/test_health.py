@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from model_sync.creation import open_store
 from tests.inference.calls import add, get, http_event, infer, predict, send

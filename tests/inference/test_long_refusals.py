@@ -10,7 +10,7 @@ from inference.errors import BadRequestError
 from tests.inference.calls import http_event, infer, send
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 
 @pytest.mark.parametrize("unit", ["x", "\u00e9", "\x00", "\n"])

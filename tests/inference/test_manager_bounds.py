@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 
-from inference.application import Application
 from inference.errors import NotReadyError, RetiredError
+from inference.http.application import Application
 from inference.serving import refs_watch
 from inference.serving.mapped_files import LIMITS
 from inference.serving.refs_watch import UPWARD_EVERY_S

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from inference.application import Application
+    from inference.http.application import Application
     from tests.inference.concurrency import WatchedLoader
 
 

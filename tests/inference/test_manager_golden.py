@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inference.application import Application
 from inference.errors import NotReadyError
+from inference.http.application import Application
 from inference.serving.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
 from tests.inference.calls import get, predict

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inference.application import Application
 from inference.errors import NoMemoryError, NotReadyError
+from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.serving.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings

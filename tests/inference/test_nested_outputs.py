@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from inference.application import Application
 from inference.errors import OutputError
+from inference.http.application import Application
 from inference.protocol.sequences import specs_of_map, to_tensors
 from inference.settings import Settings
 from model_sync.errors import TrialError

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from inference.answers import _STATUSES
+from inference.http.responses import _STATUSES
 from inference.openapi import document
 from inference.openapi_components import FAULTS
 from model_store.release import VERSION
@@ -19,7 +19,7 @@ from tests.inference.calls import event_file, get, send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.application import Application
+    from inference.http.application import Application
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 

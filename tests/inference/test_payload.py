@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from inference.errors import TooLargeError
-from inference.payload import PAYLOAD_LIMIT_BYTES, check_body, check_outputs
+from inference.http.limits import PAYLOAD_LIMIT_BYTES, check_body, check_outputs
 from tests.inference.calls import Answer, infer
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 MOST_AS_BASE64 = PAYLOAD_LIMIT_BYTES // 4 * 3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from tests.inference.calls import predict
 from tests.inference.stores import publish_adder

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.application import Application
 from inference.errors import NotReadyError
+from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.serving import refs_watch as watch_module
 from inference.settings import Settings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.protocol.datatypes import DTYPES
 from inference.protocol.requests import parse_infer_request
 from inference.protocol.responses import render_infer_body

@@ -17,7 +17,7 @@ from bench.runtime_api import RuntimeApi
 from inference.extension import Calls
 from inference.fleet.environment import LambdaEnvironment
 from inference.fleet.errors import InvocationError
-from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.recycling import LEAST_LEFT_S, Recycler
 from inference.serving.recycling_policy import Due
 from tests.inference.concurrency import wait_until

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import pytest
 
-from inference.application import Application
 from inference.errors import UnknownError
+from inference.http.application import Application
 from inference.loading.loader import load_version
 from inference.process.background import Background
 from inference.process.daemon_thread import in_thread

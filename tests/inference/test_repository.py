@@ -22,7 +22,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.application import Application
+    from inference.http.application import Application
 
 
 def post(application: Application, path: str, body: str | None = None) -> Answer:

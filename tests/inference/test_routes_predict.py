@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from tests.inference.calls import event_file, http_event, predict, send
 

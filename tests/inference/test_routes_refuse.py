@@ -11,7 +11,7 @@ from tests.inference.calls import Answer, http_event, infer, predict, send
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 GOOD = json.dumps(adder_request([1.0, 2.0]))
 

@@ -12,7 +12,7 @@ from tests.inference.stores import STEP
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
-    from inference.application import Application
+    from inference.http.application import Application
 
 JSON = "application/json"
 

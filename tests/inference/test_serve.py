@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from inference.payload import PAYLOAD_LIMIT_BYTES
+from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from tests.inference.commands import Server, serving
 from tests.inference.concurrency import DEADLINE_S, at_once
 from tests.tiny_models import adder_request

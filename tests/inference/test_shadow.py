@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.serving.shadow import Disagreement, compare
 from inference.settings import Settings
 from tests.inference.calls import add, http_event, predict, send

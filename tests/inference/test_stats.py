@@ -15,7 +15,7 @@ from tests.tiny_models import adder_request
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.application import Application
+    from inference.http.application import Application
 
 
 def stats(application: Application, place: str = ADDER) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
 from tests.inference.calls import add

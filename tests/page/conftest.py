@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from tests.inference.commands import serving
 from tests.page.stores import make_page_store

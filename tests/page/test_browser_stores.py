@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.events import answer_body, build_event
+from inference.http.events import answer_body, build_event
 from tests.inference.commands import serving
 from tests.inference.stores import publish_adder
 from tests.page.stores import MANY, make_empty_store, make_store_of_many
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.application import Application
+    from inference.http.application import Application
     from tests.page.conftest import Opened
 
 pytestmark = pytest.mark.slow

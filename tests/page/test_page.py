@@ -17,7 +17,7 @@ from tests.page.markup import PAGE, read_markup
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.application import Application
+    from inference.http.application import Application
     from tests.inference.calls import Answer
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.application import Application
+from inference.http.application import Application
 from inference.settings import Settings
 from model_store.refs import State
 from tests.inference.calls import add, get, http_event, predict, send

@@ -11,8 +11,8 @@ import pybase64
 from aws_lambda_powertools.event_handler import Response
 
 from inference import errors
-from inference.compression import LEAST_BYTES, compress
-from inference.payload import check_body
+from inference.http.compression import LEAST_BYTES, compress
+from inference.http.limits import check_body
 from inference.protocol.json_codec import write
 from model_store.lines import on_one_line
 

@@ -1,8 +1,8 @@
 """The HTTP surface: what runs a version, and how all routes come together.
 
 Routes are thin: protocol/requests.py and the version's pipeline turn bodies into tensors and back,
-serving/manager.py says which version answers. What runs nothing is in routes_about.py, statuses and errors
-in answers.py; what is not the caller's fault is also logged, with the request's id. The Open
+serving/manager.py says which version answers. What runs nothing is in model_routes.py, statuses and errors
+in responses.py; what is not the caller's fault is also logged, with the request's id. The Open
 Inference Protocol's addresses are its own ("REST API"); /predict is for people, /invocations for
 SageMaker's callers.
 """
@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from inference import errors
-from inference.answers import (
+from inference.http.call import AnsweredBy, CallUnderWay
+from inference.http.limits import check_outputs
+from inference.http.model_routes import PLACES, AboutRoutes, version_number
+from inference.http.page_routes import PageRoutes
+from inference.http.resolver import OneThreadResolver
+from inference.http.responses import (
     BINARY,
     JSON,
     body_answer,
@@ -22,16 +27,11 @@ from inference.answers import (
     json_answer,
     status_of,
 )
-from inference.payload import check_outputs
 from inference.pipeline import Request
 from inference.protocol.binary_tensors import LENGTH_HEADER
 from inference.protocol.requests import parse_infer_request
 from inference.protocol.responses import render_infer_body
-from inference.resolver import OneThreadResolver
-from inference.routes_about import PLACES, AboutRoutes, version_number
-from inference.routes_page import PageRoutes
 from inference.telemetry import logger
-from inference.under_way import AnsweredBy, CallUnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 An Application is what a Lambda function's handler is made of: it takes an event and gives an
 answer in API Gateway's form, adds the headers that say what answered, and reports the call. Any
-number of threads may call it at once; each gets its own Routes. What it answers is in routes.py.
+number of threads may call it at once; each gets its own Routes. What it answers is in inference_routes.py.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import onnxruntime
 
-from inference.answers import error_answer
 from inference.errors import NotReadyError
+from inference.http.inference_routes import Routes
+from inference.http.limits import PAYLOAD_LIMIT_BYTES, answer_too_large
+from inference.http.responses import error_answer
+from inference.http.serving_manager import make_manager
 from inference.loading.loader import RUNTIME
-from inference.payload import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.process.background import Background
-from inference.routes import Routes
 from inference.serving.shadow import Shadow
-from inference.serving_manager import make_manager
 from inference.telemetry import count_call
 from model_store.release import VERSION
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import Response
 
-from inference.answers import body_answer, json_answer
+from inference.http.responses import body_answer, json_answer
 
 if TYPE_CHECKING:
-    from inference.resolver import OneThreadResolver
-    from inference.routes_about import AboutRoutes
+    from inference.http.call import CallUnderWay
+    from inference.http.model_routes import AboutRoutes
+    from inference.http.resolver import OneThreadResolver
     from inference.serving.manager import Manager
-    from inference.under_way import CallUnderWay
 
 
 class PageRoutes:
@@ -38,7 +38,7 @@ class PageRoutes:
         resolver.get("/models/<model>/labels/<label>")(self._version)
 
     def _page(self) -> Response[str]:
-        from inference.page import load_page  # noqa: PLC0415 - no call needs it
+        from inference.http.page import load_page  # noqa: PLC0415 - no call needs it
 
         page = load_page()
         if _has(self._call.header("if-none-match") or "", page.etag):
@@ -46,7 +46,7 @@ class PageRoutes:
         return body_answer(page.content_type, page.text, page.headers, self._call.coding())
 
     def _model(self, model: str) -> Response[str]:
-        from inference.repository import publication  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import publication  # noqa: PLC0415 - no call needs it
 
         refs = self._about.known(lambda: self._manager.refs(model))
         return json_answer(publication(refs, self._manager.state().models.get(model)))

@@ -12,7 +12,7 @@ import zlib
 from typing import Final
 
 from inference.errors import BadRequestError, TooLargeError
-from inference.payload import MOST_UNCOMPRESSED_BYTES
+from inference.http.limits import MOST_UNCOMPRESSED_BYTES
 
 LEAST_BYTES: Final = 1024
 """What is smaller is sent as it is: it would not be worth the time."""

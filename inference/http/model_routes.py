@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference import errors
-from inference.answers import json_answer
+from inference.http.call import AnsweredBy
+from inference.http.responses import json_answer
 from inference.protocol.json_codec import read_object
 from inference.protocol.responses import render_metadata
-from inference.under_way import AnsweredBy
 from model_store.refs import LATEST, State
 from model_store.release import VERSION
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from inference.resolver import OneThreadResolver
+    from inference.http.call import CallUnderWay
+    from inference.http.resolver import OneThreadResolver
     from inference.serving.manager import Described, Manager
-    from inference.under_way import CallUnderWay
     from model_store.refs import Refs
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class AboutRoutes:
     def _config(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        from inference.repository import model_config  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import model_config  # noqa: PLC0415 - no call needs it
 
         found = self.described(model, version, label)
         return json_answer(model_config(model, found.signature, _available(found.refs)))
@@ -166,7 +166,7 @@ class AboutRoutes:
         return json_answer({"model_stats": counted})
 
     def _index(self) -> Response[str]:
-        from inference.repository import index_entries  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import index_entries  # noqa: PLC0415 - no call needs it
 
         body = self._call.body()
         ready_only = read_object(body).get("ready", False) if body.strip() else False

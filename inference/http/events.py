@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pybase64
 
 from inference.errors import BadRequestError, TooLargeError
-from inference.payload import PAYLOAD_LIMIT_BYTES, request_too_large
+from inference.http.limits import PAYLOAD_LIMIT_BYTES, request_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inference.compression import choose_encoding, decompress
-from inference.events import body_bytes
+from inference.http.compression import choose_encoding, decompress
+from inference.http.events import body_bytes
 from inference.serving.mapped_files import LIMITS
 
 if TYPE_CHECKING:
