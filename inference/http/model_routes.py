@@ -121,7 +121,7 @@ class AboutRoutes:
         self.check_not_empty()
 
     def _openapi(self) -> Response[str]:
-        from inference.openapi import document  # noqa: PLC0415 - no call needs it
+        from inference.http.openapi.document import document  # noqa: PLC0415 - no call needs it
 
         return json_answer(document())
 

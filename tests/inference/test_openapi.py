@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from inference.http.openapi.components import FAULTS
+from inference.http.openapi.document import document
 from inference.http.responses import _STATUSES
-from inference.openapi import document
-from inference.openapi_components import FAULTS
 from model_store.release import VERSION
 from tests.inference.calls import event_file, get, send
 

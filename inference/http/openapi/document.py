@@ -2,7 +2,7 @@
 
 It is written by hand, for Powertools' own generation needs pydantic. Tests hold it against the
 routes that are registered, against OpenAPI's own schema, and against what a server answers. What
-bodies look like is in openapi_schemas.py, headers and errors are in openapi_components.py. It
+bodies look like is in schemas.py, headers and errors are in components.py. It
 changes with the release alone.
 
 The server's address is relative to the document's: it is right under a stage's prefix, too.
@@ -13,15 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inference.http.model_routes import PLACES
-from inference.http.responses import BINARY, JSON
-from inference.openapi_components import (
+from inference.http.openapi.components import (
     FAULTS,
     OF_A_MODEL,
     OF_ANY,
     components,
     named_headers,
 )
-from inference.openapi_schemas import TEXT, reference
+from inference.http.openapi.schemas import TEXT, reference
+from inference.http.responses import BINARY, JSON
 from model_store.release import VERSION
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
-"""What operations of the OpenAPI document (openapi.py) share: parameters, headers, errors. Pure."""
+"""What operations of the OpenAPI document (document.py) share: parameters, headers, errors. Pure."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from inference.http.openapi.schemas import COUNT, NAME, NUMBER, TEXT, reference, schemas
 from inference.http.responses import JSON
-from inference.openapi_schemas import COUNT, NAME, NUMBER, TEXT, reference, schemas
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What bodies look like in the OpenAPI document (openapi.py), as JSON Schema has it. Pure.
+"""What bodies look like in the OpenAPI document (document.py), as JSON Schema has it. Pure.
 
 What the server makes is closed: nothing else is in it. What callers send may hold more.
 """
