@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from inference.batch_handler import BatchHandler
-from inference.batch_settings import BatchSettings
+from inference.batch.handler import BatchHandler
+from inference.batch.settings import BatchSettings
 from inference.extension import Calls
 
 if TYPE_CHECKING:

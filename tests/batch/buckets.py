@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from inference.batch_handler import BatchHandler
-from inference.batch_settings import BatchSettings
+from inference.batch.handler import BatchHandler
+from inference.batch.settings import BatchSettings
 from inference.settings import Settings
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.batch_handler import BatchHandler
+    from inference.batch.handler import BatchHandler
     from tests.batch.buckets import Buckets
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inference.batch_errors import EventError
-from inference.batch_events import S3Object, objects_in
+from inference.batch.errors import EventError
+from inference.batch.s3_events import S3Object, objects_in
 from tests.batch.buckets import event_file
 
 

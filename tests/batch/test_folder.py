@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.batch_errors import ObjectGoneError, StorageError
-from inference.batch_folder import BLOCK_BYTES, FolderInput, FolderOutputs, find_inputs
+from inference.batch.errors import ObjectGoneError, StorageError
+from inference.batch.folder_storage import BLOCK_BYTES, FolderInput, FolderOutputs, find_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.batch_handler import MARGIN_MS
-from inference.batch_s3 import PART_BYTES
+from inference.batch.handler import MARGIN_MS
+from inference.batch.s3_storage import PART_BYTES
 from tests.batch.buckets import (
     Context,
     event_file,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.batch_handler import BatchHandler
+    from inference.batch.handler import BatchHandler
     from tests.batch.buckets import Buckets
 
 

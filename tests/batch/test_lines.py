@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.batch_lines import Line, split_lines
+from inference.batch.json_lines import Line, split_lines
 
 BOM = b"\xef\xbb\xbf"
 

@@ -24,7 +24,7 @@ FILES = {
     "README.md": "markdown",
     "Makefile": "makefile",
     "pyproject.toml": "toml",
-    "inference/batch_run.py": "python",
+    "inference/batch/run.py": "python",
     "models/magika/golden/png/request.png": "png",
     "models/magika/golden/zip/request.zip": "zip",
     "models/magika/golden/html/request.html": "html",

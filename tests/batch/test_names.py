@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.batch_errors import EventError
-from inference.batch_names import (
+from inference.batch.errors import EventError
+from inference.batch.keys import (
     MAX_KEY_BYTES,
     OutputKeys,
     content_type_of,

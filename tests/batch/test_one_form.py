@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inference.batch_handler import BatchHandler
-from inference.batch_loading import BASE_BYTES
-from inference.batch_run import newest
-from inference.batch_settings import BatchSettings
+from inference.batch.handler import BatchHandler
+from inference.batch.run import newest
+from inference.batch.settings import BatchSettings
+from inference.batch.versions import BASE_BYTES
 from inference.loading.memory_need import RESERVED_BYTES
 from inference.settings import Settings
 from tests.batch.buckets import Context, failed_messages, handler_of, message, sqs_event

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference import batch_run
-from inference.batch_errors import ObjectGoneError, OutOfTimeError, StorageError
-from inference.batch_folder import FolderInput, FolderOutputs
-from inference.batch_run import run_object
+from inference.batch import run
+from inference.batch.errors import ObjectGoneError, OutOfTimeError, StorageError
+from inference.batch.folder_storage import FolderInput, FolderOutputs
+from inference.batch.run import run_object
 from tests.batch.buckets import without_durations
 from tests.batch.models import ADDER, BYTES, PLUS, add_up, lines_of, load, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.batch_run import Done
+    from inference.batch.run import Done
     from inference.loading.loaded_version import LoadedVersion
 
 
@@ -122,7 +122,7 @@ def test_an_object_at_fault_has_an_error_and_no_answer(
 def test_an_object_too_large_for_one_record_is_at_fault_and_is_not_read(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_run, "MAX_OBJECT_BYTES", 3)
+    monkeypatch.setattr(run, "MAX_OBJECT_BYTES", 3)
     batch.run(BYTES, "fits", b"123")
     source = batch.put("large", b"1234")
     monkeypatch.setattr(source, "blocks", pytest.fail)
@@ -148,7 +148,7 @@ def test_json_lines_are_a_record_a_line_and_answers_say_whose_they_are(batch: Ba
 def test_records_at_fault_go_to_the_errors_and_the_rest_goes_on(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_run, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(run, "MAX_LINE_BYTES", 100)
     lines = [
         b'{"x": [1, 2]}',
         b"no JSON",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.batch_records import answer_line, answer_record, error_line
+from inference.batch.records import answer_line, answer_record, error_line
 from inference.errors import BadRequestError, PipelineError
 from tests.batch.models import ADDER, BYTES, PLUS, add_up, load
 

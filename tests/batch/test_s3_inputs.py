@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.batch_errors import ObjectGoneError, StorageError
-from inference.batch_events import S3Object
-from inference.batch_s3 import RANGE_BYTES, S3Input
+from inference.batch.errors import ObjectGoneError, StorageError
+from inference.batch.s3_events import S3Object
+from inference.batch.s3_storage import RANGE_BYTES, S3Input
 from tests.batch.network import closed_port, cutting_network, throttling_s3
 from tests.batch.seaweed import client
 

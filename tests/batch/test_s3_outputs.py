@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.batch_errors import StorageError
-from inference.batch_s3 import PART_BYTES, S3Outputs
+from inference.batch.errors import StorageError
+from inference.batch.s3_storage import PART_BYTES, S3Outputs
 from tests.batch.network import throttling_s3
 from tests.batch.seaweed import client
 

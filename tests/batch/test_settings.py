@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.batch_settings import BatchSettings
+from inference.batch.settings import BatchSettings
 from inference.settings import SettingError, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -74,7 +74,7 @@ def test_a_room_that_is_not_there_is_named(tmp_path: Path, repository: Path) -> 
     ("rooms", "module"),
     [
         (READER_ROOMS, "inference.http.inference_routes"),
-        (READER_ROOMS, "inference.batch_handler"),
+        (READER_ROOMS, "inference.batch.handler"),
         (WRITER_ROOMS, "model_sync.publish"),
     ],
 )

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from inference.batch_errors import ObjectGoneError, StorageError
-from inference.batch_names import split_key
+from inference.batch.errors import ObjectGoneError, StorageError
+from inference.batch.keys import split_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.batch_events import S3Object
+    from inference.batch.s3_events import S3Object
 
 RANGE_BYTES: Final = 8 << 20
 PART_BYTES: Final = 8 << 20

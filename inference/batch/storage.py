@@ -1,6 +1,6 @@
-"""Where a batch's objects come from and where its outputs go: what batch_run.py asks of them.
+"""Where a batch's objects come from and where its outputs go: what run.py asks of them.
 
-Two implementations: S3 (batch_s3.py) and a folder on this machine (batch_folder.py). Each of
+Two implementations: S3 (s3_storage.py) and a folder on this machine (folder_storage.py). Each of
 their methods raises StorageError where reading or writing fails.
 """
 

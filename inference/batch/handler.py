@@ -25,12 +25,12 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from inference.batch_errors import EventError, ObjectGoneError, OutOfTimeError
-from inference.batch_events import objects_in
-from inference.batch_loading import final_loader
-from inference.batch_names import split_key
-from inference.batch_run import newest, run_object
-from inference.batch_s3 import S3Input, S3Outputs
+from inference.batch.errors import EventError, ObjectGoneError, OutOfTimeError
+from inference.batch.keys import split_key
+from inference.batch.run import newest, run_object
+from inference.batch.s3_events import objects_in
+from inference.batch.s3_storage import S3Input, S3Outputs
+from inference.batch.versions import final_loader
 from inference.errors import ServingError
 from inference.serving.manager import Manager
 from inference.telemetry import count_batch, logger
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from inference.batch_events import S3Object
-    from inference.batch_s3 import S3Client
-    from inference.batch_settings import BatchSettings
+    from inference.batch.s3_events import S3Object
+    from inference.batch.s3_storage import S3Client
+    from inference.batch.settings import BatchSettings
 
 MARGIN_MS: Final = 10_000
 """The time that is kept for leaving nothing behind: no record is begun with less than this."""

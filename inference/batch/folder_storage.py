@@ -12,7 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.batch_errors import ObjectGoneError, StorageError
+from inference.batch.errors import ObjectGoneError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

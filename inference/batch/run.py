@@ -11,9 +11,9 @@ Whatever fails before 4 leaves nothing behind. The outputs are a function of the
 its name and the version, but for the summary's durations: the same object twice is the same bytes.
 
 One form of the version answers all: two differ in a float's last bits. So it is loaded at once in
-the form in which it stays (batch_loading.py).
+the form in which it stays (versions.py).
 
-What is not here: which version (`newest`, apart), where objects lie (batch_storage.py).
+What is not here: which version (`newest`, apart), where objects lie (storage.py).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.batch_lines import split_lines
-from inference.batch_names import OutputKeys, content_type_of, is_json_lines, output_keys
-from inference.batch_records import RECORD_FAULTS, answer_line, answer_record, error_line
+from inference.batch.json_lines import split_lines
+from inference.batch.keys import OutputKeys, content_type_of, is_json_lines, output_keys
+from inference.batch.records import RECORD_FAULTS, answer_line, answer_record, error_line
 from inference.errors import BadRequestError, PipelineError
 from inference.telemetry import logger
 from model_store.documents import render
@@ -33,7 +33,7 @@ from model_store.documents import render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.batch_storage import Input, Output, Outputs
+    from inference.batch.storage import Input, Output, Outputs
     from inference.loading.loaded_version import LoadedVersion
     from inference.serving.manager import Manager
 

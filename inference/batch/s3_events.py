@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from inference.batch_errors import EventError
+from inference.batch.errors import EventError
 
 TEST_EVENT: Final = "s3:TestEvent"
 _CREATED: Final = "ObjectCreated:"

@@ -6,7 +6,7 @@ BatchError
 ├── StorageError        an object could not be read or written; trying again may help
 └── OutOfTimeError      the invocation ends before the object would
 
-A record that is at fault is none of these: it becomes a line of `.errors.jsonl` (batch_run.py).
+A record that is at fault is none of these: it becomes a line of `.errors.jsonl` (run.py).
 Messages are one line.
 """
 

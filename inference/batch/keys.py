@@ -13,7 +13,7 @@ import mimetypes
 from dataclasses import dataclass
 from typing import Final
 
-from inference.batch_errors import EventError
+from inference.batch.errors import EventError
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
