@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.background import CALL_S, LOAD_S, MODES
 from bench.results import write_results
-from inference.extension import PAUSES
+from inference.lambda_runtime.extension import PAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any
 
-from inference.extension import extended
+from inference.lambda_runtime.extension import extended
 from inference.process.background import Background
 
 BLOCK = bytes(1 << 18)

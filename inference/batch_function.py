@@ -3,7 +3,7 @@
 Importing this module reads the settings (a wrong one fails the function's INIT, naming the
 variable) and makes the S3 client: boto3 is imported here and nowhere that predicting comes by. No
 store and no bucket is touched before the first message. On Lambda it starts anew when what it
-imported from package sets keeps a version from loading (recycling.py): its messages come back.
+imported from package sets keeps a version from loading (lambda_runtime/recycling.py): its messages come back.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from botocore.config import Config
 
 from inference.batch.handler import BatchHandler
 from inference.batch.settings import BatchSettings
-from inference.extension import Calls
+from inference.lambda_runtime.extension import Calls
 
 if TYPE_CHECKING:
-    from inference.extension import Handler
+    from inference.lambda_runtime.extension import Handler
 
 _CONFIG: Final = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
@@ -33,7 +33,7 @@ _batch: Final = BatchHandler(
 def _renewed(handler: Handler) -> Handler:
     if not os.environ.get("AWS_LAMBDA_RUNTIME_API"):
         return handler
-    from inference.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
+    from inference.lambda_runtime.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
 
     return Recycler(os.environ, Calls(), None).around(handler, _batch.due, _batch.answered)
 

@@ -11,21 +11,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from inference.start import early  # isort: skip - first: it begins to read, imports packages
-from inference.extension import REPLACES, extended
+from inference.lambda_runtime.startup import early  # isort: skip - first: it begins to read, imports packages
 from inference.http.application import Application
+from inference.lambda_runtime.extension import REPLACES, extended
 from inference.process.background import Background
 from inference.settings import Settings
 
 if TYPE_CHECKING:
-    from inference.extension import Calls, Handler
+    from inference.lambda_runtime.extension import Calls, Handler
 
 PRELOAD_BUDGET_S: Final = 8.0
 """How long INIT waits for what is loaded ahead: Lambda gives it 10 s, and begins anew."""
 
 
 def _renewed(handler: Handler, calls: Calls, extension: str | None) -> Handler:
-    from inference.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
+    from inference.lambda_runtime.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
 
     recycler = Recycler(os.environ, calls, extension)
     return recycler.around(handler, application.due, application.answered)
@@ -34,7 +34,7 @@ def _renewed(handler: Handler, calls: Calls, extension: str | None) -> Handler:
 def _preload_budget_s() -> float:
     if REPLACES not in os.environ:
         return PRELOAD_BUDGET_S
-    from inference.recycling import Carried  # noqa: PLC0415 - few processes replace another
+    from inference.lambda_runtime.recycling import Carried  # noqa: PLC0415 - few processes replace another
 
     carried = Carried.from_environ(os.environ)
     return carried.left_s() if carried else PRELOAD_BUDGET_S

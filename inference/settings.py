@@ -51,7 +51,7 @@ class Settings(NamedTuple):
     unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
     that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
     `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
-    `BACKGROUND`: how loads go on after an answer, on Lambda (extension.py). `VERIFY`: what of a
+    `BACKGROUND`: how loads go on after an answer, on Lambda (lambda_runtime/extension.py). `VERIFY`: what of a
     version's bytes is checked, and when (loading/read_plan.py).
     """
 

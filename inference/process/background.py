@@ -1,7 +1,7 @@
 """What goes on off the request's path: loads, above all, of versions that come to be published.
 
 Lambda freezes an environment when it has answered, and a thread then stands still until the next
-call. So that somebody can keep the environment running (extension.py), every such work is started
+call. So that somebody can keep the environment running (lambda_runtime/extension.py), every such work is started
 here, and here is known whether any is under way.
 
 A process must not end while ONNX Runtime works in one of its threads: Python stops threads that

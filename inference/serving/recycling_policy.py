@@ -12,7 +12,7 @@ Python cannot take back what it imported from a package set. So an environment i
 Where something answers meanwhile, it is not due before `wait_s` have passed, which differ from one
 environment to the next: all notice at about the same time, and while one starts it takes no call.
 
-How it starts anew: recycling.py. What is found here is looked for after each call (manager.py).
+How it starts anew: lambda_runtime/recycling.py. What is found here is looked for after each call (manager.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Its answer is never returned: it runs in the background after the caller's has been made, on the
 very tensors that the answering version's session had, and what is reported is how far it is off.
-On Lambda that is in the time of the extension (extension.py), which is billed: a sample of 10
+On Lambda that is in the time of the extension (lambda_runtime/extension.py), which is billed: a sample of 10
 percent of calls adds a tenth of the shadow version's run time to the bill, and its memory.
 
 One runs at a time. A call that comes meanwhile is not sampled, rather than queued.

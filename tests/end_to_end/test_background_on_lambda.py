@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 HANDLER = """
 import os, time
 from inference.process.background import Background
-from inference.extension import extended
+from inference.lambda_runtime.extension import extended
 
 background = Background()
 version, progress = 1, 0.0

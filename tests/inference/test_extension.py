@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.runtime_api import RuntimeApi
-from inference.extension import (
+from inference.lambda_runtime.extension import (
     NAME,
     PAUSES,
     Calls,
     Extension,
     extended,
 )
-from inference.extensions_api import register
+from inference.lambda_runtime.extensions_api import register
 from inference.process.background import Background
 from inference.settings import BackgroundMode, SettingError, background_mode
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -360,7 +360,7 @@ def printed_by(code: str) -> list[str]:
 
 
 def test_what_only_lambda_needs_is_not_imported_elsewhere() -> None:
-    code = "import sys, inference.extension; print('http.client' in sys.modules)"
+    code = "import sys, inference.lambda_runtime.extension; print('http.client' in sys.modules)"
     assert printed_by(code) == ["False"]
 
 
@@ -368,7 +368,7 @@ def test_registering_does_not_import_tls_and_who_needs_it_has_it() -> None:
     code = """
 import sys
 from inference.process.background import Background
-from inference.extension import extended
+from inference.lambda_runtime.extension import extended
 extended(print, Background(), {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"})
 print("http.client" in sys.modules, "ssl" in sys.modules)
 import http.client

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bench.runtime_api import RuntimeApi
-from inference.extension import Calls
 from inference.fleet.environment import LambdaEnvironment
 from inference.fleet.errors import InvocationError
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
-from inference.recycling import LEAST_LEFT_S, Recycler
+from inference.lambda_runtime.extension import Calls
+from inference.lambda_runtime.recycling import LEAST_LEFT_S, Recycler
 from inference.serving.recycling_policy import Due
 from tests.inference.concurrency import wait_until
 
@@ -133,8 +133,8 @@ def test_while_a_process_is_about_to_be_replaced_its_extension_does_not_ask() ->
 HANDLER = """
 import os, sys
 from inference.process.background import Background
-from inference.extension import REPLACES, extended
-from inference.recycling import Recycler
+from inference.lambda_runtime.extension import REPLACES, extended
+from inference.lambda_runtime.recycling import Recycler
 from inference.serving.recycling_policy import Due
 
 due = []

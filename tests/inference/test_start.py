@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.deferred import deferred
+from inference.lambda_runtime.deferred_imports import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def test_a_module_that_was_imported_before_is_left_as_it_is() -> None:
 def test_what_is_put_off_is_not_imported_and_can_be() -> None:
     code = """
 from importlib import import_module
-from inference.start import UNUSED
+from inference.lambda_runtime.startup import UNUSED
 early = [name for name in UNUSED if name in sys.modules]
 print(early, [import_module(name).__spec__.name for name in UNUSED] == list(UNUSED))
 """

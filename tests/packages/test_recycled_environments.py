@@ -16,7 +16,7 @@ import pytest
 from bench.events import http_event
 from inference.fleet.emulator import emulator_path
 from inference.fleet.environment import LambdaEnvironment
-from inference.recycling import LEAST_APART_S
+from inference.lambda_runtime.recycling import LEAST_APART_S
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import commit

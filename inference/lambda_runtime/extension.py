@@ -27,7 +27,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from inference.deferred import deferred
+from inference.lambda_runtime.deferred_imports import deferred
 from inference.process.clock import Moment
 from inference.settings import BackgroundMode, background_mode
 from inference.telemetry import logger
@@ -35,7 +35,7 @@ from inference.telemetry import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference.extensions_api import ExtensionsApi, Invocation
+    from inference.lambda_runtime.extensions_api import ExtensionsApi, Invocation
     from inference.process.background import Background
 
     Handler = Callable[[Mapping[str, Any], Any], Any]
@@ -87,14 +87,14 @@ def extended(
 
 def _registered(address: str, environ: Mapping[str, str]) -> ExtensionsApi | None:
     with deferred("ssl"):  # which http.client imports, and loopback does not speak
-        from inference.extensions_api import (  # noqa: PLC0415 - only Lambda needs it
+        from inference.lambda_runtime.extensions_api import (  # noqa: PLC0415 - only Lambda needs it
             ExtensionsApi,
             register,
         )
     if REPLACES not in environ:
         return register(address, NAME)
     # Lambda knows the extension of the process that this one replaces, and takes no other.
-    from inference.recycling import Carried  # noqa: PLC0415
+    from inference.lambda_runtime.recycling import Carried  # noqa: PLC0415
 
     carried = Carried.from_environ(environ)
     return ExtensionsApi(address, carried.extension) if carried and carried.extension else None

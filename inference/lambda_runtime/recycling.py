@@ -25,15 +25,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from inference.extension import REPLACES
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
+from inference.lambda_runtime.extension import REPLACES
 from inference.process.clock import Moment
 from inference.telemetry import logger, report_recycling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference.extension import Calls, Handler
+    from inference.lambda_runtime.extension import Calls, Handler
     from inference.serving.recycling_policy import Due
 
 LEAST_APART_S: Final = 60.0

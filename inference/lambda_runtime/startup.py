@@ -4,7 +4,7 @@ To be imported before anything else that imports them, by a function's entry poi
 finds them imported. Of a cold start of a small model, imports are all but everything, and most of
 it are these packages (docs/performance.md says what each of these saves):
 
-- what of them no call uses is put off (deferred.py);
+- what of them no call uses is put off (deferred_imports.py);
 - no garbage is looked for meanwhile. What a module defines stays, so Python's collector looks
   through all of it 70 times and finds nothing. It is told so, too: later collections pass over it;
 - NumPy's linear algebra (OpenBLAS) computes in the thread that asks for it. Left to itself it
@@ -20,7 +20,7 @@ import os
 from importlib import import_module
 from typing import Final
 
-from inference.deferred import deferred
+from inference.lambda_runtime.deferred_imports import deferred
 
 PACKAGES: Final = (
     "numpy",
