@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from bench.results import summarize, write_results
 from bench.runtime_api import RuntimeApi
-from inference.fleet import variables
-from inference.fleet.freezing import Freezer
+from inference.local.fleet import environment_variables
+from inference.local.fleet.freezer import Freezer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,8 +77,10 @@ class Environment:
     def __init__(self, mode: str) -> None:
         self._api = RuntimeApi()
         self._environ = {
-            **variables.inherited(os.environ),
-            **variables.set_by_lambda("bench.background_handler.handler", ROOT, 1769, 30),
+            **environment_variables.inherited(os.environ),
+            **environment_variables.set_by_lambda(
+                "bench.background_handler.handler", ROOT, 1769, 30
+            ),
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "BACKGROUND": mode,
         }

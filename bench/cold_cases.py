@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.cold_models import Feed
-    from inference.fleet.cgroups import Limits
+    from inference.local.fleet.cgroups import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / ".cache" / "cold_models"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.efs_stand_in import Options
-    from inference.fleet.cgroups import Limits
+    from inference.local.fleet.cgroups import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORKERS: Final = ROOT / "bench" / "cold_workers"

@@ -33,13 +33,13 @@ from bench.cold_models import MODELS
 from bench.cold_runs import run
 from bench.efs_stand_in import Options
 from bench.results import summarize, write_results
-from inference.fleet.cgroups import NoLimitsError, find_limits
+from inference.local.fleet.cgroups import NoLimitsError, find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.cold_runs import Run
-    from inference.fleet.cgroups import Limits
+    from inference.local.fleet.cgroups import Limits
 
 WAYS: Final = ("naive", "ours", "floor")
 READERS: Final = (4, 8, 16, 32)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bench.events import http_event
 from bench.results import summarize, write_results
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.progress import Silent

@@ -53,7 +53,7 @@ def served_fleet(
 
 def _main(handler: str, environments: str, memory_mb: str) -> None:
     sys.stdout = sys.stderr  # as `serve` does: stdout has the one line that it is ready
-    from inference.fleet.command import FleetOptions, serve_fleet  # noqa: PLC0415 - it logs
+    from inference.local.fleet.command import FleetOptions, serve_fleet  # noqa: PLC0415 - it logs
 
     options = FleetOptions(int(environments), int(memory_mb), idle_s=3600)
     serve_fleet(handler, os.environ, options, port=0)

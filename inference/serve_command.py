@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
 def _serve_fleet(options: argparse.Namespace) -> int:
     options.store = options.store.absolute()
     configure(options, log_level="INFO")
-    from inference.fleet.command import FleetOptions, serve_fleet  # noqa: PLC0415 - as above
-    from inference.fleet.errors import LambdaEnvironmentError  # noqa: PLC0415
+    from inference.local.fleet.command import FleetOptions, serve_fleet  # noqa: PLC0415 - as above
+    from inference.local.fleet.errors import LambdaEnvironmentError  # noqa: PLC0415
     from inference.settings import Settings  # noqa: PLC0415
 
     Settings.from_environ(os.environ)  # a wrong one is refused here, as the process would

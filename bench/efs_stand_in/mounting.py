@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 from bench.efs_stand_in import guard
 from bench.efs_stand_in.faults import HANG, Fault
 from bench.efs_stand_in.options import KERNEL_READ_AHEAD_KIB, Options
-from inference.fleet import keeper as keeping
+from inference.local.fleet import process_supervisor as keeping
 
 if TYPE_CHECKING:
     from types import TracebackType

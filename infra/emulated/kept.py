@@ -1,4 +1,4 @@
-"""Processes that end when this one does, with all that came from them: inference/fleet/keeper.py.
+"""Processes that end when this one does, with all that came from them: inference/local/fleet/process_supervisor.py.
 
 However this process ends, by an error, by Ctrl-C or by SIGKILL, nothing that it started is left.
 Linux only.

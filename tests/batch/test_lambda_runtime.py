@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import InvocationError
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import InvocationError
 from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.publish import publish

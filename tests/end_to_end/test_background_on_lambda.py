@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.events import http_event
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import InvocationError
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import InvocationError
 from tests.inference.stores import publish_adder
 from tests.tiny_models import adder_request
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.events import http_event
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import InvocationError
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.tiny_models import adder_request, write_adder

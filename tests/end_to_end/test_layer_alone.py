@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bench.events import http_event
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 from infra.assets import CACHE, Assets, build_assets
 from infra.bytecode import find_interpreter
 from infra.emulated.bootstrap import gather_client

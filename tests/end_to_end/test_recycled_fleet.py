@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bench.steady_load import STEP, SteadyLoad
-from inference.fleet.emulator import emulator_path
+from inference.local.fleet.emulator_binary import emulator_path
 from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.publish import publish

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 
 HANDLER = """
 import os, subprocess, sys, threading, time

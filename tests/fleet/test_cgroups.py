@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.fleet.cgroups import Hierarchy, Limits, NoLimitsError, find_limits, hierarchies
-from inference.fleet.errors import InvocationError
+from inference.local.fleet.cgroups import Hierarchy, Limits, NoLimitsError, find_limits, hierarchies
+from inference.local.fleet.errors import InvocationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.fleet.environment import LambdaEnvironment
+    from inference.local.fleet.environment import LambdaEnvironment
 
 V1_MOUNTS = """\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755

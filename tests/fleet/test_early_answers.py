@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.fleet.early_answers import AnswerScanner
+from inference.local.fleet.runtime_api_proxy import AnswerScanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.fleet.environment import LambdaEnvironment
+    from inference.local.fleet.environment import LambdaEnvironment
 
 DEADLINE_S = 20.0
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.fleet.emulator import emulator_path
-from inference.fleet.errors import EmulatorUnavailableError
+from inference.local.fleet.emulator_binary import emulator_path
+from inference.local.fleet.errors import EmulatorUnavailableError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only: so is the emulator")
 

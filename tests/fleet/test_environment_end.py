@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import EnvironmentEndedError, InvocationError
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import EnvironmentEndedError, InvocationError
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is ended"
@@ -130,7 +130,7 @@ def test_an_environment_outlives_the_thread_that_started_it(make: Make) -> None:
 HOLDER = """
 import sys, threading
 from pathlib import Path
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 
 function = LambdaEnvironment("app.handler", cwd=Path(sys.argv[1])).start()
 function.invoke({"do": "detach"})

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.fleet.invoking import FleetAnswers
-from inference.fleet.place import Numbered
-from inference.fleet.pool import Fleet
+from inference.local.fleet.http_answers import FleetAnswers
+from inference.local.fleet.pool import Fleet
+from inference.local.fleet.slot import Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from inference.fleet.environment import LambdaEnvironment
+    from inference.local.fleet.environment import LambdaEnvironment
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are environments and how they are stopped"

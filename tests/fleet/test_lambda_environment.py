@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.fleet import emulator_process
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import (
+from inference.local.fleet import emulator_process
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import (
     EnvironmentEndedError,
     InvocationError,
     LambdaEnvironmentError,
@@ -243,7 +243,7 @@ def test_an_emulator_that_does_not_start_says_why(
     script = tmp_path / "broken"
     script.write_text("#!/bin/sh\necho out of order\nexit 9\n")
     script.chmod(0o755)
-    monkeypatch.setattr("inference.fleet.emulator.emulator_path", lambda: script)
+    monkeypatch.setattr("inference.local.fleet.emulator_binary.emulator_path", lambda: script)
 
     function = make()
     with pytest.raises(EnvironmentEndedError, match="did not start: out of order"):

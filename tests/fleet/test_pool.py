@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.fleet.errors import EnvironmentEndedError, InvocationError, ThrottledError
-from inference.fleet.keeper import lives
-from inference.fleet.place import Numbered
-from inference.fleet.pool import Fleet
+from inference.local.fleet.errors import EnvironmentEndedError, InvocationError, ThrottledError
+from inference.local.fleet.pool import Fleet
+from inference.local.fleet.process_supervisor import lives
+from inference.local.fleet.slot import Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from inference.fleet.environment import LambdaEnvironment
-    from inference.fleet.pool import Answered
+    from inference.local.fleet.environment import LambdaEnvironment
+    from inference.local.fleet.pool import Answered
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are environments and how they are stopped"
@@ -247,7 +247,7 @@ def test_an_environment_that_does_not_start_fails_its_call_alone(
     script.chmod(0o755)
     trial = start(most=1)
     with monkeypatch.context() as patched:
-        patched.setattr("inference.fleet.emulator.emulator_path", lambda: script)
+        patched.setattr("inference.local.fleet.emulator_binary.emulator_path", lambda: script)
         with pytest.raises(EnvironmentEndedError, match="did not start: out of order"):
             trial.call()
     assert trial.call()[1] == 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from inference.fleet.keeper import lives, processes
+from inference.local.fleet.process_supervisor import lives, processes
 from inference.process.daemon_thread import in_thread
 from tests.inference.commands import ROOT, environ, run, serving, wait_for_file
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -43,7 +43,7 @@ sys.exit(main(sys.argv[1:]))
 """
 WITHOUT_CONTROL_GROUPS = """
 import sys
-from inference.fleet import cgroups
+from inference.local.fleet import cgroups
 cgroups._CONTROLLERS = ("memory", "cpu", "magic")
 from inference.__main__ import main
 sys.exit(main(sys.argv[1:]))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bench.runtime_api import RuntimeApi
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import InvocationError
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.lambda_runtime.extension import Calls
 from inference.lambda_runtime.recycling import LEAST_LEFT_S, Recycler
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.errors import InvocationError
 from inference.serving.recycling_policy import Due
 from tests.inference.concurrency import wait_until
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.events import http_event
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 from tests.end_to_end.make_serve import DEADLINE_S, serving
 from tests.end_to_end.repository_copy import outer_environment
 from tests.models.conftest import commands_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bench.events import http_event
-from inference.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment import LambdaEnvironment
 from model_store.layout import StoreLayout
 from model_store.package_set import SITE_PACKAGES
 from model_store.reading import read_package_set, read_upward, read_version

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bench.events import http_event
-from inference.fleet.emulator import emulator_path
-from inference.fleet.environment import LambdaEnvironment
 from inference.lambda_runtime.recycling import LEAST_APART_S
+from inference.local.fleet.emulator_binary import emulator_path
+from inference.local.fleet.environment import LambdaEnvironment
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import commit

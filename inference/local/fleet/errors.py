@@ -1,4 +1,4 @@
-"""What can go wrong with environments. HTTP statuses are decided in invoking.py alone.
+"""What can go wrong with environments. HTTP statuses are decided in http_answers.py alone.
 
 LambdaEnvironmentError
 ├── EmulatorUnavailableError   this machine has no emulator or runtime client, and cannot get one

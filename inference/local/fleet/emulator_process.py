@@ -17,9 +17,9 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING, Final
 
-from inference.fleet import emulator
-from inference.fleet import keeper as keeping
-from inference.fleet.errors import EnvironmentEndedError, LambdaEnvironmentError
+from inference.local.fleet import emulator_binary
+from inference.local.fleet import process_supervisor as keeping
+from inference.local.fleet.errors import EnvironmentEndedError, LambdaEnvironmentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class EmulatorProcess:
         if self._started:
             raise LambdaEnvironmentError("an environment starts once: make another")
         self._started = True
-        executable = emulator.emulator_path()
+        executable = emulator_binary.emulator_path()
         for _ in range(_PORT_TRIES):
             if self._launch(executable, *free_ports()):
                 return

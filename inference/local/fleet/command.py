@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.fleet.cgroups import NoLimitsError, find_limits
-from inference.fleet.emulator import emulator_path
-from inference.fleet.environment import LambdaEnvironment
-from inference.fleet.errors import EmulatorUnavailableError
-from inference.fleet.invoking import FleetAnswers
-from inference.fleet.place import Numbered
-from inference.fleet.pool import Fleet
-from inference.fleet.variables import settings_among
+from inference.local.fleet.cgroups import NoLimitsError, find_limits
+from inference.local.fleet.emulator_binary import emulator_path
+from inference.local.fleet.environment import LambdaEnvironment
+from inference.local.fleet.environment_variables import settings_among
+from inference.local.fleet.errors import EmulatorUnavailableError
+from inference.local.fleet.http_answers import FleetAnswers
+from inference.local.fleet.pool import Fleet
+from inference.local.fleet.slot import Numbered
 from inference.local.server import serve
 
 if TYPE_CHECKING:

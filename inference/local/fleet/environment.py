@@ -11,7 +11,7 @@ unlike Lambda
 - never freezes: `freeze` does that, as strictly as Lambda;
 - holds an answer back until extensions are done: with `early`, `invoke_raw` does not.
 
-Linux only. Where the emulator comes from: emulator.py; how all of it ends: keeper.py.
+Linux only. Where the emulator comes from: emulator_binary.py; how all of it ends: process_supervisor.py.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from inference.fleet import variables
-from inference.fleet.early_answers import EarlyAnswers
-from inference.fleet.emulator_process import EmulatorProcess
-from inference.fleet.errors import EnvironmentEndedError, InvocationError
-from inference.fleet.freezing import Freezer
+from inference.local.fleet import environment_variables
+from inference.local.fleet.emulator_process import EmulatorProcess
+from inference.local.fleet.errors import EnvironmentEndedError, InvocationError
+from inference.local.fleet.freezer import Freezer
+from inference.local.fleet.runtime_api_proxy import EarlyAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from inference.fleet.cgroups import Enclosure
+    from inference.local.fleet.cgroups import Enclosure
 
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 _MOST_REQUEST_BYTES: Final = 6 * 1024 * 1024
@@ -82,8 +82,8 @@ class LambdaEnvironment:
             enclosure.entered_by(runtime) if enclosure else runtime,
             cwd=self._cwd,
             environ={
-                **variables.inherited(os.environ),
-                **variables.set_by_lambda(handler, self._cwd, memory_mb, timeout_s),
+                **environment_variables.inherited(os.environ),
+                **environment_variables.set_by_lambda(handler, self._cwd, memory_mb, timeout_s),
                 **(environ or {}),
             },
             removed_at_end=enclosure.folders if enclosure else (),
@@ -185,7 +185,7 @@ class LambdaEnvironment:
     def freeze(self) -> None:
         """Stop every process of the environment, and return when no thread of them runs.
 
-        Waits for a call under way. See freezing.py; raises LambdaEnvironmentError.
+        Waits for a call under way. See freezer.py; raises LambdaEnvironmentError.
         """
         with self._call, self._freezing:
             if not self._process.stopping:  # what is being ended must be able to end

@@ -20,15 +20,15 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
-from inference.fleet.place import Place
+from inference.local.fleet.errors import LambdaEnvironmentError, ThrottledError
+from inference.local.fleet.slot import Place
 from inference.process.daemon_thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from inference.fleet.place import Numbered
+    from inference.local.fleet.slot import Numbered
 
 _END_S: Final = 30.0
 

@@ -6,8 +6,8 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from inference.fleet import keeper as keeping
-from inference.fleet.errors import LambdaEnvironmentError
+from inference.local.fleet import process_supervisor as keeping
+from inference.local.fleet.errors import LambdaEnvironmentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

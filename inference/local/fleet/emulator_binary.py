@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from inference.fleet.errors import EmulatorUnavailableError
+from inference.local.fleet.errors import EmulatorUnavailableError
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _REQUIREMENTS = _REPOSITORY / "requirements" / "emulator.txt"

@@ -11,13 +11,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.fleet.errors import LambdaEnvironmentError, ThrottledError
 from inference.http.responses import error_answer
+from inference.local.fleet.errors import LambdaEnvironmentError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.fleet.pool import Answered, Fleet
+    from inference.local.fleet.pool import Answered, Fleet
 
 WAITS_S: Final = 30.0
 ENVIRONMENT_HEADER: Final = "Coldpress-Environment"

@@ -10,7 +10,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.fleet.errors import (
+from inference.local.fleet.errors import (
     EnvironmentEndedError,
     InvocationError,
     LambdaEnvironmentError,
@@ -19,7 +19,7 @@ from inference.fleet.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.fleet.environment import LambdaEnvironment
+    from inference.local.fleet.environment import LambdaEnvironment
 
 _AFTER_WHICH_IT_IS_REPLACED: Final = ("Runtime.", "Sandbox.", "Extension.")
 """Errors by which Lambda says that the environment failed, not the handler; by their prefix."""
