@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from inference import batch_command, run_command, serve_command
+from inference.cli import batch, run, serve
+from inference.cli.local_handler import local_handler, logged_causes
 from inference.errors import ServingError
-from inference.local_handler import local_handler, logged_causes
 from inference.process.background import leave
 from model_store.errors import StoreError, StoreUnreachableError
 from model_store.layout import StoreLayout
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show tracebacks and debug logs")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    serve_command.add_command(commands, common, _EPILOG)
+    serve.add_command(commands, common, _EPILOG)
 
     predict = commands.add_parser(
         "predict",
@@ -117,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("file", type=Path, metavar="FILE", help="the input")
     predict.set_defaults(command=_predict, default_model=None)
 
-    batch_command.add_command(commands, common)
-    run_command.add_command(commands, common)
+    batch.add_command(commands, common)
+    run.add_command(commands, common)
     return parser
 
 

@@ -33,7 +33,7 @@ def imported(code: str) -> set[str]:
     "code",
     [
         "import inference.predict_function",
-        "import inference.batch_command, inference.batch.folder_storage, inference.batch.run",
+        "import inference.cli.batch, inference.batch.folder_storage, inference.batch.run",
     ],
 )
 def test_neither_predicting_nor_a_batch_of_folders_imports_boto3(code: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from inference.batch_command import Tally
+from inference.cli.batch import Tally
 from tests.batch.models import PLUS, load
 
 

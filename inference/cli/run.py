@@ -1,7 +1,7 @@
 """`python -m inference run`: a script, with a model's packages as the function has them.
 
 What the runtime brings is found first, then what the model's package set holds, by the set's index
-(package_sets/active_sets.py). The model itself is not loaded. To run one as Python does: as_main.py.
+(package_sets/active_sets.py). The model itself is not loaded. To run one as Python does: program.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from inference.as_main import Program
-from inference.as_main import run as run_as_main
+from inference.cli.program import Program
+from inference.cli.program import run as run_as_main
 from inference.errors import RetiredError, UnknownError
 from model_store.layout import StoreLayout
 from model_store.names import check_label, check_model

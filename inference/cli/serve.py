@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from inference.local_handler import configure, local_handler
+from inference.cli.local_handler import configure, local_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
