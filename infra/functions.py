@@ -68,7 +68,7 @@ class Functions(Construct):
         self.sync = StoreFunction(
             self,
             "Sync",
-            handler="model_sync.job.handler",
+            handler="model_sync.sync_function.handler",
             code=assets.writer_code,
             layers=[layers.runtime, layers.writer],
             network=network,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model_sync.asked import MOST_CHARACTERS, parse_version
 from model_sync.errors import RequestError
+from model_sync.request_fields import MOST_CHARACTERS, parse_version
 from model_sync.target_settings import is_python_version
 
 

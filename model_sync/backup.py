@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.refs import Refs
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
 
 
 def backup(store: OpenedStore, asked: Asked) -> dict[str, Any]:

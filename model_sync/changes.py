@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from model_store.refs import LATEST, Hold, Refs, State, VersionEntry
 from model_sync.errors import ChangeError
-from model_sync.wording import labels_are, versions_are
+from model_sync.text import labels_are, versions_are
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

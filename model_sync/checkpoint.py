@@ -18,18 +18,18 @@ from model_store import documents
 from model_store.documents import FORMAT
 from model_store.files import FileEntry
 from model_sync import durable
-from model_sync.conditions import MARGIN_MS
 from model_sync.errors import OutOfTimeError, RequestError
 from model_sync.space import require_space
 from model_sync.staging import copy_in, seal
+from model_sync.time_limit import MARGIN_MS
 from model_sync.trial import DEADLINE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.staging import Staging
+    from model_sync.time_limit import Conditions
     from model_sync.uploaded import UploadedContents
 
 _REST_BYTES_PER_S: Final = 2_000_000
@@ -54,7 +54,7 @@ def rest_ms(size_bytes: int) -> float:
 
     A trial has a deadline of its own (trial.py); how many there are, and how long they take, grows
     with the version. What may not fit in what is left of an invocation begins in the next one; what
-    does not end in a whole one fails, with what to do (child.py).
+    does not end in a whole one fails, with what to do (child_process.py).
     """
     return (DEADLINE_S + size_bytes / _REST_BYTES_PER_S) * 1000 + MARGIN_MS
 

@@ -17,7 +17,7 @@ from model_sync.inspection import external_files, refuse_too_large
 from model_sync.recipe import RECIPE
 from model_sync.space import require_space
 from model_sync.staging import copy_in
-from model_sync.wording import counted
+from model_sync.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,8 +11,8 @@ from model_store.files import read_checked
 from model_store.reading import read_package_set, read_preparation, read_version
 from model_store.refs import State
 from model_sync import differences
-from model_sync.asked import Reference
 from model_sync.errors import ChangeError
+from model_sync.request_fields import Reference
 from model_sync.show import named_version, newest_refs
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
     from model_store.version import VersionManifest
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
 
 
 class _Side(NamedTuple):

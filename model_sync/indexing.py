@@ -33,7 +33,7 @@ from model_store.module_index import (
 )
 from model_sync.errors import PackagesError
 from model_sync.linked import Libraries
-from model_sync.wording import counted
+from model_sync.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ A request is what the command line sends (job_requests.py); the answer is one of
 How far it is can be read meanwhile at `.jobs/<request_id>.json` in the models bucket.
 
 A queue's messages hold S3's events: a `model.toml` that arrives, which is uploaded last, publishes
-its prefix. A message that fails is tried again by the queue. `handler` itself: job.py.
+its prefix. A message that fails is tried again by the queue. `handler` itself: sync_function.py.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from model_store.reading import read_store_id
 from model_store.release import VERSION
 from model_sync.base_runtime import brought_here
 from model_sync.checkpoint import ToBeContinued
-from model_sync.conditions import Conditions
 from model_sync.creation import open_store
 from model_sync.errors import RequestError, SyncError, code_of
+from model_sync.identity import publisher
 from model_sync.job_events import arrivals_in, was_published
 from model_sync.job_progress import ProgressObject
 from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
 from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
 from model_sync.listing import list_published
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.packages import describe_packages
 from model_sync.recipe import RECIPE, read_recipe
 from model_sync.s3_source import S3Source, parse_s3_url
 from model_sync.show_packages import list_sets
+from model_sync.time_limit import Conditions
 from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
-from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

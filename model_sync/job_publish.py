@@ -15,16 +15,16 @@ from model_sync.publication import Publication
 from model_sync.publish import publish_source
 from model_sync.recipe import read_recipe
 from model_sync.staging import Staging
-from model_sync.wording import counted
+from model_sync.text import counted
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
-    from model_sync.conditions import Conditions
     from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
     from model_sync.publication import Published
     from model_sync.s3_source import S3Source
+    from model_sync.time_limit import Conditions
     from model_sync.uploaded import UploadedContents, UploadedSet
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from model_store.refs import LATEST
 from model_sync import changes
-from model_sync.asked import parse_version
 from model_sync.errors import ChangeError
 from model_sync.history import last_named
+from model_sync.request_fields import parse_version
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
     from model_sync.transaction import Outcome
 
 

@@ -11,8 +11,8 @@ from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.reading import read_store_id
+from model_sync.identity import publisher
 from model_sync.listing import list_published
-from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ class Local:
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of operations.py; raises SyncError or StoreError."""
-        from model_sync.opened import OpenedStore  # noqa: PLC0415 - as above
+        from model_sync.mounted_store import OpenedStore  # noqa: PLC0415 - as above
         from model_sync.operations import run_operation  # noqa: PLC0415
 
         layout = StoreLayout(self._root)

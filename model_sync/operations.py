@@ -1,6 +1,6 @@
 """The verbs that work on a store where it is mounted, by name: here, or in the sync function.
 
-Each takes the Store and what was asked (fields by name, asked.py) and returns what it found or
+Each takes the Store and what was asked (fields by name, request_fields.py) and returns what it found or
 did, as `--json` prints it. Raises SyncError or StoreError. Publishing is not among them: its bytes
 come from elsewhere (publish.py, job_publish.py).
 """
@@ -20,12 +20,12 @@ from model_sync import (
     verify,
     version_verbs,
 )
-from model_sync.asked import Asked
+from model_sync.request_fields import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
 
     Operation = Callable[[OpenedStore, Asked], dict[str, Any]]
 

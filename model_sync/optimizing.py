@@ -13,15 +13,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from model_sync.child import last_line, run_module
-from model_sync.conditions import AS_HERE
+from model_sync.child_process import last_line, run_module
 from model_sync.errors import TrialError
+from model_sync.time_limit import AS_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model_store.layout import StoreLayout
-    from model_sync.conditions import Conditions
+    from model_sync.time_limit import Conditions
 
 GRAPH: Final = "model.onnx"
 WEIGHTS: Final = "weights.bin"

@@ -39,9 +39,9 @@ from model_sync.pruning import LeftOut
 from model_sync.set_marks import rely_on
 from model_sync.space import require_space, writing
 from model_sync.staging import Staging
+from model_sync.text import counted
 from model_sync.top_modules import top_modules_of
 from model_sync.unpacking import size_of, unpack, unpacked_bytes
-from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

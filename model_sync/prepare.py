@@ -22,21 +22,21 @@ from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_version
 from model_store.refs import Refs, State
 from model_sync import changes
-from model_sync.asked import parse_version
 from model_sync.checkpoint import ToBeContinued, rest_ms
 from model_sync.commit import settle
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.placed import Placed
 from model_sync.preparing import prepare as make_preparation
+from model_sync.request_fields import parse_version
 from model_sync.set_marks import rely_on
 from model_sync.show import described_preparation, named_version
 from model_sync.staging import Staging
-from model_sync.wording import counted
+from model_sync.text import counted
 
 if TYPE_CHECKING:
     from model_store.version import VersionManifest
-    from model_sync.asked import Asked, Reference
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked, Reference
 
 
 def prepare(store: OpenedStore, asked: Asked) -> dict[str, Any]:

@@ -32,10 +32,10 @@ from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
 from model_sync import blocked, durable
 from model_sync.choosing import choose, doubtful
-from model_sync.conditions import AS_HERE
 from model_sync.errors import OutOfTimeError, TrialError
 from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, optimize
 from model_sync.space import require_space
+from model_sync.time_limit import AS_HERE
 from model_sync.trial import try_version
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.recorded_imports import RecordedFile
     from model_store.version import VersionManifest
-    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.staging import Staging
+    from model_sync.time_limit import Conditions
 
 _LEAST_BYTES: Final = 1 << 20
 _LEAST_UNPACKED_BYTES: Final = 8 << 20

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from model_sync.progress import readable_bytes
 from model_sync.table import table_lines
-from model_sync.wording import counted
+from model_sync.text import counted
 
 _DIGITS: Final = 12
 _MOST_NAMED: Final = 4

@@ -8,7 +8,7 @@ from typing import Any
 from model_sync.printing import share_of
 from model_sync.progress import readable_bytes
 from model_sync.table import table_lines
-from model_sync.wording import counted
+from model_sync.text import counted
 
 
 def moved(found: dict[str, Any]) -> None:

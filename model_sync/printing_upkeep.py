@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_sync.printing_store import shape_text
 from model_sync.progress import readable_bytes
-from model_sync.wording import counted
+from model_sync.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,17 +22,17 @@ from model_store.version import VersionManifest
 from model_sync import decisions, durable
 from model_sync.checkpoint import copy_files
 from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
-from model_sync.conditions import AS_HERE
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
+from model_sync.identity import publisher
 from model_sync.inspection import inspect
 from model_sync.placed import Placed
 from model_sync.preparing import prepare
 from model_sync.removal import newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
-from model_sync.who import publisher
-from model_sync.wording import counted
+from model_sync.text import counted
+from model_sync.time_limit import AS_HERE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.conditions import Conditions
     from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
     from model_sync.source import Source
     from model_sync.staging import Staging
+    from model_sync.time_limit import Conditions
     from model_sync.uploaded import UploadedContents
 
 _VERSION: Final = "version"

@@ -27,7 +27,6 @@ from model_store.package_set import Target
 from model_store.refs import LATEST
 from model_sync.builder import missing_outputs, run_build
 from model_sync.commit import settle
-from model_sync.conditions import AS_HERE
 from model_sync.creation import open_store
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
@@ -35,16 +34,17 @@ from model_sync.recipe import RECIPE, read_recipe
 from model_sync.same_contents import holds
 from model_sync.source import FolderSource
 from model_sync.staging import Staging
+from model_sync.time_limit import AS_HERE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
-    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
     from model_sync.recipe import Packages, Recipe
     from model_sync.source import Source
+    from model_sync.time_limit import Conditions
 
 
 def publish(

@@ -26,6 +26,7 @@ from model_sync.base_runtime import Runtime
 from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
+from model_sync.identity import publisher
 from model_sync.operations import ONLY_HERE
 from model_sync.packages import describe_set, hash_wheels
 from model_sync.pinned_wheels import get_wheels
@@ -35,7 +36,6 @@ from model_sync.s3_client import s3_client
 from model_sync.s3_source import parse_s3_url
 from model_sync.trial import try_version
 from model_sync.uploads import upload_contents, upload_set
-from model_sync.who import publisher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

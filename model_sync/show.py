@@ -10,13 +10,13 @@ from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import LATEST, State
 from model_sync.errors import ChangeError
 from model_sync.history import generations
-from model_sync.wording import labels_are, versions_are
+from model_sync.text import labels_are, versions_are
 
 if TYPE_CHECKING:
     from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
-    from model_sync.asked import Asked, Reference
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked, Reference
 
 MOST_GENERATIONS = 10_000
 

@@ -17,8 +17,8 @@ from model_sync.packages import describe_packages, list_packages
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
 
 
 def list_sets(layout: StoreLayout) -> dict[str, Any]:

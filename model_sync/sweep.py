@@ -30,8 +30,8 @@ from model_sync.trash import Trash, names_in
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
 
 MOST_CLOCK_ERROR_S: Final = 60
 """How far the sweeping machine's clock may be from the file system's."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.layout import StoreLayout
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
     from model_sync.staging import Staging
     from model_sync.trash import Trash
 

@@ -1,6 +1,6 @@
 """Tries a form of a version in a fresh process: loads it, runs its golden cases, measures both.
 
-`try_version` starts this module as a process of its own (child.py), so that a model that crashes,
+`try_version` starts this module as a process of its own (child_process.py), so that a model that crashes,
 or takes all memory, ends that process and not the publisher, and so that nothing warm flatters the
 measurement. The process loads the version with the code that will serve it, from the store's
 package set where the version pins one; in that it cannot write. It can also import whatever its
@@ -24,10 +24,10 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.recorded_imports import parse_recorded
 from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
-from model_sync.child import last_line, run_module
-from model_sync.conditions import AS_HERE
+from model_sync.child_process import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
 from model_sync.space import naming
+from model_sync.time_limit import AS_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion, Tensors
     from model_store.chunks import ChunkRanges
     from model_store.recorded_imports import RecordedFile
-    from model_sync.conditions import Conditions
+    from model_sync.time_limit import Conditions
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""

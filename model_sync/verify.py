@@ -21,10 +21,10 @@ from model_sync.folder_look import mode_fault, strangers_and_modes
 from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.published import is_document, is_there_to_stay, list_sets
 from model_sync.set_marks import DELETING
+from model_sync.text import counted
 from model_sync.verify_refs import check_refs, has_refs, model_names
 from model_sync.verify_subjects import Subject, set_subjects, version_subjects
 from model_sync.whole_files import whole
-from model_sync.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.refs import Refs
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
     from model_sync.progress import Progress
+    from model_sync.request_fields import Asked
 
 
 class _File(NamedTuple):

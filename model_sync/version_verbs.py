@@ -16,8 +16,8 @@ from model_sync.staging import Staging
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
-    from model_sync.asked import Asked
-    from model_sync.opened import OpenedStore
+    from model_sync.mounted_store import OpenedStore
+    from model_sync.request_fields import Asked
 
 MOST_HOURS: Final = 24 * 366
 """A hold that lasts longer has been forgotten."""

@@ -1,4 +1,4 @@
-"""A module that model_sync/child.py can run: ends as its first argument says."""
+"""A module that model_sync/child_process.py can run: ends as its first argument says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets what runs in a process of its own (model_sync/child.py) be a fork of a server of forks.
+"""Lets what runs in a process of its own (model_sync/child_process.py) be a fork of a server of forks.
 
 A trial of a tiny model takes half a second, nearly all of which is the importing of numpy and ONNX
 Runtime; a fork of a process that has imported them, and done nothing else, takes a twentieth. What
@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 from unittest import mock
 
-from model_sync import child
+from model_sync import child_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,14 +50,16 @@ _SERVER.set_forkserver_preload(list(IMPORTED))
 
 
 def forked_children() -> AbstractContextManager[None]:
-    """Let what `model_sync.child` runs be forks, as long as this lasts."""
+    """Let what `model_sync.child_process` runs be forks, as long as this lasts."""
     return children_run_by(_run)
 
 
 @contextlib.contextmanager
 def children_run_by(run: Callable[..., subprocess.CompletedProcess[str]]) -> Iterator[None]:
-    """Let `model_sync.child` call this where it would call subprocess.run."""
-    with mock.patch.object(child, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})):
+    """Let `model_sync.child_process` call this where it would call subprocess.run."""
+    with mock.patch.object(
+        child_process, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})
+    ):
         yield
 
 

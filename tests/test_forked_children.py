@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.layout import StoreLayout
-from model_sync.child import last_line, run_module
-from model_sync.conditions import AS_HERE
+from model_sync.child_process import last_line, run_module
 from model_sync.errors import TrialError
+from model_sync.time_limit import AS_HERE
 from tests.forked_children import forked_children
 
 if TYPE_CHECKING:

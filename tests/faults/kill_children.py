@@ -67,7 +67,7 @@ def run_traced(act: Callable[[], object], trace: Path, options: Sequence[str]) -
 
 @contextlib.contextmanager
 def forked_trials() -> Iterator[None]:
-    """Let what runs in processes of its own (model_sync/child.py) be forks of this one."""
+    """Let what runs in processes of its own (model_sync/child_process.py) be forks of this one."""
 
     def run(command: list[Any], **_options: object) -> subprocess.CompletedProcess[str]:
         pid = os.fork()

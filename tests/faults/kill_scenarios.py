@@ -17,7 +17,7 @@ from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.package_set import Target
 from model_sync.creation import open_store
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HANDLERS = {
     "Predict": "inference.predict_function.handler",
     "Batch": "inference.batch_function.handler",
-    "Sync": "model_sync.job.handler",
+    "Sync": "model_sync.sync_function.handler",
 }
 EVERY = pytest.mark.parametrize("name", HANDLERS)
 

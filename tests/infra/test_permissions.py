@@ -45,7 +45,7 @@ CALLS: dict[str, dict[str, set[tuple[str, str]]]] = {
 HANDLERS = {
     "Predict": "inference.predict_function",
     "Batch": "inference.batch_function",
-    "Sync": "model_sync.job",
+    "Sync": "model_sync.sync_function",
 }
 # What Lambda does with the role, for the function: its code calls none of it.
 QUEUE_ACTIONS = (

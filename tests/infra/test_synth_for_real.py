@@ -91,7 +91,7 @@ def test_no_package_is_in_both_layers(built: Assets) -> None:
     [
         ("inference.predict_function", "reader_code", ("runtime",)),
         ("inference.batch_function", "reader_code", ("runtime", "writer")),
-        ("model_sync.job", "writer_code", ("runtime", "writer")),
+        ("model_sync.sync_function", "writer_code", ("runtime", "writer")),
     ],
 )
 def test_a_handler_needs_its_layers_and_nothing_else(

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from model_store.layout import StoreLayout
 from model_store.reading import Seen, read_upward, refresh
-from model_sync.asked import Asked
 from model_sync.label_verbs import promote
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.request_fields import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

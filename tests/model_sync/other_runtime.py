@@ -10,7 +10,7 @@ from model_store.documents import render
 from model_store.layout import MANIFEST
 from model_store.names import new_id
 from model_sync import durable
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
 from model_sync.staging import Staging
 

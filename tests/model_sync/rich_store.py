@@ -14,7 +14,7 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward, read_version
 from model_store.refs import State
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.progress import Silent
 from model_sync.publish import publish

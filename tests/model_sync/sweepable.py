@@ -25,7 +25,7 @@ from model_store.version import GoldenCases, VersionContent, VersionManifest
 from model_sync import durable
 from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.decisions import first_refs, with_version
-from model_sync.opened import OpenedStore
+from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.progress import Silent
 from model_sync.staging import Staging

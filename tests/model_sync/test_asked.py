@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model_sync.asked import MOST_CHARACTERS, Asked, Reference
 from model_sync.errors import RequestError
+from model_sync.request_fields import MOST_CHARACTERS, Asked, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

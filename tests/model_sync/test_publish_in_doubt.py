@@ -14,9 +14,9 @@ from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.__main__ import main
+from model_sync.identity import publisher
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.who import publisher
 from tests.model_sync.late_link import LateLink
 from tests.model_sync.model_folders import RECIPE, write_bare
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_sync.wording import counted, labels_are, versions_are
+from model_sync.text import counted, labels_are, versions_are
 
 
 @pytest.mark.parametrize(

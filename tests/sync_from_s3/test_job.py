@@ -232,7 +232,7 @@ def test_a_setting_that_is_missing_ends_the_start_by_its_name(missing: str) -> N
     environ = {**os.environ, "STORE_PATH": "/store", "MODELS_BUCKET": "models"}
     del environ[missing]
     done = subprocess.run(
-        [sys.executable, "-c", "import model_sync.job"],
+        [sys.executable, "-c", "import model_sync.sync_function"],
         env=environ,
         capture_output=True,
         text=True,

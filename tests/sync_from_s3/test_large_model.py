@@ -40,7 +40,7 @@ SYNC: Final = """\
 import json, re, sys
 from pathlib import Path
 
-from model_sync.job import handler
+from model_sync.sync_function import handler
 
 
 class Context:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync.conditions import MARGIN_MS
+from model_sync.time_limit import MARGIN_MS
 from tests.sync_from_s3.buckets import Bucket, arrived, write_model
 from tests.sync_from_s3.invocations import refused, request, staged
 

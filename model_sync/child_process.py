@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_store.layout import StoreLayout
-    from model_sync.conditions import Conditions
+    from model_sync.time_limit import Conditions
 
 PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
 """The memory of the function that will serve what is published, which decides on its processors.

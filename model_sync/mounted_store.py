@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_sync.conditions import AS_HERE
+from model_sync.time_limit import AS_HERE
 from model_sync.transaction import Outcome, change_refs
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.conditions import Conditions
     from model_sync.progress import Progress
+    from model_sync.time_limit import Conditions
     from model_sync.transaction import Decide
 
 
