@@ -16,10 +16,10 @@ from bench.cold_cases import ROOT
 from bench.cold_runs import WORKERS
 from model_store.package_set import BUILDER, SITE_PACKAGES, Target
 from model_sync.base_runtime import brought_here
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.pinned_wheels import get_wheels
 from model_sync.progress import Silent
+from model_sync.store_io.create_store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Final
 from bench.results import summarize, write_results
 from model_store.names import new_id
 from model_sync.contents import stage_contents
-from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.recipe import PipelineFiles, Recipe
 from model_sync.source import FolderSource
-from model_sync.staging import Staging
+from model_sync.store_io.create_store import open_store
+from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable

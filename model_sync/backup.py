@@ -28,7 +28,6 @@ from model_store.reading import (
     read_upward,
 )
 from model_store.refs import State
-from model_sync.creation import make_root
 from model_sync.errors import BackupError, RequestError
 from model_sync.image import (
     Image,
@@ -40,9 +39,10 @@ from model_sync.image import (
     uninstall,
 )
 from model_sync.published import is_there_to_stay, list_sets
-from model_sync.space import require_space
-from model_sync.staging import Staging
 from model_sync.store_copy import StoreCopy, generation_in
+from model_sync.store_io.create_store import make_root
+from model_sync.store_io.disk_space import require_space
+from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

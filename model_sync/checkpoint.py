@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from model_store import documents
 from model_store.documents import FORMAT
 from model_store.files import FileEntry
-from model_sync import durable
 from model_sync.errors import OutOfTimeError, RequestError
-from model_sync.space import require_space
-from model_sync.staging import copy_in, seal
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import require_space
+from model_sync.store_io.staging import copy_in, seal
 from model_sync.time_limit import MARGIN_MS
 from model_sync.trial import DEADLINE_S
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_sync.progress import Progress
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
     from model_sync.uploaded import UploadedContents
 

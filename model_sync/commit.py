@@ -27,12 +27,12 @@ from model_store.files import read_beneath
 from model_store.names import new_id
 from model_store.reading import read_generation, read_model_id, read_upward_from
 from model_store.refs import Refs
-from model_sync import durable
-from model_sync.space import naming
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import naming
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
 
 MOST_IN_VAIN: Final = 20
 """Far more than a file system that is slow to show what it has would ever take."""

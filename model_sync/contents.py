@@ -15,8 +15,8 @@ from model_store.version import GoldenCases, VersionContent
 from model_sync.errors import RecipeError, SourceError
 from model_sync.inspection import external_files, refuse_too_large
 from model_sync.recipe import RECIPE
-from model_sync.space import require_space
-from model_sync.staging import copy_in
+from model_sync.store_io.disk_space import require_space
+from model_sync.store_io.staging import copy_in
 from model_sync.text import counted
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from model_sync.durable import FILE_MODE, FOLDER_MODE
+from model_sync.store_io.durable import FILE_MODE, FOLDER_MODE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -23,8 +23,8 @@ from model_store.errors import DamagedError
 from model_store.files import read_beneath
 from model_store.layout import STAGING
 from model_store.names import check_model
-from model_sync import durable
 from model_sync.errors import BackupError
+from model_sync.store_io import durable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from model_store.names import check_relative_path
 from model_sync.errors import InspectionError
 from model_sync.graph_signature import signature_of
 from model_sync.inner_graphs import inner_graphs
-from model_sync.space import naming
+from model_sync.store_io.disk_space import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -34,7 +34,6 @@ from model_store.reading import read_store_id
 from model_store.release import VERSION
 from model_sync.base_runtime import brought_here
 from model_sync.checkpoint import ToBeContinued
-from model_sync.creation import open_store
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
 from model_sync.job_events import arrivals_in, was_published
@@ -48,6 +47,7 @@ from model_sync.packages import describe_packages
 from model_sync.recipe import RECIPE, read_recipe
 from model_sync.s3_source import S3Source, parse_s3_url
 from model_sync.show_packages import list_sets
+from model_sync.store_io.create_store import open_store
 from model_sync.time_limit import Conditions
 from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
 

@@ -14,7 +14,7 @@ from model_sync.packages import describe_set, find_published, publish_set
 from model_sync.publication import Publication
 from model_sync.publish import publish_source
 from model_sync.recipe import read_recipe
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from model_sync.text import counted
 
 if TYPE_CHECKING:

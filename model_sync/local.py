@@ -37,11 +37,11 @@ class Local:
 
     def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
-        from model_sync.creation import open_store  # noqa: PLC0415 - as above
         from model_sync.publish import publish_source  # noqa: PLC0415
         from model_sync.recipe import read_recipe  # noqa: PLC0415
         from model_sync.s3_client import s3_client  # noqa: PLC0415
         from model_sync.s3_source import S3Source, parse_s3_url  # noqa: PLC0415
+        from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
         check_label(as_what.label)
         source = S3Source(s3_client(), *parse_s3_url(url))
@@ -60,8 +60,8 @@ class Local:
 
     def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
         """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
-        from model_sync.creation import open_store  # noqa: PLC0415 - as above
         from model_sync.packages import describe_packages, publish_packages  # noqa: PLC0415
+        from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
         target = Target.running().asked(python=asked.python, platform=asked.platform)
         layout = open_store(self._root)

@@ -26,19 +26,19 @@ from model_store.files import FileEntry
 from model_store.layout import MANIFEST
 from model_store.module_index import INDEX
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_sync import durable
 from model_sync.base_runtime import Runtime
 from model_sync.errors import PackagesError
 from model_sync.indexing import write_index
 from model_sync.interpreters import interpreter_for
 from model_sync.package_names import canonical_name
-from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.pinned_wheels import get_wheels
 from model_sync.progress import readable_bytes
 from model_sync.pruning import LeftOut
 from model_sync.set_marks import rely_on
-from model_sync.space import require_space, writing
-from model_sync.staging import Staging
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import require_space, writing
+from model_sync.store_io.parallel import SharedProgress, in_parallel
+from model_sync.store_io.staging import Staging
 from model_sync.text import counted
 from model_sync.top_modules import top_modules_of
 from model_sync.unpacking import size_of, unpack, unpacked_bytes

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import ModelLayout
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
 
 
 class Placed:

@@ -30,7 +30,7 @@ from model_sync.preparing import prepare as make_preparation
 from model_sync.request_fields import parse_version
 from model_sync.set_marks import rely_on
 from model_sync.show import described_preparation, named_version
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from model_sync.text import counted
 
 if TYPE_CHECKING:

@@ -30,11 +30,12 @@ from model_store.layout import GOLDEN, MANIFEST, SOURCE
 from model_store.names import new_id
 from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
-from model_sync import blocked, durable
+from model_sync import blocked
 from model_sync.choosing import choose, doubtful
 from model_sync.errors import OutOfTimeError, TrialError
 from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, optimize
-from model_sync.space import require_space
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import require_space
 from model_sync.time_limit import AS_HERE
 from model_sync.trial import try_version
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from model_store.recorded_imports import RecordedFile
     from model_store.version import VersionManifest
     from model_sync.progress import Progress
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
 
 _LEAST_BYTES: Final = 1 << 20

@@ -19,7 +19,7 @@ from model_store.reading import read_preparation, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.variant import PLAIN
 from model_store.version import VersionManifest
-from model_sync import decisions, durable
+from model_sync import decisions
 from model_sync.checkpoint import copy_files
 from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
@@ -31,6 +31,7 @@ from model_sync.preparing import prepare
 from model_sync.removal import newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
+from model_sync.store_io import durable
 from model_sync.text import counted
 from model_sync.time_limit import AS_HERE
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
     from model_sync.source import Source
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
     from model_sync.uploaded import UploadedContents
 

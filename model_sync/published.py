@@ -20,7 +20,7 @@ from model_store.layout import MANIFEST
 from model_store.package_set import FILES
 from model_store.reading import read_package_set, read_preparation, read_version
 from model_sync.set_marks import is_claimed
-from model_sync.trash import names_in
+from model_sync.store_io.trash import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

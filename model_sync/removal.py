@@ -25,14 +25,14 @@ from model_store.reading import read_generation, read_model_id
 from model_store.refs import Refs
 from model_sync.commit import settle
 from model_sync.errors import ChangeError, OutOfTimeError
-from model_sync.trash import Trash, open_folder
+from model_sync.store_io.trash import Trash, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from model_store.layout import ModelLayout, StoreLayout
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
 
 PLACED_S: Final = 43_200
 """What was put in place longer ago is not named any more: half of what sweep waits."""

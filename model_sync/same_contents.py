@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from model_store.layout import SOURCE
 from model_sync.contents import what_is_taken
 from model_sync.errors import RecipeError, SourceError
-from model_sync.hashing import Hashing
+from model_sync.store_io.hashing import Hashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

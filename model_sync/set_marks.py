@@ -27,14 +27,14 @@ from model_store.files import read_beneath
 from model_store.layout import MANIFEST, UNUSED
 from model_store.names import new_id
 from model_store.reading import read_package_set
-from model_sync import durable
-from model_sync.trash import Trash, open_folder
+from model_sync.store_io import durable
+from model_sync.store_io.trash import Trash, open_folder
 
 if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
 
 DELETING: Final = "DELETING"
 """The claim: a mark that was renamed into the folder of its set."""

@@ -14,9 +14,7 @@ from model_store.documents import FORMAT, render
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import State
-from model_sync import durable
 from model_sync.folder_look import is_complete
-from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.published import (
     PublishedFolder,
     is_document,
@@ -24,7 +22,9 @@ from model_sync.published import (
     preparation_folder,
     version_folder,
 )
-from model_sync.whole_files import copy_whole, whole
+from model_sync.store_io import durable
+from model_sync.store_io.checked_files import copy_whole, whole
+from model_sync.store_io.parallel import SharedProgress, in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout
     from model_store.refs import Refs
     from model_sync.progress import Progress
-    from model_sync.staging import Staging
+    from model_sync.store_io.staging import Staging
 
 
 class StoreCopy:

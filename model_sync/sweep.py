@@ -21,12 +21,12 @@ from model_store.layout import STAGING, TRASH
 from model_store.names import check_model
 from model_store.reading import read_store_id
 from model_sync.errors import ChangeError
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
+from model_sync.store_io.trash import Trash, names_in
 from model_sync.sweep_model import sweep_model
 from model_sync.sweep_plan import is_old
 from model_sync.sweep_sets import sweep_sets
 from model_sync.swept import Report, Sweep
-from model_sync.trash import Trash, names_in
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -23,6 +23,7 @@ from model_sync.commit import ensure_model, settle, try_commit
 from model_sync.decisions import first_refs
 from model_sync.history import generations, look_back, replaced_preparations
 from model_sync.removal import remove_folder
+from model_sync.store_io.trash import names_in
 from model_sync.sweep_plan import (
     FolderPlan,
     Past,
@@ -32,7 +33,6 @@ from model_sync.sweep_plan import (
     plan_folders,
     plan_versions,
 )
-from model_sync.trash import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

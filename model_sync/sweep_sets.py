@@ -18,8 +18,8 @@ from model_sync.set_marks import (
     unmark,
     unused_since,
 )
+from model_sync.store_io.trash import names_in, size_of
 from model_sync.sweep_plan import SetFacts, plan_sets
-from model_sync.trash import names_in, size_of
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from model_store.errors import StoreError
 from model_sync.errors import SyncError
-from model_sync.trash import open_folder, size_of
+from model_sync.store_io.trash import open_folder, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.layout import StoreLayout
     from model_sync.mounted_store import OpenedStore
-    from model_sync.staging import Staging
-    from model_sync.trash import Trash
+    from model_sync.store_io.staging import Staging
+    from model_sync.store_io.trash import Trash
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from model_store.variant import PLAIN, Measurement, Variant
 from model_store.version import VersionManifest
 from model_sync.child_process import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
-from model_sync.space import naming
+from model_sync.store_io.disk_space import naming
 from model_sync.time_limit import AS_HERE
 
 if TYPE_CHECKING:

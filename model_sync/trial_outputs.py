@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.protocol.datatypes import BFLOAT16
 from model_sync.errors import TrialError
-from model_sync.space import naming
+from model_sync.store_io.disk_space import naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,8 @@ from model_store.package_set import Target
 from model_store.version import VersionContent
 from model_sync.errors import MissingError, SourceError
 from model_sync.s3_source import S3Source
-from model_sync.space import require_space
-from model_sync.staging import copy_in
+from model_sync.store_io.disk_space import require_space
+from model_sync.store_io.staging import copy_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
 from model_sync.folder_look import mode_fault, strangers_and_modes
-from model_sync.parallel import SharedProgress, in_parallel
 from model_sync.published import is_document, is_there_to_stay, list_sets
 from model_sync.set_marks import DELETING
+from model_sync.store_io.checked_files import whole
+from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.text import counted
 from model_sync.verify_refs import check_refs, has_refs, model_names
 from model_sync.verify_subjects import Subject, set_subjects, version_subjects
-from model_sync.whole_files import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from model_store.refs import GRACE_S, State
 from model_sync import changes
 from model_sync.commit import settle
 from model_sync.label_verbs import described
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:
     from model_store.refs import Refs

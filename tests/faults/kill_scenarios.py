@@ -16,12 +16,12 @@ from unittest import mock
 from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.package_set import Target
-from model_sync.creation import open_store
 from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish, publish_source, read_folder
+from model_sync.store_io.create_store import open_store
 from model_sync.sweep import sweep_store
 from tests.model_sync.model_folders import write_full
 from tests.model_sync.other_runtime import move_to_other_runtime

@@ -13,7 +13,7 @@ from model_store.names import new_id
 from model_store.reading import read_upward
 from model_store.refs import LATEST
 from model_sync.__main__ import main
-from model_sync.creation import open_store
+from model_sync.store_io.create_store import open_store
 from tests.inference.stores import ADDER
 from tests.model_sync.generations import following
 from tests.model_sync.model_folders import write_full

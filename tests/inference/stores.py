@@ -12,7 +12,7 @@ from model_store.refs import LATEST, Refs, State, VersionEntry
 from model_sync.commit import settle, try_commit
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from model_store.errors import DamagedError, FormatTooNewError
 from model_store.layout import MANIFEST
 from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import PackageSetManifest, Target
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.store_io.create_store import open_store
 from tests.inference.calls import http_event
 from tests.inference.lambda_process import run_on_lambda
 from tests.inference.stores import flip_a_byte

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from model_store.package_set import SITE_PACKAGES, Target
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
+from model_sync.store_io.create_store import open_store
 from tests.inference.commands import ROOT, environ
 from tests.inference.concurrency import DEADLINE_S
 from tests.packages.hard_cases import AFTER, BEFORE, MODULES, write_files, write_hard_cases

@@ -12,7 +12,7 @@ from inference.process.daemon_thread import in_thread
 from inference.process.deadline_calls import BoundedCalls
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
-from model_sync.creation import open_store
+from model_sync.store_io.create_store import open_store
 from tests.inference.calls import get, infer, predict
 from tests.inference.concurrency import DEADLINE_S
 from tests.inference.stores import ADDER, publish_adder

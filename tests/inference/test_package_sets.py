@@ -17,9 +17,9 @@ from inference.package_sets.active_sets import PackageSets, find_conflict, fits
 from model_store.digests import Digest
 from model_store.errors import NotFoundError
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
+from model_sync.store_io.create_store import open_store
 from tests.inference.concurrency import at_once
 from tests.packages.pythons import put_python
 from tests.packages.tiny_wheels import write_wheel

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.layout import StoreLayout
-from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.staging import Staging
+from model_sync.store_io.create_store import open_store
+from model_sync.store_io.staging import Staging
 from tests.model_sync.durability import Synced
 from tests.model_sync.rich_store import build_rich_store
 from tests.model_sync.sweepable import Sweepable

@@ -9,10 +9,10 @@ from inference.loading.loader import RUNTIME
 from model_store.documents import render
 from model_store.layout import MANIFEST
 from model_store.names import new_id
-from model_sync import durable
 from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
-from model_sync.staging import Staging
+from model_sync.store_io import durable
+from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -11,7 +11,7 @@ import pytest
 
 from model_store.errors import DamagedError, FormatTooNewError, StoreUnreachableError
 from model_store.reading import list_models, read_store_id
-from model_sync.creation import open_store
+from model_sync.store_io.create_store import open_store
 from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync import durable
+from model_sync.store_io import durable
 from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
 
 if TYPE_CHECKING:

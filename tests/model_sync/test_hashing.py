@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_store.digests import Digest
-from model_sync.hashing import Hashing
+from model_sync.store_io.hashing import Hashing
 
 
 def hashing_threads() -> list[threading.Thread]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from model_sync.creation import open_store
 from model_sync.errors import OutOfTimeError
 from model_sync.progress import Silent
 from model_sync.publish import publish_source, read_folder
+from model_sync.store_io.create_store import open_store
 from model_sync.time_limit import MARGIN_MS, Conditions
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.tiny_models import write_external_adder

@@ -14,7 +14,7 @@ from model_store.refs import LATEST
 from model_sync.commit import try_commit
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import change
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import Node, ids_in, snapshot

@@ -9,7 +9,7 @@ import pytest
 
 from model_store.errors import DamagedError
 from model_sync.commit import settle, try_commit
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import following
 from tests.model_sync.snapshots import snapshot
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.errors import InvalidNameError
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import FOLDER, modes, snapshot
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from model_sync.decisions import with_version
 from model_sync.errors import OutOfTimeError
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import ids_in, snapshot
 from tests.model_sync.sweepable import ADDER, DAY_S
 from tests.tiny_models import write_adder

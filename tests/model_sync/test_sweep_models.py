@@ -17,7 +17,7 @@ from model_sync.decisions import first_refs, with_version
 from model_sync.errors import ChangeError
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.sweepable import ADDER
 from tests.tiny_models import write_adder
 

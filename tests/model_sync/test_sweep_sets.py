@@ -16,7 +16,7 @@ from model_sync.packages import find_published, publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish_source, read_folder
 from model_sync.set_marks import claim, is_in_place, mark_unused, rely_on
-from model_sync.staging import Staging
+from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sweepable import DAY_S
 from tests.packages.tiny_wheels import write_wheel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync.creation import open_store
+from model_sync.store_io.create_store import open_store
 from tests.packages.real_set import published_set
 from tests.packages.tiny_index import serve_index
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target
 from model_sync.base_runtime import brought_here
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.pinned_wheels import get_wheels
 from model_sync.progress import Silent
+from model_sync.store_io.create_store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

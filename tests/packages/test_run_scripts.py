@@ -13,10 +13,10 @@ import pytest
 
 from inference.__main__ import main
 from model_store.package_set import SITE_PACKAGES, Target
-from model_sync.creation import open_store
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.store_io.create_store import open_store
 from tests.inference.commands import Ended, run
 from tests.inference.stores import point_latest
 from tests.packages.models import MODEL, write_greeter

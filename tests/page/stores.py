@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from model_store.refs import State
-from model_sync.creation import open_store
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.store_io.create_store import open_store
 from tests.inference.models import write_identities
 from tests.inference.stores import (
     STEP,

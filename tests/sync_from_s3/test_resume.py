@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from model_store.names import new_id
-from model_sync.creation import open_store
-from model_sync.staging import Staging
+from model_sync.store_io.create_store import open_store
+from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.invocations import refused, request, staged, time_for

@@ -16,8 +16,8 @@ from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.reading import read_store_id
-from model_sync import durable
-from model_sync.space import writing
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import writing
 
 if TYPE_CHECKING:
     from pathlib import Path

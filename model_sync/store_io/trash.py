@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from model_store.layout import TRASH
 from model_store.names import new_id
-from model_sync import durable
+from model_sync.store_io import durable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from model_store.chunks import ChunkDigests
 from model_store.digests import ALGORITHM, Digest
 from model_store.errors import DamagedError
 from model_store.files import open_beneath
-from model_sync import durable
+from model_sync.store_io import durable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
-from model_sync import durable
 from model_sync.errors import FULL, RequestError
-from model_sync.hashing import Hashing
 from model_sync.source import BLOCK_BYTES
-from model_sync.space import writing
+from model_sync.store_io import durable
+from model_sync.store_io.disk_space import writing
+from model_sync.store_io.hashing import Hashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class Staging:
 
     It is made when it is first asked for: a verb that finds everything as asked writes nothing.
 
-    An OSError that says that the file system is full leaves it as a SpaceError (space.py).
+    An OSError that says that the file system is full leaves it as a SpaceError (disk_space.py).
     `resume` is the id of one that was kept: entering raises RequestError where that is gone.
     """
 

@@ -12,7 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from model_sync.space import naming, writing
+from model_sync.store_io.disk_space import naming, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
