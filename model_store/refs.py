@@ -2,7 +2,7 @@
 
 Refs are the only thing in a store that changes, and they change by a new generation, never in
 place: `refs/<generation>.json` is written once. What a generation says is all true at once.
-Which change to make is the writer's business (model_sync/decisions.py).
+Which change to make is the writer's business (model_sync/refs/publish_changes.py).
 """
 
 from __future__ import annotations

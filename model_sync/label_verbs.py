@@ -1,7 +1,7 @@
 """Verbs that move labels: promote, rollback, unlabel, split.
 
 Each makes one generation of refs, or none where everything is already as asked. What may be done
-is decided in changes.py.
+is decided in refs/changes.py.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_store.refs import LATEST
-from model_sync import changes
 from model_sync.errors import ChangeError
-from model_sync.history import last_named
+from model_sync.refs import changes
+from model_sync.refs.history import last_named
 from model_sync.request_fields import parse_version
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
     from model_sync.mounted_store import OpenedStore
+    from model_sync.refs.transaction import Outcome
     from model_sync.request_fields import Asked
-    from model_sync.transaction import Outcome
 
 
 def promote(store: OpenedStore, asked: Asked) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_sync.refs.transaction import Outcome, change_refs
 from model_sync.time_limit import AS_HERE
-from model_sync.transaction import Outcome, change_refs
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
+    from model_sync.refs.transaction import Decide
     from model_sync.time_limit import Conditions
-    from model_sync.transaction import Decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,5 +27,5 @@ class OpenedStore:
     """Under which versions are prepared."""
 
     def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:
-        """Commit what `decide` makes of a model's newest refs (transaction.py)."""
+        """Commit what `decide` makes of a model's newest refs (refs/transaction.py)."""
         return change_refs(self.layout, model, decide, verb=verb, reason=reason, who=self.who)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_store.errors import StoreError
 from model_store.reading import read_upward
-from model_sync.removal import check_placed
+from model_sync.refs.model_removal import check_placed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ class Placed:
     def check(self) -> None:
         """Return if all of it may be named by a generation now; asked right before its link.
 
-        Raises OutOfTimeError or ChangeError (removal.py).
+        Raises OutOfTimeError or ChangeError (refs/model_removal.py).
         """
         check_placed(self._model.folder.name, self._targets)
 

@@ -21,12 +21,12 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_version
 from model_store.refs import Refs, State
-from model_sync import changes
 from model_sync.checkpoint import ToBeContinued, rest_ms
-from model_sync.commit import settle
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.placed import Placed
 from model_sync.preparing import prepare as make_preparation
+from model_sync.refs import changes
+from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version
 from model_sync.set_marks import rely_on
 from model_sync.show import described_preparation, named_version

@@ -19,16 +19,16 @@ from model_store.reading import read_preparation, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.variant import PLAIN
 from model_store.version import VersionManifest
-from model_sync import decisions
 from model_sync.checkpoint import copy_files
-from model_sync.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.identity import publisher
 from model_sync.inspection import inspect
 from model_sync.placed import Placed
 from model_sync.preparing import prepare
-from model_sync.removal import newest_to_build_on
+from model_sync.refs import publish_changes
+from model_sync.refs.commit import Losses, ensure_model, settle_committed, try_commit
+from model_sync.refs.model_removal import newest_to_build_on
 from model_sync.served_signature import hold_to_served
 from model_sync.set_marks import is_in_place, rely_on
 from model_sync.store_io import durable
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.decisions import PublishPlan
     from model_sync.progress import Progress
     from model_sync.recipe import Recipe
+    from model_sync.refs.publish_changes import PublishPlan
     from model_sync.source import Source
     from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
@@ -66,7 +66,7 @@ class Published:
     generation: int
     variant: str
     unsettled: str | None = None
-    """What is left to settle though it is published, in a line (commit.py)."""
+    """What is left to settle though it is published, in a line (refs/commit.py)."""
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints, and `changed`; `unsettled` only where there is anything."""
@@ -138,7 +138,7 @@ class Publication:
         Settles: where nothing is to be changed, publishing ends with this.
         """
         refs = newest_to_build_on(self._layout, self._name, self._staging)
-        plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
+        plan = publish_changes.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
         return self._published(refs, digest, plan) if refs and plan.is_noop else None
 
     def served(self, refs: Refs | None, label: str) -> VersionContent | None:
@@ -168,7 +168,9 @@ class Publication:
             refs = newest_to_build_on(self._layout, self._name, self._staging)
             losses = Losses()
             while True:
-                plan = decisions.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
+                plan = publish_changes.plan_publish(
+                    refs, digest=digest, runtime=RUNTIME, label=label
+                )
                 if refs and plan.is_noop:
                     break  # it was settled just now
                 if refs and plan.move_label:
@@ -193,7 +195,7 @@ class Publication:
                 self._progress.step(line)
 
     def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> Published:
-        number = decisions.find_available(refs, digest)
+        number = publish_changes.find_available(refs, digest)
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")
         preparation = None
@@ -235,7 +237,7 @@ class Publication:
         if plan.existing is not None and refs:
             entry = refs.versions[plan.existing]
             preparations = {RUNTIME: self._prepare(entry)} if plan.prepare else {}
-            return decisions.with_existing(
+            return publish_changes.with_existing(
                 refs,
                 plan.existing,
                 preparations=preparations,
@@ -255,8 +257,8 @@ class Publication:
         self._placed.place(_VERSION, self._model.version(entry.id))
         if refs is None:
             model_id = ensure_model(self._model, self._staging)
-            refs = decisions.first_refs(self._name, model_id, writer=writer, change=change)
-        return decisions.with_version(refs, entry, label=label, writer=writer, change=change)
+            refs = publish_changes.first_refs(self._name, model_id, writer=writer, change=change)
+        return publish_changes.with_version(refs, entry, label=label, writer=writer, change=change)
 
     def _prepare(self, entry: VersionEntry) -> str:
         """Try a version here, put its preparation in place and return that one's id."""

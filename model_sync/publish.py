@@ -26,10 +26,10 @@ from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.refs import LATEST
 from model_sync.builder import missing_outputs, run_build
-from model_sync.commit import settle
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
 from model_sync.recipe import RECIPE, read_recipe
+from model_sync.refs.commit import settle
 from model_sync.same_contents import holds
 from model_sync.source import FolderSource
 from model_sync.store_io.create_store import open_store

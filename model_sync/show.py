@@ -9,7 +9,7 @@ from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import LATEST, State
 from model_sync.errors import ChangeError
-from model_sync.history import generations
+from model_sync.refs.history import generations
 from model_sync.text import labels_are, versions_are
 
 if TYPE_CHECKING:

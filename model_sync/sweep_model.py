@@ -3,7 +3,7 @@
 A generation is won first, always. It marks the versions (a label that moved meanwhile saves its
 version: what may be deleted is decided anew on what is newest), and whoever is about to name a
 folder that is about to go has lost: it reads this generation, and then refuses what is that old
-(removal.py). Whatever ends a sweep, the next one goes on: a deleted version's folder needs no
+(refs/model_removal.py). Whatever ends a sweep, the next one goes on: a deleted version's folder needs no
 further wait.
 """
 
@@ -18,11 +18,11 @@ from model_store.errors import DamagedError, NotFoundError
 from model_store.names import new_id
 from model_store.reading import read_generation, read_model_id, read_upward
 from model_store.refs import REMOVED, Change, Refs, State
-from model_sync import changes
-from model_sync.commit import ensure_model, settle, try_commit
-from model_sync.decisions import first_refs
-from model_sync.history import generations, look_back, replaced_preparations
-from model_sync.removal import remove_folder
+from model_sync.refs import changes
+from model_sync.refs.commit import ensure_model, settle, try_commit
+from model_sync.refs.history import generations, look_back, replaced_preparations
+from model_sync.refs.model_removal import remove_folder
+from model_sync.refs.publish_changes import first_refs
 from model_sync.store_io.trash import names_in
 from model_sync.sweep_plan import (
     FolderPlan,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from model_store.layout import ModelLayout
+    from model_sync.refs.transaction import Decide
     from model_sync.swept import Sweep
-    from model_sync.transaction import Decide
 
 SWEEP: Final = "sweep"
 _FOLDERS: Final = ("versions", "preparations")
@@ -147,7 +147,7 @@ def _linked_s(place: ModelLayout, generation: int) -> float:
 
 
 def _remove(sweep: Sweep, newest: Refs) -> None:
-    """Take a whole model away: its last generation, then its folder (removal.py)."""
+    """Take a whole model away: its last generation, then its folder (refs/model_removal.py)."""
     name = newest.model
     if sweep.staging is None:
         sweep.delete("models", name, told=sweep.report.folders)

@@ -9,9 +9,9 @@ from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.reading import read_upward
 from model_store.refs import LATEST, Refs, State, VersionEntry
-from model_sync.commit import settle, try_commit
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
 from tests.tiny_models import write_adder
 

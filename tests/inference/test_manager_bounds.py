@@ -19,7 +19,7 @@ from inference.serving.refs_watch import UPWARD_EVERY_S
 from inference.settings import Settings
 from model_store.documents import now, timestamp
 from model_store.refs import GRACE_S, State
-from model_sync.changes import retire
+from model_sync.refs.changes import retire
 from tests.faults.kill_children import forked_trials
 from tests.inference.calls import add
 from tests.inference.concurrency import wait_until

@@ -8,7 +8,7 @@ from model_store.digests import Digest
 from model_store.documents import now
 from model_store.names import new_id
 from model_store.refs import LATEST, Change, State, VersionEntry
-from model_sync.decisions import first_refs, with_version
+from model_sync.refs.publish_changes import first_refs, with_version
 
 if TYPE_CHECKING:
     from model_store.refs import Refs

@@ -8,8 +8,8 @@ import pytest
 
 from model_store.digests import Digest
 from model_store.refs import Change, Hold, Refs, State, VersionEntry
-from model_sync import changes
 from model_sync.errors import ChangeError
+from model_sync.refs import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 
 from model_store.errors import DamagedError
 from model_store.reading import read_upward
-from model_sync.commit import MOST_IN_VAIN, Losses, ensure_model, try_commit
+from model_sync.refs.commit import MOST_IN_VAIN, Losses, ensure_model, try_commit
 from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import following
 from tests.model_sync.snapshots import FILE, FOLDER, snapshot

@@ -6,7 +6,7 @@ import pytest
 
 from model_store.digests import Digest
 from model_store.refs import LATEST, Change, Refs, State, VersionEntry
-from model_sync.decisions import (
+from model_sync.refs.publish_changes import (
     PublishPlan,
     find_available,
     first_refs,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync import changes
-from model_sync.history import LookBack, look_back
+from model_sync.refs import changes
+from model_sync.refs.history import LookBack, look_back
 from tests.model_sync.generations import following
 
 if TYPE_CHECKING:

@@ -302,7 +302,7 @@ def test_a_version_whose_package_set_is_gone_is_refused(rich: StoreLayout) -> No
 def test_what_takes_half_a_day_is_not_named(
     store: StoreLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_sync.removal.PLACED_S", -60)
+    monkeypatch.setattr("model_sync.refs.model_removal.PLACED_S", -60)
     with pytest.raises(OutOfTimeError):
         ask(store, "prepare", model="adder@4")
     assert RUNTIME not in prepared_for(store)[4]

@@ -11,9 +11,9 @@ from model_store.errors import DamagedError
 from model_store.layout import StoreLayout
 from model_store.reading import read_preparation, read_version, refresh
 from model_store.refs import LATEST
-from model_sync.commit import try_commit
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.refs.commit import try_commit
 from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import change
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.errors import DamagedError
-from model_sync.commit import settle, try_commit
+from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import following
 from tests.model_sync.snapshots import snapshot

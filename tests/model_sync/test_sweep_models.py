@@ -12,11 +12,11 @@ from model_store.errors import DamagedError, NotFoundError
 from model_store.names import new_id
 from model_store.reading import list_models, read_model_id, refresh
 from model_store.refs import LATEST, REMOVED, Change, State
-from model_sync.commit import ensure_model, settle, try_commit
-from model_sync.decisions import first_refs, with_version
 from model_sync.errors import ChangeError
 from model_sync.progress import Silent
 from model_sync.publish import publish
+from model_sync.refs.commit import ensure_model, settle, try_commit
+from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.store_io.staging import Staging
 from tests.model_sync.sweepable import ADDER
 from tests.tiny_models import write_adder

@@ -10,8 +10,8 @@ import pytest
 
 from model_store.documents import now, timestamp
 from model_store.refs import Change
-from model_sync import changes
 from model_sync.errors import ChangeError
+from model_sync.refs import changes
 from tests.model_sync.snapshots import ids_in
 from tests.model_sync.sweepable import ADDER
 

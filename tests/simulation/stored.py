@@ -13,11 +13,11 @@ from model_store.digests import Digest
 from model_store.documents import timestamp
 from model_store.names import id_time
 from model_store.refs import GRACE_S, LATEST, Change, Refs, State, VersionEntry
-from model_sync import changes
-from model_sync.decisions import first_refs, with_version
 from model_sync.errors import ChangeError
-from model_sync.history import label_history, look_back
-from model_sync.removal import PLACED_S
+from model_sync.refs import changes
+from model_sync.refs.history import label_history, look_back
+from model_sync.refs.model_removal import PLACED_S
+from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.sweep_plan import Past, SetFacts, SetPlan, plan_folders, plan_sets, plan_versions
 
 if TYPE_CHECKING:

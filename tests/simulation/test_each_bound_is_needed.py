@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from model_store.refs import GRACE_S
-from model_sync.removal import PLACED_S
+from model_sync.refs.model_removal import PLACED_S
 from tests.simulation.rules import Rules
 from tests.simulation.world import HOUR, World
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_store.refs import GRACE_S
-from model_sync.removal import PLACED_S
+from model_sync.refs.model_removal import PLACED_S
 from tests.simulation.world import HOUR, World
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from model_store.documents import timestamp
 from model_store.refs import LATEST
-from model_sync import changes
+from model_sync.refs import changes
 from tests.simulation.reading import Reader
 from tests.simulation.rules import Rules
 from tests.simulation.stored import Publishing, Stored

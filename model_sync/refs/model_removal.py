@@ -23,8 +23,8 @@ from model_store.layout import TRASH
 from model_store.names import id_time
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import Refs
-from model_sync.commit import settle
 from model_sync.errors import ChangeError, OutOfTimeError
+from model_sync.refs.commit import settle
 from model_sync.store_io.trash import Trash, open_folder
 
 if TYPE_CHECKING:

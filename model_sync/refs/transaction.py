@@ -12,7 +12,7 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.names import new_id
 from model_store.refs import Change, Refs
-from model_sync.commit import Losses, settle, settle_committed, try_commit
+from model_sync.refs.commit import Losses, settle, settle_committed, try_commit
 from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@
 3. `settle` installs the newest generation as `refs.json`, by linking it to a temporary name and
    renaming that, then looks again until nothing newer exists.
 
-A model may be removed, and one made anew at its name (removal.py), while a writer is under way. A
+A model may be removed, and one made anew at its name (model_removal.py), while a writer is under way. A
 generation that was linked counts only if the one before it is of the same model then: what was
 linked into another model's folder is taken back, and its writer has lost.
 
