@@ -27,8 +27,8 @@ from bench.results import summarize, write_results
 from model_sync.builder import missing_outputs, run_build
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.recipe import read_recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

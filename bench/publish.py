@@ -26,8 +26,8 @@ from bench.results import summarize, write_results
 from model_store.names import new_id
 from model_sync.contents import stage_contents
 from model_sync.progress import Silent
-from model_sync.recipe import PipelineFiles, Recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import PipelineFiles, Recipe
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
 

@@ -22,7 +22,7 @@ from model_sync.wheels import download_wheels
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from model_sync.recipe import Build
+    from model_sync.sources.recipe import Build
 
 
 def missing_outputs(folder: Path, build: Build) -> tuple[str, ...]:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_sync.progress import Progress
+    from model_sync.sources.uploaded import UploadedContents
     from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
-    from model_sync.uploaded import UploadedContents
 
 _REST_BYTES_PER_S: Final = 2_000_000
 """At the least: what is left to do writes a version's weights once, and reads them a few times."""

@@ -14,7 +14,7 @@ from model_store.layout import GOLDEN, PIPELINE, SOURCE
 from model_store.version import GoldenCases, VersionContent
 from model_sync.errors import RecipeError, SourceError
 from model_sync.inspection import external_files, refuse_too_large
-from model_sync.recipe import RECIPE
+from model_sync.sources.recipe import RECIPE
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import copy_in
 from model_sync.text import counted
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.files import FileEntry
     from model_sync.progress import Progress
-    from model_sync.recipe import Recipe
-    from model_sync.source import Source
+    from model_sync.sources.folder import Source
+    from model_sync.sources.recipe import Recipe
 
 
 @dataclass(slots=True)

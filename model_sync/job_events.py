@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from model_store.reading import read_upward
 from model_sync.errors import RequestError
-from model_sync.recipe import RECIPE
 from model_sync.refs.history import generations
+from model_sync.sources.recipe import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -44,12 +44,12 @@ from model_sync.listing import list_published
 from model_sync.mounted_store import OpenedStore
 from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.packages import describe_packages
-from model_sync.recipe import RECIPE, read_recipe
-from model_sync.s3_source import S3Source, parse_s3_url
 from model_sync.show_packages import list_sets
+from model_sync.sources.recipe import RECIPE, read_recipe
+from model_sync.sources.s3 import S3Source, parse_s3_url
+from model_sync.sources.uploaded import CONTENTS, UploadedContents, UploadedSet
 from model_sync.store_io.create_store import open_store
 from model_sync.time_limit import Conditions
-from model_sync.uploaded import CONTENTS, UploadedContents, UploadedSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

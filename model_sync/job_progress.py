@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any, Final
 
-from model_sync.s3_source import explained
+from model_sync.sources.s3 import explained
 
 JOBS: Final = ".jobs/"
 _TELL_EVERY_S: Final = 1.0

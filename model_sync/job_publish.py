@@ -12,8 +12,8 @@ from model_sync.interpreters import interpreter_for
 from model_sync.packages import describe_set, find_published, publish_set
 from model_sync.publication import Publication
 from model_sync.publish import publish_source
-from model_sync.recipe import read_recipe
 from model_sync.refs.commit import settle
+from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.staging import Staging
 from model_sync.text import counted
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
     from model_sync.publication import Published
-    from model_sync.s3_source import S3Source
+    from model_sync.sources.s3 import S3Source
+    from model_sync.sources.uploaded import UploadedContents, UploadedSet
     from model_sync.time_limit import Conditions
-    from model_sync.uploaded import UploadedContents, UploadedSet
 
 
 def publish_uploaded(

@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
     from model_sync.progress import Progress
-    from model_sync.recipe import Recipe
     from model_sync.refs.publish_changes import PublishPlan
-    from model_sync.source import Source
+    from model_sync.sources.folder import Source
+    from model_sync.sources.recipe import Recipe
+    from model_sync.sources.uploaded import UploadedContents
     from model_sync.store_io.staging import Staging
     from model_sync.time_limit import Conditions
-    from model_sync.uploaded import UploadedContents
 
 _VERSION: Final = "version"
 

@@ -28,10 +28,10 @@ from model_store.refs import LATEST
 from model_sync.builder import missing_outputs, run_build
 from model_sync.errors import RecipeError
 from model_sync.publication import Publication, Published
-from model_sync.recipe import RECIPE, read_recipe
 from model_sync.refs.commit import settle
 from model_sync.same_contents import holds
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
 from model_sync.time_limit import AS_HERE
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
-    from model_sync.recipe import Packages, Recipe
-    from model_sync.source import Source
+    from model_sync.sources.folder import Source
+    from model_sync.sources.recipe import Packages, Recipe
     from model_sync.time_limit import Conditions
 
 

@@ -11,6 +11,6 @@ from typing import Final
 
 from model_sync.job_handler import SyncJob
 from model_sync.job_settings import JobSettings
-from model_sync.s3_client import s3_client
+from model_sync.sources.s3_client import s3_client
 
 handler: Final = SyncJob(JobSettings.from_environ(os.environ), s3_client())

@@ -3,7 +3,7 @@
 A blob is uploaded once, whoever needs it and however often; one that cannot be what its name says,
 by its size or the SHA-256 that S3 keeps of it, is uploaded again. The document that names blobs
 comes last, so that what it names is there. This is the caller's side; where things lie, and the
-sync function's side, which checks every byte on the way into the store, are in uploaded.py.
+sync function's side, which checks every byte on the way into the store, are in sources/uploaded.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import FORMAT
 from model_sync.errors import MissingError
-from model_sync.s3_source import PART_BYTES, explained
-from model_sync.uploaded import BLOBS, CONTENTS, SETS
+from model_sync.sources.s3 import PART_BYTES, explained
+from model_sync.sources.uploaded import BLOBS, CONTENTS, SETS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
 from model_sync.errors import FULL, RequestError
-from model_sync.source import BLOCK_BYTES
+from model_sync.sources.folder import BLOCK_BYTES
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import writing
 from model_sync.store_io.hashing import Hashing
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model_store.layout import StoreLayout
-    from model_sync.source import Bytes
+    from model_sync.sources.folder import Bytes
 
 
 _ZEROS: Final = bytes(BLOCK_BYTES)

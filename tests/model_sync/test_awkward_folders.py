@@ -24,7 +24,7 @@ from model_sync.errors import InspectionError, SourceError, SyncError
 from model_sync.inspection import inspect
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, modes

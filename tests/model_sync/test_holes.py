@@ -14,7 +14,7 @@ import pytest
 
 from model_store.layout import SOURCE, StoreLayout
 from model_store.reading import refresh
-from model_sync.source import BLOCK_BYTES, FolderSource
+from model_sync.sources.folder import BLOCK_BYTES, FolderSource
 from model_sync.store_io.staging import copy_in
 from tests.model_sync import awkward_models as awkward
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.errors import RecipeError, SourceError, SyncError
-from model_sync.recipe import Build, Golden, Packages, PipelineFiles, Recipe, read_recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import Build, Golden, Packages, PipelineFiles, Recipe, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

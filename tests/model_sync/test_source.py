@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from model_sync.errors import SourceError
-from model_sync.source import BLOCK_BYTES, FolderSource
+from model_sync.sources.folder import BLOCK_BYTES, FolderSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

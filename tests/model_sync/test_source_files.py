@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.errors import SourceError
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
 
 if TYPE_CHECKING:
     from pathlib import Path

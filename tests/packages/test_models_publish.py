@@ -13,8 +13,8 @@ from model_sync.errors import MissingError, PackagesError, RecipeError, SourceEr
 from model_sync.packages import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish, publish_source
-from model_sync.recipe import read_recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import read_recipe
 from tests.model_sync.snapshots import snapshot
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.tiny_wheels import write_requirements, write_wheel

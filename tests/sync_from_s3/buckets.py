@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from model_sync.contents import stage_contents
 from model_sync.progress import Silent
-from model_sync.recipe import read_recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import read_recipe
 from model_sync.uploads import upload_contents
 from tests.tiny_models import write_external_adder
 

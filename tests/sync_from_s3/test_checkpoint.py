@@ -9,7 +9,7 @@ import pytest
 
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.uploaded import BLOBS
+from model_sync.sources.uploaded import BLOBS
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.invocations import request, staged, time_for
 from tests.tiny_models import write_external_adder

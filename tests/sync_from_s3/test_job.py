@@ -12,7 +12,7 @@ import pytest
 
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.uploaded import BLOBS
+from model_sync.sources.uploaded import BLOBS
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, arrived, event_file, write_model
 from tests.sync_from_s3.invocations import request

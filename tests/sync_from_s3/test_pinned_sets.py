@@ -8,8 +8,8 @@ from model_store.package_set import Target
 from model_sync.contents import stage_contents
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
-from model_sync.recipe import read_recipe
-from model_sync.source import FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.create_store import open_store
 from model_sync.uploads import upload_contents
 from tests.packages.tiny_wheels import write_requirements, write_wheel

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 
 from model_sync.errors import MissingError, SourceError
-from model_sync.s3_source import PART_BYTES, S3Source, parse_s3_url
+from model_sync.sources.s3 import PART_BYTES, S3Source, parse_s3_url
 
 if TYPE_CHECKING:
     from tests.sync_from_s3.buckets import Bucket

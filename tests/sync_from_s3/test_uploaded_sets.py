@@ -11,8 +11,8 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_sync.packages import publish_wheels
 from model_sync.progress import Silent
+from model_sync.sources.uploaded import SETS
 from model_sync.store_io.create_store import open_store
-from model_sync.uploaded import SETS
 from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import refused, staged
 from tests.sync_from_s3.sets import (

@@ -10,7 +10,7 @@ import pytest
 
 from model_store.digests import Digest
 from model_store.package_set import PackageSetManifest, Wheel
-from model_sync.uploaded import BLOBS, SETS
+from model_sync.sources.uploaded import BLOBS, SETS
 from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import refused
 from tests.sync_from_s3.sets import TARGET, nothing_is_left, request_set, upload_wheels, write_two

@@ -33,7 +33,7 @@ from model_sync.errors import MissingError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model_sync.source import Write
+    from model_sync.sources.folder import Write
 
 PART_BYTES: Final = 8 << 20
 """The size of a range; ten are under way at once, so about 80 MB are in memory at the most."""

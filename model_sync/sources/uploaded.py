@@ -20,7 +20,7 @@ from model_store.names import check_relative_path
 from model_store.package_set import Target
 from model_store.version import VersionContent
 from model_sync.errors import MissingError, SourceError
-from model_sync.s3_source import S3Source
+from model_sync.sources.s3 import S3Source
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import copy_in
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.source import Write
+    from model_sync.sources.folder import Write
 
 BLOBS: Final = "blobs/"
 CONTENTS: Final = "contents/"
