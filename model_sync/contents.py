@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from model_store.layout import GOLDEN, PIPELINE, SOURCE
 from model_store.version import GoldenCases, VersionContent
 from model_sync.errors import RecipeError, SourceError
-from model_sync.inspection import external_files, refuse_too_large
+from model_sync.graphs.inspection import external_files, refuse_too_large
 from model_sync.sources.recipe import RECIPE
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import copy_in

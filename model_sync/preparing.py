@@ -3,7 +3,7 @@
     plain        the graph as given, optimized each time it is opened
     portable     optimized once, here; its weights are packed for the processor as it is opened
     mapped       the same files; nothing is packed, weights are used as they lie in the mapped file
-    wide         optimized once, convolutions laid out for processors like this one (blocked.py)
+    wide         optimized once, convolutions laid out for processors like this one (graphs/blocked_layout.py)
     wide-mapped  the same files as wide; nothing is packed
 
 Less than a megabyte is opened in a few milliseconds in any form: only plain is tried. Less than 8
@@ -30,10 +30,10 @@ from model_store.layout import GOLDEN, MANIFEST, SOURCE
 from model_store.names import new_id
 from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
-from model_sync import blocked
 from model_sync.choosing import choose, doubtful
 from model_sync.errors import OutOfTimeError, TrialError
-from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, optimize
+from model_sync.graphs import blocked_layout
+from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, optimize
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space
 from model_sync.time_limit import AS_HERE
@@ -145,17 +145,17 @@ class _Preparing:
     def wide(self) -> None:
         """Make the graph for processors like this one, where it is another than the portable."""
         portable = self._staged / PORTABLE / GRAPH
-        if not portable.exists() or not blocked.has_convolutions(portable):
+        if not portable.exists() or not blocked_layout.has_convolutions(portable):
             return
         source = self._folder / self._manifest.content.model_file
         made = self._made(WIDE)
         probe = self._results / "probe.onnx"
         probed = self._results / "probed"
         probed.mkdir()
-        blocked.write_probe(probe)
+        blocked_layout.write_probe(probe)
         try:
             self._optimize({source: made, probe: probed}, HIGHEST)
-            width = blocked.block_width_of(made / GRAPH, probed / GRAPH)
+            width = blocked_layout.block_width_of(made / GRAPH, probed / GRAPH)
         except TrialError as error:
             self._refuse(WIDE, str(error))
             return

@@ -22,8 +22,8 @@ from model_store.version import VersionManifest
 from model_sync.checkpoint import copy_files
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
+from model_sync.graphs.inspection import inspect
 from model_sync.identity import publisher
-from model_sync.inspection import inspect
 from model_sync.placed import Placed
 from model_sync.preparing import prepare
 from model_sync.refs import publish_changes

@@ -35,7 +35,7 @@ IMPORTED: Final = (
     "inference.loading.loader",
     "inference.process.memory",
     "inference.loading.prefetch",
-    "model_sync.optimizing",
+    "model_sync.graphs.optimizer",
     "model_sync.recording",
     "model_sync.recording_imports",
     "model_sync.trial",

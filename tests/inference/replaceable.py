@@ -17,7 +17,7 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN, Measurement, Variant
-from model_sync.optimizing import EXTENDED, GRAPH, optimize
+from model_sync.graphs.optimizer import EXTENDED, GRAPH, optimize
 from tests.faults.kill_children import forked_trials
 from tests.inference.concurrency import wait_until
 from tests.inference.stores import commit, entry_of, publish_folder, version_folder

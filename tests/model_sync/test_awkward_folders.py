@@ -21,7 +21,7 @@ from model_store.files import check_file
 from model_store.layout import StoreLayout
 from model_store.reading import read_version, refresh
 from model_sync.errors import InspectionError, SourceError, SyncError
-from model_sync.inspection import inspect
+from model_sync.graphs.inspection import inspect
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.sources.folder import FolderSource

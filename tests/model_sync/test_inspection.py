@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model_store.signature import DATATYPES, Signature, TensorSpec
 from model_sync.errors import InspectionError
-from model_sync.inspection import inspect
+from model_sync.graphs.inspection import inspect
 from tests.model_sync import awkward_models as awkward
 from tests.tiny_models import write_adder, write_identity
 

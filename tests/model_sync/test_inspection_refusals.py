@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from model_sync.errors import InspectionError
-from model_sync.inspection import external_files, inspect
+from model_sync.graphs.inspection import external_files, inspect
 from tests.model_sync import awkward_models as awkward
 from tests.tiny_models import write_adder
 

@@ -16,7 +16,7 @@ from model_store.variant import PLAIN, Variant
 from model_store.version import VersionManifest
 from model_sync.contents import stage_contents
 from model_sync.errors import TrialError
-from model_sync.inspection import inspect
+from model_sync.graphs.inspection import inspect
 from model_sync.progress import Silent
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe

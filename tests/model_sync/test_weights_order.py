@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from model_sync.weights_order import order_weights
+from model_sync.graphs.weights_order import order_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,9 +20,9 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN, Measurement, Variant
 from model_sync.__main__ import main
-from model_sync.blocked import block_width_of, has_convolutions, write_probe
 from model_sync.errors import TrialError
-from model_sync.optimizing import EXTENDED, GRAPH, HIGHEST, WEIGHTS, optimize
+from model_sync.graphs.blocked_layout import block_width_of, has_convolutions, write_probe
+from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, WEIGHTS, optimize
 from model_sync.preparing import PORTABLE, WIDE
 from model_sync.progress import Silent
 from model_sync.publish import publish

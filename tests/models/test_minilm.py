@@ -23,7 +23,7 @@ from model_store.layout import SOURCE
 from model_store.reading import read_preparation, read_version
 from model_store.variant import PLAIN
 from model_sync.choosing import choose
-from model_sync.optimizing import EXTENDED, optimize
+from model_sync.graphs.optimizer import EXTENDED, optimize
 from model_sync.preparing import MAPPED, PORTABLE
 from model_sync.progress import Silent
 from model_sync.publish import publish

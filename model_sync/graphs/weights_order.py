@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 
-from model_sync.inner_graphs import inner_graphs
+from model_sync.graphs.subgraphs import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

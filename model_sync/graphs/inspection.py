@@ -14,8 +14,8 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_sync.errors import InspectionError
-from model_sync.graph_signature import signature_of
-from model_sync.inner_graphs import inner_graphs
+from model_sync.graphs.signature import signature_of
+from model_sync.graphs.subgraphs import inner_graphs
 from model_sync.store_io.disk_space import naming
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 At the extended level, what is computed stays right on every processor. The highest level lays the
 weights of convolutions out for one processor's registers, and is wrong on others without an error
-(blocked.py). Each graph's weights go into one file beside it, in the order in which nodes use them
+(blocked_layout.py). Each graph's weights go into one file beside it, in the order in which nodes use them
 (weights_order.py), aligned so that they can be mapped. Source: ONNX Runtime's "Graph
 Optimizations", and `onnxruntime_session_options_config_keys.h`.
 """
@@ -47,7 +47,7 @@ def optimize(
     """
     places = [str(path.resolve()) for pair in graphs.items() for path in pair]
     done = run_module(
-        "model_sync.optimizing",
+        "model_sync.graphs.optimizer",
         [level, *places],
         layout=layout,
         what="optimizing the graph",
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
 def _optimize(graph: str, folder: Path, level: str) -> None:
     import onnxruntime  # noqa: PLC0415 - the publisher's process does without
 
-    from model_sync.weights_order import order_weights  # noqa: PLC0415 - it imports onnx
+    from model_sync.graphs.weights_order import order_weights  # noqa: PLC0415 - it imports onnx
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from model_sync.errors import TrialError
-from model_sync.inner_graphs import inner_graphs
+from model_sync.graphs.subgraphs import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
