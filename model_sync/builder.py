@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from model_store.package_set import SITE_PACKAGES, Target
 from model_sync.errors import BuildError, PackagesError
-from model_sync.unpacking import unpack
-from model_sync.wheels import download_wheels
+from model_sync.package_sets.download import download_wheels
+from model_sync.package_sets.unpack import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_store.package_set import Target
-from model_sync.base_runtime import brought_here, refuse_shadowed
 from model_sync.checkpoint import take_up
 from model_sync.errors import RequestError, SourceError
-from model_sync.interpreters import interpreter_for
-from model_sync.packages import describe_set, find_published, publish_set
+from model_sync.package_sets.interpreters import interpreter_for
+from model_sync.package_sets.publish import describe_set, find_published, publish_set
+from model_sync.package_sets.runtime_packages import brought_here, refuse_shadowed
 from model_sync.publication import Publication
 from model_sync.publish import publish_source
 from model_sync.refs.commit import settle

@@ -60,7 +60,7 @@ class Local:
 
     def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
         """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
-        from model_sync.packages import describe_packages, publish_packages  # noqa: PLC0415
+        from model_sync.package_sets.publish import describe_packages, publish_packages  # noqa: PLC0415
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
         target = Target.running().asked(python=asked.python, platform=asked.platform)
@@ -77,7 +77,7 @@ class Local:
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
         """What the runtime brings that is here, unless another is said; raises SyncError."""
-        from model_sync.base_runtime import Runtime  # noqa: PLC0415 - as above
+        from model_sync.package_sets.runtime_packages import Runtime  # noqa: PLC0415 - as above
 
         return Runtime.here().describe(python=python, platform=platform)
 

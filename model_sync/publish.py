@@ -72,7 +72,7 @@ def publish(
     if recipe.packages:
         requirements = requirements_file(recipe.packages, source)
         # Imported here: where models are published from S3 there is neither pip nor a registry.
-        from model_sync.packages import publish_packages  # noqa: PLC0415
+        from model_sync.package_sets.publish import publish_packages  # noqa: PLC0415
 
         manifest, _ = publish_packages(
             requirements, layout, Target.running(), progress, pruned=recipe.packages.prune

@@ -19,7 +19,7 @@ from model_store.files import FileEntry, parse_files, read_beneath
 from model_store.layout import MANIFEST
 from model_store.package_set import FILES
 from model_store.reading import read_package_set, read_preparation, read_version
-from model_sync.set_marks import is_claimed
+from model_sync.package_sets.unused_marks import is_claimed
 from model_sync.store_io.trash import names_in
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from model_store.digests import Digest
 from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
-from model_sync.base_runtime import Runtime
 from model_sync.call_progress import told_meanwhile
 from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
 from model_sync.identity import publisher
 from model_sync.operations import ONLY_HERE
-from model_sync.packages import describe_set, hash_wheels
-from model_sync.pinned_wheels import get_wheels
+from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.publish import describe_set, hash_wheels
+from model_sync.package_sets.runtime_packages import Runtime
 from model_sync.publication import describe_version
 from model_sync.publish import build_outputs, read_folder, requirements_file
 from model_sync.sources.s3 import parse_s3_url

@@ -13,7 +13,7 @@ from model_store.reading import (
     read_version,
 )
 from model_store.refs import State
-from model_sync.packages import describe_packages, list_packages
+from model_sync.package_sets.publish import describe_packages, list_packages
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -1,4 +1,4 @@
-"""Sweeps package sets: marks what no version pins, and deletes it a day later (set_marks.py)."""
+"""Sweeps package sets: marks what no version pins, and deletes it a day later (package_sets/unused_marks.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model_store.documents import timestamp
 from model_store.layout import UNUSED
 from model_store.reading import list_models, read_upward, read_version
 from model_store.refs import State
-from model_sync.set_marks import (
+from model_sync.package_sets.unused_marks import (
     claim,
     claimed_at,
     delete_claimed,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
 from model_sync.folder_look import mode_fault, strangers_and_modes
+from model_sync.package_sets.unused_marks import DELETING
 from model_sync.published import is_document, is_there_to_stay, list_sets
-from model_sync.set_marks import DELETING
 from model_sync.store_io.checked_files import whole
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.text import counted

@@ -16,7 +16,7 @@
     atol = 1e-6
     [packages]
     requirements = "requirements.txt"    # pinned, with hashes: the version's package set
-    prune = true                         # less what a server never needs (pruning.py)
+    prune = true                         # less what a server never needs (package_sets/pruning.py)
     [optimize]
     optimize_for = "balanced"            # or "cold", "warm": what its form is chosen for
 

@@ -27,7 +27,7 @@ from model_store.reading import (
 )
 from model_store.refs import State
 from model_store.version import VersionManifest
-from model_sync.set_marks import DELETING
+from model_sync.package_sets.unused_marks import DELETING
 from model_sync.store_io.durable import FILE_MODE, FOLDER_MODE
 from tests.faults.kill_scenarios import MODEL
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from model_store.package_set import SITE_PACKAGES, Target
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
 from tests.inference.commands import ROOT, environ

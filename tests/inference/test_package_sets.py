@@ -17,7 +17,7 @@ from inference.package_sets.active_sets import PackageSets, find_conflict, fits
 from model_store.digests import Digest
 from model_store.errors import NotFoundError
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
 from tests.inference.concurrency import at_once

@@ -10,7 +10,7 @@ import pytest
 
 from inference.package_sets.active_sets import PackageSets
 from model_store.package_set import Target
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
 from tests.packages.tiny_wheels import write_wheel

@@ -15,7 +15,7 @@ from model_store.reading import read_store_id
 from model_store.refs import REMOVED
 from model_sync.errors import BackupError, RequestError, SpaceError
 from model_sync.image import BACKUP_JSON, UNFINISHED, Image, read_image
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.store_io.create_store import open_store

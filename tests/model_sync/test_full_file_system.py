@@ -13,7 +13,7 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_sync.errors import SpaceError
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.store_io.create_store import open_store

@@ -16,7 +16,7 @@ from model_store.reading import read_store_id, read_version, refresh
 from model_sync.errors import BackupError, SpaceError
 from model_sync.image import BACKUP_JSON, read_image
 from model_sync.listing import list_published
-from model_sync.packages import list_packages
+from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.restore import restore

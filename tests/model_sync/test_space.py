@@ -12,7 +12,7 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_sync.errors import FULL, SpaceError, code_of
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.sources.folder import FolderSource

@@ -9,7 +9,7 @@ import pytest
 
 from model_store.reading import read_package_set, read_version
 from model_store.refs import State
-from model_sync.set_marks import is_in_place
+from model_sync.package_sets.unused_marks import is_in_place
 from tests.model_sync.sweepable import ADDER
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 
 from inference.pipeline import Request
 from model_store.package_set import SITE_PACKAGES, Target
-from model_sync.unpacking import unpack
-from model_sync.wheels import download_wheels
+from model_sync.package_sets.download import download_wheels
+from model_sync.package_sets.unpack import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync.base_runtime import brought_here
+from model_sync.package_sets.runtime_packages import brought_here
 from tests.inference.commands import ROOT, environ
 
 if TYPE_CHECKING:

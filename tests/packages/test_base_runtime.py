@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from model_store.package_set import Target
-from model_sync.base_runtime import PINS, ROOTS, Runtime, brought_here, left_to_the_runtime
 from model_sync.errors import PackagesError
-from model_sync.packages import publish_packages
+from model_sync.package_sets.publish import publish_packages
+from model_sync.package_sets.runtime_packages import (
+    PINS,
+    ROOTS,
+    Runtime,
+    brought_here,
+    left_to_the_runtime,
+)
 from model_sync.progress import Silent
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 

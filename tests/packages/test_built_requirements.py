@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.package_set import Target
-from model_sync.built_requirements import what_is_built
 from model_sync.errors import PackagesError
-from model_sync.packages import publish_packages
+from model_sync.package_sets.publish import publish_packages
+from model_sync.package_sets.source_requirements import what_is_built
 from model_sync.progress import Silent
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 
 from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import Target
-from model_sync import indexing
 from model_sync.errors import PackagesError
-from model_sync.indexing import write_index
+from model_sync.package_sets import index
+from model_sync.package_sets.index import write_index
 from model_sync.progress import Silent
 from tests.model_sync.file_systems import files_end_at
 
@@ -82,7 +82,7 @@ def test_what_the_system_refuses_a_process_is_told_as_if_it_had_been_refused_her
 def test_one_that_does_not_end_is_ended(
     tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "_DEADLINE_S", 0.1)
+    monkeypatch.setattr(index, "_DEADLINE_S", 0.1)
     interpreter = write_script(tmp_path / "python", "#!/bin/sh\nexec sleep 600\n")
     with pytest.raises(PackagesError, match=r"64 modules took more than 0\.1 s: publish them from"):
         write_index(tmp_path, site, Target.running(), interpreter, Silent())

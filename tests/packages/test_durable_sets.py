@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.package_set import Target
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from tests.model_sync.durability import Appearances
 from tests.packages.tiny_wheels import write_wheel

@@ -11,7 +11,7 @@ import pytest
 from model_store.package_set import Target
 from model_sync.__main__ import main
 from model_sync.errors import PackagesError
-from model_sync.interpreters import interpreter_for
+from model_sync.package_sets.interpreters import interpreter_for
 from tests.packages.pythons import put_python, write_python
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model_sync.linked import Libraries
+from model_sync.package_sets.shared_libraries import Libraries
 from tests.packages.tiny_elf import (
     CONSTANTS,
     FUNCTION,

@@ -10,7 +10,7 @@ import pytest
 from model_store.package_set import Target
 from model_store.reading import read_upward, read_version
 from model_sync.errors import MissingError, PackagesError, RecipeError, SourceError, TrialError
-from model_sync.packages import list_packages
+from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish, publish_source
 from model_sync.sources.folder import FolderSource

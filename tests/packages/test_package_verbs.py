@@ -9,8 +9,8 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
-from model_sync.base_runtime import PINS, brought_here
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
+from model_sync.package_sets.runtime_packages import PINS, brought_here
 from model_sync.printing_packages import listed
 from model_sync.progress import Silent
 from model_sync.publish import publish

@@ -15,7 +15,7 @@ from model_store.digests import Digest
 from model_store.layout import MANIFEST
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target
 from model_sync.errors import PackagesError
-from model_sync.packages import (
+from model_sync.package_sets.publish import (
     describe_packages,
     describe_set,
     list_packages,

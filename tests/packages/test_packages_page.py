@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from model_sync import pruning
+from model_sync.package_sets import pruning
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "packages.md"

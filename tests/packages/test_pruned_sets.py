@@ -11,7 +11,7 @@ from model_store.files import FileEntry
 from model_store.package_set import FILES, SITE_PACKAGES, Target
 from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.__main__ import main
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.packages.models import MODEL, write_greeter

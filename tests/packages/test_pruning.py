@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync.pruning import LeftOut
+from model_sync.package_sets.pruning import LeftOut
 from tests.packages.tiny_wheels import write_wheel
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
-from model_sync.packages import publish_packages
+from model_sync.package_sets.publish import publish_packages
 from model_sync.progress import Silent
 from tests.packages.tiny_index import FORBIDDEN
 from tests.packages.tiny_wheels import write_requirements, write_wheel

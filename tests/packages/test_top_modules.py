@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.package_set import Target
-from model_sync.base_runtime import brought_here
 from model_sync.errors import PackagesError
-from model_sync.pinned_wheels import get_wheels
+from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
 from model_sync.progress import Silent
-from model_sync.top_modules import top_modules_here, top_modules_of
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:

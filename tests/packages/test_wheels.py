@@ -9,9 +9,9 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.errors import PackagesError, SpaceError
-from model_sync.packages import publish_packages
+from model_sync.package_sets.download import _reason, download_wheels
+from model_sync.package_sets.publish import publish_packages
 from model_sync.progress import Silent
-from model_sync.wheels import _reason, download_wheels
 from tests.model_sync.file_systems import files_end_at
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 

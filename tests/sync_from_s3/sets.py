@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from model_store.package_set import Target
-from model_sync.packages import describe_set, hash_wheels
+from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.progress import Silent
 from model_sync.uploads import upload_set
 from tests.packages.tiny_wheels import write_wheel

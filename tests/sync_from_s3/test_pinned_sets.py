@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_store.package_set import Target
 from model_sync.contents import stage_contents
-from model_sync.packages import publish_wheels
+from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe

@@ -12,7 +12,7 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.errors import PackagesError, RefusedError
-from model_sync.packages import list_packages
+from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.remote import Remote

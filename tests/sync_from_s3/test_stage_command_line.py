@@ -9,7 +9,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
-from model_sync.base_runtime import brought_here
+from model_sync.package_sets.runtime_packages import brought_here
 from tests.model_sync.command_line import run
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.buckets import Bucket, write_model

@@ -19,8 +19,8 @@ from packaging.version import Version
 
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
-from model_sync.package_names import canonical_name
-from model_sync.top_modules import top_modules_here, top_modules_of
+from model_sync.package_sets.names import canonical_name
+from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,7 +4,7 @@ A wheel brings its libraries in a folder of its own (`numpy.libs/`), which the e
 relative to itself. The dynamic linker looks for each in that folder and in half a dozen others of
 its own invention, for every extension anew: on a network file system that is a round trip each. So
 the index says where they are, and whoever imports loads them first, by their paths. But not where
-they share variables (variables.py): these the linker must load at once.
+they share variables (elf_symbols.py): these the linker must load at once.
 
 Source: System V gABI, "Dynamic Section"; ld.so(8), "Rpath token expansion".
 """
@@ -18,7 +18,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 
-from model_sync.variables import shared_variables
+from model_sync.package_sets.elf_symbols import shared_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

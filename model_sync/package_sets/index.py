@@ -32,7 +32,7 @@ from model_store.module_index import (
     render_index,
 )
 from model_sync.errors import PackagesError
-from model_sync.linked import Libraries
+from model_sync.package_sets.shared_libraries import Libraries
 from model_sync.text import counted
 
 if TYPE_CHECKING:

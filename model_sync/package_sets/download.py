@@ -3,7 +3,7 @@
 Always on the caller's side: what runs next to the store has no way to a package registry. `pip`
 chooses and checks them: every requirement must be pinned with hashes, nothing is built. What pip
 only warns of, a version that its makers took back, is refused, and where it finds no wheel, what
-it passed over is named (pip_log.py).
+it passed over is named (pip_report.py).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_store.lines import on_one_line
-from model_sync.built_requirements import what_is_built
 from model_sync.errors import FULL, PackagesError, SpaceError
-from model_sync.pip_log import Missing, yanked
+from model_sync.package_sets.pip_report import Missing, yanked
+from model_sync.package_sets.source_requirements import what_is_built
 
 if TYPE_CHECKING:
     from model_store.package_set import Target

@@ -2,7 +2,7 @@
 
 A variable in a C++ header is in each file that was compiled with it. Of files that the dynamic
 linker loads at once, all use the first one's; of files that it loads one after another, each has
-its own. So what shares one must be loaded at once (linked.py). Not meant here: what the compiler
+its own. So what shares one must be loaded at once (shared_libraries.py). Not meant here: what the compiler
 has marked as unique, as GCC does, which is one in the whole process; and tables of types, which are
 the same wherever they are.
 

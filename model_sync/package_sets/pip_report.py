@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from installer.utils import parse_wheel_filename
 
 from model_store.lines import on_one_line
-from model_sync.package_names import canonical_name
+from model_sync.package_sets.names import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

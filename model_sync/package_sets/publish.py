@@ -5,7 +5,7 @@
 2. What they are, and whether they are pruned, is the set's digest: if the store has that set,
    nothing is written.
 3. Unpack them into staging by `installer`, without bytecode and scripts, and without what a server
-   never needs (pruning.py); make the index of their modules (indexing.py); note every file's size
+   never needs (pruning.py); make the index of their modules (index.py); note every file's size
    and digest; give all modes; fsync.
 4. Rename the complete folder into place. Two who publish the same set at once make one.
 """
@@ -26,22 +26,22 @@ from model_store.files import FileEntry
 from model_store.layout import MANIFEST
 from model_store.module_index import INDEX
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
-from model_sync.base_runtime import Runtime
 from model_sync.errors import PackagesError
-from model_sync.indexing import write_index
-from model_sync.interpreters import interpreter_for
-from model_sync.package_names import canonical_name
-from model_sync.pinned_wheels import get_wheels
+from model_sync.package_sets.index import write_index
+from model_sync.package_sets.interpreters import interpreter_for
+from model_sync.package_sets.names import canonical_name
+from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.pruning import LeftOut
+from model_sync.package_sets.runtime_packages import Runtime
+from model_sync.package_sets.top_modules import top_modules_of
+from model_sync.package_sets.unpack import size_of, unpack, unpacked_bytes
+from model_sync.package_sets.unused_marks import rely_on
 from model_sync.progress import readable_bytes
-from model_sync.pruning import LeftOut
-from model_sync.set_marks import rely_on
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space, writing
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.store_io.staging import Staging
 from model_sync.text import counted
-from model_sync.top_modules import top_modules_of
-from model_sync.unpacking import size_of, unpack, unpacked_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,7 @@ def describe_set(
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
     """The set of this digest if the store has it, for a publisher that relies on it.
 
-    It is kept from being swept for a day (set_marks.py). Raises StoreError.
+    It is kept from being swept for a day (unused_marks.py). Raises StoreError.
     """
     return rely_on(layout, digest)
 

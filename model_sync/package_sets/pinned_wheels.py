@@ -1,14 +1,14 @@
 """Gets the wheels of a package set: what requirements pin, less what the runtime brings itself.
 
-Always on the caller's side, as wheels.py.
+Always on the caller's side, as download.py.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_sync.base_runtime import left_to_the_runtime, refuse_same_modules
-from model_sync.wheels import download_wheels
+from model_sync.package_sets.download import download_wheels
+from model_sync.package_sets.runtime_packages import left_to_the_runtime, refuse_same_modules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
