@@ -18,11 +18,11 @@ from model_store import documents
 from model_store.documents import FORMAT
 from model_store.files import FileEntry
 from model_sync.errors import OutOfTimeError, RequestError
+from model_sync.preparation.trial import DEADLINE_S
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import copy_in, seal
 from model_sync.time_limit import MARGIN_MS
-from model_sync.trial import DEADLINE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in th
 def rest_ms(size_bytes: int) -> float:
     """How long preparing a version may take, as an estimate that is rather too long.
 
-    A trial has a deadline of its own (trial.py); how many there are, and how long they take, grows
+    A trial has a deadline of its own (preparation/trial.py); how many there are, and how long they take, grows
     with the version. What may not fit in what is left of an invocation begins in the next one; what
     does not end in a whole one fails, with what to do (child_process.py).
     """

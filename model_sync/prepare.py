@@ -2,7 +2,7 @@
 
 Functions that move to another ONNX Runtime find what was prepared for it, if it was prepared
 before; refs name a preparation for each runtime, and a reader takes its own. What one is, and how
-it is made: preparing.py.
+it is made: preparation/build.py.
 
 1. Settle. Decide which versions: the one that was named, else every one in service that a label or
    a running hold names, the newest first. (A share of the split is a label's.)
@@ -25,7 +25,7 @@ from model_sync.checkpoint import ToBeContinued, rest_ms
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.package_sets.unused_marks import rely_on
 from model_sync.placed import Placed
-from model_sync.preparing import prepare as make_preparation
+from model_sync.preparation.build import prepare as make_preparation
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version

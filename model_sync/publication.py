@@ -26,7 +26,7 @@ from model_sync.graphs.inspection import inspect
 from model_sync.identity import publisher
 from model_sync.package_sets.unused_marks import is_in_place, rely_on
 from model_sync.placed import Placed
-from model_sync.preparing import prepare
+from model_sync.preparation.build import prepare
 from model_sync.refs import publish_changes
 from model_sync.refs.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.refs.model_removal import newest_to_build_on

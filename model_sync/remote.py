@@ -30,11 +30,11 @@ from model_sync.operations import ONLY_HERE
 from model_sync.package_sets.pinned_wheels import get_wheels
 from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.package_sets.runtime_packages import Runtime
+from model_sync.preparation.trial import try_version
 from model_sync.publication import describe_version
 from model_sync.publish import build_outputs, read_folder, requirements_file
 from model_sync.sources.s3 import parse_s3_url
 from model_sync.sources.s3_client import s3_client
-from model_sync.trial import try_version
 from model_sync.uploads import upload_contents, upload_set
 
 if TYPE_CHECKING:

@@ -36,12 +36,12 @@ IMPORTED: Final = (
     "inference.process.memory",
     "inference.loading.prefetch",
     "model_sync.graphs.optimizer",
-    "model_sync.recording",
-    "model_sync.recording_imports",
-    "model_sync.trial",
-    "model_sync.trial_outputs",
-    "model_sync.trial_runs",
-    "model_sync.unwritten",
+    "model_sync.preparation.touched_chunks",
+    "model_sync.preparation.touched_imports",
+    "model_sync.preparation.trial",
+    "model_sync.preparation.trial_outputs",
+    "model_sync.preparation.trial_inputs",
+    "model_sync.preparation.read_only_folder",
 )
 """What the trial imports before it measures."""
 

@@ -85,7 +85,7 @@ match way:
     case "ours":
         files = import_from_set(rest[2:], prefetched=True)
     case "record":
-        from model_sync.recording_imports import ImportRecorder
+        from model_sync.preparation.touched_imports import ImportRecorder
 
         recorder = ImportRecorder(StoreLayout(Path(place)), Digest.parse(rest[0]))
         files = import_from_set(rest[2:], prefetched=False)

@@ -7,7 +7,7 @@ import pytest
 from model_store.digests import Digest
 from model_store.files import FileEntry
 from model_store.variant import PLAIN, Measurement, Variant
-from model_sync.choosing import choose, doubtful
+from model_sync.preparation.choose import choose, doubtful
 
 
 def form(

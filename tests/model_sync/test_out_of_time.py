@@ -67,6 +67,6 @@ def test_a_form_that_there_is_no_time_for_is_no_form_that_was_refused(
 def test_what_would_be_measured_again_is_not_where_there_is_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_sync.preparing.doubtful", lambda *_: {"plain"})
+    monkeypatch.setattr("model_sync.preparation.build.doubtful", lambda *_: {"plain"})
     published = publish_within(write_bare(tmp_path / "model"), tmp_path / "store", time_for(1))
     assert published.created

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING
 
-from model_sync.pages import PAGE_BYTES, look_at_pages, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, look_at_pages, ranges_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,11 +21,11 @@ from model_sync.checkpoint import ToBeContinued, rest_ms
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, RequestError, TrialError
 from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
+from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.sweep import sweep_store
 from model_sync.time_limit import Conditions
-from model_sync.trial import try_version
 from tests.inference.stores import flip_a_byte
 from tests.model_sync.late_link import LateLink
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
@@ -91,11 +91,11 @@ def during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], ob
     """Let something happen while the next version is tried, and only then."""
 
     def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparing.try_version", try_version)
+        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
         meanwhile()
         return try_version(*arguments, **options)
 
-    monkeypatch.setattr("model_sync.preparing.try_version", trying)
+    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
 
 
 def assert_only_what_is_named_is_there(layout: StoreLayout) -> None:

@@ -20,7 +20,7 @@ from model_store.reading import read_preparation, read_upward
 from model_store.variant import PLAIN
 from model_sync.__main__ import main
 from model_sync.errors import RecipeError
-from model_sync.preparing import MAPPED, PORTABLE
+from model_sync.preparation.build import MAPPED, PORTABLE
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.models import write_graph

@@ -12,7 +12,7 @@ import pytest
 
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
-from model_sync.trial import try_version
+from model_sync.preparation.trial import try_version
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import ids_in
 
@@ -47,11 +47,11 @@ def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], o
     """Let something happen while the next publication tries its version, and only then."""
 
     def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparing.try_version", try_version)
+        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
         meanwhile()
         return try_version(*arguments, **options)
 
-    monkeypatch.setattr("model_sync.preparing.try_version", trying)
+    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
 
 
 @pytest.mark.parametrize("already", [0, 1], ids=["first of its model", "not the first"])

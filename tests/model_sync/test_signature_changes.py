@@ -11,9 +11,9 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.reading import read_upward
 from model_store.refs import LATEST
 from model_sync.errors import SignatureError, code_of
+from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publish import publish
-from model_sync.trial import try_version
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.snapshots import snapshot
@@ -88,7 +88,7 @@ def test_it_is_refused_before_it_is_tried(
         tried.append(folder)
         return try_version(folder, *arguments, **options)
 
-    monkeypatch.setattr("model_sync.preparing.try_version", trying)
+    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
     with pytest.raises(SignatureError):
         _publish_other(tmp_path)
     assert tried == []
@@ -171,11 +171,11 @@ def test_the_same_contents_again_are_compared_with_nothing(
 
 def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
     def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparing.try_version", try_version)
+        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
         meanwhile()
         return try_version(*arguments, **options)
 
-    monkeypatch.setattr("model_sync.preparing.try_version", trying)
+    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
 
 
 def test_what_another_writer_put_under_the_label_meanwhile_counts(

@@ -13,6 +13,7 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_sync.errors import FULL, SpaceError, code_of
 from model_sync.package_sets.publish import publish_wheels
+from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from model_sync.sources.folder import FolderSource
@@ -20,7 +21,6 @@ from model_sync.store_io import durable
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.disk_space import require_space, writing
 from model_sync.store_io.staging import Staging, copy_in
-from model_sync.trial import try_version
 from tests.model_sync.file_systems import files_end_at, say_free
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.model_sync.snapshots import snapshot

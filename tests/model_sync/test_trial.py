@@ -17,11 +17,11 @@ from model_store.version import VersionManifest
 from model_sync.contents import stage_contents
 from model_sync.errors import TrialError
 from model_sync.graphs.inspection import inspect
+from model_sync.preparation.trial import try_version
+from model_sync.preparation.trial_outputs import keep_plain
 from model_sync.progress import Silent
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from model_sync.trial import try_version
-from model_sync.trial_outputs import keep_plain
 from tests.inference.models import write_graph
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import snapshot
@@ -178,7 +178,7 @@ def test_what_a_pipeline_prints_disturbs_nothing(
 def test_a_pipeline_that_never_ends_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_sync.trial.DEADLINE_S", 0.5)
+    monkeypatch.setattr("model_sync.preparation.trial.DEADLINE_S", 0.5)
     folder = write_full(tmp_path / "model", pipeline="import time\ntime.sleep(60)\n")
     with pytest.raises(TrialError, match=r"did not end within 0\.5 s"):
         _try(tmp_path, folder)

@@ -10,7 +10,7 @@ import pytest
 from inference.protocol.datatypes import BFLOAT16
 from model_store.version import GoldenCases
 from model_sync.errors import TrialError
-from model_sync.trial_outputs import hold_to_plain, keep_plain
+from model_sync.preparation.trial_outputs import hold_to_plain, keep_plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from model_sync.__main__ import main
 from model_sync.errors import TrialError
 from model_sync.graphs.blocked_layout import block_width_of, has_convolutions, write_probe
 from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, WEIGHTS, optimize
-from model_sync.preparing import PORTABLE, WIDE
+from model_sync.preparation.build import PORTABLE, WIDE
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.models import write_graph

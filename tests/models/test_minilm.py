@@ -22,9 +22,9 @@ from model_store.files import FileEntry
 from model_store.layout import SOURCE
 from model_store.reading import read_preparation, read_version
 from model_store.variant import PLAIN
-from model_sync.choosing import choose
 from model_sync.graphs.optimizer import EXTENDED, optimize
-from model_sync.preparing import MAPPED, PORTABLE
+from model_sync.preparation.build import MAPPED, PORTABLE
+from model_sync.preparation.choose import choose
 from model_sync.progress import Silent
 from model_sync.publish import publish
 from tests.inference.stores import entry_of

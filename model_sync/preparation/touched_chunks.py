@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model_store.chunks import CHUNK_BYTES
-from model_sync.pages import PAGE_BYTES, are_told, look_at_pages, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, are_told, look_at_pages, ranges_of
 
 if TYPE_CHECKING:
     from pathlib import Path

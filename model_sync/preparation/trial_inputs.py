@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inference.loading.golden_cases import request_of
 from inference.protocol.requests import parse_infer_request
-from model_sync.made_inputs import made_inputs
+from model_sync.preparation.made_inputs import made_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inference.package_sets.active_sets import pieces_read
 from model_store.module_index import CODE, INDEX
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
-from model_sync.pages import PAGE_BYTES, look_at_pages, mapped_files, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, look_at_pages, mapped_files, ranges_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

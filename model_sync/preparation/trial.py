@@ -86,7 +86,7 @@ def try_version(
         (prepared or folder).resolve(),
     )
     done = run_module(
-        "model_sync.trial",
+        "model_sync.preparation.trial",
         [*map(str, places), json.dumps(form)],
         layout=layout,
         what="the trial of the model",
@@ -139,11 +139,11 @@ def _try(
     from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
     from inference.loading.read_plan import Verify  # noqa: PLC0415
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
-    from model_sync.recording import record  # noqa: PLC0415
-    from model_sync.recording_imports import ImportRecorder  # noqa: PLC0415
-    from model_sync.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
-    from model_sync.trial_runs import measured_inputs  # noqa: PLC0415
-    from model_sync.unwritten import keep_unwritten  # noqa: PLC0415
+    from model_sync.preparation.read_only_folder import keep_unwritten  # noqa: PLC0415
+    from model_sync.preparation.touched_chunks import record  # noqa: PLC0415
+    from model_sync.preparation.touched_imports import ImportRecorder  # noqa: PLC0415
+    from model_sync.preparation.trial_inputs import measured_inputs  # noqa: PLC0415
+    from model_sync.preparation.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))

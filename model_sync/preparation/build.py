@@ -12,7 +12,7 @@ convolutions there is nothing to lay out: no wide form. Readers go by what they 
 their processor's blocks to be (inference/loading/cpu.py): where that is not what ONNX Runtime made
 here, the wide forms are refused.
 
-Which form is chosen, and why: choosing.py. All that was measured is in the preparation's manifest.
+Which form is chosen, and why: choose.py. All that was measured is in the preparation's manifest.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from model_store.layout import GOLDEN, MANIFEST, SOURCE
 from model_store.names import new_id
 from model_store.preparation import PreparationManifest
 from model_store.variant import PLAIN, Variant
-from model_sync.choosing import choose, doubtful
 from model_sync.errors import OutOfTimeError, TrialError
 from model_sync.graphs import blocked_layout
 from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, optimize
+from model_sync.preparation.choose import choose, doubtful
+from model_sync.preparation.trial import try_version
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space
 from model_sync.time_limit import AS_HERE
-from model_sync.trial import try_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
