@@ -28,7 +28,7 @@ from onnx import TensorProto, helper
 from bench.events import http_event
 from bench.results import summarize, write_results
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

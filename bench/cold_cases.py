@@ -15,7 +15,7 @@ from bench.events import http_event
 from inference.loading.session_threads import MEMORY_VARIABLE, environment_threads
 from inference.protocol.datatypes import DTYPES
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

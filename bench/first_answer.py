@@ -23,7 +23,7 @@ from inference.local.fleet.environment import LambdaEnvironment
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HANDLERS: Final = {

@@ -24,9 +24,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.events import http_event
 from bench.results import summarize, write_results
-from model_sync.builder import missing_outputs, run_build
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.build_script import missing_outputs, run_build
+from model_sync.publishing.publish import publish
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Final
 
 from bench.results import summarize, write_results
 from model_store.names import new_id
-from model_sync.contents import stage_contents
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import PipelineFiles, Recipe
 from model_sync.store_io.create_store import open_store

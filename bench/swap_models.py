@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.steady_load import STEP
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -32,7 +32,6 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
-from model_sync.checkpoint import ToBeContinued
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
 from model_sync.job_events import arrivals_in, was_published
@@ -44,6 +43,7 @@ from model_sync.mounted_store import OpenedStore
 from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.package_sets.publish import describe_packages
 from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.publishing.resume import ToBeContinued
 from model_sync.show_packages import list_sets
 from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.sources.s3 import S3Source, parse_s3_url

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_store.package_set import Target
-from model_sync.checkpoint import take_up
 from model_sync.errors import RequestError, SourceError
 from model_sync.package_sets.interpreters import interpreter_for
 from model_sync.package_sets.publish import describe_set, find_published, publish_set
 from model_sync.package_sets.runtime_packages import brought_here, refuse_shadowed
-from model_sync.publication import Publication
-from model_sync.publish import publish_source
+from model_sync.publishing.publication import Publication
+from model_sync.publishing.publish import publish_source
+from model_sync.publishing.resume import take_up
 from model_sync.refs.commit import settle
 from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.staging import Staging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from model_store.package_set import PackageSetManifest
     from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
     from model_sync.sources.s3 import S3Source
     from model_sync.sources.uploaded import UploadedContents, UploadedSet
     from model_sync.time_limit import Conditions

@@ -30,14 +30,14 @@ class Local:
 
     def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError or StoreError."""
-        from model_sync.publish import publish  # noqa: PLC0415 - as above
+        from model_sync.publishing.publish import publish  # noqa: PLC0415 - as above
 
         done = publish(folder, self._root, progress=self._progress, **as_what._asdict())
         return done.to_json()
 
     def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
-        from model_sync.publish import publish_source  # noqa: PLC0415
+        from model_sync.publishing.publish import publish_source  # noqa: PLC0415
         from model_sync.sources.recipe import read_recipe  # noqa: PLC0415
         from model_sync.sources.s3 import S3Source, parse_s3_url  # noqa: PLC0415
         from model_sync.sources.s3_client import s3_client  # noqa: PLC0415

@@ -21,11 +21,11 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_version
 from model_store.refs import Refs, State
-from model_sync.checkpoint import ToBeContinued, rest_ms
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.package_sets.unused_marks import rely_on
-from model_sync.placed import Placed
 from model_sync.preparation.build import prepare as make_preparation
+from model_sync.publishing.placed_folders import Placed
+from model_sync.publishing.resume import ToBeContinued, rest_ms
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version

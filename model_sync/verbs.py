@@ -104,7 +104,7 @@ def publish_packages(options: argparse.Namespace) -> None:
     settings = TargetSettings.from_environ(os.environ)
     requirements, prune = options.requirements, True
     if requirements.is_dir():
-        from model_sync.publish import read_packages  # noqa: PLC0415 - ONNX: half a second
+        from model_sync.publishing.publish import read_packages  # noqa: PLC0415 - ONNX: half a second
 
         requirements, prune = read_packages(requirements)
     asked = SetAsked(

@@ -11,7 +11,7 @@ from inference.loading.loader import load_version
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.tiny_models import adder_request, write_adder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.batch.buckets import failed_messages, message, sqs_event
 from tests.batch.models import lines_of, read_lines

@@ -18,7 +18,7 @@ from bench.cold_runs import ROOT, run
 from bench.efs_stand_in import Options
 from bench.heavy_model import LAYER_BYTES, WIDTH, write_heavy_model
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from bench.cold_models.bert import BertSizes, write_bert
 from bench.cold_runs import run
 from bench.efs_stand_in import Options
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from bench.cold_runs import run
 from bench.efs_stand_in import Options
 from model_store.chunks import CHUNK_BYTES
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.lookup_model import LOOKED_UP, LOOKUP, RECORDED, write_lookup_model
 
 if TYPE_CHECKING:

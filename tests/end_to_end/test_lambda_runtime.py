@@ -13,7 +13,7 @@ from bench.events import http_event
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.tiny_models import adder_request, write_adder
 
 if TYPE_CHECKING:

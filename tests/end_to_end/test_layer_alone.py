@@ -19,7 +19,7 @@ from infra.bytecode import find_interpreter
 from infra.emulated.bootstrap import gather_client
 from infra.settings import Target
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
     from infra.built import Built

@@ -12,7 +12,7 @@ import pytest
 from bench.steady_load import STEP, SteadyLoad
 from inference.local.fleet.emulator_binary import emulator_path
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.commands import serving
 from tests.packages.models import MODEL, write_greeter

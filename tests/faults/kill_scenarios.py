@@ -20,7 +20,7 @@ from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from model_sync.publish import publish, publish_source, read_folder
+from model_sync.publishing.publish import publish, publish_source, read_folder
 from model_sync.store_io.create_store import open_store
 from model_sync.sweep import sweep_store
 from tests.model_sync.model_folders import write_full

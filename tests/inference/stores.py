@@ -10,7 +10,7 @@ from model_store.names import new_id
 from model_store.reading import read_upward
 from model_store.refs import LATEST, Refs, State, VersionEntry
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
 from tests.tiny_models import write_adder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
 
 ADDER = "adder"
 STEP = 100.0

@@ -11,7 +11,7 @@ import pytest
 
 from inference.process.background import Background
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.commands import ROOT, run
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 from tests.tiny_models import write_adder

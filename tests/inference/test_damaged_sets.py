@@ -23,7 +23,7 @@ from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import PackageSetManifest, Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.calls import http_event
 from tests.inference.lambda_process import run_on_lambda

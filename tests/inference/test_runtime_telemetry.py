@@ -49,7 +49,8 @@ def run(code: str, *arguments: str | Path, **environ: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["inference.predict_function", "inference.loading.loader", "model_sync.publication"]
+    "module",
+    ["inference.predict_function", "inference.loading.loader", "model_sync.publishing.publication"],
 )
 def test_it_is_off_before_the_runtime_is_imported(module: str) -> None:
     assert run(TELL_AT_IMPORT.format(module=module)) == "1\n"

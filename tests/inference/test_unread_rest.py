@@ -23,7 +23,7 @@ from model_store.reading import read_preparation
 from model_store.variant import PLAIN
 from model_sync.__main__ import main
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.concurrency import wait_until
 from tests.inference.stale_files import FailingOpens
 from tests.inference.stores import entry_of, flip_a_byte, version_folder

@@ -75,7 +75,7 @@ def test_a_room_that_is_not_there_is_named(tmp_path: Path, repository: Path) -> 
     [
         (READER_ROOMS, "inference.http.inference_routes"),
         (READER_ROOMS, "inference.batch.handler"),
-        (WRITER_ROOMS, "model_sync.publish"),
+        (WRITER_ROOMS, "model_sync.publishing.publish"),
     ],
 )
 def test_what_is_gathered_needs_no_room_that_is_not(

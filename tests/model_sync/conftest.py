@@ -10,7 +10,7 @@ import pytest
 
 from model_store.layout import StoreLayout
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
 from tests.model_sync.durability import Synced
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import ModelLayout
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
 
     Publish = Callable[..., Published]
 

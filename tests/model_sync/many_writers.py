@@ -23,7 +23,7 @@ from model_store.reading import Seen, read_upward, refresh
 from model_sync.label_verbs import promote
 from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.request_fields import Asked
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 
 
 def main(folder: str, store: str) -> None:

@@ -17,7 +17,7 @@ from model_store.refs import State
 from model_sync.mounted_store import OpenedStore
 from model_sync.operations import run_operation
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.packages.models import write_greeter
 

@@ -23,7 +23,7 @@ from model_store.reading import read_version, refresh
 from model_sync.errors import InspectionError, SourceError, SyncError
 from model_sync.graphs.inspection import inspect
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.sources.folder import FolderSource
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full

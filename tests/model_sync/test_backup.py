@@ -17,7 +17,7 @@ from model_sync.errors import BackupError, RequestError, SpaceError
 from model_sync.image import BACKUP_JSON, UNFINISHED, Image, read_image
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.backups import (
     back_up,

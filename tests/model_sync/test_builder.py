@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model_sync.builder import missing_outputs, run_build
 from model_sync.errors import BuildError
+from model_sync.publishing.build_script import missing_outputs, run_build
 from model_sync.sources.recipe import Build
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.tiny_models import write_adder

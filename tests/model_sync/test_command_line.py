@@ -11,7 +11,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.__main__ import main
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.command_line import run
 from tests.model_sync.model_folders import write_bare, write_full
 

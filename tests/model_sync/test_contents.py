@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from model_sync.contents import stage_contents
 from model_sync.errors import RecipeError, SourceError
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_full

@@ -13,7 +13,7 @@ from model_store.signature import Signature, TensorSpec
 from model_sync import differences
 from model_sync.errors import ChangeError, RequestError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_full
 from tests.model_sync.rich_store import ADDER, GREETER, ask, opened, version_path
 from tests.model_sync.snapshots import snapshot

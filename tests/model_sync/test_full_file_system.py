@@ -15,7 +15,7 @@ from model_store.package_set import Target
 from model_sync.errors import SpaceError
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.file_systems import Filling, small_file_system
 from tests.model_sync.model_folders import RECIPE, write_bare

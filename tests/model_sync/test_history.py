@@ -10,7 +10,7 @@ from model_store.errors import DamagedError
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.refs.history import generations, label_history, last_named, replaced_preparations
 from tests.model_sync.test_changes import refs_of
 from tests.tiny_models import write_adder

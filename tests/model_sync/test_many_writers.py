@@ -15,7 +15,7 @@ from model_store.files import check_file
 from model_store.layout import StoreLayout
 from model_store.reading import read_generation, read_upward, read_version
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:

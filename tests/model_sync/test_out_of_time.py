@@ -10,7 +10,7 @@ import pytest
 
 from model_sync.errors import OutOfTimeError
 from model_sync.progress import Silent
-from model_sync.publish import publish_source, read_folder
+from model_sync.publishing.publish import publish_source, read_folder
 from model_sync.store_io.create_store import open_store
 from model_sync.time_limit import MARGIN_MS, Conditions
 from tests.model_sync.model_folders import write_bare, write_full
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
 
 LONG_MS = 900_000.0
 

@@ -22,7 +22,7 @@ from model_sync.__main__ import main
 from model_sync.errors import RecipeError
 from model_sync.preparation.build import MAPPED, PORTABLE
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.models import write_graph
 from tests.inference.stores import flip_a_byte
 from tests.model_sync.backups import verified_and_restored

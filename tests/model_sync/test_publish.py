@@ -17,8 +17,8 @@ from model_store.refs import LATEST, State
 from model_store.signature import Signature, TensorSpec
 from model_store.variant import PLAIN
 from model_sync.progress import Silent
-from model_sync.publication import Published
-from model_sync.publish import publish
+from model_sync.publishing.publication import Published
+from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, ids_in, modes
 from tests.tiny_models import write_external_adder

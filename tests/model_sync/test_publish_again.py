@@ -12,7 +12,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_preparation, read_version, refresh
 from model_store.refs import LATEST
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.refs.commit import try_commit
 from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import change
@@ -91,7 +91,7 @@ def test_older_contents_again_move_the_label_back(
 def other_runtime(monkeypatch: pytest.MonkeyPatch) -> str:
     """Publish from here on as if ONNX Runtime had been upgraded."""
     runtime = "ort-99.0.0-x86_64-p1"
-    monkeypatch.setattr("model_sync.publication.RUNTIME", runtime)
+    monkeypatch.setattr("model_sync.publishing.publication.RUNTIME", runtime)
     return runtime
 
 

@@ -12,7 +12,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.errors import SyncError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.failing_folders import FAILING
 from tests.model_sync.model_folders import write_bare, write_full

@@ -16,7 +16,7 @@ from model_store.reading import refresh
 from model_sync.__main__ import main
 from model_sync.identity import publisher
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.late_link import LateLink
 from tests.model_sync.model_folders import RECIPE, write_bare
 

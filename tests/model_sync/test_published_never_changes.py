@@ -13,7 +13,7 @@ from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_full
 from tests.model_sync.snapshots import snapshot
 
@@ -69,7 +69,7 @@ def test_later_publications_touch_nothing_of_earlier_ones(
     publish_to(write_full(folder, 2.0))
     publish_to(write_full(folder, 1.0))
     publish_to(write_bare(tmp_path / "other"), name="other")
-    monkeypatch.setattr("model_sync.publication.RUNTIME", "ort-99.0.0-x86_64-p1")
+    monkeypatch.setattr("model_sync.publishing.publication.RUNTIME", "ort-99.0.0-x86_64-p1")
     publish_to(write_full(folder, 1.0))
     for path, before in {**versions, **preparations}.items():
         assert snapshot(path) == before

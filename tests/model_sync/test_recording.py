@@ -11,10 +11,10 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.names import new_id
 from model_store.variant import PLAIN, Variant
 from model_store.version import VersionManifest
-from model_sync.contents import stage_contents
 from model_sync.graphs.inspection import inspect
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from tests.lookup_model import RECORDED, write_lookup_model

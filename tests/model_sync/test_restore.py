@@ -18,7 +18,7 @@ from model_sync.image import BACKUP_JSON, read_image
 from model_sync.listing import list_published
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.restore import restore
 from tests.model_sync.backups import back_up, store_tree, tree, without_refs_json
 from tests.model_sync.model_folders import write_bare

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from model_store.digests import Digest
-from model_sync.contents import stage_contents
 from model_sync.progress import Silent
-from model_sync.same_contents import holds
+from model_sync.publishing.contents import stage_contents
+from model_sync.publishing.unchanged import holds
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from tests.model_sync.model_folders import write_full

@@ -13,7 +13,7 @@ from model_store.refs import LATEST
 from model_sync.errors import SignatureError, code_of
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.snapshots import snapshot
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
     from tests.model_sync.conftest import Publish
 
 

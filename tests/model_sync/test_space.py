@@ -15,7 +15,7 @@ from model_sync.errors import FULL, SpaceError, code_of
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.sources.folder import FolderSource
 from model_sync.store_io import durable
 from model_sync.store_io.create_store import open_store

@@ -17,7 +17,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_store_id, read_upward
 from model_sync.__main__ import main
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.snapshots import snapshot
 from tests.tiny_models import write_adder, write_identity
 

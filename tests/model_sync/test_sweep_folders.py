@@ -13,7 +13,7 @@ from model_store.reading import read_upward
 from model_store.refs import LATEST, Change
 from model_sync.errors import OutOfTimeError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.refs.commit import try_commit
 from model_sync.refs.publish_changes import with_version
 from model_sync.store_io.staging import Staging

@@ -14,7 +14,7 @@ from model_store.reading import list_models, read_model_id, refresh
 from model_store.refs import LATEST, REMOVED, Change, State
 from model_sync.errors import ChangeError
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.store_io.staging import Staging
@@ -211,7 +211,7 @@ def test_a_publisher_that_loses_to_nobody_comes_to_an_end(
 ) -> None:
     # As if it did not look whether the model that it builds on was removed.
     monkeypatch.setattr(
-        "model_sync.publication.newest_to_build_on",
+        "model_sync.publishing.publication.newest_to_build_on",
         lambda layout, name, staging: settle(layout.model(name), staging),
     )
     last = _mark_removed(spent)

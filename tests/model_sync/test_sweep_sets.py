@@ -15,7 +15,7 @@ from model_sync.errors import PackagesError
 from model_sync.package_sets.publish import find_published, publish_wheels
 from model_sync.package_sets.unused_marks import claim, is_in_place, mark_unused, rely_on
 from model_sync.progress import Silent
-from model_sync.publish import publish_source, read_folder
+from model_sync.publishing.publish import publish_source, read_folder
 from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sweepable import DAY_S

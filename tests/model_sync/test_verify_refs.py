@@ -15,7 +15,7 @@ from model_store.package_set import SITE_PACKAGES
 from model_store.refs import State
 from model_sync.package_sets.unused_marks import DELETING
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import (
     ADDER,

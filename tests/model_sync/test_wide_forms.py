@@ -25,7 +25,7 @@ from model_sync.graphs.blocked_layout import block_width_of, has_convolutions, w
 from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, WEIGHTS, optimize
 from model_sync.preparation.build import PORTABLE, WIDE
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.models import write_graph
 from tests.inference.stores import entry_of, flip_a_byte
 from tests.model_sync.backups import verified_and_restored

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_sync.progress import Silent
-from model_sync.publish import build_outputs, read_folder
+from model_sync.publishing.publish import build_outputs, read_folder
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -13,7 +13,7 @@ from inference.pipeline import Request
 from model_store.layout import StoreLayout
 from model_store.variant import PLAIN
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.stores import entry_of
 from tests.models.digits import MODEL, write_digits
 

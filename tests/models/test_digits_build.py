@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from model_sync.builder import _environ
-from model_sync.publish import read_folder
+from model_sync.publishing.build_script import _environ
+from model_sync.publishing.publish import read_folder
 from tests.models.digits import MODEL
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from model_sync.graphs.optimizer import EXTENDED, optimize
 from model_sync.preparation.build import MAPPED, PORTABLE
 from model_sync.preparation.choose import choose
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.stores import entry_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from model_store.layout import StoreLayout
 from model_store.package_set import SITE_PACKAGES
 from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.packages.real_programs import listing
 from tests.tiny_models import write_adder
 

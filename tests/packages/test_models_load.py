@@ -23,7 +23,7 @@ from model_store.layout import MANIFEST
 from model_store.package_set import PackageSetManifest
 from model_store.reading import read_version
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.stores import commit, entry_of
 from tests.model_sync.snapshots import snapshot
 from tests.packages.models import MODEL, write_greeter

@@ -12,7 +12,7 @@ from model_store.reading import read_upward, read_version
 from model_sync.errors import MissingError, PackagesError, RecipeError, SourceError, TrialError
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
-from model_sync.publish import publish, publish_source
+from model_sync.publishing.publish import publish, publish_source
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from tests.model_sync.snapshots import snapshot
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.publication import Published
+    from model_sync.publishing.publication import Published
 
 
 WRITES: Final = """\

@@ -13,7 +13,7 @@ from model_sync.package_sets.publish import publish_wheels
 from model_sync.package_sets.runtime_packages import PINS, brought_here
 from model_sync.printing_packages import listed
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.tiny_wheels import write_wheel
 

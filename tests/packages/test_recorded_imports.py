@@ -21,7 +21,7 @@ from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import SITE_PACKAGES
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.stores import entry_of
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.tiny_wheels import write_requirements, write_wheel

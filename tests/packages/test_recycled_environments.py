@@ -18,7 +18,7 @@ from inference.lambda_runtime.recycling import LEAST_APART_S
 from inference.local.fleet.emulator_binary import emulator_path
 from inference.local.fleet.environment import LambdaEnvironment
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.inference.stores import commit
 from tests.packages.models import MODEL, write_greeter
 

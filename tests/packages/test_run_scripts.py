@@ -15,7 +15,7 @@ from inference.__main__ import main
 from model_store.package_set import SITE_PACKAGES, Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.commands import Ended, run
 from tests.inference.stores import point_latest

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from model_store.refs import State
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.models import write_identities
 from tests.inference.stores import (

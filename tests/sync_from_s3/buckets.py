@@ -13,8 +13,8 @@ from urllib.parse import quote_plus
 import numpy as np
 from botocore.exceptions import ClientError
 
-from model_sync.contents import stage_contents
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.uploads import upload_contents

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.sources.uploaded import BLOBS
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.invocations import request, staged, time_for

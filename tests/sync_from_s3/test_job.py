@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.sources.uploaded import BLOBS
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, arrived, event_file, write_model

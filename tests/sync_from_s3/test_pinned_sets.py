@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_store.package_set import Target
-from model_sync.contents import stage_contents
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.create_store import open_store

@@ -10,7 +10,7 @@ import pytest
 
 from model_sync.__main__ import main
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.model_sync.command_line import run
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.conftest import aws_environment

@@ -12,7 +12,7 @@ from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.snapshots import snapshot
 from tests.sync_from_s3.buckets import Bucket, write_model

@@ -11,7 +11,7 @@ from model_store.reading import read_upward
 from model_sync.errors import RefusedError, SourceError, TrialError
 from model_sync.identity import publisher
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.remote import Remote
 from model_sync.verbs import PublishAs
 from tests.sync_from_s3.buckets import Bucket, write_model

@@ -14,7 +14,7 @@ from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.errors import PackagesError, RefusedError
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from model_sync.remote import Remote
 from model_sync.verbs import PublishAs, SetAsked
 from tests.packages.models import MODEL, write_greeter

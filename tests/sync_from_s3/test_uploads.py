@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.digests import Digest
-from model_sync.contents import stage_contents
 from model_sync.errors import SourceError
 from model_sync.progress import Silent
+from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.sources.uploaded import BLOBS, UploadedContents

@@ -19,7 +19,7 @@ from infra.code import REPOSITORY
 from infra.emulated.run import EmulatedStage, emulated_stage
 from infra.emulated.signing import signed
 from model_sync.progress import Silent
-from model_sync.publish import publish
+from model_sync.publishing.publish import publish
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:

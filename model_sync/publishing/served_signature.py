@@ -1,6 +1,6 @@
 """Holds what is to be published to the signature of what its label names now.
 
-What counts as breaking is in compatibility.py. Reading happens when called.
+What counts as breaking is in signature_change.py. Reading happens when called.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from model_store.errors import DamagedError, NotFoundError
 from model_store.reading import read_version
-from model_sync.compatibility import compare
 from model_sync.errors import SignatureError
+from model_sync.publishing.signature_change import compare
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_store.layout import SOURCE
-from model_sync.contents import what_is_taken
 from model_sync.errors import RecipeError, SourceError
+from model_sync.publishing.contents import what_is_taken
 from model_sync.store_io.hashing import Hashing
 
 if TYPE_CHECKING:

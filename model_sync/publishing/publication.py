@@ -19,18 +19,18 @@ from model_store.reading import read_preparation, read_version
 from model_store.refs import Change, Refs, State, VersionEntry
 from model_store.variant import PLAIN
 from model_store.version import VersionManifest
-from model_sync.checkpoint import copy_files
-from model_sync.contents import stage_contents
 from model_sync.errors import PackagesError
 from model_sync.graphs.inspection import inspect
 from model_sync.identity import publisher
 from model_sync.package_sets.unused_marks import is_in_place, rely_on
-from model_sync.placed import Placed
 from model_sync.preparation.build import prepare
+from model_sync.publishing.contents import stage_contents
+from model_sync.publishing.placed_folders import Placed
+from model_sync.publishing.resume import copy_files
+from model_sync.publishing.served_signature import hold_to_served
 from model_sync.refs import publish_changes
 from model_sync.refs.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.refs.model_removal import newest_to_build_on
-from model_sync.served_signature import hold_to_served
 from model_sync.store_io import durable
 from model_sync.text import counted
 from model_sync.time_limit import AS_HERE

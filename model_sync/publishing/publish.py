@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING
 from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.refs import LATEST
-from model_sync.builder import missing_outputs, run_build
 from model_sync.errors import RecipeError
-from model_sync.publication import Publication, Published
+from model_sync.publishing.build_script import missing_outputs, run_build
+from model_sync.publishing.publication import Publication, Published
+from model_sync.publishing.unchanged import holds
 from model_sync.refs.commit import settle
-from model_sync.same_contents import holds
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.store_io.create_store import open_store
@@ -60,7 +60,7 @@ def publish(
     """Publish a model's folder into a store, which is made if it is not there yet.
 
     `allow_signature_change`: also where callers of the version that the label names would be
-    broken by it (compatibility.py).
+    broken by it (signature_change.py).
 
     Raises SyncError or StoreError; nothing visible has changed then.
     """
