@@ -38,11 +38,11 @@ from model_sync.image import (
     nearest,
     uninstall,
 )
-from model_sync.published import is_there_to_stay, list_sets
 from model_sync.store_copy import StoreCopy, generation_in
 from model_sync.store_io.create_store import make_root
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import Staging
+from model_sync.verify.published_folders import is_there_to_stay, list_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,17 +14,17 @@ from model_store.documents import FORMAT, render
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import State
-from model_sync.folder_look import is_complete
-from model_sync.published import (
+from model_sync.store_io import durable
+from model_sync.store_io.checked_files import copy_whole, whole
+from model_sync.store_io.parallel import SharedProgress, in_parallel
+from model_sync.verify.folder_check import is_complete
+from model_sync.verify.published_folders import (
     PublishedFolder,
     is_document,
     package_set_folder,
     preparation_folder,
     version_folder,
 )
-from model_sync.store_io import durable
-from model_sync.store_io.checked_files import copy_whole, whole
-from model_sync.store_io.parallel import SharedProgress, in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

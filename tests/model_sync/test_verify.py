@@ -11,8 +11,8 @@ import pytest
 
 from model_store.errors import NotFoundError, StoreUnreachableError
 from model_sync.errors import RequestError
-from model_sync.folder_look import strangers_and_modes
-from model_sync.published import version_folder
+from model_sync.verify.folder_check import strangers_and_modes
+from model_sync.verify.published_folders import version_folder
 from tests.model_sync.rich_store import (
     ADDER,
     GREETER,

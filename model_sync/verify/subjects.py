@@ -9,7 +9,11 @@ from model_store.digests import ALGORITHM, Digest
 from model_store.errors import StoreError
 from model_store.reading import read_package_set
 from model_store.refs import State
-from model_sync.published import package_set_folder, preparation_folder, version_with_chunks
+from model_sync.verify.published_folders import (
+    package_set_folder,
+    preparation_folder,
+    version_with_chunks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
     from model_store.refs import Refs
-    from model_sync.published import PublishedFolder
+    from model_sync.verify.published_folders import PublishedFolder
 
 
 class Subject(NamedTuple):

@@ -1,6 +1,6 @@
 """Verifies a store: every digest is read again, and what is wrong is told, a line each.
 
-1. STORE.json. Of every model: its refs (verify_refs.py), then every version that is not deleted
+1. STORE.json. Of every model: its refs (refs.py), then every version that is not deleted
    and its preparations: the manifest against refs, every file, what does not belong, modes.
 2. Every package set: its digest against its folder's name, files.json, every file.
 3. What was found wrong is looked at again in the newest refs: what a sweep has deleted meanwhile,
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
-from model_sync.folder_look import mode_fault, strangers_and_modes
 from model_sync.package_sets.unused_marks import DELETING
-from model_sync.published import is_document, is_there_to_stay, list_sets
 from model_sync.store_io.checked_files import whole
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.text import counted
-from model_sync.verify_refs import check_refs, has_refs, model_names
-from model_sync.verify_subjects import Subject, set_subjects, version_subjects
+from model_sync.verify.folder_check import mode_fault, strangers_and_modes
+from model_sync.verify.published_folders import is_document, is_there_to_stay, list_sets
+from model_sync.verify.refs import check_refs, has_refs, model_names
+from model_sync.verify.subjects import Subject, set_subjects, version_subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,9 +14,9 @@ from model_store.errors import DamagedError, InvalidNameError, StoreError, Store
 from model_store.files import read_beneath
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import Refs, State
-from model_sync.folder_look import mode_fault, spelled
 from model_sync.progress import Silent
 from model_sync.store_io.parallel import SharedProgress, in_parallel
+from model_sync.verify.folder_check import mode_fault, spelled
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout

@@ -12,7 +12,7 @@ from model_sync.store_io.durable import FILE_MODE, FOLDER_MODE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from model_sync.published import PublishedFolder
+    from model_sync.verify.published_folders import PublishedFolder
 
 
 def strangers_and_modes(published: PublishedFolder, *, may_be: str = "") -> Iterator[str]:
