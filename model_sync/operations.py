@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import backup, diff, label_verbs, prepare, show, show_packages, sweep, version_verbs
+from model_sync import backup, diff, label_verbs, prepare, show, show_packages, version_verbs
 from model_sync.request_fields import Asked
+from model_sync.sweep import verb
 from model_sync.verify import verb
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "release": version_verbs.release,
     "prepare": prepare.prepare,
     "settle": version_verbs.settle_models,
-    "sweep": sweep.sweep,
+    "sweep": verb.sweep,
     "verify": verb.verify,
     "backup": backup.backup,
 }

@@ -8,7 +8,7 @@ A ChangeError says why it may not be done; nothing has changed then.
   back into service; what is deleted stays deleted.
 - What a label or a running hold names is not retired.
 - What is prepared is in service.
-- Retiring says when the version may be swept: readers keep off it before that (sweep_plan.py).
+- Retiring says when the version may be swept: readers keep off it before that (sweep/plan.py).
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def to_prepare(refs: Refs, number: int) -> VersionEntry:
 
 
 def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:
-    """Mark versions as deleted, and forget holds that have run out. What may be: sweep_plan.py."""
+    """Mark versions as deleted, and forget holds that have run out. What may be: sweep/plan.py."""
     return refs._replace(
         holds={job: hold for job, hold in refs.holds.items() if hold.until > now},
         versions={

@@ -22,7 +22,7 @@ from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish, publish_source, read_folder
 from model_sync.store_io.create_store import open_store
-from model_sync.sweep import sweep_store
+from model_sync.sweep.verb import sweep_store
 from tests.model_sync.model_folders import write_full
 from tests.model_sync.other_runtime import move_to_other_runtime
 from tests.packages.models import write_greeter

@@ -29,7 +29,7 @@ from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.store_io import durable
 from model_sync.store_io.staging import Staging
-from model_sync.sweep import sweep_store
+from model_sync.sweep.verb import sweep_store
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout

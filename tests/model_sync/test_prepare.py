@@ -24,7 +24,7 @@ from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.publishing.resume import ToBeContinued, rest_ms
-from model_sync.sweep import sweep_store
+from model_sync.sweep.verb import sweep_store
 from model_sync.time_limit import Conditions
 from tests.inference.stores import flip_a_byte
 from tests.model_sync.late_link import LateLink

@@ -12,7 +12,7 @@ from model_store.digests import Digest
 from model_store.documents import timestamp
 from model_store.names import new_id
 from model_store.refs import GRACE_S, Change, Hold, Refs, State, VersionEntry
-from model_sync.sweep_plan import (
+from model_sync.sweep.plan import (
     DAY_S,
     FolderPlan,
     Past,

@@ -18,7 +18,7 @@ from model_sync.refs import changes
 from model_sync.refs.history import label_history, look_back
 from model_sync.refs.model_removal import PLACED_S
 from model_sync.refs.publish_changes import first_refs, with_version
-from model_sync.sweep_plan import Past, SetFacts, SetPlan, plan_folders, plan_sets, plan_versions
+from model_sync.sweep.plan import Past, SetFacts, SetPlan, plan_folders, plan_sets, plan_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from model_sync.refs.history import generations, look_back, replaced_preparation
 from model_sync.refs.model_removal import remove_folder
 from model_sync.refs.publish_changes import first_refs
 from model_sync.store_io.trash import names_in
-from model_sync.sweep_plan import (
+from model_sync.sweep.plan import (
     FolderPlan,
     Past,
     VersionPlan,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import ModelLayout
     from model_sync.refs.transaction import Decide
-    from model_sync.swept import Sweep
+    from model_sync.sweep.run import Sweep
 
 SWEEP: Final = "sweep"
 _FOLDERS: Final = ("versions", "preparations")

@@ -19,11 +19,11 @@ from model_sync.package_sets.unused_marks import (
     unused_since,
 )
 from model_sync.store_io.trash import names_in, size_of
-from model_sync.sweep_plan import SetFacts, plan_sets
+from model_sync.sweep.plan import SetFacts, plan_sets
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.swept import Sweep
+    from model_sync.sweep.run import Sweep
 
 _PACKAGES: Final = "packages"
 _DIGITS: Final = re.compile(r"[0-9a-f]{64}")

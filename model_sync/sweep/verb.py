@@ -6,7 +6,7 @@
 3. What lies in `staging/` and `trash/` for over a day.
 
 An error in one step ends that step alone, and is among the `failures`. What may be deleted is
-decided in sweep_plan.py; why that is safe is in docs/store-format.md.
+decided in plan.py; why that is safe is in docs/store-format.md.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from model_store.reading import read_store_id
 from model_sync.errors import ChangeError
 from model_sync.store_io.staging import Staging
 from model_sync.store_io.trash import Trash, names_in
-from model_sync.sweep_model import sweep_model
-from model_sync.sweep_plan import is_old
-from model_sync.sweep_sets import sweep_sets
-from model_sync.swept import Report, Sweep
+from model_sync.sweep.models import sweep_model
+from model_sync.sweep.package_sets import sweep_sets
+from model_sync.sweep.plan import is_old
+from model_sync.sweep.run import Report, Sweep
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
