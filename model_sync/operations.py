@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import backup, diff, label_verbs, prepare, show, show_packages, version_verbs
+from model_sync import diff, label_verbs, prepare, show, show_packages, version_verbs
+from model_sync.backup import backup
 from model_sync.request_fields import Asked
 from model_sync.sweep import verb
 from model_sync.verify import verb

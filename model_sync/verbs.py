@@ -175,7 +175,7 @@ def restore_store(options: argparse.Namespace) -> None:
             "restore makes a store that is mounted here: a stage's file system is restored by "
             "AWS Backup"
         )
-    from model_sync.restore import restore  # noqa: PLC0415 - only where it is needed
+    from model_sync.backup.restore import restore  # noqa: PLC0415 - only where it is needed
 
     with _progress(options) as progress:
         found = restore(options.folder, options.store, progress)

@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync.__main__ import main
-from model_sync.image import BACKUP_JSON
+from model_sync.backup.image import BACKUP_JSON
+from model_sync.backup.restore import restore
 from model_sync.progress import Silent
-from model_sync.restore import restore
 from tests.model_sync.command_line import environment
 from tests.model_sync.rich_store import ask
 from tests.model_sync.snapshots import modes
@@ -114,7 +114,7 @@ back_up(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
 RESTORE: Final = """
 import sys
 from pathlib import Path
-from model_sync.restore import restore
+from model_sync.backup.restore import restore
 from tests.model_sync.backups import Killed
 restore(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
 """

@@ -13,8 +13,8 @@ from model_store.errors import DamagedError
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.refs import REMOVED
+from model_sync.backup.image import BACKUP_JSON, UNFINISHED, Image, read_image
 from model_sync.errors import BackupError, RequestError, SpaceError
-from model_sync.image import BACKUP_JSON, UNFINISHED, Image, read_image
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish

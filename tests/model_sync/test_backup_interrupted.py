@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model_sync.backup.image import BACKUP_JSON, UNFINISHED, read_image
+from model_sync.backup.restore import restore
 from model_sync.errors import BackupError
-from model_sync.image import BACKUP_JSON, UNFINISHED, read_image
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.restore import restore
 from tests.model_sync.backups import (
     BACKUP,
     RESTORE,

@@ -13,13 +13,13 @@ from inference.loading.loader import load_version
 from model_store.errors import DamagedError, FormatTooNewError, StoreError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id, read_version, refresh
+from model_sync.backup.image import BACKUP_JSON, read_image
+from model_sync.backup.restore import restore
 from model_sync.errors import BackupError, SpaceError
-from model_sync.image import BACKUP_JSON, read_image
 from model_sync.listing import list_published
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.restore import restore
 from tests.model_sync.backups import back_up, store_tree, tree, without_refs_json
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import ADDER, GREETER, ask, newest

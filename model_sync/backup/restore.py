@@ -18,10 +18,10 @@ from model_store.errors import DamagedError
 from model_store.layout import STAGING, StoreLayout
 from model_store.reading import read_generation, read_package_set, read_store_id
 from model_store.refs import State
+from model_sync.backup.image import check_apart, nearest, read_image
+from model_sync.backup.store_copy import StoreCopy
 from model_sync.errors import BackupError
-from model_sync.image import check_apart, nearest, read_image
 from model_sync.refs.commit import settle
-from model_sync.store_copy import StoreCopy
 from model_sync.store_io import durable
 from model_sync.store_io.create_store import make_root, write_store_json
 from model_sync.store_io.disk_space import require_space
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.refs import Refs
-    from model_sync.image import Image
+    from model_sync.backup.image import Image
     from model_sync.progress import Progress
 
 

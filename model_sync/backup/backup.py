@@ -28,8 +28,7 @@ from model_store.reading import (
     read_upward,
 )
 from model_store.refs import State
-from model_sync.errors import BackupError, RequestError
-from model_sync.image import (
+from model_sync.backup.image import (
     Image,
     being_written,
     check_apart,
@@ -38,7 +37,8 @@ from model_sync.image import (
     nearest,
     uninstall,
 )
-from model_sync.store_copy import StoreCopy, generation_in
+from model_sync.backup.store_copy import StoreCopy, generation_in
+from model_sync.errors import BackupError, RequestError
 from model_sync.store_io.create_store import make_root
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import Staging
