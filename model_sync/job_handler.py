@@ -32,19 +32,19 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
+from model_sync.admin.listing import list_published
+from model_sync.admin.operations import ONLY_HERE, OPERATIONS, run_operation
+from model_sync.admin.package_sets import list_sets
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
 from model_sync.job_events import arrivals_in, was_published
 from model_sync.job_progress import ProgressObject
 from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
 from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
-from model_sync.listing import list_published
 from model_sync.mounted_store import OpenedStore
-from model_sync.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.package_sets.publish import describe_packages
 from model_sync.package_sets.runtime_packages import brought_here
 from model_sync.publishing.resume import ToBeContinued
-from model_sync.show_packages import list_sets
 from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.sources.s3 import S3Source, parse_s3_url
 from model_sync.sources.uploaded import CONTENTS, UploadedContents, UploadedSet

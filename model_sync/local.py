@@ -11,8 +11,8 @@ from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.reading import read_store_id
+from model_sync.admin.listing import list_published
 from model_sync.identity import publisher
-from model_sync.listing import list_published
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,16 +87,16 @@ class Local:
 
     def list_packages(self) -> dict[str, Any]:
         """The package sets; raises StoreError."""
-        from model_sync.show_packages import list_sets  # noqa: PLC0415 - as above
+        from model_sync.admin.package_sets import list_sets  # noqa: PLC0415 - as above
 
         layout = StoreLayout(self._root)
         read_store_id(layout)
         return list_sets(layout)
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of operations.py; raises SyncError or StoreError."""
+        """Run one of the verbs of admin/operations.py; raises SyncError or StoreError."""
+        from model_sync.admin.operations import run_operation  # noqa: PLC0415
         from model_sync.mounted_store import OpenedStore  # noqa: PLC0415 - as above
-        from model_sync.operations import run_operation  # noqa: PLC0415
 
         layout = StoreLayout(self._root)
         read_store_id(layout)

@@ -22,10 +22,10 @@ from model_store.digests import Digest
 from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
+from model_sync.admin.operations import ONLY_HERE
 from model_sync.call_progress import told_meanwhile
 from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
 from model_sync.identity import publisher
-from model_sync.operations import ONLY_HERE
 from model_sync.package_sets.pinned_wheels import get_wheels
 from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.package_sets.runtime_packages import Runtime
@@ -127,7 +127,7 @@ class Remote:
         raise self._stranger("the probe without its runtime")
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of operations.py in the sync function."""
+        """Run one of the verbs of admin/operations.py in the sync function."""
         if verb in ONLY_HERE:
             raise StageError(
                 f"{verb} works on a store that is mounted here: the file system of a stage is "

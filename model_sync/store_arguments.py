@@ -1,6 +1,6 @@
 """The options of the verbs that look at a store or change it, and how they become what is asked.
 
-Each verb sets `operation` (its name in operations.py), `fields` (its options as fields, request_fields.py)
+Each verb sets `operation` (its name in admin/operations.py), `fields` (its options as fields, request_fields.py)
 and `readable` (how what it found is printed).
 """
 

@@ -77,7 +77,7 @@ class Place(Protocol):
         """The package sets."""
 
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of operations.py."""
+        """Run one of the verbs of admin/operations.py."""
 
 
 def publish(options: argparse.Namespace) -> None:

@@ -16,8 +16,8 @@ from unittest import mock
 from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.package_set import Target
+from model_sync.admin.operations import run_operation
 from model_sync.mounted_store import OpenedStore
-from model_sync.operations import run_operation
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish, publish_source, read_folder

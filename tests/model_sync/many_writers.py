@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_store.layout import StoreLayout
 from model_store.reading import Seen, read_upward, refresh
-from model_sync.label_verbs import promote
+from model_sync.admin.labels import promote
 from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish

@@ -14,8 +14,8 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward, read_version
 from model_store.refs import State
+from model_sync.admin.operations import run_operation
 from model_sync.mounted_store import OpenedStore
-from model_sync.operations import run_operation
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full

@@ -22,8 +22,8 @@ from model_store.refs import LATEST, Change, Refs, State, VersionEntry
 from model_store.signature import Signature, TensorSpec
 from model_store.variant import Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
+from model_sync.admin.operations import run_operation
 from model_sync.mounted_store import OpenedStore
-from model_sync.operations import run_operation
 from model_sync.progress import Silent
 from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version

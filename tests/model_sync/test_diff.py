@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from model_store.errors import DamagedError, NotFoundError
 from model_store.signature import Signature, TensorSpec
-from model_sync import differences
+from model_sync.admin import differences
 from model_sync.errors import ChangeError, RequestError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish

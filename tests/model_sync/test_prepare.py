@@ -17,9 +17,9 @@ from model_store.names import new_id
 from model_store.reading import read_preparation, read_upward
 from model_store.refs import Hold, State
 from model_sync.__main__ import main
+from model_sync.admin.operations import run_operation
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, RequestError, TrialError
 from model_sync.mounted_store import OpenedStore
-from model_sync.operations import run_operation
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish

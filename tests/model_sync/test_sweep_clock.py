@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.errors import StoreUnreachableError
+from model_sync.admin.operations import run_operation
 from model_sync.errors import ChangeError
-from model_sync.operations import run_operation
 
 if TYPE_CHECKING:
     from tests.model_sync.sweepable import Sweepable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.names import new_id
+from model_sync.admin.operations import run_operation
 from model_sync.errors import RequestError
-from model_sync.operations import run_operation
 from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import snapshot
 

@@ -21,6 +21,7 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_version
 from model_store.refs import Refs, State
+from model_sync.admin.show import described_preparation, named_version
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.package_sets.unused_marks import rely_on
 from model_sync.preparation.build import prepare as make_preparation
@@ -29,7 +30,6 @@ from model_sync.publishing.resume import ToBeContinued, rest_ms
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version
-from model_sync.show import described_preparation, named_version
 from model_sync.store_io.staging import Staging
 from model_sync.text import counted
 

@@ -9,7 +9,7 @@ from model_store.documents import now, timestamp
 from model_store.errors import NotFoundError
 from model_store.reading import list_models
 from model_store.refs import GRACE_S, State
-from model_sync.label_verbs import described
+from model_sync.admin.labels import described
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.store_io.staging import Staging

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from model_store.files import read_checked
 from model_store.reading import read_package_set, read_preparation, read_version
 from model_store.refs import State
-from model_sync import differences
+from model_sync.admin import differences
+from model_sync.admin.show import named_version, newest_refs
 from model_sync.errors import ChangeError
 from model_sync.request_fields import Reference
-from model_sync.show import named_version, newest_refs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

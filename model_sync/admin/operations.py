@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import diff, label_verbs, prepare, show, show_packages, version_verbs
+from model_sync.admin import diff, labels, package_sets, prepare, show, versions
 from model_sync.backup import backup
 from model_sync.request_fields import Asked
 from model_sync.sweep import verb
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "show": show.show,
-    "show-packages": show_packages.show_packages,
+    "show-packages": package_sets.show_packages,
     "diff": diff.diff,
     "history": show.history,
-    "promote": label_verbs.promote,
-    "rollback": label_verbs.rollback,
-    "unlabel": label_verbs.unlabel,
-    "split": label_verbs.split,
-    "retire": version_verbs.retire,
-    "delete-model": version_verbs.delete_model,
-    "hold": version_verbs.hold,
-    "release": version_verbs.release,
+    "promote": labels.promote,
+    "rollback": labels.rollback,
+    "unlabel": labels.unlabel,
+    "split": labels.split,
+    "retire": versions.retire,
+    "delete-model": versions.delete_model,
+    "hold": versions.hold,
+    "release": versions.release,
     "prepare": prepare.prepare,
-    "settle": version_verbs.settle_models,
+    "settle": versions.settle_models,
     "sweep": verb.sweep,
     "verify": verb.verify,
     "backup": backup.backup,
