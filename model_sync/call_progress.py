@@ -1,7 +1,7 @@
 """Follows a call to the sync function while it is under way: its progress, told here.
 
 The call is made in a thread, for it may take minutes; meanwhile the object that the function
-writes (job_progress.py) is read again and again. Progress is for a person's eyes only: where it
+writes (sync_job/progress_object.py) is read again and again. Progress is for a person's eyes only: where it
 cannot be read, the call goes on without.
 """
 
@@ -13,7 +13,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync.job_progress import progress_key
+from model_sync.sync_job.progress_object import progress_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

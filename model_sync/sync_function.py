@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from model_sync.job_handler import SyncJob
-from model_sync.job_settings import JobSettings
 from model_sync.sources.s3_client import s3_client
+from model_sync.sync_job.handler import SyncJob
+from model_sync.sync_job.settings import JobSettings
 
 handler: Final = SyncJob(JobSettings.from_environ(os.environ), s3_client())

@@ -2,7 +2,7 @@
 
 Each takes the Store and what was asked (fields by name, request_fields.py) and returns what it found or
 did, as `--json` prints it. Raises SyncError or StoreError. Publishing is not among them: its bytes
-come from elsewhere (publishing/publish.py, job_publish.py).
+come from elsewhere (publishing/publish.py, sync_job/publish.py).
 """
 
 from __future__ import annotations

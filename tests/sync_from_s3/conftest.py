@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from model_sync.job_handler import SyncJob
-from model_sync.job_settings import JobSettings
+from model_sync.sync_job.handler import SyncJob
+from model_sync.sync_job.settings import JobSettings
 from tests.batch.seaweed import CREDENTIALS, REGION, client, s3_server
 from tests.sync_from_s3.buckets import Bucket
 from tests.sync_from_s3.cloud import Cloud, cloud

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_sync.job_handler import SyncJob
-from model_sync.job_settings import JobSettings
 from model_sync.stage import Stage
+from model_sync.sync_job.handler import SyncJob
+from model_sync.sync_job.settings import JobSettings
 from tests.sync_from_s3.invocations import LONG
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 
 from model_sync import call_progress
 from model_sync.call_progress import told_meanwhile
-from model_sync.job_progress import progress_key
 from model_sync.remote import Remote
+from model_sync.sync_job.progress_object import progress_key
 from model_sync.verbs import PublishAs
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of

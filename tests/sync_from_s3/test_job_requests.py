@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model_sync.errors import RequestError
-from model_sync.job_requests import PublishRequest, request_id_of, source_of
+from model_sync.sync_job.requests import PublishRequest, request_id_of, source_of
 
 LEAST = {"request_id": "r-1", "source": "s3://models/adder/"}
 ID = "20261130T161356Z-ae0b89e5908a"

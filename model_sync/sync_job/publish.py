@@ -20,11 +20,11 @@ from model_sync.text import counted
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
-    from model_sync.job_requests import PublishRequest
     from model_sync.progress import Progress
     from model_sync.publishing.publication import Published
     from model_sync.sources.s3 import S3Source
     from model_sync.sources.uploaded import UploadedContents, UploadedSet
+    from model_sync.sync_job.requests import PublishRequest
     from model_sync.time_limit import Conditions
 
 

@@ -1,6 +1,6 @@
 """Publishes where the store is mounted: answers requests, a queue's messages, and the probe.
 
-A request is what the command line sends (job_requests.py); the answer is one of
+A request is what the command line sends (requests.py); the answer is one of
 
     {"state": "done", ...}                            what the verb found, as `--json` prints it
     {"state": "continue", "resume": "<id>"}           ask again, with "resume": "<id>"
@@ -37,10 +37,6 @@ from model_sync.admin.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.admin.package_sets import list_sets
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
-from model_sync.job_events import arrivals_in, was_published
-from model_sync.job_progress import ProgressObject
-from model_sync.job_publish import publish_prefix, publish_uploaded, publish_uploaded_set
-from model_sync.job_requests import PROBE, PublishRequest, request_id_of, source_of
 from model_sync.mounted_store import OpenedStore
 from model_sync.package_sets.publish import describe_packages
 from model_sync.package_sets.runtime_packages import brought_here
@@ -49,6 +45,10 @@ from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.sources.s3 import S3Source, parse_s3_url
 from model_sync.sources.uploaded import CONTENTS, UploadedContents, UploadedSet
 from model_sync.store_io.create_store import open_store
+from model_sync.sync_job.progress_object import ProgressObject
+from model_sync.sync_job.publish import publish_prefix, publish_uploaded, publish_uploaded_set
+from model_sync.sync_job.requests import PROBE, PublishRequest, request_id_of, source_of
+from model_sync.sync_job.s3_events import arrivals_in, was_published
 from model_sync.time_limit import Conditions
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from model_sync.job_settings import JobSettings
+    from model_sync.sync_job.settings import JobSettings
 
     Verb = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
