@@ -53,7 +53,7 @@ class SetAsked(NamedTuple):
 
 
 class Place(Protocol):
-    """A store to publish into: on this machine (local.py), or a stage's (remote.py).
+    """A store to publish into: on this machine (local.py), or a stage's (stage/client.py).
 
     What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
     """
@@ -187,8 +187,8 @@ def _place(options: argparse.Namespace) -> Iterator[Place]:
     """The store that the options name, and progress while it is worked with."""
     with _progress(options) as progress:
         if options.stage is not None:  # an empty name is a mistake, not this machine
-            from model_sync.remote import Remote  # noqa: PLC0415 - AWS's SDK: a third of a second
-            from model_sync.stage import find_stage  # noqa: PLC0415
+            from model_sync.stage.client import Remote  # noqa: PLC0415 - AWS's SDK: a third of a second
+            from model_sync.stage.stack import find_stage  # noqa: PLC0415
 
             yield Remote(find_stage(options.stage), progress)
         else:

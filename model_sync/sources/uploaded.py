@@ -5,7 +5,7 @@
     sets/<digest>.json      which wheels make a package set, for what, and whether pruned
 
 What was sent is checked: a document's key follows from what it says, and each blob's digest is
-held against the document's when its bytes arrive. How they came there: uploads.py.
+held against the document's when its bytes arrive. How they came there: stage/uploads.py.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     {"verb": "list"}    {"verb": "list-packages"}    {"coldpress": "probe"}
     {"verb": <one of admin/operations.py>, "request_id", "who", <the verb's fields>}
 
-A publication's source is the key of uploaded contents (uploads.py) or `s3://BUCKET/PREFIX/`; a
+A publication's source is the key of uploaded contents (stage/uploads.py) or `s3://BUCKET/PREFIX/`; a
 package set's is the key of an uploaded set. Who asks makes up `request_id`: it names the progress.
 """
 

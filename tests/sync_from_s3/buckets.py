@@ -17,7 +17,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from model_sync.uploads import upload_contents
+from model_sync.stage.uploads import upload_contents
 from tests.tiny_models import write_external_adder
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_sync.stage import Stage
+from model_sync.stage.stack import Stage
 from model_sync.sync_job.handler import SyncJob
 from model_sync.sync_job.settings import JobSettings
 from tests.sync_from_s3.invocations import LONG

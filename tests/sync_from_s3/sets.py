@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model_store.package_set import Target
 from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.progress import Silent
-from model_sync.uploads import upload_set
+from model_sync.stage.uploads import upload_set
 from tests.packages.tiny_wheels import write_wheel
 from tests.sync_from_s3.invocations import staged
 

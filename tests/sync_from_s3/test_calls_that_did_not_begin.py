@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from model_sync import stage as stage_module
 from model_sync.errors import StageError, StageUnreachableError
-from model_sync.stage import Stage
+from model_sync.stage import stack as stage_module
+from model_sync.stage.stack import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

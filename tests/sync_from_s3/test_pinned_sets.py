@@ -10,8 +10,8 @@ from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
+from model_sync.stage.uploads import upload_contents
 from model_sync.store_io.create_store import open_store
-from model_sync.uploads import upload_contents
 from tests.packages.tiny_wheels import write_requirements, write_wheel
 from tests.sync_from_s3.buckets import Bucket, write_model
 

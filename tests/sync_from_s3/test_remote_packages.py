@@ -15,7 +15,7 @@ from model_sync.errors import PackagesError, RefusedError
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.remote import Remote
+from model_sync.stage.client import Remote
 from model_sync.verbs import PublishAs, SetAsked
 from tests.packages.models import MODEL, write_greeter
 from tests.packages.tiny_wheels import write_requirements, write_wheel

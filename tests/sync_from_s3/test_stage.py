@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.errors import StageError, StageUnreachableError, code_of
-from model_sync.stage import find_stage
+from model_sync.stage.stack import find_stage
 from tests.sync_from_s3.cloud import Cloud, cloud
 
 if TYPE_CHECKING:

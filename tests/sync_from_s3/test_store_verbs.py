@@ -13,7 +13,7 @@ from model_store.reading import read_upward
 from model_sync.errors import RefusedError, StageError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.remote import Remote
+from model_sync.stage.client import Remote
 from model_sync.verbs import PublishAs
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of

@@ -13,7 +13,7 @@ from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.sources.uploaded import BLOBS, UploadedContents
-from model_sync.uploads import upload_contents
+from model_sync.stage.uploads import upload_contents
 from tests.sync_from_s3.buckets import Bucket, write_model
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
 from model_sync.admin.operations import ONLY_HERE
-from model_sync.call_progress import told_meanwhile
 from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
 from model_sync.identity import publisher
 from model_sync.package_sets.pinned_wheels import get_wheels
@@ -35,13 +34,14 @@ from model_sync.publishing.publication import describe_version
 from model_sync.publishing.publish import build_outputs, read_folder, requirements_file
 from model_sync.sources.s3 import parse_s3_url
 from model_sync.sources.s3_client import s3_client
-from model_sync.uploads import upload_contents, upload_set
+from model_sync.stage.call_progress import told_meanwhile
+from model_sync.stage.uploads import upload_contents, upload_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model_sync.progress import Progress
-    from model_sync.stage import Stage
+    from model_sync.stage.stack import Stage
     from model_sync.verbs import PublishAs, SetAsked
 
 _MOST_CALLS: Final = 100

@@ -2,7 +2,7 @@
 
 The stack of stage `dev` is `coldpress-dev`; its outputs name the buckets and functions. Account,
 region and credentials come from where AWS's tools look for them, and so does the address of an
-emulated AWS (`AWS_ENDPOINT_URL`). What is sent to the functions: remote.py.
+emulated AWS (`AWS_ENDPOINT_URL`). What is sent to the functions: client.py.
 """
 
 from __future__ import annotations
