@@ -1,7 +1,7 @@
 """The publisher's command line: `python -m model_sync VERB`, and `--help` for the verbs.
 
 What a command found goes to stdout (with `--json`, as one object), everything else to stderr. Its
-options are in arguments.py, what they do in verbs.py.
+options are in cli/parser.py, what they do in cli/commands.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from model_sync.arguments import make_parser
+from model_sync.cli.parser import make_parser
 from model_sync.errors import UNREACHABLE, code_of
 
 if TYPE_CHECKING:

@@ -40,9 +40,9 @@ from model_sync.stage.uploads import upload_contents, upload_set
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from model_sync.cli.commands import PublishAs, SetAsked
     from model_sync.progress import Progress
     from model_sync.stage.stack import Stage
-    from model_sync.verbs import PublishAs, SetAsked
 
 _MOST_CALLS: Final = 100
 """More than a day of invocations: what goes on longer goes round in circles."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.__main__ import main
-from model_sync.arguments import make_parser
+from model_sync.cli.parser import make_parser
 from tests.model_sync.command_line import COMMAND, environment, run
 from tests.model_sync.model_folders import write_bare
 

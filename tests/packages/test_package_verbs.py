@@ -9,9 +9,9 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
+from model_sync.cli.print_packages import listed
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.package_sets.runtime_packages import PINS, brought_here
-from model_sync.printing_packages import listed
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.packages.models import MODEL, write_greeter

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from model_sync.cli.commands import PublishAs
 from model_sync.stage import call_progress
 from model_sync.stage.call_progress import told_meanwhile
 from model_sync.stage.client import Remote
 from model_sync.sync_job.progress_object import progress_key
-from model_sync.verbs import PublishAs
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 from tests.sync_from_s3.recording import DEADLINE_S, Recording

@@ -8,12 +8,12 @@ import pytest
 
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
+from model_sync.cli.commands import PublishAs
 from model_sync.errors import RefusedError, SourceError, TrialError
 from model_sync.identity import publisher
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import Remote
-from model_sync.verbs import PublishAs
 from tests.sync_from_s3.buckets import Bucket, write_model
 from tests.sync_from_s3.invocations import LONG, staged, time_for
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of

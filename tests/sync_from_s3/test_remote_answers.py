@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 
 from model_store.package_set import Target
+from model_sync.cli.commands import SetAsked
 from model_sync.errors import RefusedError, StageError, StageUnreachableError, code_of
 from model_sync.progress import Silent
 from model_sync.stage.client import Remote
-from model_sync.verbs import SetAsked
 from tests.sync_from_s3.lambda_client import FUNCTION, Answering, response, stage_of
 
 if TYPE_CHECKING:

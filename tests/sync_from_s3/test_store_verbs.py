@@ -10,11 +10,11 @@ from onnx import TensorProto
 from inference.loading.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
+from model_sync.cli.commands import PublishAs
 from model_sync.errors import RefusedError, StageError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import Remote
-from model_sync.verbs import PublishAs
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.sync_from_s3.lambda_client import LambdaClient, stage_of
 from tests.tiny_models import write_adder, write_identity

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from model_sync.cli.table import table_lines
 from model_sync.progress import readable_bytes
-from model_sync.table import table_lines
 from model_sync.text import counted
 
 _DIGITS: Final = 12

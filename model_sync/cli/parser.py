@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from model_sync import verbs
-from model_sync.argument_types import folder, text
-from model_sync.package_arguments import add_packages
-from model_sync.store_arguments import StoreVerbs
+from model_sync.cli import commands
+from model_sync.cli.argument_types import folder, text
+from model_sync.cli.package_verbs import add_packages
+from model_sync.cli.store_verbs import StoreVerbs
 
 _EPILOG: Final = (
     "Exit codes: 0 done or unchanged, 1 refused or failed, 2 usage, "
@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="List every model with its versions and labels.",
         epilog=_EPILOG,
     )
-    listing.set_defaults(verb=verbs.list_models)
+    listing.set_defaults(verb=commands.list_models)
     StoreVerbs(inner, common, _EPILOG).add_all()
     add_packages(inner, common, _EPILOG)
     return parser
@@ -91,4 +91,4 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
         help="also where callers of the version that the label names would be broken",
     )
     publish.add_argument("--reason", type=text, default="", help="why, for the model's history")
-    publish.set_defaults(verb=verbs.publish)
+    publish.set_defaults(verb=commands.publish)

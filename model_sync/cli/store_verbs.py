@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync import printing_store, printing_upkeep, verbs
-from model_sync.argument_types import folder, share, text, version
+from model_sync.cli import commands, print_maintenance, print_models
+from model_sync.cli.argument_types import folder, share, text, version
 
 if TYPE_CHECKING:
     import argparse
@@ -45,13 +45,13 @@ class StoreVerbs:
         self._add_upkeep()
 
     def _add_looking(self) -> None:
-        show = self._add("show", "everything about one version", readable=printing_store.shown)
+        show = self._add("show", "everything about one version", readable=print_models.shown)
         show.add_argument(
             "model", metavar="MODEL", help="NAME (what latest names), NAME@7 or NAME:label"
         )
         show.set_defaults(fields=lambda o: {"model": o.model})
         history = self._add(
-            "history", "who changed what of a model, and why", readable=printing_store.history
+            "history", "who changed what of a model, and why", readable=print_models.history
         )
         _take(history, _MODEL)
         history.add_argument(
@@ -60,7 +60,7 @@ class StoreVerbs:
         history.set_defaults(fields=lambda o: {"model": o.model, "most": o.most})
 
     def _add_labels(self) -> None:
-        promote = self._add_change("promote", "put a label on a version", printing_store.moved)
+        promote = self._add_change("promote", "put a label on a version", print_models.moved)
         _take(promote, _MODEL)
         promote.add_argument(
             "version", metavar="VERSION", help="its number, or a label that names it"
@@ -68,7 +68,7 @@ class StoreVerbs:
         _take(promote, _LABEL)
         promote.set_defaults(fields=_fields("model", "version", "label", "reason"))
         rollback = self._add_change(
-            "rollback", "put a label back on what it named before", printing_store.moved
+            "rollback", "put a label back on what it named before", print_models.moved
         )
         _take(rollback, _MODEL)
         rollback.add_argument(
@@ -76,12 +76,12 @@ class StoreVerbs:
         )
         _take(rollback, _LABEL)
         rollback.set_defaults(fields=_fields("model", "to", "label", "reason"))
-        unlabel = self._add_change("unlabel", "take a label away", printing_store.moved)
+        unlabel = self._add_change("unlabel", "take a label away", print_models.moved)
         _take(unlabel, _MODEL)
         unlabel.add_argument("label", metavar="LABEL", help="the label")
         unlabel.set_defaults(fields=_fields("model", "label", "reason"))
         split = self._add_change(
-            "split", "give labels their shares of the calls", printing_store.split
+            "split", "give labels their shares of the calls", print_models.split
         )
         _take(split, _MODEL)
         split.add_argument(
@@ -96,20 +96,20 @@ class StoreVerbs:
 
     def _add_versions(self) -> None:
         retire = self._add_change(
-            "retire", "take a version from service; swept a day later", printing_store.retired
+            "retire", "take a version from service; swept a day later", print_models.retired
         )
         _take(retire, _MODEL, _VERSION)
         retire.set_defaults(fields=_fields("model", "version", "reason"))
         delete = self._add_change(
             "delete-model",
             "take a whole model from service; swept a day later",
-            printing_store.model_deleted,
+            print_models.model_deleted,
         )
         _take(delete, _MODEL)
         delete.add_argument("--yes", action="store_true", help="do not ask")
-        delete.set_defaults(verb=verbs.delete_model, fields=_fields("model", "reason"))
+        delete.set_defaults(verb=commands.delete_model, fields=_fields("model", "reason"))
         hold = self._add_change(
-            "hold", "keep a version from being swept, for a job", printing_store.held
+            "hold", "keep a version from being swept, for a job", print_models.held
         )
         _take(hold, _MODEL, _VERSION)
         hold.add_argument("--job", required=True, metavar="JOB", help="in whose name")
@@ -117,7 +117,7 @@ class StoreVerbs:
             "--hours", type=int, default=24, metavar="N", help="for how long (default: 24)"
         )
         hold.set_defaults(fields=_fields("model", "version", "job", "hours", "reason"))
-        release = self._add_change("release", "take a job's hold away", printing_store.released)
+        release = self._add_change("release", "take a job's hold away", print_models.released)
         _take(release, _MODEL)
         release.add_argument("job", metavar="JOB", help="whose hold")
         release.set_defaults(fields=_fields("model", "job", "reason"))
@@ -125,7 +125,7 @@ class StoreVerbs:
         settle = self._add(
             "settle",
             "end what a writer left half done that died: refs.json is the newest generation again",
-            readable=printing_store.settled,
+            readable=print_models.settled,
         )
         settle.add_argument(
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
@@ -136,7 +136,7 @@ class StoreVerbs:
         prepare = self._add_change(
             "prepare",
             "measure the forms of versions on the ONNX Runtime that is here, and keep the best",
-            printing_store.prepared,
+            print_models.prepared,
         )
         prepare.add_argument(
             "model",
@@ -161,14 +161,14 @@ class StoreVerbs:
         sweep = self._add(
             "sweep",
             "delete what was retired a day ago and nothing names, and what dead writers left",
-            readable=printing_upkeep.swept,
+            readable=print_maintenance.swept,
         )
         sweep.add_argument(
             "--dry-run", action="store_true", help="only say what would be deleted, and why not"
         )
         sweep.set_defaults(fields=_fields("dry_run"))
         verify = self._add(
-            "verify", "read every byte again and compare", readable=printing_upkeep.verified
+            "verify", "read every byte again and compare", readable=print_maintenance.verified
         )
         verify.add_argument(
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"
@@ -176,7 +176,7 @@ class StoreVerbs:
         verify.set_defaults(fields=_fields("model"))
 
         diff = self._add(
-            "diff", "what differs between two versions", readable=printing_upkeep.compared
+            "diff", "what differs between two versions", readable=print_maintenance.compared
         )
         _take(diff, _MODEL)
         for name, metavar in (("one", "FROM"), ("other", "TO")):
@@ -186,7 +186,7 @@ class StoreVerbs:
         backup = self._add(
             "backup",
             "copy a store that is mounted here to a folder",
-            readable=printing_upkeep.backed_up,
+            readable=print_maintenance.backed_up,
         )
         backup.add_argument(
             "folder",
@@ -202,16 +202,16 @@ class StoreVerbs:
             "has damaged",
         )
         backup.set_defaults(
-            verb=verbs.backup_store,
+            verb=commands.backup_store,
             fields=lambda o: {"folder": str(o.folder.absolute()), "trust_sizes": o.trust_sizes},
         )
         restore = self._add(
             "restore",
             "make a store of a backup, at --store: missing or empty",
-            readable=printing_upkeep.restored,
+            readable=print_maintenance.restored,
         )
         restore.add_argument("folder", metavar="FOLDER", type=folder, help="what backup wrote")
-        restore.set_defaults(verb=verbs.restore_store)
+        restore.set_defaults(verb=commands.restore_store)
 
     def _add(self, operation: str, what: str, *, readable: Readable) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self._menu.add_parser(
@@ -221,7 +221,7 @@ class StoreVerbs:
             description=f"{what[0].upper()}{what[1:]}.",
             epilog=self._epilog,
         )
-        parser.set_defaults(verb=verbs.operate, operation=operation, readable=readable)
+        parser.set_defaults(verb=commands.operate, operation=operation, readable=readable)
         return parser
 
     def _add_change(self, operation: str, what: str, readable: Readable) -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from model_sync.printing_store import shape_text
+from model_sync.cli.print_models import shape_text
 from model_sync.progress import readable_bytes
 from model_sync.text import counted
 

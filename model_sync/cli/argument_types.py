@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from model_sync.cli.target_settings import is_python_version
 from model_sync.errors import RequestError
 from model_sync.request_fields import MOST_CHARACTERS, parse_version
-from model_sync.target_settings import is_python_version
 
 
 def text(argument: str) -> str:

@@ -17,8 +17,8 @@ from model_sync.identity import publisher
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_sync.cli.commands import PublishAs, SetAsked
     from model_sync.progress import Progress
-    from model_sync.verbs import PublishAs, SetAsked
 
 
 class Local:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from model_store.refs import LATEST
-from model_sync import printing, printing_packages
+from model_sync.cli import print_fields, print_packages
+from model_sync.cli.target_settings import TargetSettings
 from model_sync.errors import ChangeError, StageError
 from model_sync.progress import Bar, Silent, lines_on_stderr
-from model_sync.target_settings import TargetSettings
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,7 @@ class SetAsked(NamedTuple):
 
 
 class Place(Protocol):
-    """A store to publish into: on this machine (local.py), or a stage's (stage/client.py).
+    """A store to publish into: on this machine (local_store.py), or a stage's (stage/client.py).
 
     What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
     """
@@ -89,14 +89,14 @@ def publish(options: argparse.Namespace) -> None:
         else:
             found = place.publish_folder(Path(options.source), as_what)
     changed = found.pop("changed")
-    _print(options, found, lambda: printing.published(found, changed=changed))
+    _print(options, found, lambda: print_fields.published(found, changed=changed))
 
 
 def list_models(options: argparse.Namespace) -> None:
     """List what is published."""
     with _place(options) as place:
         found = place.list_models()
-    _print(options, found, lambda: printing.models(found["models"], _where(options)))
+    _print(options, found, lambda: print_fields.models(found["models"], _where(options)))
 
 
 def publish_packages(options: argparse.Namespace) -> None:
@@ -116,14 +116,14 @@ def publish_packages(options: argparse.Namespace) -> None:
     )
     with _place(options) as place:
         found = place.publish_packages(requirements, asked)
-    _print(options, found, lambda: printing_packages.published(found))
+    _print(options, found, lambda: print_packages.published(found))
 
 
 def list_packages(options: argparse.Namespace) -> None:
     """List the package sets."""
     with _place(options) as place:
         found = place.list_packages()
-    _print(options, found, lambda: printing_packages.listed(found["packages"], _where(options)))
+    _print(options, found, lambda: print_packages.listed(found["packages"], _where(options)))
 
 
 def package_constraints(options: argparse.Namespace) -> None:
@@ -131,7 +131,7 @@ def package_constraints(options: argparse.Namespace) -> None:
     python = options.python or TargetSettings.from_environ(os.environ).python
     with _place(options) as place:
         found = place.constraints(python=python, platform=options.platform)
-    _print(options, found, lambda: printing_packages.constraints(found))
+    _print(options, found, lambda: print_packages.constraints(found))
 
 
 def operate(options: argparse.Namespace) -> bool:
@@ -192,7 +192,7 @@ def _place(options: argparse.Namespace) -> Iterator[Place]:
 
             yield Remote(find_stage(options.stage), progress)
         else:
-            from model_sync.local import Local  # noqa: PLC0415 - only where it is needed
+            from model_sync.cli.local_store import Local  # noqa: PLC0415 - only where it is needed
 
             yield Local(options.store, progress)
 

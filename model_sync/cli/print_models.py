@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from model_sync.printing import share_of
+from model_sync.cli.print_fields import share_of
+from model_sync.cli.table import table_lines
 from model_sync.progress import readable_bytes
-from model_sync.table import table_lines
 from model_sync.text import counted
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_sync import printing_packages, verbs
-from model_sync.argument_types import file, python
+from model_sync.cli import commands, print_packages
+from model_sync.cli.argument_types import file, python
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
         "publish the set that a requirements file pins, or a model's folder names",
         "Download the wheels that a requirements file pins with hashes, and publish them as a "
         "set. The same wheels for the same target are the same set.",
-        verbs.publish_packages,
+        commands.publish_packages,
     )
     publish.add_argument(
         "requirements",
@@ -56,12 +56,12 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
         help="the Python that compiles it, of the target's version (default: "
         "$TARGET_INTERPRETER, else pythonX.Y on the PATH; a stage has its own)",
     )
-    add("list", "the sets in a store", "List the package sets in a store.", verbs.list_packages)
+    add("list", "the sets in a store", "List the package sets in a store.", commands.list_packages)
     show = add(
         "show",
         "everything about one set",
         "Everything about one package set: what is in it, and which versions of models pin it.",
-        verbs.operate,
+        commands.operate,
     )
     show.add_argument(
         "digest", metavar="DIGEST", help="the set's digest, or what it alone begins with"
@@ -69,14 +69,14 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
     show.set_defaults(
         operation="show-packages",
         fields=lambda options: {"digest": options.digest},
-        readable=printing_packages.shown,
+        readable=print_packages.shown,
     )
     constraints = add(
         "constraints",
         "the versions that a set's requirements must not differ from",
         "Print what the runtime brings itself, as a file of constraints: `uv pip compile "
         "--constraint FILE` then pins what a set is not refused for.",
-        verbs.package_constraints,
+        commands.package_constraints,
     )
     _add_target(constraints)
 
