@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.errors import SettingsError
-from infra.stage_table import StageTable
+from infra.toml_table import StageTable
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
