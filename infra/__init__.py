@@ -3,6 +3,6 @@
     python -m infra.synth --stage dev        the CloudFormation template, offline
     python -m infra.cdk --stage dev deploy   the same, and on to the account whose keys are there
 
-A stage is one file in `stages/`, read by `settings.py`. `build_layer.py` and `code.py` make what
+A stage is one file in `stages/`, read by `settings.py`. `bundling/layer.py` and `bundling/function_code.py` make what
 is uploaded. Nothing else here imports this room.
 """

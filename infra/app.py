@@ -18,7 +18,7 @@ from infra.stack import ColdpressStack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.assets import Assets
+    from infra.bundling.assets import Assets
     from infra.settings import StageSettings
 
 _REPORT: Final = "validation-report.json"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from infra.built import Built
+    from infra.bundling.cached_folder import Built
     from infra.mount import StoreMount
     from infra.network import Network
     from infra.settings import FunctionSettings, StageSettings

@@ -10,8 +10,8 @@ from infra.function import StoreFunction
 from infra.layers import Layers
 
 if TYPE_CHECKING:
-    from infra.assets import Assets
     from infra.buckets import Buckets
+    from infra.bundling.assets import Assets
     from infra.network import Network
     from infra.settings import StageSettings
     from infra.storage import Storage

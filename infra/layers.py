@@ -10,8 +10,8 @@ from constructs import Construct
 from infra.function import ARCHITECTURES, python_runtime
 
 if TYPE_CHECKING:
-    from infra.assets import Assets
-    from infra.built import Built
+    from infra.bundling.assets import Assets
+    from infra.bundling.cached_folder import Built
     from infra.settings import Target
 
 

@@ -22,7 +22,7 @@ from infra.storage import Storage
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from infra.assets import Assets
+    from infra.bundling.assets import Assets
     from infra.settings import StageSettings
 
 LAST_UPLOADED: Final = "/model.toml"

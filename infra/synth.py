@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from infra.assets import CACHE, build_assets
-from infra.build_layer import LIMIT_BYTES
-from infra.built import in_mib
-from infra.bytecode import find_interpreter
-from infra.code import REPOSITORY
+from infra.bundling.assets import CACHE, build_assets
+from infra.bundling.bytecode import find_interpreter
+from infra.bundling.cached_folder import in_mib
+from infra.bundling.function_code import REPOSITORY
+from infra.bundling.layer import LIMIT_BYTES
 from infra.errors import InfraError, SynthError
 from infra.node import use_node
 from infra.settings import read_stage
@@ -26,7 +26,7 @@ from infra.settings import read_stage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.bytecode import Interpreter
+    from infra.bundling.bytecode import Interpreter
     from infra.settings import Target
 
 OUT: Final = REPOSITORY / ".cache" / "cdk"

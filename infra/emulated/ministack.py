@@ -16,7 +16,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from infra.code import REPOSITORY
+from infra.bundling.function_code import REPOSITORY
 from infra.emulated.cloud import Cloud
 from infra.emulated.kept import kept, last_words
 from infra.errors import EmulatorError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from infra.code import REPOSITORY
+from infra.bundling.function_code import REPOSITORY
 from infra.emulated.bootstrap import gather_client
 from infra.emulated.deploy import deploy
 from infra.emulated.kept import kept, last_words

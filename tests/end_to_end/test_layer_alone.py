@@ -14,15 +14,15 @@ import pytest
 
 from bench.events import http_event
 from inference.local.fleet.environment import LambdaEnvironment
-from infra.assets import CACHE, Assets, build_assets
-from infra.bytecode import find_interpreter
+from infra.bundling.assets import CACHE, Assets, build_assets
+from infra.bundling.bytecode import find_interpreter
 from infra.emulated.bootstrap import gather_client
 from infra.settings import Target
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 
 if TYPE_CHECKING:
-    from infra.built import Built
+    from infra.bundling.cached_folder import Built
 
 pytestmark = [
     pytest.mark.slow,

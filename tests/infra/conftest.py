@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.assets import Assets
-from infra.built import Built
-from infra.code import READER_ROOMS, WRITER_ROOMS, gather_code
+from infra.bundling.assets import Assets
+from infra.bundling.cached_folder import Built
+from infra.bundling.function_code import READER_ROOMS, WRITER_ROOMS, gather_code
 from infra.node import use_node
 from infra.settings import read_stage
 from tests.infra.templates import Resources

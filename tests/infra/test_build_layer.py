@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.build_layer import LIMIT_BYTES, LayerSpec, build_layer, check_fits
-from infra.built import Built
-from infra.bytecode import find_interpreter
+from infra.bundling.bytecode import find_interpreter
+from infra.bundling.cached_folder import Built
+from infra.bundling.layer import LIMIT_BYTES, LayerSpec, build_layer, check_fits
 from infra.errors import BuildError
 from infra.settings import Target
 from tests.infra.wheels import make_source, make_wheel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.bytecode import Interpreter, compile_tree, find_interpreter
+from infra.bundling.bytecode import Interpreter, compile_tree, find_interpreter
 from infra.errors import BuildError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bytecode import find_interpreter
-from infra.code import READER_ROOMS, REPOSITORY, WRITER_ROOMS, gather_code
+from infra.bundling.bytecode import find_interpreter
+from infra.bundling.function_code import READER_ROOMS, REPOSITORY, WRITER_ROOMS, gather_code
 from infra.errors import BuildError
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.assets import RUNTIME_LAYER, WRITER_LAYER
+from infra.bundling.assets import RUNTIME_LAYER, WRITER_LAYER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.build_layer import LayerSpec
+    from infra.bundling.layer import LayerSpec
 
 
 def pins(requirements: Path) -> dict[str, set[str]]:

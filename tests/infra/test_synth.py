@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import synth
-from infra.build_layer import LIMIT_BYTES
-from infra.built import Built
-from infra.code import REPOSITORY
+from infra.bundling.cached_folder import Built
+from infra.bundling.function_code import REPOSITORY
+from infra.bundling.layer import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.assets import Assets
+    from infra.bundling.assets import Assets
 
 
 @pytest.fixture

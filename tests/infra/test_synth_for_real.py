@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.assets import RUNTIME_LAYER, WRITER_LAYER, Assets, build_assets
-from infra.build_layer import LIMIT_BYTES, build_layer
-from infra.bytecode import find_interpreter
-from infra.code import REPOSITORY
+from infra.bundling.assets import RUNTIME_LAYER, WRITER_LAYER, Assets, build_assets
+from infra.bundling.bytecode import find_interpreter
+from infra.bundling.function_code import REPOSITORY
+from infra.bundling.layer import LIMIT_BYTES, build_layer
 from infra.settings import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.build_layer import LayerSpec
+    from infra.bundling.layer import LayerSpec
 
 pytestmark = pytest.mark.slow
 

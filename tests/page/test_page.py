@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from infra.code import READER_ROOMS, gather_code
+from infra.bundling.function_code import READER_ROOMS, gather_code
 from tests.inference.calls import event_file, get, http_event, send
 from tests.page.markup import PAGE, read_markup
 

@@ -6,6 +6,6 @@ fleet; http_answers.py makes calls of events, and HTTP answers of what comes of 
 calls out; slot.py keeps one environment at a time whole; environment.py is one environment, made
 of emulator_process.py, freezer.py and runtime_api_proxy.py; cgroups.py limits it; process_supervisor.py ends it.
 
-Linux only, for developers: none of it goes to Lambda (infra/code.py leaves it out), and nothing
+Linux only, for developers: none of it goes to Lambda (infra/bundling/function_code.py leaves it out), and nothing
 that does imports it (a contract in pyproject.toml).
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.code import REPOSITORY
+from infra.bundling.function_code import REPOSITORY
 from infra.emulated.__main__ import main
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from infra.code import REPOSITORY
+from infra.bundling.function_code import REPOSITORY
 from infra.emulated.run import EmulatedStage, emulated_stage
 from infra.emulated.signing import signed
 from model_sync.progress import Silent

@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from infra.build_layer import LayerSpec, build_layer, check_fits
-from infra.code import READER_ROOMS, REPOSITORY, WRITER_ROOMS, gather_code
+from infra.bundling.function_code import READER_ROOMS, REPOSITORY, WRITER_ROOMS, gather_code
+from infra.bundling.layer import LayerSpec, build_layer, check_fits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.built import Built
-    from infra.bytecode import Interpreter
+    from infra.bundling.bytecode import Interpreter
+    from infra.bundling.cached_folder import Built
     from infra.settings import Target
 
 CACHE: Final = REPOSITORY / ".cache" / "assets"

@@ -12,14 +12,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from infra.built import Built, put_in_place
-from infra.bytecode import compile_tree
+from infra.bundling.bytecode import compile_tree
+from infra.bundling.cached_folder import Built, put_in_place
 from infra.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.bytecode import Interpreter
+    from infra.bundling.bytecode import Interpreter
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READER_ROOMS: Final = ("model_store", "inference")

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from infra.built import Built, in_mib, put_in_place
-from infra.bytecode import compile_tree
+from infra.bundling.bytecode import compile_tree
+from infra.bundling.cached_folder import Built, in_mib, put_in_place
 from infra.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.bytecode import Interpreter
+    from infra.bundling.bytecode import Interpreter
     from infra.settings import Target
 
 LIMIT_BYTES: Final = 250 << 20
