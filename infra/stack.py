@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import CfnOutput, Stack, Tags
 
-from infra.alarms import Alarms
-from infra.api import Api
-from infra.buckets import PROGRESS, Buckets
-from infra.event_queue import EventQueue
-from infra.functions import Functions
-from infra.grants import grant_listing, grant_objects
-from infra.network import Network
-from infra.storage import Storage
+from infra.constructs.alarms import Alarms
+from infra.constructs.buckets import PROGRESS, Buckets
+from infra.constructs.event_queue import EventQueue
+from infra.constructs.functions import Functions
+from infra.constructs.grants import grant_listing, grant_objects
+from infra.constructs.http_api import Api
+from infra.constructs.network import Network
+from infra.constructs.storage import Storage
 
 if TYPE_CHECKING:
     from constructs import Construct

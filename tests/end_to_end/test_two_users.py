@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 READER_ID: Final = "2000"
-"""The readers' user at their access point (infra/storage.py, which takes Node to import)."""
+"""The readers' user at their access point (infra/constructs/storage.py, which takes Node to import)."""
 
 READER: Final = """\
 import json, os, sys

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra import nag
+from infra.constructs import nag
 from infra.errors import SynthError
 from infra.settings import read_stage
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.role import NETWORK_ACTIONS, TRACE_ACTIONS
+from infra.constructs.role import NETWORK_ACTIONS, TRACE_ACTIONS
 from tests.infra.iam_policies import identity_statements
 from tests.infra.s3_calls import s3_calls
 from tests.infra.templates import listed, text

@@ -19,12 +19,12 @@ from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.mount import StoreMount
+from infra.constructs.mount import StoreMount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.network import Network
+    from infra.constructs.network import Network
 
 WRITER_ID: Final = "1001"
 READER_ID: Final = "2000"

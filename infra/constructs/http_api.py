@@ -11,7 +11,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAutho
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from infra.log_group import ExpiringLogGroup
+from infra.constructs.log_group import ExpiringLogGroup
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_

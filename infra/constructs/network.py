@@ -14,7 +14,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.log_group import ExpiringLogGroup
+from infra.constructs.log_group import ExpiringLogGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

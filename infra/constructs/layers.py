@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.function import ARCHITECTURES, python_runtime
+from infra.constructs.function import ARCHITECTURES, python_runtime
 
 if TYPE_CHECKING:
     from infra.bundling.assets import Assets

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_iam as iam
 
-from infra.nag import acknowledge
+from infra.constructs.nag import acknowledge
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from infra.function import StoreFunction
-from infra.layers import Layers
+from infra.constructs.function import StoreFunction
+from infra.constructs.layers import Layers
 
 if TYPE_CHECKING:
-    from infra.buckets import Buckets
     from infra.bundling.assets import Assets
-    from infra.network import Network
+    from infra.constructs.buckets import Buckets
+    from infra.constructs.network import Network
+    from infra.constructs.storage import Storage
     from infra.settings import StageSettings
-    from infra.storage import Storage
 
 
 class Functions(Construct):

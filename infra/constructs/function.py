@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Duration, Size
 from aws_cdk import aws_lambda as lambda_
 
-from infra.log_group import ExpiringLogGroup
-from infra.mount import STORE_PATH
-from infra.nag import acknowledge
-from infra.role import FunctionRole
+from infra.constructs.log_group import ExpiringLogGroup
+from infra.constructs.mount import STORE_PATH
+from infra.constructs.nag import acknowledge
+from infra.constructs.role import FunctionRole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from infra.bundling.cached_folder import Built
-    from infra.mount import StoreMount
-    from infra.network import Network
+    from infra.constructs.mount import StoreMount
+    from infra.constructs.network import Network
     from infra.settings import FunctionSettings, StageSettings
 
 ARCHITECTURES: Final = {

@@ -11,7 +11,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.bucket import PrivateBucket
+from infra.constructs.bucket import PrivateBucket
 
 UPLOADS: Final = ("blobs/", "contents/", "sets/")
 """Where the command line puts what it publishes, by digest."""

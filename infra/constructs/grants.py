@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, cast
 from aws_cdk import CfnElement, Stack
 from aws_cdk import aws_iam as iam
 
-from infra.nag import acknowledge
+from infra.constructs.nag import acknowledge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_s3 as s3
 
-    from infra.role import FunctionRole
+    from infra.constructs.role import FunctionRole
 
 
 def grant_objects(role: FunctionRole, bucket: s3.IBucket, *actions: str, below: str = "") -> None:
