@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from infra.bundling.function_code import REPOSITORY
 from infra.emulated.cloud import Cloud
-from infra.emulated.kept import kept, last_words
+from infra.emulated.supervised import kept, last_words
 from infra.errors import EmulatorError
 
 if TYPE_CHECKING:

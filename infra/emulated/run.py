@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from infra.bundling.function_code import REPOSITORY
 from infra.emulated.bootstrap import gather_client
 from infra.emulated.deploy import deploy
-from infra.emulated.kept import kept, last_words
 from infra.emulated.ministack import MINISTACK, ministack
+from infra.emulated.supervised import kept, last_words
 from infra.errors import EmulatorError, SynthError
 from infra.settings import read_stage
 
