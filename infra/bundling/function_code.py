@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from infra.bundling.bytecode import Interpreter
 
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
 READER_ROOMS: Final = ("model_store", "inference")
 WRITER_ROOMS: Final = (*READER_ROOMS, "model_sync")
 
-LEFT_OUT: Final = Path("inference", "fleet")
+LEFT_OUT: Final = (Path("inference", "cli"), Path("inference", "local"))
 
 _TAKEN: Final = frozenset({".py", ".html"})
 
@@ -64,7 +64,7 @@ def gather_code(
 def _files(room: str, repository: Path) -> Iterator[Path]:
     for path in sorted((repository / room).rglob("*")):
         file = path.relative_to(repository)
-        if path.suffix in _TAKEN and not file.is_relative_to(LEFT_OUT):
+        if path.suffix in _TAKEN and not any(map(file.is_relative_to, LEFT_OUT)):
             yield file
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync.admin import diff, labels, package_sets, prepare, show, versions
-from model_sync.backup import backup
+from model_sync.backup.backup import backup
 from model_sync.request_fields import Asked
-from model_sync.sweep import verb
-from model_sync.verify import verb
+from model_sync.sweep.verb import sweep
+from model_sync.verify.verb import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,9 +37,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "release": versions.release,
     "prepare": prepare.prepare,
     "settle": versions.settle_models,
-    "sweep": verb.sweep,
-    "verify": verb.verify,
-    "backup": backup.backup,
+    "sweep": sweep,
+    "verify": verify,
+    "backup": backup,
 }
 
 

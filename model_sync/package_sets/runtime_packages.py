@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOTS: Final = ("aws-lambda-powertools", "numpy", "onnxruntime", "orjson", "pybase64")
 """What requirements/function.in asks for; it brings what these need, too."""
 
-PINS: Final = Path(__file__).resolve().parents[1] / "requirements" / "function.txt"
+PINS: Final = Path(__file__).resolve().parents[2] / "requirements" / "function.txt"
 
 
 class Runtime(NamedTuple):

@@ -88,7 +88,7 @@ def test_it_serves_magika_and_the_page_with_nothing_else_on_its_path(
     assert answer["statusCode"] == 200, answer
     assert json.loads(answer["body"])["label"] == "makefile"
     assert page["statusCode"] == 200, page
-    assert page["body"] == (ROOT / "inference" / "page.html").read_text("utf-8")
+    assert page["body"] == (ROOT / "inference/http/page.html").read_text("utf-8")
 
 
 def test_the_bytecode_of_what_was_unpacked_is_taken_as_it_is(

@@ -30,8 +30,8 @@ FLEET = ("--runtime", "lambda", "--environments", "2")
 
 IMPATIENT = """
 import sys
-from inference.local import server
-serving._DRAIN_S = 0.1
+from inference.local import server as local_server
+local_server._DRAIN_S = 0.1
 from inference.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -68,7 +68,7 @@ def infer(server: Server) -> httpx.Response:
 def test_it_answers_and_a_signal_ends_it_and_its_environments(
     store: Path, tmp_path: Path, number: int
 ) -> None:
-    with server(tmp_path / "stderr", "--store", store, "--memory", "1769", *FLEET) as server:
+    with serving(tmp_path / "stderr", "--store", store, "--memory", "1769", *FLEET) as server:
         for _ in range(3):
             answer = infer(server)
             assert answer.status_code == 200
@@ -86,7 +86,7 @@ def test_it_answers_and_a_signal_ends_it_and_its_environments(
 
 def test_a_call_that_never_ends_does_not_keep_it_from_ending(store: Path, tmp_path: Path) -> None:
     code = ("-c", IMPATIENT)
-    with server(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
+    with serving(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
         url = f"{server.url}/models/waiting/predict?folder={tmp_path}"
         call = in_thread(lambda: httpx.post(url, trust_env=False, timeout=DEADLINE_S), "under-way")
         wait_for_file(tmp_path / "begun")
@@ -98,7 +98,7 @@ def test_a_call_that_never_ends_does_not_keep_it_from_ending(store: Path, tmp_pa
 
 
 def test_nothing_outlives_it_when_it_is_killed(store: Path, tmp_path: Path) -> None:
-    with server(tmp_path / "stderr", "--store", store, *FLEET) as server:
+    with serving(tmp_path / "stderr", "--store", store, *FLEET) as server:
         assert infer(server).status_code == 200
         pids = processes(server.pid)
         server.interrupt(signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_what_is_missing_is_said_in_one_line(store: Path) -> None:
 
 def test_that_nothing_is_limited_is_said_in_one_line(store: Path, tmp_path: Path) -> None:
     code = ("-c", WITHOUT_CONTROL_GROUPS)
-    with server(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
+    with serving(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
         ended = server.end()
     (line,) = ended.err.splitlines()
     assert line.startswith("memory and processors of environments are not limited here: ")

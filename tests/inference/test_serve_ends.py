@@ -37,7 +37,7 @@ def encode(outputs, request):
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_it_well(three_versions: Path, tmp_path: Path, number: int) -> None:
-    with server(tmp_path / "stderr", "--store", three_versions) as server:
+    with serving(tmp_path / "stderr", "--store", three_versions) as server:
         url = f"{server.url}/v2/models/adder/infer"
         answer = httpx.post(url, json=adder_request([1.0, 2.0]), trust_env=False)
         assert answer.status_code == 200
@@ -51,7 +51,7 @@ def test_a_signal_ends_it_well(three_versions: Path, tmp_path: Path, number: int
 def test_a_signal_right_after_it_is_ready_ends_it_well(
     three_versions: Path, tmp_path: Path, number: int
 ) -> None:
-    with server(tmp_path / "stderr", "--store", three_versions) as server:
+    with serving(tmp_path / "stderr", "--store", three_versions) as server:
         ended = server.end(number)
     assert (ended.code, ended.err) == (0, "")
 
@@ -61,7 +61,7 @@ def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
     (tmp_path / "go").touch()  # publishing tries the model, but calls nothing
     publish_adder(store, 1.0, name="waiting", pipeline=WAITING)
     (tmp_path / "go").unlink()
-    with server(tmp_path / "stderr", "--store", store) as server:
+    with serving(tmp_path / "stderr", "--store", store) as server:
         url = f"{server.url}/models/waiting/predict?folder={tmp_path}"
         call = in_thread(lambda: httpx.post(url, trust_env=False, timeout=DEADLINE_S), "under-way")
         wait_for_file(tmp_path / "begun")
@@ -74,8 +74,8 @@ def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
 # A short time to finish what is under way, for the sake of the test.
 IMPATIENT = """
 import sys
-from inference.local import server
-serving._DRAIN_S = 0.1
+from inference.local import server as local_server
+local_server._DRAIN_S = 0.1
 from inference.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -85,7 +85,7 @@ def test_a_call_that_never_ends_does_not_keep_it_from_ending(tmp_path: Path) -> 
     store = tmp_path / "store"
     publish_adder(store, 1.0, name="waiting", pipeline=WAITING)
     code = ("-c", IMPATIENT)
-    with server(tmp_path / "stderr", "--store", store, code=code) as server:
+    with serving(tmp_path / "stderr", "--store", store, code=code) as server:
         url = f"{server.url}/models/waiting/predict?folder={tmp_path}"
         call = in_thread(lambda: httpx.post(url, trust_env=False, timeout=DEADLINE_S), "under-way")
         wait_for_file(tmp_path / "begun")
@@ -115,7 +115,7 @@ def test_a_port_of_ones_own_is_served(three_versions: Path, tmp_path: Path) -> N
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = ("--store", three_versions, "--port", str(port))
-    with server(tmp_path / "stderr", *arguments) as server:
+    with serving(tmp_path / "stderr", *arguments) as server:
         assert server.url == f"http://127.0.0.1:{port}"
         assert httpx.get(f"{server.url}/v2", trust_env=False).status_code == 200
 
@@ -126,7 +126,7 @@ def test_a_port_may_be_served_again_as_soon_as_it_is_free(
     port = "0"
     for turn in ("first", "second"):
         arguments = ("--store", three_versions, "--port", port)
-        with server(tmp_path / turn, *arguments) as server:
+        with serving(tmp_path / turn, *arguments) as server:
             # Whoever closes a connection first remembers it for a minute: here, the server.
             closing = {"connection": "close"}
             answer = httpx.get(f"{server.url}/v2", headers=closing, trust_env=False)
@@ -136,7 +136,7 @@ def test_a_port_may_be_served_again_as_soon_as_it_is_free(
 
 
 def test_it_listens_on_this_machine_only(three_versions: Path, tmp_path: Path) -> None:
-    with server(tmp_path / "stderr", "--store", three_versions) as server:
+    with serving(tmp_path / "stderr", "--store", three_versions) as server:
         port = httpx.URL(server.url).port
         # All of 127.0.0.0/8 is this machine; a server on every address would answer there.
         with pytest.raises(OSError, match="refused"):
@@ -148,7 +148,7 @@ def test_a_pipelines_traceback_is_shown_with_debug_only(
     surface_store: Path, tmp_path: Path, debug: bool
 ) -> None:
     flags = ["--debug"] if debug else []
-    with server(tmp_path / "stderr", "--store", surface_store, *flags) as server:
+    with serving(tmp_path / "stderr", "--store", surface_store, *flags) as server:
         url = f"{server.url}/models/echo/predict?decode=raise"
         assert httpx.post(url, trust_env=False).status_code == 500
         ended = server.end()
@@ -187,7 +187,7 @@ def test_an_answer_is_sent_at_once(three_versions: Path, tmp_path: Path) -> None
     # Otherwise the second piece of each waits for the client to acknowledge the first: 40 ms.
     arguments = ("--store", three_versions)
     with (
-        server(tmp_path / "stderr", *arguments, code=("-c", WATCHED)) as server,
+        serving(tmp_path / "stderr", *arguments, code=("-c", WATCHED)) as server,
         httpx.Client(base_url=server.url, trust_env=False) as client,
     ):
         assert client.get("/v2").status_code == 200
@@ -196,7 +196,7 @@ def test_an_answer_is_sent_at_once(three_versions: Path, tmp_path: Path) -> None
 
 
 def test_many_calls_print_no_metrics(three_versions: Path, tmp_path: Path) -> None:
-    with server(tmp_path / "stderr", "--store", three_versions, "--threads", "1") as server:
+    with serving(tmp_path / "stderr", "--store", three_versions, "--threads", "1") as server:
         with httpx.Client(base_url=server.url, trust_env=False) as client:
             for _ in range(120):
                 assert client.get("/v2").status_code == 200

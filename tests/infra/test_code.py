@@ -100,4 +100,8 @@ def test_what_is_gathered_needs_no_room_that_is_not(
 def test_the_functions_code_has_no_fleet_of_this_machine_in_it(tmp_path: Path) -> None:
     built = gather_code(READER_ROOMS, tmp_path / "cache", None)
     assert "inference/predict_function.py" in files(built.folder)
-    assert not [path for path in files(built.folder) if path.startswith("inference/fleet/")]
+    assert not [
+        path
+        for path in files(built.folder)
+        if path.startswith(("inference/cli/", "inference/local/"))
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "inference" / "page.html"
+PAGE = Path(__file__).resolve().parents[2] / "inference/http/page.html"
 
 
 class Markup(HTMLParser):

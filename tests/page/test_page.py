@@ -124,4 +124,4 @@ def test_other_methods_are_refused_as_everywhere(application: Application, metho
 
 def test_the_functions_code_has_it(tmp_path: Path) -> None:
     built = gather_code(READER_ROOMS, tmp_path, None)
-    assert (built.folder / "inference" / "page.html").read_bytes() == PAGE.read_bytes()
+    assert (built.folder / "inference/http/page.html").read_bytes() == PAGE.read_bytes()

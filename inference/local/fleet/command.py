@@ -22,7 +22,7 @@ from inference.local.server import serve
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[3]
 """The task root: what lies here is what the environments run."""
 
 WAITING_A_PLACE: Final = 16

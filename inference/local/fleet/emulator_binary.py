@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inference.local.fleet.errors import EmulatorUnavailableError
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
+_REPOSITORY = Path(__file__).resolve().parents[3]
 _REQUIREMENTS = _REPOSITORY / "requirements" / "emulator.txt"
 _CACHE = _REPOSITORY / ".cache" / "emulator"
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
