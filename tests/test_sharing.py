@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.sharing import SHARED
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.places import ROOT
 
 
 def test_every_place_is_there() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from inference.batch.handler import BatchHandler
 from inference.batch.settings import BatchSettings
 from inference.settings import Settings
+from tests.support.places import EVENTS
 
-EVENTS = Path(__file__).resolve().parents[1] / "events"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def event_file(name: str) -> dict[str, Any]:

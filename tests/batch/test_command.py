@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -22,13 +21,14 @@ from tests.batch.buckets import (
     without_durations,
 )
 from tests.batch.models import PLUS, lines_of, publish_model
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.batch.buckets import Buckets
 
-ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60.0
 
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.support.places import ROOT
+
 # Powertools imports the bare package `botocore` where it is installed; that is half a millisecond.
 SDK = {"boto3", "botocore.client", "botocore.exceptions", "botocore.session", "s3transfer"}
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def imported(code: str) -> set[str]:

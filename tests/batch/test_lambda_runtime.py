@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +17,13 @@ from tests.batch.buckets import failed_messages, message, sqs_event
 from tests.batch.models import lines_of, read_lines
 from tests.batch.seaweed import CREDENTIALS, REGION
 from tests.packages.models import write_greeter
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.batch.buckets import Buckets
 
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the Lambda runtime exists on Linux only"

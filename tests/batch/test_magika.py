@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +13,11 @@ import pytest
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.batch.models import read_lines
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parents[2]
 
 FILES = {
     "README.md": "markdown",

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +13,13 @@ import pytest
 from tests.batch.buckets import message, sqs_event
 from tests.batch.models import PLUS
 from tests.batch.seaweed import CREDENTIALS, REGION
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.batch.buckets import Buckets
 
-ROOT = Path(__file__).resolve().parents[2]
 MANY = 2000
 LINE = b'{"x": [1, 2], "form": "echo", "text": "' + b"x" * 100_000 + b'"}\n'
 """Answered with itself, so that the output is as large as the input: 200 MB of each."""

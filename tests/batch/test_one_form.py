@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -30,12 +29,14 @@ from tests.inference.replaceable import (
     wait_until_idle,
 )
 from tests.inference.stores import flip_a_byte
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inference.serving.manager import Manager
     from tests.batch.buckets import Buckets
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 DEADLINE_S: Final = 60.0
 RECORD: Final = json.dumps(X[0].tolist()).encode()
 MB: Final = 1 << 20

@@ -9,8 +9,8 @@ import pytest
 
 from inference.batch.settings import BatchSettings
 from inference.settings import SettingError, Settings
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RIGHT = {"STORE_PATH": "/mnt/store", "BATCH_OUTPUT_BUCKET": "answers", "REF_TTL_S": "5"}
 
 

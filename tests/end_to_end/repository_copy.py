@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.places import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LEFT_OUT = shutil.ignore_patterns(
     ".git",
     ".venv",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,14 +17,15 @@ from bench.events import http_event
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from tests.inference.stores import publish_adder
+from tests.support.places import ROOT
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Make = Callable[..., LambdaEnvironment]
 
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the Lambda runtime exists on Linux only"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.steady_load import STEP, Call, SteadyLoad
 from tests.inference.commands import serving
 from tests.inference.stores import publish_adder
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DEADLINE_S = 240
 ENVIRONMENTS = 4
 VERSIONS = 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +13,13 @@ from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.places import ROOT
 from tests.tiny_models import adder_request, write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST_CALLS = 2000
 
 pytestmark = pytest.mark.skipif(

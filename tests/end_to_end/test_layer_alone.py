@@ -20,6 +20,7 @@ from infra.emulated.bootstrap import gather_client
 from infra.settings import Target
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from infra.bundling.cached_folder import Built
@@ -29,7 +30,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
 ]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 RUNNING: Final = Target(
     python=f"{sys.version_info.major}.{sys.version_info.minor}", architecture="x86_64"
 )

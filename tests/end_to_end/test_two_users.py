@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 READER_ID: Final = "2000"
 """The readers' user at their access point (infra/constructs/storage.py, which takes Node to import)."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import shutil
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.support.places import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MODULES: Final = ("durable", "staging", "commit", "creation", "packages")
 _ROOMS: Final = ("model_store", "model_sync", "inference", "tests")
 _SYNCS: Final = frozenset({"fsync", "sync_folder"})

@@ -19,12 +19,12 @@ import pytest
 
 from tests.faults.kill_children import MISSING
 from tests.faults.kill_scenarios import SCENARIOS
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made in it
-ROOT = Path(__file__).resolve().parents[2]
 EACH = pytest.mark.parametrize("scenario", SCENARIOS)
 
 

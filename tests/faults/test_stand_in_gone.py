@@ -16,13 +16,13 @@ import pytest
 from bench.efs_stand_in import DIE, FAST, EfsStandIn, StandInError
 from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 
 OWNER = """\
 import sys

@@ -6,21 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.efs_stand_in import EfsStandIn
 
 pytestmark = pytest.mark.slow
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 READER_ID: Final = "2000"
 
 READ: Final = """\

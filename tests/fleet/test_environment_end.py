@@ -16,7 +16,6 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is ended"
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
 
 Make = Callable[..., LambdaEnvironment]
@@ -147,7 +146,7 @@ def test_nothing_outlives_a_killed_holder(
     task = make()._cwd
     begun = tmp_path / "begun"
     command = [sys.executable, "-c", HOLDER, str(task), str(begun)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         try:
             pids = [int(pid) for pid in holder.stdout.readline().split()]

@@ -13,10 +13,11 @@ import pytest
 
 from inference.local.fleet.process_supervisor import lives, processes
 from inference.process.daemon_thread import in_thread
-from tests.inference.commands import ROOT, environ, run, serving, wait_for_file
+from tests.inference.commands import environ, run, serving, wait_for_file
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import publish_adder
 from tests.inference.test_serve_ends import WAITING
+from tests.support.places import ROOT
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:

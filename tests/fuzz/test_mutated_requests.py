@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fuzz.keeping import fault
 from tests.fuzz.mutations import Fuzz
 from tests.fuzz.running import Measured, failures, fuzzed_application
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MANY = 100_000
 GROWTH_MB = 8.0
 """What two thirds of MANY calls may leave in memory: some 120 bytes each."""

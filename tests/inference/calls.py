@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.inference.stores import ADDER
+from tests.support.places import EVENTS
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
-
-EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 
 class Answer(NamedTuple):

@@ -7,16 +7,16 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from inference.process.daemon_thread import in_thread
 from tests.inference.concurrency import DEADLINE_S, wait_until
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 READY = "coldpress ready "
 
 

@@ -12,8 +12,9 @@ import pytest
 from inference.process.background import Background
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.commands import ROOT, run
+from tests.inference.commands import run
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:

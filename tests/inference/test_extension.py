@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,11 @@ from inference.lambda_runtime.extensions_api import register
 from inference.process.background import Background
 from inference.settings import BackgroundMode, SettingError, background_mode
 from tests.inference.concurrency import DEADLINE_S, wait_until
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).resolve().parents[2]
 LONG_S = 600.0
 """A deadline that no test waits for."""
 

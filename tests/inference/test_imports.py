@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.places import ROOT
+
 BUDGET: dict[str, Any] = tomllib.loads((ROOT / "tests/budgets.toml").read_text())["imports"]
 ENTRY = "inference.predict_function"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,11 +16,12 @@ from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from inference.process.memory import forget_peak, give_back, rss_bytes, split_bytes
 from tests.inference.replaceable import MAPPED, PACKED, prepare
 from tests.inference.stores import publish_adder, publish_folder
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 LAYERS: Final = 24
 HEAVY_BYTES: Final = LAYERS * LAYER_BYTES
 PIPELINE: Final = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,9 @@ from inference.http.application import Application
 from inference.settings import Settings
 from tests.inference.calls import predict
 from tests.inference.stores import publish_adder
+from tests.support.places import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "pipelines.md"
+PAGE = ROOT / "docs" / "pipelines.md"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,11 +20,12 @@ from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from inference.serving.recycling_policy import Due
 from tests.inference.concurrency import wait_until
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 LONG_MS: Final = 600_000
 ANSWER: Final = {"statusCode": 200}
 

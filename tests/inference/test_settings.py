@@ -9,8 +9,8 @@ import pytest
 
 from inference.loading.read_plan import Verify
 from inference.settings import SettingError, Settings
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 STORE = {"STORE_PATH": "/mnt/store"}
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.lambda_runtime.deferred_imports import deferred
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 LATE = "coldpress_imported_late"
 
 

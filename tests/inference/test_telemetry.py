@@ -13,7 +13,8 @@ import pytest
 
 from inference.telemetry import count_call, count_load, report_load
 from tests.inference.calls import event_file, http_event
-from tests.inference.lambda_process import ROOT, run_on_lambda
+from tests.inference.lambda_process import run_on_lambda
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inference.loading.session_threads import MEMORY_VARIABLE, environment_threads, intra_op_threads
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPEN = """
 import json, os, pathlib, sys

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grimp
 
+from tests.support.places import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = frozenset({"client", "_client", "s3", "_s3"})
 """What the code calls its S3 client, bare or on `self`."""
 

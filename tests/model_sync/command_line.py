@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.support.places import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 COMMAND: Final = [sys.executable, "-m", "model_sync"]
 
 

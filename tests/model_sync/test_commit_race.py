@@ -6,16 +6,15 @@ import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_store.reading import read_upward
 from model_store.refs import Refs
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 WRITERS: Final = 5
 EACH: Final = 8
 

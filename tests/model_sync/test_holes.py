@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,11 +16,12 @@ from model_store.reading import refresh
 from model_sync.sources.folder import BLOCK_BYTES, FolderSource
 from model_sync.store_io.staging import copy_in
 from tests.model_sync import awkward_models as awkward
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 GB: Final = 10**9
 
 

@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -16,14 +15,16 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_generation, read_upward, read_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_store.refs import Refs
 
 pytestmark = pytest.mark.slow
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 DRIVER: Final = (sys.executable, "-m", "tests.model_sync.many_writers")
 PUBLISHERS, PROMOTERS, TURNS = 8, 8, 2
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,14 +14,15 @@ from model_store.reading import refresh
 from model_sync.preparation.trial import try_version
 from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
 from tests.model_sync.snapshots import ids_in
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from model_store.refs import Refs
     from tests.model_sync.conftest import Publish
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 PUBLISH: Final = [sys.executable, "-m", "model_sync", "publish"]
 
 

@@ -10,19 +10,20 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from model_store.layout import StoreLayout
 from tests.end_to_end.repository_copy import outer_environment
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import ModuleType
 
-MODEL = Path(__file__).resolve().parents[2] / "models" / "magika"
+MODEL = ROOT / "models" / "magika"
 
 
 def described() -> dict[str, Any]:

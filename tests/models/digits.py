@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_sync.progress import Silent
 from model_sync.publishing.publish import build_outputs, read_folder
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Literal
 
-MODEL: Final = Path(__file__).resolve().parents[2] / "models" / "digits"
+MODEL: Final = ROOT / "models" / "digits"
 
 
 def write_digits(folder: Path, training: Literal["first", "second"]) -> Path:

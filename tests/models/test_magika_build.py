@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import magika
 import pytest
 
+from tests.support.places import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SOURCE = Path(__file__).resolve().parents[2] / "models" / "magika"
+SOURCE = ROOT / "models" / "magika"
 PACKAGE = Path(magika.__file__).parent
 
 KNOWN: dict[str, Any] = dict.fromkeys(["mime_type", "group", "description"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,9 +27,11 @@ from model_sync.preparation.choose import choose
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.inference.stores import entry_of
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from inference.loading.loaded_version import LoadedVersion
     from model_store.layout import StoreLayout
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-MODEL = Path(__file__).resolve().parents[2] / "models" / "minilm"
+MODEL = ROOT / "models" / "minilm"
 SENTENCES: list[str] = json.loads((MODEL / "reference" / "sentences.json").read_bytes())
 REFERENCE = np.load(MODEL / "reference" / "vectors.npy")
 

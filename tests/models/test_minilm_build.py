@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,11 +29,13 @@ from tests.models.tiny_bert import (
     sentence_vectors,
     write_bert_wheel,
 )
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-MODEL = Path(__file__).resolve().parents[2] / "models" / "minilm"
+MODEL = ROOT / "models" / "minilm"
 
 
 class Workshop:

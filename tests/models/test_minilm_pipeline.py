@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +14,13 @@ from inference.pipeline import Request
 from model_store.package_set import SITE_PACKAGES, Target
 from model_sync.package_sets.download import download_wheels
 from model_sync.package_sets.unpack import unpack
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-MODEL = Path(__file__).resolve().parents[2] / "models" / "minilm"
+MODEL = ROOT / "models" / "minilm"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "tide", "##s", "cafe", "!"]
 CLS, SEP = 2, 3
 THE, TIDE, S, CAFE, BANG = range(4, 9)

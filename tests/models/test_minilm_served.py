@@ -17,6 +17,7 @@ from inference.local.fleet.environment import LambdaEnvironment
 from tests.end_to_end.make_serve import DEADLINE_S, serving
 from tests.end_to_end.repository_copy import outer_environment
 from tests.models.conftest import commands_of
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "models" / "minilm" / "reference"
 
 

@@ -13,7 +13,8 @@ from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync.package_sets.runtime_packages import brought_here
-from tests.inference.commands import ROOT, environ
+from tests.inference.commands import environ
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,6 +20,7 @@ from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.packages.real_programs import listing
+from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
 ]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 REQUIREMENTS: Final = Path(__file__).parent / "large" / "requirements.txt"
 LAMBDA_TAKES_BYTES: Final = 250 << 20
 """A function and its layers, unzipped: the quota of Lambda's documentation."""

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import time
 import weakref
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,15 +26,15 @@ from model_sync.publishing.publish import publish
 from tests.inference.stores import commit, entry_of
 from tests.model_sync.snapshots import snapshot
 from tests.packages.models import MODEL, write_greeter
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from inference.loading.loaded_version import LoadedVersion
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
-
-ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 from model_sync.package_sets import pruning
+from tests.support.places import ROOT
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "packages.md"
 SOURCES: Final = ROOT / "model_sync"
 

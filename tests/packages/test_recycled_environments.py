@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -21,16 +20,17 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.inference.stores import commit
 from tests.packages.models import MODEL, write_greeter
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from model_store.layout import StoreLayout
     from model_store.refs import Refs
 
     Make = Callable[..., LambdaEnvironment]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 LONG_AGO: Final = "2026-01-01T00:00:00Z"
 RECYCLED: Final = '"EnvironmentsRecycled":[1.0]'
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "inference/http/page.html"
+from tests.support.places import ROOT
+
+PAGE = ROOT / "inference/http/page.html"
 
 
 class Markup(HTMLParser):

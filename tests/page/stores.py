@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
@@ -22,12 +21,14 @@ from tests.inference.stores import (
     set_state,
     version_folder,
 )
+from tests.support.places import ROOT
 from tests.tiny_models import write_identity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_store.refs import Refs
 
-ROOT = Path(__file__).resolve().parents[2]
 
 MANY = 240
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.page.stores import LONGEST_NAME, MARKUP, MIXED, ROOT, TYPES, WHOLE
+from tests.page.stores import LONGEST_NAME, MARKUP, MIXED, TYPES, WHOLE
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from tests.page.conftest import Opened

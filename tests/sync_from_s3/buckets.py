@@ -18,14 +18,13 @@ from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.stage.uploads import upload_contents
+from tests.support.places import EVENTS
 from tests.tiny_models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.version import VersionContent
-
-EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 
 @dataclass(frozen=True)

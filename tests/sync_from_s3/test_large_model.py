@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,9 +18,12 @@ from model_sync.sources.recipe import read_recipe
 from model_sync.sources.uploaded import BLOBS
 from model_sync.stage.uploads import upload_contents
 from tests.batch.seaweed import CREDENTIALS, REGION
+from tests.support.places import ROOT
 from tests.sync_from_s3.buckets import Bucket, write_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_store.version import VersionContent
 
 pytestmark = [
@@ -29,7 +31,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="a process's peak is read from /proc"),
 ]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 MIB: Final = 1 << 20
 WIDTH: Final = 75 * MIB
 """Floats: 300 MiB."""

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.conformance.mlserver.models import PORTS, write_models
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
 SUITE = ROOT / "tests" / "conformance" / "protocol"
 EXPLAINED = ROOT / "docs" / "conformance.md"
 HEADING = "## What MLServer answers otherwise"

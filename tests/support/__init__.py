@@ -1,0 +1,1 @@
+"""Tools that several folders of tests share: models, stores, servers, waiting."""
