@@ -14,11 +14,11 @@ from xdist.scheduler import LoadScopeScheduling
 SHARED: Final = {
     # A set of 650 MB.
     "packages": (
-        "tests/packages/test_import_counts.py",
-        "tests/packages/test_large_imports.py",
-        "tests/packages/test_large_set.py",
-        "tests/packages/test_real_packages.py",
-        "tests/packages/test_real_pandas.py",
+        "tests/package_sets/test_import_counts.py",
+        "tests/package_sets/test_large_imports.py",
+        "tests/package_sets/test_large_set.py",
+        "tests/package_sets/test_real_packages.py",
+        "tests/package_sets/test_real_pandas.py",
     ),
     # Layers, in .cache/assets; what is deployed with them.
     "stages": (

@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.make_serve import DEADLINE_S, serving
 from tests.end_to_end.repository_copy import copy_repository, outer_environment
-from tests.packages.models import MODEL, write_greeter
+from tests.package_sets.models import MODEL, write_greeter
 from tests.support.places import ROOT
 from tests.tiny_models import write_adder
 

@@ -15,7 +15,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.commands import serving
-from tests.packages.models import MODEL, write_greeter
+from tests.package_sets.models import MODEL, write_greeter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@ from model_sync.store_io.create_store import open_store
 from model_sync.sweep.verb import sweep_store
 from tests.model_sync.model_folders import write_full
 from tests.model_sync.other_runtime import move_to_other_runtime
-from tests.packages.models import write_greeter
+from tests.package_sets.models import write_greeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -31,7 +31,7 @@ NOTICED_BY: Final = ("new store", "first publish", "package set", "publish in do
 
 NOTICED_ELSEWHERE: Final = {"creation.make_root-1"}
 """What the model of a disk does not need: to it, a folder's mode at its making is as durable as its
-name. tests/model_sync/test_durable_before_visible.py asks for it."""
+name. tests/model_sync/store_io/test_durable_before_visible.py asks for it."""
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from model_sync.mounted_store import OpenedStore
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
-from tests.packages.models import write_greeter
+from tests.package_sets.models import write_greeter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is told of a stack that MiniStack refuses; of real stages, test_stage.py tells."""
+"""What is told of a stack that MiniStack refuses; of real stages, model_sync/stage/test_stack.py tells."""
 
 from __future__ import annotations
 

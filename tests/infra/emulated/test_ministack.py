@@ -1,4 +1,4 @@
-"""What is told of a MiniStack that is missing or does not start. Real ones run in test_stage.py."""
+"""What is told of a MiniStack that is missing or does not start. Real ones run in model_sync/stage/test_stack.py."""
 
 from __future__ import annotations
 

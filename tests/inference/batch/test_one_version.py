@@ -1,0 +1,49 @@
+"""An object is answered by one version, whatever is published meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
+from tests.inference.batch.models import PLUS, lines_of, publish_model, read_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.inference.batch.buckets import Buckets
+
+DEADLINE_S = 60.0
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} never came"
+        time.sleep(0.002)
+
+
+def test_a_version_published_in_the_middle_of_an_object_does_not_answer_its_end(
+    store: Path, buckets: Buckets, tmp_path: Path
+) -> None:
+    reached, go = tmp_path / "reached", tmp_path / "go"
+    record, held = {"x": [1, 2]}, {"x": [1, 2], "tell": str(reached), "wait_for": str(go)}
+    handler = handler_of(store, buckets)
+    event = sqs_event(message(buckets.put("plus/a.jsonl", lines_of(record, held, record))))
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            running = pool.submit(handler, event, Context())
+            wait_for(reached)
+            assert publish_model(store, PLUS, 20.0) == 2
+            # Another object, in the same environment, is answered by the new version meanwhile.
+            other = sqs_event(message(buckets.put("plus/b.json", b'{"x": [1, 2]}')))
+            assert failed_messages(handler(other, Context())) == []
+        finally:
+            go.touch()
+        assert failed_messages(running.result(DEADLINE_S)) == []
+    found = read_lines(buckets.output("plus/1/a.jsonl.out"))
+    assert [line["answer"]["y"] for line in found] == [[11, 12]] * 3
+    assert json.loads(buckets.output("plus/2/b.json.out"))["y"] == [21, 22]
+    assert not [key for key in buckets.output_keys() if key.startswith("plus/2/a")]

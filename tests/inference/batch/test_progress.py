@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from inference.cli.batch import Tally
+from tests.inference.batch.models import PLUS, load
+
+
+def tally(published: Path, every_s: float) -> tuple[Tally, io.StringIO]:
+    out = io.StringIO()
+    return Tally(out, load(published, PLUS), Path("out"), objects=3, every_s=every_s), out
+
+
+def test_a_line_says_how_many_files_and_records_are_done(published: Path) -> None:
+    told, out = tally(published, every_s=0.0)
+    told.done_objects, told.answered_records, told.failed_records = 1, 5, 2
+    told.tell(10)
+    assert out.getvalue() == "1 of 3 files, 17 records\n"
+
+
+def test_between_two_lines_nothing_is_said_but_failures(published: Path) -> None:
+    told, out = tally(published, every_s=3600.0)
+    for records in range(100):
+        told.tell(records)
+    told.fail("a", "a cannot be read")
+    assert out.getvalue() == "error: a cannot be read\n"
+    assert told.to_json()["failures"] == [{"key": "a", "error": "a cannot be read"}]
