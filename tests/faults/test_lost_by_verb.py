@@ -19,7 +19,8 @@ import pytest
 
 from tests.faults.kill_children import MISSING
 from tests.faults.kill_scenarios import SCENARIOS
-from tests.faults.removed_fsyncs import ROOT, Fsync, copy_without, find_fsyncs
+from tests.faults.removed_fsyncs import Fsync, copy_without, find_fsyncs
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

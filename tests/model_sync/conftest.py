@@ -15,6 +15,17 @@ from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
 from tests.model_sync.durability import Synced
 from tests.model_sync.rich_store import build_rich_store
+from tests.model_sync.stage_fixtures import (
+    bucket,
+    call,
+    dev,
+    here,
+    registry,
+    s3,
+    s3_port,
+    shared,
+    versioned,
+)
 from tests.model_sync.sweepable import Sweepable
 
 if TYPE_CHECKING:
@@ -25,6 +36,8 @@ if TYPE_CHECKING:
     from model_sync.publishing.publication import Published
 
     Publish = Callable[..., Published]
+
+__all__ = ["bucket", "call", "dev", "here", "registry", "s3", "s3_port", "shared", "versioned"]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import EnvironmentEndedError, InvocationError
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is ended"
