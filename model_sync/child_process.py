@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_store.layout import StoreLayout
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
 """The memory of the function that will serve what is published, which decides on its processors.
@@ -36,7 +36,7 @@ def run_module(
     layout: StoreLayout,
     what: str,
     deadline_s: float,
-    conditions: Conditions,
+    conditions: TimeLimit,
 ) -> subprocess.CompletedProcess[str]:
     """Run a module to its end; what it says on stderr is in what is returned.
 

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_sync.refs.transaction import Outcome, change_refs
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
     from model_sync.refs.transaction import Decide
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedStore:
+class MountedStore:
     """A store that is there."""
 
     layout: StoreLayout
     progress: Progress
     who: str
     """Who asks, for the models' history."""
-    conditions: Conditions = AS_HERE
+    conditions: TimeLimit = NO_LIMIT
     """Under which versions are prepared."""
 
     def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:

@@ -56,7 +56,7 @@ def parse_version(text: str) -> int:
     return int(text)
 
 
-class Asked:
+class RequestFields:
     """The fields of one request. A field that is None was not given."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 _MOST_NUMBERS: Final = 10
 
 
-def counted(count: int, thing: str) -> str:
+def pluralize(count: int, thing: str) -> str:
     """So many of a thing: `1 version`, `2 versions`, `0 package sets`."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def labels_are(labels: Iterable[str]) -> str:
+def list_labels(labels: Iterable[str]) -> str:
     """What to name instead of a label that is not there: `its labels are canary, latest`."""
     names = sorted(labels)
     if not names:
@@ -23,7 +23,7 @@ def labels_are(labels: Iterable[str]) -> str:
     return f"its label{' is' if len(names) == 1 else 's are'} {', '.join(names)}"
 
 
-def versions_are(numbers: Iterable[int]) -> str:
+def list_versions(numbers: Iterable[int]) -> str:
     """What to name instead of a version that is not there: `there are 1, 2, 3`."""
     known = sorted(numbers)
     if not known:

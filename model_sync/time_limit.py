@@ -16,7 +16,7 @@ MARGIN_MS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class TimeLimit:
     """What whoever prepares a version keeps to.
 
     `remaining_ms` tells what is left of the sync function's invocation; None: there is no end.
@@ -35,5 +35,5 @@ class Conditions:
         return max(self.remaining_ms() - MARGIN_MS, 0) / 1000
 
 
-AS_HERE: Final = Conditions()
+NO_LIMIT: Final = TimeLimit()
 """Those of this process."""

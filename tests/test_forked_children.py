@@ -11,7 +11,7 @@ import pytest
 from model_store.layout import StoreLayout
 from model_sync.child_process import last_line, run_module
 from model_sync.errors import TrialError
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 from tests.forked_children import forked_children
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _told(tmp_path: Path, how: str, deadline_s: float) -> dict[str, Any]:
             layout=StoreLayout(tmp_path / "store"),
             what="what is run",
             deadline_s=deadline_s,
-            conditions=AS_HERE,
+            conditions=NO_LIMIT,
         )
         told = {"code": done.returncode, "last line": last_line(done)}
     except TrialError as error:

@@ -31,7 +31,7 @@ from model_store.release import VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.loading.early_reads import Early
+    from inference.loading.early_reads import EarlyReads
     from inference.serving.recycling_policy import Due
     from inference.settings import Settings
 
@@ -49,7 +49,7 @@ class Application:
         self,
         settings: Settings,
         background: Background | None = None,
-        early: Early | None = None,
+        early: EarlyReads | None = None,
     ) -> None:
         self._settings = settings
         self._background = background or Background()

@@ -20,7 +20,7 @@ class AnsweredBy(NamedTuple):
     label: str | None
 
 
-class CallUnderWay:
+class Call:
     """One HTTP API event. `begin` makes it another; nothing of the one before is left.
 
     `answered_by` and `runs` are for whoever reports the call: which version it is about, and

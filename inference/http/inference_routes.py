@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from inference import errors
-from inference.http.call import AnsweredBy, CallUnderWay
+from inference.http.call import AnsweredBy, Call
 from inference.http.limits import check_outputs
-from inference.http.model_routes import PLACES, AboutRoutes, version_number
+from inference.http.model_routes import PLACES, ModelRoutes, version_number
 from inference.http.page_routes import PageRoutes
 from inference.http.resolver import OneThreadResolver
 from inference.http.responses import (
@@ -63,8 +63,8 @@ class Routes:
         self._manager = manager
         self._default_model = default_model
         self._observe = observe
-        self.call: Final = CallUnderWay()
-        self._about = AboutRoutes(manager, default_model, self.call)
+        self.call: Final = Call()
+        self._about = ModelRoutes(manager, default_model, self.call)
         self._page = PageRoutes(manager, self._about, self.call)
         self._resolver = OneThreadResolver()
         self._register()
@@ -146,7 +146,7 @@ class Routes:
         return body_answer(response.content_type, response.body, {}, self.call.coding())
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:
-        resolved = self._about.known(
+        resolved = self._about.or_not_ready_if_empty(
             lambda: self._manager.resolve(
                 model,
                 version_number(version),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from inference.http.call import CallUnderWay
+    from inference.http.call import Call
     from inference.http.resolver import OneThreadResolver
     from inference.serving.manager import Described, Manager
     from model_store.refs import Refs
@@ -43,10 +43,10 @@ EXTENSIONS: Final = [
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
-class AboutRoutes:
+class ModelRoutes:
     """What one thread answers about models. `call` is the call under way in that thread."""
 
-    def __init__(self, manager: Manager, default_model: str | None, call: CallUnderWay) -> None:
+    def __init__(self, manager: Manager, default_model: str | None, call: Call) -> None:
         self._manager = manager
         self._default_model = default_model
         self._call = call
@@ -73,7 +73,7 @@ class AboutRoutes:
         if self._manager.is_empty():
             raise errors.NotReadyError("nothing is published in the store: publish a model first")
 
-    def known(self, find: Callable[[], T]) -> T:
+    def or_not_ready_if_empty(self, find: Callable[[], T]) -> T:
         """Find something; where it is unknown for nothing is published yet, say that instead."""
         try:
             return find()
@@ -81,9 +81,9 @@ class AboutRoutes:
             self.check_not_empty()
             raise
 
-    def described(self, model: str, version: str | None, label: str | None) -> Described:
+    def describe(self, model: str, version: str | None, label: str | None) -> Described:
         """What is published of a model; the call under way is about the version that is meant."""
-        found = self.known(
+        found = self.or_not_ready_if_empty(
             lambda: self._manager.describe(model, version_number(version), label=label)
         )
         found_by = None if version else label or LATEST
@@ -131,7 +131,7 @@ class AboutRoutes:
     def _model(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        found = self.described(model, version, label)
+        found = self.describe(model, version, label)
         return json_answer(render_metadata(model, _available(found.refs), found.signature))
 
     def _config(
@@ -139,13 +139,15 @@ class AboutRoutes:
     ) -> Response[str]:
         from inference.http.repository import model_config  # noqa: PLC0415 - no call needs it
 
-        found = self.described(model, version, label)
+        found = self.describe(model, version, label)
         return json_answer(model_config(model, found.signature, _available(found.refs)))
 
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        number = self.known(lambda: self._manager.number(model, version_number(version), label))
+        number = self.or_not_ready_if_empty(
+            lambda: self._manager.number(model, version_number(version), label)
+        )
         self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         asked = None if version is None and label is None else number
         return self._statistics(model, asked)

@@ -15,8 +15,8 @@ from aws_lambda_powertools.event_handler import Response
 from inference.http.responses import body_answer, json_answer
 
 if TYPE_CHECKING:
-    from inference.http.call import CallUnderWay
-    from inference.http.model_routes import AboutRoutes
+    from inference.http.call import Call
+    from inference.http.model_routes import ModelRoutes
     from inference.http.resolver import OneThreadResolver
     from inference.serving.manager import Manager
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class PageRoutes:
     """What one thread answers to people. `call` is the call under way in that thread."""
 
-    def __init__(self, manager: Manager, about: AboutRoutes, call: CallUnderWay) -> None:
+    def __init__(self, manager: Manager, about: ModelRoutes, call: Call) -> None:
         self._manager = manager
         self._about = about
         self._call = call
@@ -48,13 +48,13 @@ class PageRoutes:
     def _model(self, model: str) -> Response[str]:
         from inference.http.repository import publication  # noqa: PLC0415 - no call needs it
 
-        refs = self._about.known(lambda: self._manager.refs(model))
+        refs = self._about.or_not_ready_if_empty(lambda: self._manager.refs(model))
         return json_answer(publication(refs, self._manager.state().models.get(model)))
 
     def _version(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        found = self._about.described(model, version, label)
+        found = self._about.describe(model, version, label)
         described = {"name": model, "version": found.number, "pipeline": found.has_pipeline}
         return json_answer(described | found.signature.to_json())
 

@@ -12,13 +12,13 @@ from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 
 if TYPE_CHECKING:
-    from inference.loading.early_reads import Early
+    from inference.loading.early_reads import EarlyReads
     from inference.process.background import Background
     from inference.settings import Settings
 
 
 def make_manager(
-    settings: Settings, background: Background | None = None, early: Early | None = None
+    settings: Settings, background: Background | None = None, early: EarlyReads | None = None
 ) -> Manager:
     """Make a manager; what the process takes by now is what its versions cannot have."""
     load = partial(load_version, verify=settings.verify)

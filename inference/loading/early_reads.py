@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from inference.loading.load_plan import begin_opening, read_opening
+from inference.loading.load_plan import read_load_plan, start_reads
 from inference.process.clock import Moment
 from inference.settings import SettingError, Settings
 from model_store.errors import StoreError
@@ -25,7 +25,7 @@ from model_store.refs import LATEST, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inference.loading.load_plan import Begun
+    from inference.loading.load_plan import StartedReads
     from inference.loading.read_plan import Verify
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
@@ -34,13 +34,13 @@ _VERSION: Final = re.compile(rb'^__version__ = "([0-9][0-9A-Za-z.+]*)"', re.MULT
 _FIRST_BYTES: Final = 4096
 
 
-class Early:
+class EarlyReads:
     """What is being read early, for whoever comes for it first. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[Moment, Seen]] = {}
-        self._begun: dict[str, Begun] = {}
+        self._begun: dict[str, StartedReads] = {}
         self._asked_for: set[str] = set()
 
     def take_seen(self, model: str) -> tuple[Moment, Seen] | None:
@@ -48,7 +48,7 @@ class Early:
         with self._lock:
             return self._seen.pop(model, None)
 
-    def take(self, entry: VersionEntry, runtime: str) -> Begun | None:
+    def take(self, entry: VersionEntry, runtime: str) -> StartedReads | None:
         """A version as refs name it, if it is being read for that runtime; once."""
         with self._lock:
             self._asked_for.add(entry.id)
@@ -79,17 +79,17 @@ class Early:
         entry = seen.refs.versions.get(seen.refs.labels.get(LATEST, 0))
         if entry is None or entry.state is not State.AVAILABLE:
             return
-        opening, begun = read_opening(layout, model, entry, runtime), None
+        opening, begun = read_load_plan(layout, model, entry, runtime), None
         with self._lock:
             if entry.id not in self._asked_for:  # else its load has begun to read it by itself
-                begun = self._begun[entry.id] = begin_opening(layout, opening, verify)
+                begun = self._begun[entry.id] = start_reads(layout, opening, verify)
         if begun is not None:
             begun.prefetch.wait_until_read()  # the next one's readers come after this one's
 
 
-def begin(environ: Mapping[str, str]) -> Early:
+def begin(environ: Mapping[str, str]) -> EarlyReads:
     """Begin, as the settings say; a wrong one is told when they are read again, soon after."""
-    early = Early()
+    early = EarlyReads()
     try:
         settings = Settings.from_environ(environ)
     except SettingError:

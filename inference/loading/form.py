@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class Form(NamedTuple):
+class VariantFiles(NamedTuple):
     """A graph to open, and the files that it is made of.
 
     `files` lie in `folder`, and so does `graph`, a path in it. `version_files` lie in
@@ -43,28 +43,28 @@ class Form(NamedTuple):
     recorded: Mapping[str, ChunkRanges] = _NONE
 
 
-def plain_form(
+def plain_variant_files(
     folder: Path,
     content: VersionContent,
     config: Mapping[str, str],
     chunks: Chunks = _NONE,
     recorded: Mapping[str, ChunkRanges] = _NONE,
-) -> Form:
+) -> VariantFiles:
     """The version's own graph, in its folder, optimized by ONNX Runtime as it is opened."""
     graph = content.model_file
     files = tuple(e for e in content.files if e.path == graph or not _is_golden(e))
     # ONNX Runtime maps external data, and reads a graph.
     maps = any(e.path.startswith(f"{SOURCE}/") and e.path != graph for e in files)
-    return Form(folder, graph, files, folder, (), config, False, maps, chunks, recorded)
+    return VariantFiles(folder, graph, files, folder, (), config, False, maps, chunks, recorded)
 
 
-def form_of(
+def variant_files(
     variant: Variant, folder: Path, prepared: Path, content: VersionContent, chunks: Chunks = _NONE
-) -> Form:
+) -> VariantFiles:
     """A variant, of a preparation in the folder `prepared`, of the version in `folder`."""
     if variant.name == PLAIN:
-        return plain_form(folder, content, variant.config, chunks, variant.recorded)
-    return Form(
+        return plain_variant_files(folder, content, variant.config, chunks, variant.recorded)
+    return VariantFiles(
         prepared,
         variant.graph,
         variant.files,

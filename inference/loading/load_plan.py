@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inference.loading.cpu import block_width
-from inference.loading.form import form_of, plain_form
+from inference.loading.form import plain_variant_files, variant_files
 from inference.loading.prefetch import begin_prefetch
 from model_store.reading import read_preparation, read_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import Form
+    from inference.loading.form import VariantFiles
     from inference.loading.prefetch import Prefetch
     from inference.loading.read_plan import Verify
     from inference.package_sets.prefetch import ImportPrefetch
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from model_store.version import VersionManifest
 
 
-class Opening(NamedTuple):
+class LoadPlan(NamedTuple):
     """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it.
 
     `following` is the variant that replaces it once calls come, and its form; None: nothing does.
@@ -36,8 +36,8 @@ class Opening(NamedTuple):
     manifest: VersionManifest
     preparation: PreparationManifest | None
     variant: Variant | None
-    form: Form
-    following: tuple[Variant, Form] | None = None
+    form: VariantFiles
+    following: tuple[Variant, VariantFiles] | None = None
 
     def fallback(self, runtime: str) -> str | None:
         """Why this is not a form that was prepared for here, in a line; None: it is."""
@@ -52,13 +52,13 @@ class Opening(NamedTuple):
         )
 
 
-class Begun(NamedTuple):
+class StartedReads(NamedTuple):
     """A form that is being read, and what importing its packages will touch, if that is known.
 
     As a context, it is stopped by whatever error ends that.
     """
 
-    opening: Opening
+    opening: LoadPlan
     prefetch: Prefetch
     imports: ImportPrefetch | None
 
@@ -80,7 +80,7 @@ class Begun(NamedTuple):
             self.stop()
 
 
-def begin_opening(layout: StoreLayout, opening: Opening, verify: Verify) -> Begun:
+def start_reads(layout: StoreLayout, opening: LoadPlan, verify: Verify) -> StartedReads:
     """Begin to read what a version needs; raises DamagedError where its manifest is at odds."""
     packages, preparation, imports = opening.manifest.content.packages, opening.preparation, None
     if packages and preparation and preparation.imports:
@@ -88,22 +88,22 @@ def begin_opening(layout: StoreLayout, opening: Opening, verify: Verify) -> Begu
         from inference.package_sets.prefetch import ImportPrefetch  # noqa: PLC0415
 
         imports = ImportPrefetch(layout.package_set(packages), preparation.imports)
-    return Begun(opening, begin_prefetch(opening.form, verify), imports)
+    return StartedReads(opening, begin_prefetch(opening.form, verify), imports)
 
 
-def read_opening(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> Opening:
+def read_load_plan(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> LoadPlan:
     """Read a version's manifests and decide on its form; raises as reading.py does."""
     manifest = read_version(layout, model, entry)
     preparation = read_preparation(layout, model, entry, runtime)
     folder = layout.model(model).version(entry.id)
     if preparation is None:
-        form = plain_form(folder, manifest.content, {})
-        return Opening(folder, manifest, None, None, form)
+        form = plain_variant_files(folder, manifest.content, {})
+        return LoadPlan(folder, manifest, None, None, form)
     variant = preparation.fitting(block_width())
     prepared = layout.model(model).preparation(preparation.id)
-    form = form_of(variant, folder, prepared, manifest.content, preparation.chunks)
+    form = variant_files(variant, folder, prepared, manifest.content, preparation.chunks)
     following = preparation.following(block_width())
     if following is None:
-        return Opening(folder, manifest, preparation, variant, form)
-    then = form_of(following, folder, prepared, manifest.content, preparation.chunks)
-    return Opening(folder, manifest, preparation, variant, form, (following, then))
+        return LoadPlan(folder, manifest, preparation, variant, form)
+    then = variant_files(following, folder, prepared, manifest.content, preparation.chunks)
+    return LoadPlan(folder, manifest, preparation, variant, form, (following, then))

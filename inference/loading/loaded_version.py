@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.loading.form import Form
+    from inference.loading.form import VariantFiles
     from inference.loading.memory_need import Need
-    from inference.loading.read_plan import Piece, Verify
+    from inference.loading.read_plan import FileRange, Verify
     from inference.pipeline import Pipeline, Request, Response
     from model_store.digests import Digest
     from model_store.signature import Signature
@@ -38,11 +38,11 @@ _NO_MEMORY: Final = ("bad_alloc", "allocate memory")
 """How its messages say that there was no memory: from the allocator, and from a pool."""
 
 
-class Following(NamedTuple):
+class Replacement(NamedTuple):
     """The form in which a version goes on once calls come, what it takes, how it is checked."""
 
     variant: str
-    form: Form
+    form: VariantFiles
     need: Need
     verify: Verify
 
@@ -73,11 +73,11 @@ class LoadedVersion(NamedTuple):
     maps_files: bool
     has_bfloat16: bool
     nested: Mapping[str, str]
-    unread: tuple[Piece, ...]
+    unread: tuple[FileRange, ...]
     phases_ms: Mapping[str, float]
     variant: str = PLAIN
     fallback: str | None = None
-    following: Following | None = None
+    following: Replacement | None = None
     plain_imports: str | None = None
 
     @property

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import onnxruntime
 
 from inference.errors import LoadError, PipelineError
-from inference.loading.form import plain_form
-from inference.loading.load_plan import begin_opening, read_opening
-from inference.loading.loaded_version import Following, LoadedVersion
+from inference.loading.form import plain_variant_files
+from inference.loading.load_plan import read_load_plan, start_reads
+from inference.loading.loaded_version import LoadedVersion, Replacement
 from inference.loading.memory_need import Need, need_of
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.loading.form import Form
-    from inference.loading.load_plan import Begun, Opening
+    from inference.loading.form import VariantFiles
+    from inference.loading.load_plan import LoadPlan, StartedReads
     from inference.loading.prefetch import Prefetch
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
@@ -70,7 +70,7 @@ def load_version(
     make_room: Callable[[Need], None] | None = None,
     *,
     verify: Verify = Verify.CHUNKS,
-    take: Callable[[VersionEntry, str], Begun | None] = lambda _entry, _runtime: None,
+    take: Callable[[VersionEntry, str], StartedReads | None] = lambda _entry, _runtime: None,
     is_final: Callable[[Need], bool] | None = None,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
@@ -85,7 +85,7 @@ def load_version(
     started = time.perf_counter()
     try:
         begun = None if is_final else take(entry, RUNTIME)  # which is of another form, perhaps
-        opening = begun.opening if begun else read_opening(layout, model, entry, RUNTIME)
+        opening = begun.opening if begun else read_load_plan(layout, model, entry, RUNTIME)
         if is_final:
             opening = _final(opening, entry, is_final)
         need = need_of(opening.variant, entry.size_bytes)
@@ -93,7 +93,7 @@ def load_version(
         with begun or contextlib.nullcontext():
             if make_room:
                 make_room(need)
-        begun = begun or begin_opening(layout, opening, verify)
+        begun = begun or start_reads(layout, opening, verify)
         with begun:
             loaded = load_folder(
                 opening.folder,
@@ -116,7 +116,7 @@ def load_version(
     then = None
     if opening.following:
         variant, form = opening.following
-        then = Following(variant.name, form, need_of(variant, entry.size_bytes), verify)
+        then = Replacement(variant.name, form, need_of(variant, entry.size_bytes), verify)
     return loaded._replace(
         need=need,
         phases_ms={"manifests": read_ms, **loaded.phases_ms},
@@ -126,7 +126,7 @@ def load_version(
     )
 
 
-def _final(opening: Opening, entry: VersionEntry, is_final: Callable[[Need], bool]) -> Opening:
+def _final(opening: LoadPlan, entry: VersionEntry, is_final: Callable[[Need], bool]) -> LoadPlan:
     if opening.following is None:
         return opening
     variant, form = opening.following
@@ -141,7 +141,7 @@ def load_folder(
     number: int,
     *,
     layout: StoreLayout,
-    form: Form | None = None,
+    form: VariantFiles | None = None,
     prefetch: Prefetch | None = None,
 ) -> LoadedVersion:
     """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
@@ -152,7 +152,7 @@ def load_folder(
     """
     content, signature = manifest.content, manifest.signature
     phases = Phases()
-    form = form or plain_form(folder, content, {})
+    form = form or plain_variant_files(folder, content, {})
     prefetch = prefetch or begin_prefetch(form)
     with prefetch, _packages(layout, manifest, number) as why_plain:
         loading = _begin_pipeline(folder, manifest, prefetch)
@@ -197,7 +197,7 @@ class Phases:
         self._since = now
 
 
-def open_form(form: Form, prefetch: Prefetch, phases: Phases) -> Any:
+def open_form(form: VariantFiles, prefetch: Prefetch, phases: Phases) -> Any:
     """Open a session; nothing that is wrong comes out of it, for all was checked by then."""
     if not form.optimized:
         # ONNX Runtime computes with the weights while it opens such a graph.
@@ -252,7 +252,7 @@ def _load_pipeline(folder: Path, manifest: VersionManifest, path: str) -> Pipeli
     return load_pipeline(code, folder / path, name)
 
 
-def _open_session(form: Form) -> Any:
+def _open_session(form: VariantFiles) -> Any:
     graph = form.folder / form.graph
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET

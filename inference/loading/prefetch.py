@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from inference.loading.read_plan import Verify, pieces_of
+from inference.loading.read_plan import Verify, plan_reads
 from model_store.errors import DamagedError
 from model_store.files import check_file, open_beneath
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from inference.loading.form import Form
-    from inference.loading.read_plan import File, Piece, Pieces
+    from inference.loading.form import VariantFiles
+    from inference.loading.read_plan import File, FileRange, ReadPlan
 
 READERS: Final = 16
 """How many read at once. Measured: docs/performance.md."""
@@ -42,7 +42,7 @@ class Prefetch:
     As a context, it is stopped by whatever error ends that.
     """
 
-    def __init__(self, pieces: Pieces, *, checks_sizes: bool = True) -> None:
+    def __init__(self, pieces: ReadPlan, *, checks_sizes: bool = True) -> None:
         self.rest: Final = pieces.rest
         """What is left for later: nothing touches it (`check_pieces`)."""
         self._changed: Final = threading.Condition()
@@ -135,23 +135,23 @@ class Prefetch:
                 for file in self._files.values():
                     file.close()
 
-    def _next(self) -> Piece | None:
+    def _next(self) -> FileRange | None:
         with self._changed:
             return self._queue.popleft() if self._queue else None
 
-    def _done(self, piece: Piece) -> None:
+    def _done(self, piece: FileRange) -> None:
         with self._changed:
             self._left.discard(piece)
             self._graph_left.discard(piece)
             self._changed.notify_all()
 
 
-def begin_prefetch(form: Form, verify: Verify = Verify.CHUNKS) -> Prefetch:
+def begin_prefetch(form: VariantFiles, verify: Verify = Verify.CHUNKS) -> Prefetch:
     """Begin to read what a form needs; raises DamagedError where its manifest is at odds."""
-    return Prefetch(pieces_of(form, verify), checks_sizes=verify is not Verify.OFF)
+    return Prefetch(plan_reads(form, verify), checks_sizes=verify is not Verify.OFF)
 
 
-def check_pieces(pieces: Iterable[Piece]) -> None:
+def check_pieces(pieces: Iterable[FileRange]) -> None:
     """Read pieces one after another, in this thread; raises DamagedError at the first wrong one."""
     block = _block()
     files: dict[File, _Opened] = {}
@@ -210,7 +210,7 @@ def _block() -> memoryview:
     return memoryview(mmap.mmap(-1, _BLOCK_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
-def _read_piece(descriptor: int, piece: Piece, block: memoryview) -> None:
+def _read_piece(descriptor: int, piece: FileRange, block: memoryview) -> None:
     """Read a piece, and hold it to its digest; raises DamagedError."""
     path = piece.file.folder / piece.file.entry.path
     digest, at = hashlib.sha256(), 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.loading.form import Form
+    from inference.loading.form import VariantFiles
     from model_store.files import FileEntry
 
 
@@ -40,7 +40,7 @@ class File(NamedTuple):
     entry: FileEntry
 
 
-class Piece(NamedTuple):
+class FileRange(NamedTuple):
     """Bytes of a file, and their SHA-256 in hex digits; None where they are not held to one."""
 
     file: File
@@ -49,24 +49,24 @@ class Piece(NamedTuple):
     digest: str | None
 
 
-class Pieces(NamedTuple):
+class ReadPlan(NamedTuple):
     """What to read, in this order: `graph`, then `others`, before an answer; `rest` after it.
 
     `whole` are files without chunks' digests, which are checked whole once they have been read.
     """
 
-    graph: tuple[Piece, ...]
-    others: tuple[Piece, ...]
-    rest: tuple[Piece, ...]
+    graph: tuple[FileRange, ...]
+    others: tuple[FileRange, ...]
+    rest: tuple[FileRange, ...]
     whole: tuple[File, ...]
 
 
-def pieces_of(form: Form, verify: Verify) -> Pieces:
+def plan_reads(form: VariantFiles, verify: Verify) -> ReadPlan:
     """Plan what is read of a form; raises DamagedError where its manifest contradicts itself."""
     checks = verify in {Verify.CHUNKS, Verify.ALL}
-    graph: list[Piece] = []
-    others: list[Piece] = []
-    rest: list[Piece] = []
+    graph: list[FileRange] = []
+    others: list[FileRange] = []
+    rest: list[FileRange] = []
     whole: list[File] = []
     for file in _files(form):
         entry = file.entry
@@ -79,23 +79,23 @@ def pieces_of(form: Form, verify: Verify) -> Pieces:
             offset = number * CHUNK_BYTES
             size_bytes = min(CHUNK_BYTES, entry.size_bytes - offset)
             digest = digests[number] if checks and digests else None
-            piece = Piece(file, offset, size_bytes, digest)
+            piece = FileRange(file, offset, size_bytes, digest)
             if is_graph:
                 graph.append(piece)
             else:
                 (others if recorded is None or number in recorded else rest).append(piece)
     # Each file's first piece first: opening it shows whether it is there, and how long.
     others.sort(key=lambda piece: piece.offset > 0)
-    return Pieces(tuple(graph), tuple(others), tuple(rest), tuple(whole))
+    return ReadPlan(tuple(graph), tuple(others), tuple(rest), tuple(whole))
 
 
-def _files(form: Form) -> Iterator[File]:
+def _files(form: VariantFiles) -> Iterator[File]:
     for folder, entries in ((form.folder, form.files), (form.version_folder, form.version_files)):
         for entry in entries:
             yield File(folder, entry)
 
 
-def _digests(form: Form, entry: FileEntry) -> tuple[str, ...] | None:
+def _digests(form: VariantFiles, entry: FileEntry) -> tuple[str, ...] | None:
     """The digests of a file's chunks; None where they are not known."""
     n_chunks = count_chunks(entry.size_bytes)
     if n_chunks <= 1:
@@ -109,7 +109,7 @@ def _digests(form: Form, entry: FileEntry) -> tuple[str, ...] | None:
     return digests
 
 
-def _recorded(form: Form, entry: FileEntry) -> frozenset[int] | None:
+def _recorded(form: VariantFiles, entry: FileEntry) -> frozenset[int] | None:
     """The chunks of a file that a cold start touches; None for all."""
     ranges = form.recorded.get(entry.path)
     if ranges is None:

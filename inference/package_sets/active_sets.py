@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference.errors import LoadError
-from inference.package_sets.gc_pause import uncollected
+from inference.package_sets.gc_pause import gc_paused
 from inference.package_sets.importer import IndexedSite, fits_bytecode, install, uninstall
 from model_store.digests import Digest
 from model_store.documents import MAX_DOCUMENT_BYTES
@@ -120,7 +120,7 @@ class PackageSets:
         site = site_of(layout, digest)
         in_use = self._enter(site, manifest, needed_by)
         try:
-            with uncollected():
+            with gc_paused():
                 yield lambda: _why_plain(in_use.indexed)
         except BaseException:
             self._leave(site)

@@ -4,7 +4,7 @@ What a module defines stays, so Python's collector looks through all of it again
 finds nothing. Put off alone, it would look through all of it at once in the first call. So what is
 there when a load ends is set aside (`gc.freeze`): later collections pass over it. Among it may be
 what a version holds in cycles, its pipeline; so it is taken back when a version is let go
-(`look_again`), to be collected as all else.
+(`unfreeze`), to be collected as all else.
 
 What this saves of an import of scikit-learn and pandas: docs/performance.md.
 """
@@ -25,7 +25,7 @@ _within: Final[list[bool]] = []
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Put the collector off until the last of these contexts ends. Thread-safe.
 
     What is there then is set aside, unless that context ends by an error.
@@ -48,6 +48,6 @@ def uncollected() -> Iterator[None]:
                 gc.enable()
 
 
-def look_again() -> None:
+def unfreeze() -> None:
     """Have later collections look through what was set aside, too."""
     gc.unfreeze()

@@ -24,7 +24,7 @@ T = TypeVar("T")
 MAX_UNDER_WAY: Final = 64
 
 
-class BoundedCalls:
+class DeadlineCalls:
     """Operations under way, by key. Thread-safe."""
 
     def __init__(self) -> None:

@@ -32,11 +32,11 @@ from inference.loading.prefetch import check_pieces
 from inference.process.clock import Moment
 from inference.process.memory import give_back
 from inference.serving import policy
-from inference.serving.mapped_files import Standing, may_load
+from inference.serving.mapped_files import FileLease, may_load
 from inference.serving.memory_ledger import Ledger
 from inference.serving.quarantine import Fault
 from inference.serving.refs_watch import is_stale_handle, is_unreadable
-from inference.serving.warm_models import HeldModel, WarmVersion
+from inference.serving.warm_models import WarmModel, WarmVersion
 from inference.telemetry import (
     count_evictions,
     logger,
@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 
     from inference.loading.loaded_version import LoadedVersion
     from inference.loading.memory_need import Need
-    from inference.loading.read_plan import Piece
+    from inference.loading.read_plan import FileRange
     from inference.process.background import Background
     from inference.serving.memory_ledger import Account
-    from inference.serving.refs_watch import View, Watch
+    from inference.serving.refs_watch import ModelView, RefsWatch
     from inference.serving.stats import Stats
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
@@ -75,16 +75,16 @@ ROOM_DEADLINE_S: Final = 60.0
 """How long a load waits for calls and loads under way to give their memory back."""
 
 
-class Loads:
+class BackgroundLoads:
     """The loads of one environment. The manager's lock guards `models` and all that is in it."""
 
     def __init__(
         self,
         layout: StoreLayout,
-        watch: Watch,
+        watch: RefsWatch,
         background: Background,
         lock: threading.Lock,
-        models: dict[str, HeldModel],
+        models: dict[str, WarmModel],
         *,
         load: Load,
         budget_bytes: int | None,
@@ -111,7 +111,7 @@ class Loads:
         return self._ledger.used_bytes
 
     def start(
-        self, model: HeldModel, number: int, view: View, *, beside: bool
+        self, model: WarmModel, number: int, view: ModelView, *, beside: bool
     ) -> Future[LoadedVersion]:
         """Start loading a version, or join its loading. The lock is held.
 
@@ -128,7 +128,7 @@ class Loads:
             model.loads[number] = future
         return future
 
-    def follow(self, model: HeldModel, number: int, view: View) -> None:
+    def follow(self, model: WarmModel, number: int, view: ModelView) -> None:
         """Have a version that answers go on in its other form, if it has one. The lock is held.
 
         Once for each load of it, when it has answered and no call is under way.
@@ -139,11 +139,11 @@ class Loads:
                 lambda: self._follow(model, number, account), "coldpress-replace"
             )
 
-    def _follow(self, model: HeldModel, number: int, account: Account) -> None:
+    def _follow(self, model: WarmModel, number: int, account: Account) -> None:
         # Imported here: few versions have another form to go on in.
-        from inference.serving.form_replacement import Replacing  # noqa: PLC0415
+        from inference.serving.form_replacement import VariantReplacement  # noqa: PLC0415
 
-        Replacing(
+        VariantReplacement(
             model,
             number,
             account,
@@ -166,13 +166,13 @@ class Loads:
         versions.clear()
         if had_packages:
             # Imported here: most versions pin no set, and this was imported with theirs.
-            from inference.package_sets.gc_pause import look_again  # noqa: PLC0415
+            from inference.package_sets.gc_pause import unfreeze  # noqa: PLC0415
 
-            look_again()
+            unfreeze()
         give_back()
 
     def _run(
-        self, model: HeldModel, number: int, entry: VersionEntry, generation: int, *, beside: bool
+        self, model: WarmModel, number: int, entry: VersionEntry, generation: int, *, beside: bool
     ) -> LoadedVersion:
         """One load, from room to taking it up. Runs in a thread of its own."""
         started = time.perf_counter()
@@ -207,7 +207,7 @@ class Loads:
         return loaded
 
     def _load_in_room(
-        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+        self, model: WarmModel, number: int, entry: VersionEntry, *, beside: bool
     ) -> tuple[LoadedVersion, Account]:
         try:
             return self._load_once(model, number, entry, beside=beside)
@@ -220,7 +220,7 @@ class Loads:
         return self._load_once(model, number, entry, beside=beside)
 
     def _load_once(
-        self, model: HeldModel, number: int, entry: VersionEntry, *, beside: bool
+        self, model: WarmModel, number: int, entry: VersionEntry, *, beside: bool
     ) -> tuple[LoadedVersion, Account]:
         account = self._ledger.open()
 
@@ -243,7 +243,7 @@ class Loads:
         self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
         return loaded, account
 
-    def _pin_what_stays(self, model: HeldModel, number: int, entry: VersionEntry) -> None:
+    def _pin_what_stays(self, model: WarmModel, number: int, entry: VersionEntry) -> None:
         """Pin the package set of a version that failed, if it imported from it: that stays."""
         packages = sys.modules.get("inference.package_sets.active_sets")
         if packages is None:
@@ -255,7 +255,7 @@ class Loads:
         if digest and packages.is_in_use(self._layout, digest):
             self._pin(digest, model, number)
 
-    def _pin(self, packages: Digest, model: HeldModel, number: int) -> None:
+    def _pin(self, packages: Digest, model: WarmModel, number: int) -> None:
         view = self._watch.view(model.name)
         with self._lock:
             pinned_by = self.pinned.setdefault(packages, set())
@@ -266,7 +266,7 @@ class Loads:
             pinned_by.add((model.name, model.identity, number))
             self.pinning |= {model.name}
 
-    def _check_allowed(self, model: HeldModel, number: int) -> View:
+    def _check_allowed(self, model: WarmModel, number: int) -> ModelView:
         """Raise if the version's files must not be touched now, by what refs say now: these."""
         view = self._watch.look(model.name)
         entry = view.refs.versions.get(number)
@@ -274,12 +274,12 @@ class Loads:
             raise UnknownError(f"version {number} of {model.name!r} is gone: the store is another")
         if entry.state is not State.AVAILABLE:
             raise RetiredError(f"version {number} of {model.name!r} is {entry.state}")
-        standing = Standing(entry.state, None, view.upward_at)
+        standing = FileLease(entry.state, None, view.upward_at)
         if not may_load(standing, Moment.now(), 0.0):
             raise NotReadyError(_out_of_sight(model.name))
         return view
 
-    def _reserve(self, account: Account, model: HeldModel, number: int, need: Need) -> None:
+    def _reserve(self, account: Account, model: WarmModel, number: int, need: Need) -> None:
         """Reserve what a version needs, letting others go; raises NoMemoryError, NotReadyError."""
         budget_bytes = self.budget_bytes
         end_s = time.monotonic() + ROOM_DEADLINE_S
@@ -316,7 +316,7 @@ class Loads:
 
     def _try_after(
         self,
-        model: HeldModel,
+        model: WarmModel,
         number: int,
         entry: VersionEntry,
         generation: int,
@@ -341,11 +341,11 @@ class Loads:
 
     def _check_rest(
         self,
-        model: HeldModel,
+        model: WarmModel,
         number: int,
         entry: VersionEntry,
         generation: int,
-        unread: tuple[Piece, ...],
+        unread: tuple[FileRange, ...],
     ) -> None:
         """Read and check what no call has touched yet; what is wrong takes the version out."""
         started = time.perf_counter()
@@ -368,8 +368,8 @@ class Loads:
             self._fail(model, number, entry, generation, error, started, loaded=loaded)
 
     def _while_held(
-        self, model: HeldModel, number: int, unread: tuple[Piece, ...]
-    ) -> Iterator[Piece]:
+        self, model: WarmModel, number: int, unread: tuple[FileRange, ...]
+    ) -> Iterator[FileRange]:
         for piece in unread:
             self._check_allowed(model, number)
             if self._held_with(model, number, unread) is None:
@@ -377,7 +377,7 @@ class Loads:
             yield piece
 
     def _held_with(
-        self, model: HeldModel, number: int, unread: tuple[Piece, ...]
+        self, model: WarmModel, number: int, unread: tuple[FileRange, ...]
     ) -> LoadedVersion | None:
         """The version, if it is held since these pieces were left; another load leaves others."""
         with self._lock:
@@ -386,7 +386,7 @@ class Loads:
 
     def _fail(
         self,
-        model: HeldModel,
+        model: WarmModel,
         number: int,
         entry: VersionEntry,
         generation: int,
@@ -431,7 +431,7 @@ class Loads:
             return f"version {number} of {name!r} is in quarantine: {error}"
         return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"
 
-    def _is_held(self, model: HeldModel) -> bool:
+    def _is_held(self, model: WarmModel) -> bool:
         return self._models.get(model.name) is model
 
 

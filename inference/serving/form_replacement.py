@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from inference.loading.loaded_version import Following, LoadedVersion
+    from inference.loading.loaded_version import LoadedVersion, Replacement
     from inference.loading.memory_need import Need
     from inference.serving.memory_ledger import Account, Ledger
-    from inference.serving.refs_watch import View
+    from inference.serving.refs_watch import ModelView
     from inference.serving.stats import Stats
-    from inference.serving.warm_models import HeldModel, WarmVersion
+    from inference.serving.warm_models import WarmModel, WarmVersion
     from model_store.refs import Refs
 
 
@@ -74,11 +74,11 @@ def room_for(
     return Room.LATER if staying_bytes + peak_bytes <= budget_bytes else Room.NO
 
 
-class StaysError(ServingError):
+class NotReplacedError(ServingError):
     """A version stays in the form that it has, and that is nobody's fault."""
 
 
-class Replacing:
+class VariantReplacement:
     """One replacement; `run` is its background work, and raises nothing.
 
     `account` is the one of the form to be replaced: another one is another load. `look` gives the
@@ -88,7 +88,7 @@ class Replacing:
 
     def __init__(
         self,
-        model: HeldModel,
+        model: WarmModel,
         number: int,
         account: Account,
         *,
@@ -96,7 +96,7 @@ class Replacing:
         ledger: Ledger,
         budget_bytes: int | None,
         stats: Stats,
-        look: Callable[[], View],
+        look: Callable[[], ModelView],
         loads_under_way: Callable[[], bool],
         shown: Callable[[BaseException], str],
     ) -> None:
@@ -119,7 +119,7 @@ class Replacing:
         account.is_leaving = True  # nothing goes for its sake
         try:
             variant, phases_ms = self._replace(account)
-        except (StaysError, RetiredError, UnknownError, NotReadyError) as error:
+        except (NotReplacedError, RetiredError, UnknownError, NotReadyError) as error:
             self._ledger.close(account)
             logger.info("a version stays in its form", **self._named, reason=str(error))
         except Exception as error:
@@ -143,7 +143,7 @@ class Replacing:
         before, following = self._check_wanted()
         self._reserve(account, following.need)
         self._check_wanted()
-        loaded = load_following(before, following)
+        loaded = load_replacement(before, following)
         self._check_wanted()
         loaded = background_loads.tried(loaded)
         refs = self._look().refs
@@ -156,21 +156,21 @@ class Replacing:
         del replaced
         return loaded.variant, loaded.phases_ms
 
-    def _check_wanted(self) -> tuple[LoadedVersion, Following]:
+    def _check_wanted(self) -> tuple[LoadedVersion, Replacement]:
         """What answers, without its session, which may be let go meanwhile; and what follows it."""
         refs = self._look().refs
         with self._lock:
             loaded = self._wanted(refs).loaded
         if loaded.following is None:
-            raise StaysError("it has no other form")
+            raise NotReplacedError("it has no other form")
         return loaded._replace(session=None), loaded.following
 
     def _wanted(self, refs: Refs) -> WarmVersion:
         warm = self._model.warm.get(self._number)
         if warm is None or warm.account is not self._account:
-            raise StaysError("it was let go")
+            raise NotReplacedError("it was let go")
         if not self._model.is_wanted(self._number, refs):
-            raise StaysError("no label names it any more")
+            raise NotReplacedError("no label names it any more")
         return warm
 
     def _reserve(self, account: Account, need: Need) -> None:
@@ -188,7 +188,7 @@ class Replacing:
                     self._ledger.reserve(account, need.peak_bytes)
                     return
             if room is Room.NO or not self._ledger.wait_for_change(end_s - time.monotonic()):
-                raise StaysError(
+                raise NotReplacedError(
                     f"its other form needs {need.peak_bytes:,} bytes to load, beside "
                     f"{self._ledger.used_bytes:,} of {self._budget_bytes:,} that are taken"
                 )
@@ -205,7 +205,7 @@ class Replacing:
         return f"{type(error).__name__}: {error}"
 
 
-def load_following(before: LoadedVersion, following: Following) -> LoadedVersion:
+def load_replacement(before: LoadedVersion, following: Replacement) -> LoadedVersion:
     """Load the form that follows, and give the version in it, with the pipeline that it has.
 
     Nobody waits for it, so where chunks are checked all of them are, before anything is answered.

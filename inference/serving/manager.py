@@ -37,14 +37,14 @@ from inference.errors import (
 from inference.process.background import Background
 from inference.process.clock import Moment
 from inference.serving import policy
-from inference.serving.background_loads import Loads
+from inference.serving.background_loads import BackgroundLoads
 from inference.serving.mapped_files import LIMITS, may_run
 from inference.serving.quarantine import Fault
-from inference.serving.refs_watch import UPWARD_EVERY_S, Watch
-from inference.serving.standings import find_forbidden, standing_of
+from inference.serving.refs_watch import UPWARD_EVERY_S, RefsWatch
+from inference.serving.standings import find_forbidden, lease_of
 from inference.serving.stats import Stats
 from inference.serving.traffic import Wanted, label_of
-from inference.serving.warm_models import HeldModel, also_needed
+from inference.serving.warm_models import WarmModel, also_needed
 from inference.telemetry import count_swap, logger
 from model_store.errors import StoreError
 from model_store.reading import read_version
@@ -54,12 +54,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from inference.loading.early_reads import Early
+    from inference.loading.early_reads import EarlyReads
     from inference.loading.loaded_version import LoadedVersion
     from inference.loading.memory_need import Need
     from inference.serving.background_loads import Load, Pinned
     from inference.serving.recycling_policy import Conflict, Due
-    from inference.serving.refs_watch import View
+    from inference.serving.refs_watch import ModelView
     from inference.serving.status import Environment
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
@@ -117,7 +117,7 @@ class Manager:
         max_staleness_s: float = 60.0,
         budget_bytes: int | None = None,
         background: Background | None = None,
-        early: Early | None = None,
+        early: EarlyReads | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._layout = layout
@@ -127,11 +127,11 @@ class Manager:
         self._conflicts: dict[Pinned, Conflict] = {}
         self._wait_s = random.uniform(0.0, max_staleness_s / 2)  # noqa: S311 - no secret
         self._lock = threading.Lock()
-        self._models: dict[str, HeldModel] = {}
-        self._watch = Watch(layout, ref_ttl_s=ref_ttl_s, early=early)
+        self._models: dict[str, WarmModel] = {}
+        self._watch = RefsWatch(layout, ref_ttl_s=ref_ttl_s, early=early)
         self._background = background or Background()
         self.stats: Final = Stats()
-        self._loads = Loads(
+        self._loads = BackgroundLoads(
             layout,
             self._watch,
             self._background,
@@ -203,7 +203,7 @@ class Manager:
     def _wait(
         self,
         call: _Call,
-        model: HeldModel,
+        model: WarmModel,
         number: int,
         label: str | None,
         loading: Future[LoadedVersion],
@@ -409,7 +409,7 @@ class Manager:
     def _answered(self) -> tuple[str, ...]:
         return tuple(name for name, model in self._models.items() if model.warm)
 
-    def _look(self, name: str) -> View:
+    def _look(self, name: str) -> ModelView:
         try:
             return self._watch.look(name)
         except UnknownError:
@@ -432,7 +432,7 @@ class Manager:
                 with contextlib.suppress(ServingError):
                     self._watch.look(name)
 
-    def _held(self, name: str, view: View) -> HeldModel | None:
+    def _held(self, name: str, view: ModelView) -> WarmModel | None:
         """What is held of a model as it was seen; None if it was seen anew meanwhile."""
         model = self._models.get(name)
         known = model if model is not None and model.identity == view.identity else None
@@ -446,13 +446,13 @@ class Manager:
                 # Another store, or a model made anew: its numbers mean other versions.
                 self.stats.forget(name)
                 self._loads.let_go(model.take_all())
-            known = self._models[name] = HeldModel(name, view.identity)
+            known = self._models[name] = WarmModel(name, view.identity)
         if view.refs.generation > known.generation:
             known.take_up(view.refs)
             self._load_also(known, view)
         return known
 
-    def _label(self, model: HeldModel, view: View, wanted: Wanted, point: float) -> str | None:
+    def _label(self, model: WarmModel, view: ModelView, wanted: Wanted, point: float) -> str | None:
         """The label by which a call finds its version. The lock is held.
 
         What a split sends elsewhere does not wait there: `latest` answers while that loads.
@@ -465,7 +465,7 @@ class Manager:
         self._load_also(model, view)
         return LATEST
 
-    def _load_also(self, model: HeldModel, view: View) -> None:
+    def _load_also(self, model: WarmModel, view: ModelView) -> None:
         """Load what a split or the shadow names before a call needs it; not in a cold start."""
         for label in also_needed(view.refs) if model.warm else ():
             number = view.refs.labels[label]
@@ -474,7 +474,7 @@ class Manager:
                 self._loads.start(model, number, view, beside=True)
 
     def _situation(
-        self, model: HeldModel, view: View, number: int, label: str | None, remaining_s: float
+        self, model: WarmModel, view: ModelView, number: int, label: str | None, remaining_s: float
     ) -> policy.Situation:
         """What the policy looks at for one call. The lock is held."""
         before = model.before(label, number, view)
@@ -501,7 +501,9 @@ class Manager:
             is_overdue=before != number and model.is_overdue(label, self._max_staleness_s),
         )
 
-    def _answer(self, model: HeldModel, number: int, label: str | None, view: View) -> Resolved:
+    def _answer(
+        self, model: WarmModel, number: int, label: str | None, view: ModelView
+    ) -> Resolved:
         """Note which version answers, let go of those that no longer do. The lock is held."""
         took_over = model.answer(number, label, view)
         if took_over:
@@ -512,7 +514,7 @@ class Manager:
         return Resolved(loaded, label, took_over)
 
     def _answer_loaded(
-        self, model: HeldModel, loaded: LoadedVersion, label: str | None, view: View
+        self, model: WarmModel, loaded: LoadedVersion, label: str | None, view: ModelView
     ) -> Resolved:
         """Answer with what the call waited for. The lock is held.
 
@@ -544,9 +546,9 @@ def _number(refs: Refs, version: int | None, label: str | None) -> int:
     return number
 
 
-def _forbidden(view: View, number: int) -> NotReadyError:
+def _forbidden(view: ModelView, number: int) -> NotReadyError:
     what = f"version {number} of {view.refs.model!r} may not run now"
-    if may_run([standing_of(view, number)], Moment.now(), 0.0):
+    if may_run([lease_of(view, number)], Moment.now(), 0.0):
         return NotReadyError(
             f"{what}: this environment imported from a package set that no version in service "
             "is known to need, so that it may be about to be deleted: it must start anew"
@@ -556,7 +558,7 @@ def _forbidden(view: View, number: int) -> NotReadyError:
     )
 
 
-def _failed(model: HeldModel, entry: VersionEntry) -> ServingError:
+def _failed(model: WarmModel, entry: VersionEntry) -> ServingError:
     failure = model.failures[str(entry.digest)]
     kind = NoMemoryError if failure.fault is Fault.MEMORY else NotReadyError
     return kind(failure.reason)

@@ -13,7 +13,7 @@ clocks say (process/clock.py). A session whose weights are anonymous memory has 
 
 Files are mapped by more than weights: a package set's shared libraries are, to the end of the
 process, whatever version they were loaded for. So an environment that imported from a set leans on
-it to its end, and each session in it may run only while the set is safe, too (`standing_of_set`).
+it to its end, and each session in it may run only while the set is safe, too (`lease_of_set`).
 
 Background work that was frozen asks again at each step, and only reads files in between: reading a
 deleted file is an error that fails the load, not a fault.
@@ -53,7 +53,7 @@ class Limits(NamedTuple):
 LIMITS: Final = Limits()
 
 
-class Standing(NamedTuple):
+class FileLease(NamedTuple):
     """What refs said of a version when they were last read with success, and when that was."""
 
     state: State
@@ -62,7 +62,7 @@ class Standing(NamedTuple):
     checked_at: Moment
 
 
-def may_load(standing: Standing, now: Moment, remaining_s: float, limits: Limits = LIMITS) -> bool:
+def may_load(standing: FileLease, now: Moment, remaining_s: float, limits: Limits = LIMITS) -> bool:
     """Whether a version may be loaded now; a deleted one never.
 
     Loading maps its files, so it is bounded as a run is. `remaining_s`: of the invocation.
@@ -71,7 +71,7 @@ def may_load(standing: Standing, now: Moment, remaining_s: float, limits: Limits
 
 
 def may_run(
-    leans_on: Iterable[Standing], now: Moment, remaining_s: float, limits: Limits = LIMITS
+    leans_on: Iterable[FileLease], now: Moment, remaining_s: float, limits: Limits = LIMITS
 ) -> bool:
     """Whether an invocation may use a session, for as long as it may last.
 
@@ -81,7 +81,7 @@ def may_run(
     return all(remaining_s < seconds_left(standing, now, limits) for standing in leans_on)
 
 
-def seconds_left(standing: Standing, now: Moment, limits: Limits = LIMITS) -> float:
+def seconds_left(standing: FileLease, now: Moment, limits: Limits = LIMITS) -> float:
     """For how many seconds from now on mapped files may be used; 0 or less: not at all.
 
     The longest invocation, for what is in service: then the age of the check alone decides.
@@ -99,7 +99,7 @@ def seconds_left(standing: Standing, now: Moment, limits: Limits = LIMITS) -> fl
     return left_s
 
 
-def standing_of_set(pinned_by: Iterable[Standing]) -> Standing | None:
+def lease_of_set(pinned_by: Iterable[FileLease]) -> FileLease | None:
     """The standing of a package set: the best of the versions that pin it; None if none does.
 
     A set that any version in service pins is as safe as that version. Versions of several models
@@ -108,7 +108,7 @@ def standing_of_set(pinned_by: Iterable[Standing]) -> Standing | None:
     return max(pinned_by, key=_safety, default=None)
 
 
-def _safety(standing: Standing) -> tuple[float, float]:
+def _safety(standing: FileLease) -> tuple[float, float]:
     if standing.state is State.DELETED:
         return -math.inf, standing.checked_at.wall_s
     after_s = standing.sweep_after_s

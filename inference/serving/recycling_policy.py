@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inference.serving.mapped_files import may_run
-from inference.serving.standings import standing_of_pinned
+from inference.serving.standings import lease_of_pinned
 from model_store.refs import LATEST, State
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from inference.process.clock import Moment
     from inference.serving.background_loads import Pinned
-    from inference.serving.refs_watch import View
+    from inference.serving.refs_watch import ModelView
     from model_store.digests import Digest
 
-    Look = Callable[[str], View | None]
+    Look = Callable[[str], ModelView | None]
 
 
 class Conflict(NamedTuple):
@@ -73,7 +73,7 @@ def find_due(
         if not waits and _goes_before(conflict, pinned, look):
             return Due(name, f"version {number} needs other packages than those of older versions")
     for packages, noticed in outlived.items():
-        standing = standing_of_pinned(pinned[packages], look)
+        standing = lease_of_pinned(pinned[packages], look)
         waits = noticed.elapsed_s(now) < wait_s and may_run([standing], now, wait_s)
         if not waits:
             name = next((name for name, _, _ in pinned[packages]), "")
@@ -86,7 +86,7 @@ def find_outlived(pinned: Mapping[Digest, Iterable[Pinned]], look: Look) -> froz
     return frozenset(
         packages
         for packages, by in pinned.items()
-        if standing_of_pinned(by, look).state is not State.AVAILABLE
+        if lease_of_pinned(by, look).state is not State.AVAILABLE
     )
 
 

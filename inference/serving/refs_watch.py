@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from inference.errors import NotReadyError, UnknownError
 from inference.process.clock import Moment
-from inference.process.deadline_calls import BoundedCalls
+from inference.process.deadline_calls import DeadlineCalls
 from inference.telemetry import logger
 from model_store.errors import InvalidNameError, NotFoundError, StoreError
 from model_store.names import check_model
@@ -26,7 +26,7 @@ from model_store.reading import has_models, list_models, read_store_id, refresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from inference.loading.early_reads import Early
+    from inference.loading.early_reads import EarlyReads
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
     from model_store.refs import Refs
@@ -49,7 +49,7 @@ _SAID_OF_A_FILE: Final = frozenset(
 """Errors of the system that say what stands in the store, and that will say so again."""
 
 
-class View(NamedTuple):
+class ModelView(NamedTuple):
     """One model as it was last seen.
 
     `checked_at` is the last check that read refs; `upward_at`, the last one that read upward.
@@ -71,7 +71,7 @@ class View(NamedTuple):
         """Which model of which store this is: under another identity, numbers mean others."""
         return self.seen.store_id, self.seen.refs.model_id
 
-    def is_of_same_refs(self, other: View) -> bool:
+    def is_of_same_refs(self, other: ModelView) -> bool:
         """Whether both saw the same generation of the same model."""
         same = self.refs.generation == other.refs.generation
         return same and self.identity == other.identity
@@ -82,24 +82,24 @@ class _Model:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.view: View | None = None
+        self.view: ModelView | None = None
         self.tried_at: Moment | None = None
 
 
-class Watch:
+class RefsWatch:
     """The refs of one store's models. Construction does nothing."""
 
     def __init__(
-        self, layout: StoreLayout, *, ref_ttl_s: float, early: Early | None = None
+        self, layout: StoreLayout, *, ref_ttl_s: float, early: EarlyReads | None = None
     ) -> None:
         self._layout = layout
         self._early = early
         self._ref_ttl_s = ref_ttl_s
         self._models: dict[str, _Model] = {}
-        self._calls = BoundedCalls()
+        self._calls = DeadlineCalls()
         self._not_empty = False
 
-    def look(self, name: str) -> View:
+    def look(self, name: str) -> ModelView:
         """Return a model as it is, or was `ref_ttl_s` ago at the most, or could last be seen.
 
         Raises UnknownError (no such model), NotReadyError (nothing is known of it, and the store
@@ -133,17 +133,17 @@ class Watch:
             model.view = model.view or checked
             return model.view
 
-    def look_again(self, name: str) -> View:
+    def look_again(self, name: str) -> ModelView:
         """As `look`, reading refs now, however lately they were read."""
         self._model(name).tried_at = None
         return self.look(name)
 
-    def view(self, name: str) -> View | None:
+    def view(self, name: str) -> ModelView | None:
         """A model as it was last seen; None if it never was. Reads nothing."""
         model = self._models.get(name)
         return model.view if model else None
 
-    def views(self) -> dict[str, View]:
+    def views(self) -> dict[str, ModelView]:
         """What was last seen, by model."""
         models = self._models.copy().items()
         return {name: view for name, model in models if (view := model.view)}
@@ -188,7 +188,7 @@ class Watch:
                 raise UnknownError(str(error)) from None
         return model
 
-    def _check(self, model: _Model, name: str) -> View:
+    def _check(self, model: _Model, name: str) -> ModelView:
         """Read a model's refs and take them up. Runs in a helper thread; one at a time a model."""
         view = model.view
         if view and self._is_believed(model):
@@ -205,7 +205,7 @@ class Watch:
         tried_at = model.tried_at
         return tried_at is not None and tried_at.elapsed_s(Moment.now()) < self._ref_ttl_s
 
-    def _read(self, model: _Model, name: str, view: View | None) -> View:
+    def _read(self, model: _Model, name: str, view: ModelView | None) -> ModelView:
         started = Moment.now()
         upward = view is None or view.upward_at.elapsed_s(started) >= UPWARD_EVERY_S
         before = view.seen if view else None
@@ -218,19 +218,19 @@ class Watch:
             seen = refresh(self._layout, name, before, upward=True)
         if view is None or seen.store_id != view.seen.store_id:
             upward = True  # which it then did unasked
-        checked = View(seen, started, started if upward or view is None else view.upward_at)
+        checked = ModelView(seen, started, started if upward or view is None else view.upward_at)
         with model.lock:
             model.view = checked
         return checked
 
-    def _read_early(self, name: str) -> View | None:
+    def _read_early(self, name: str) -> ModelView | None:
         """What was read upward of a model before anyone asked, if that is to be believed yet."""
         found = self._early and self._early.take_seen(name)
         if not found:
             return None
         started, seen = found
         is_old = started.elapsed_s(Moment.now()) >= self._ref_ttl_s
-        return None if is_old else View(seen, started, started)
+        return None if is_old else ModelView(seen, started, started)
 
     def _forget(self, model: _Model, name: str) -> None:
         """Drop a model that was not found: names that callers make up must leave nothing."""

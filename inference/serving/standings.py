@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.process.clock import Moment
-from inference.serving.mapped_files import Standing, may_run, standing_of_set
+from inference.serving.mapped_files import FileLease, lease_of_set, may_run
 from model_store.documents import seconds_of
 from model_store.refs import State
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from inference.serving.background_loads import Pinned
-    from inference.serving.refs_watch import View
-    from inference.serving.warm_models import HeldModel
+    from inference.serving.refs_watch import ModelView
+    from inference.serving.warm_models import WarmModel
     from model_store.digests import Digest
 
 
 def find_forbidden(
-    model: HeldModel,
-    view: View,
+    model: WarmModel,
+    view: ModelView,
     numbers: Iterable[int | None],
     remaining_s: float,
     pinned: Mapping[Digest, Iterable[Pinned]],
-    look: Callable[[str], View | None],
+    look: Callable[[str], ModelView | None],
 ) -> Iterator[int]:
     """Name the versions that must not run, or be loaded, from now on for `remaining_s`.
 
@@ -32,32 +32,34 @@ def find_forbidden(
     model as it was last seen. A version over anonymous memory leans on nothing but these sets.
     """
     now = Moment.now()
-    sets = [standing_of_pinned(by, look) for by in pinned.values()] if pinned else []
+    sets = [lease_of_pinned(by, look) for by in pinned.values()] if pinned else []
     for number in dict.fromkeys(numbers):
         if number is None:
             continue
         warm = model.warm.get(number)
         is_anonymous = warm is not None and not warm.loaded.maps_files
-        leans_on = sets if is_anonymous else [standing_of(view, number), *sets]
+        leans_on = sets if is_anonymous else [lease_of(view, number), *sets]
         if not may_run(leans_on, now, remaining_s):
             yield number
 
 
-def standing_of(view: View, number: int) -> Standing:
+def lease_of(view: ModelView, number: int) -> FileLease:
     """What refs said of a version when they were last read in the way that rule 6 counts."""
     entry = view.refs.versions.get(number)
     if entry is None:
-        return Standing(State.DELETED, None, view.upward_at)
+        return FileLease(State.DELETED, None, view.upward_at)
     after_s = seconds_of(entry.sweep_after) if entry.sweep_after else None
-    return Standing(entry.state, after_s, view.upward_at)
+    return FileLease(entry.state, after_s, view.upward_at)
 
 
-def standing_of_pinned(pinned_by: Iterable[Pinned], look: Callable[[str], View | None]) -> Standing:
+def lease_of_pinned(
+    pinned_by: Iterable[Pinned], look: Callable[[str], ModelView | None]
+) -> FileLease:
     """The standing of a package set; as one deleted, where nobody is known to pin it any more."""
     views = ((look(name), identity, number) for name, identity, number in pinned_by)
-    found = standing_of_set(
-        standing_of(view, number)
+    found = lease_of_set(
+        lease_of(view, number)
         for view, identity, number in views
         if view is not None and view.identity == identity
     )
-    return found or Standing(State.DELETED, None, Moment.now())
+    return found or FileLease(State.DELETED, None, Moment.now())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inference.process.clock import Moment
 
 if TYPE_CHECKING:
-    from inference.serving.refs_watch import View
-    from inference.serving.warm_models import HeldModel
+    from inference.serving.refs_watch import ModelView
+    from inference.serving.warm_models import WarmModel
 
 
 class Quarantined(NamedTuple):
@@ -49,7 +49,7 @@ class Environment(NamedTuple):
     budget_bytes: int | None
 
 
-def state_of(model: HeldModel, view: View) -> ModelState:
+def state_of(model: WarmModel, view: ModelView) -> ModelState:
     """The state of one model. The manager's lock is held."""
     now = Moment.now()
     return ModelState(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from inference.loading.loaded_version import LoadedVersion
     from inference.serving.memory_ledger import Account
-    from inference.serving.refs_watch import View
+    from inference.serving.refs_watch import ModelView
     from model_store.refs import Refs
 
 SHADOW: Final = "shadow"
@@ -46,7 +46,7 @@ class WarmVersion:
 
 
 @dataclass(slots=True)
-class HeldModel:
+class WarmModel:
     """One model of one store, under one identity: another identity is another HeldModel.
 
     `answering`: the version that last answered each label; `current_at`: when that was last known
@@ -78,7 +78,7 @@ class HeldModel:
             del self.answering[label]
             self.current_at.pop(label, None)
 
-    def before(self, label: str | None, wanted: int, view: View) -> int | None:
+    def before(self, label: str | None, wanted: int, view: ModelView) -> int | None:
         """The version that answered a label last; notes that it is current, where it is."""
         if label is None:
             return None
@@ -92,7 +92,7 @@ class HeldModel:
         current_at = self.current_at.get(label) if label else None
         return current_at is not None and current_at.elapsed_s(Moment.now()) > max_staleness_s
 
-    def can_answer(self, label: str, view: View) -> bool:
+    def can_answer(self, label: str, view: ModelView) -> bool:
         """Whether anything is warm that a label may be answered by."""
         return view.refs.labels.get(label) in self.warm or self.answering.get(label) in self.warm
 
@@ -114,7 +114,7 @@ class HeldModel:
         self.failures[digest] = failure
         return failure
 
-    def answer(self, number: int, label: str | None, view: View) -> bool:
+    def answer(self, number: int, label: str | None, view: ModelView) -> bool:
         """Note that a warm version answers a call now; tell whether it took over from another."""
         warm = self.warm[number]
         warm.used_s, warm.is_called = time.monotonic(), True

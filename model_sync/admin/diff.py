@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
     from model_store.version import VersionManifest
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import RequestFields
 
 
 class _Side(NamedTuple):
@@ -33,7 +33,7 @@ class _Side(NamedTuple):
     read: Callable[[FileEntry], bytes]
 
 
-def diff(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def diff(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Compare the versions `one` and `other` of `model`, both by number.
 
     Raises ChangeError where there is no such version, or its files are gone; StoreError.
@@ -59,7 +59,7 @@ def diff(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _side(store: OpenedStore, refs: Refs, number: int) -> _Side:
+def _side(store: MountedStore, refs: Refs, number: int) -> _Side:
     entry = refs.versions[named_version(refs, Reference(refs.model, version=number))]
     if entry.state is State.DELETED:
         raise ChangeError(
@@ -73,7 +73,7 @@ def _side(store: OpenedStore, refs: Refs, number: int) -> _Side:
     return _Side(number, entry, read_version(store.layout, refs.model, entry), read)
 
 
-def _packages(store: OpenedStore, one: _Side, other: _Side) -> dict[str, Any]:
+def _packages(store: MountedStore, one: _Side, other: _Side) -> dict[str, Any]:
     digests = one.manifest.content.packages, other.manifest.content.packages
     sets = [read_package_set(store.layout, digest).wheels if digest else () for digest in digests]
     return {
@@ -83,7 +83,7 @@ def _packages(store: OpenedStore, one: _Side, other: _Side) -> dict[str, Any]:
     }
 
 
-def _measurements(store: OpenedStore, model: str, one: _Side, other: _Side) -> dict[str, Any]:
+def _measurements(store: MountedStore, model: str, one: _Side, other: _Side) -> dict[str, Any]:
     """By runtime, the chosen variant of each; null where a version is not prepared for it."""
 
     def chosen(side: _Side, runtime: str) -> dict[str, Any] | None:

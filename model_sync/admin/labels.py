@@ -16,12 +16,12 @@ from model_sync.request_fields import parse_version
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
-    from model_sync.mounted_store import OpenedStore
+    from model_sync.mounted_store import MountedStore
     from model_sync.refs.transaction import Outcome
-    from model_sync.request_fields import Asked
+    from model_sync.request_fields import RequestFields
 
 
-def promote(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def promote(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Put `label` on `version`, which is a number, or a label that names the version."""
     model, version = asked.model(), asked.text("version")
     label, reason = asked.label("label", LATEST), asked.optional_text("reason") or ""
@@ -33,7 +33,7 @@ def promote(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return moved(store.change(model, decide, verb="promote", reason=reason), label)
 
 
-def rollback(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def rollback(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Put `label` back on the version that it named before, or on the version `to`."""
     model, to = asked.model(), asked.optional_version("to")
     label, reason = asked.label("label", LATEST), asked.optional_text("reason") or ""
@@ -46,7 +46,7 @@ def rollback(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return moved(store.change(model, decide, verb="rollback", reason=reason), label)
 
 
-def unlabel(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def unlabel(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Take `label` away."""
     model, label = asked.model(), asked.label("label")
     reason = asked.optional_text("reason") or ""
@@ -57,7 +57,7 @@ def unlabel(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return moved(outcome, label)
 
 
-def split(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def split(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Give labels their `shares` of the calls, in percent; none takes the split away."""
     model, shares = asked.model(), asked.shares("shares")
     reason = asked.optional_text("reason") or ""

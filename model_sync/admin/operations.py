@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_sync.admin import diff, labels, package_sets, prepare, show, versions
 from model_sync.backup.backup import backup
-from model_sync.request_fields import Asked
+from model_sync.request_fields import RequestFields
 from model_sync.sweep.verb import sweep
 from model_sync.verify.verb import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from model_sync.mounted_store import OpenedStore
+    from model_sync.mounted_store import MountedStore
 
-    Operation = Callable[[OpenedStore, Asked], dict[str, Any]]
+    Operation = Callable[[MountedStore, RequestFields], dict[str, Any]]
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "show": show.show,
@@ -47,6 +47,6 @@ ONLY_HERE: Final = frozenset({"backup"})
 """Verbs that need the store and another place of this machine's: not for the sync function."""
 
 
-def run_operation(verb: str, store: OpenedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
+def run_operation(verb: str, store: MountedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Run one verb; raises KeyError for one that is not here."""
-    return OPERATIONS[verb](store, Asked(fields))
+    return OPERATIONS[verb](store, RequestFields(fields))

@@ -17,8 +17,8 @@ from model_sync.package_sets.publish import describe_packages, list_packages
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import RequestFields
 
 
 def list_sets(layout: StoreLayout) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def list_sets(layout: StoreLayout) -> dict[str, Any]:
     return {"packages": [{**each, "pinned_by": pins[each["digest"]]} for each in listed]}
 
 
-def show_packages(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def show_packages(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Everything about the set that `digest` names: its digest, or what it alone begins with."""
     text = asked.text("digest")
     asked.done()

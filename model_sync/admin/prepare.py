@@ -25,21 +25,21 @@ from model_sync.admin.show import described_preparation, named_version
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.package_sets.unused_marks import rely_on
 from model_sync.preparation.build import prepare as make_preparation
-from model_sync.publishing.placed_folders import Placed
+from model_sync.publishing.placed_folders import PlacedFolders
 from model_sync.publishing.resume import ToBeContinued, rest_ms
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version
 from model_sync.store_io.staging import Staging
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from model_store.version import VersionManifest
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked, Reference
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import Reference, RequestFields
 
 
-def prepare(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def prepare(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Prepare versions for the runtime that is here; `runtime`, if it is said, must be its key.
 
     Raises ToBeContinued before a version that the time which is left may not suffice for; `resume`
@@ -71,7 +71,7 @@ def prepare(store: OpenedStore, asked: Asked) -> dict[str, Any]:
 class _Prepare:
     """The verb under way on one model: its newest refs, and what is left to settle."""
 
-    def __init__(self, store: OpenedStore, name: str, runtime: str, reason: str) -> None:
+    def __init__(self, store: MountedStore, name: str, runtime: str, reason: str) -> None:
         self._store = store
         self._model = store.layout.model(name)
         self._runtime = runtime
@@ -90,10 +90,10 @@ class _Prepare:
         before = entry.preparations.get(self._runtime)
         manifest = read_version(layout, name, entry)
         self._require_packages(number, manifest)
-        cases = counted(len(manifest.content.golden.cases), "golden case")
+        cases = pluralize(len(manifest.content.golden.cases), "golden case")
         self._store.progress.step(f"preparing version {number}: loading, and {cases}")
         with Staging(layout) as staging:
-            placed = Placed(self._model, staging)
+            placed = PlacedFolders(self._model, staging)
             try:
                 made = make_preparation(
                     self._model.version(entry.id),

@@ -10,18 +10,18 @@ from model_store.reading import read_preparation, read_upward, read_version
 from model_store.refs import LATEST, State
 from model_sync.errors import ChangeError
 from model_sync.refs.history import generations
-from model_sync.text import labels_are, versions_are
+from model_sync.text import list_labels, list_versions
 
 if TYPE_CHECKING:
     from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked, Reference
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import Reference, RequestFields
 
 MOST_GENERATIONS = 10_000
 
 
-def show(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def show(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Everything about one version: the one that `model` (NAME, NAME@7, NAME:label) names."""
     reference = asked.reference()
     asked.done()
@@ -53,7 +53,7 @@ def show(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return {**found, **_described(store, refs, entry)}
 
 
-def history(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def history(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Every change of a model, the newest first; `most` of them."""
     model, most = asked.model(), asked.whole("most", 1, MOST_GENERATIONS)
     asked.done()
@@ -76,7 +76,7 @@ def history(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     }
 
 
-def newest_refs(store: OpenedStore, model: str) -> Refs:
+def newest_refs(store: MountedStore, model: str) -> Refs:
     """A model's newest refs; raises NotFoundError where there is no such model."""
     refs = read_upward(store.layout.model(model))
     if refs is None:
@@ -88,12 +88,12 @@ def named_version(refs: Refs, reference: Reference) -> int:
     """The number of the version that a reference names; raises ChangeError where there is none."""
     if reference.version is not None:
         if reference.version not in refs.versions:
-            known = versions_are(refs.versions)
+            known = list_versions(refs.versions)
             raise ChangeError(f"{refs.model!r} has no version {reference.version}: {known}")
         return reference.version
     label = reference.label or LATEST
     if label not in refs.labels:
-        known = labels_are(refs.labels)
+        known = list_labels(refs.labels)
         if reference.label is None:
             known = f"{known} (name a label, or a version: {refs.model}@{max(refs.versions)})"
         raise ChangeError(f"{refs.model!r} has no label {label!r}: {known}")
@@ -111,7 +111,7 @@ def described_preparation(preparation: PreparationManifest) -> dict[str, Any]:
     }
 
 
-def _described(store: OpenedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
+def _described(store: MountedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
     manifest = read_version(store.layout, refs.model, entry)
     preparations = {}
     for runtime in sorted(entry.preparations):

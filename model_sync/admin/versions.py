@@ -16,14 +16,14 @@ from model_sync.store_io.staging import Staging
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import RequestFields
 
 MOST_HOURS: Final = 24 * 366
 """A hold that lasts longer has been forgotten."""
 
 
-def retire(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def retire(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Take `version` from service; it may be swept a day later."""
     model, number = asked.model(), asked.whole("version", 1, 10**18)
     reason = asked.optional_text("reason") or ""
@@ -37,7 +37,7 @@ def retire(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return {**described(outcome), "version": number, "sweep_after": entry.sweep_after}
 
 
-def delete_model(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def delete_model(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Take a whole model from service: labels go, versions are retired, and swept a day later."""
     model, reason = asked.model(), asked.optional_text("reason") or ""
     asked.done()
@@ -59,7 +59,7 @@ def delete_model(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     }
 
 
-def hold(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def hold(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Keep `version` from being swept for some `hours`, in the name of `job`."""
     model, number, job = asked.model(), asked.whole("version", 1, 10**18), asked.job()
     hours, reason = asked.whole("hours", 1, MOST_HOURS), asked.optional_text("reason") or ""
@@ -71,7 +71,7 @@ def hold(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return {**described(outcome), "job": job, "version": number, "until": until}
 
 
-def release(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def release(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Take the hold of `job` away."""
     model, job = asked.model(), asked.job()
     reason = asked.optional_text("reason") or ""
@@ -82,7 +82,7 @@ def release(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return {**described(outcome), "job": job}
 
 
-def settle_models(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def settle_models(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Make every model's refs.json the newest generation, or that of `model` alone."""
     name = asked.optional_text("model")
     asked.done()

@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.refs import Refs
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import RequestFields
 
 
-def backup(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def backup(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Copy the store to `folder`, an absolute path: missing, empty, or an earlier backup of it.
 
     `trust_sizes`: believe what is there by the sizes of its files, and do not read it.
@@ -70,7 +70,7 @@ def backup(store: OpenedStore, asked: Asked) -> dict[str, Any]:
 
 
 class _Backup:
-    def __init__(self, store: OpenedStore, folder: Path, *, trust_sizes: bool) -> None:
+    def __init__(self, store: MountedStore, folder: Path, *, trust_sizes: bool) -> None:
         self._store = store
         self._trust_sizes = trust_sizes
         self._source = store.layout

@@ -15,7 +15,7 @@ from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_generation, read_model_id
 from model_store.refs import State
 from model_sync.store_io import durable
-from model_sync.store_io.checked_files import copy_whole, whole
+from model_sync.store_io.checked_files import checked_blocks, copy_whole
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.verify.folder_check import is_complete
 from model_sync.verify.published_folders import (
@@ -120,7 +120,7 @@ class StoreCopy:
 
         def check(entry: FileEntry) -> None:
             advance = _advance(shared, entry)
-            for block in whole(target.folder, entry):
+            for block in checked_blocks(target.folder, entry):
                 advance(len(block))
 
         try:

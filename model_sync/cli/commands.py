@@ -28,7 +28,7 @@ ONLY_MOUNTED: Final = (
 )
 
 
-class PublishAs(NamedTuple):
+class PublishOptions(NamedTuple):
     """As what to publish: under which name (None: the recipe's), by which label, and why.
 
     `allow_signature_change`: also where callers of what the label names would be broken.
@@ -40,7 +40,7 @@ class PublishAs(NamedTuple):
     allow_signature_change: bool = False
 
 
-class SetAsked(NamedTuple):
+class PackageSetOptions(NamedTuple):
     """What package set to make of requirements. None: what the functions there run on.
 
     `pruned`: without what a server never needs. `interpreter`: what compiles it.
@@ -52,19 +52,19 @@ class SetAsked(NamedTuple):
     interpreter: Path | None = None
 
 
-class Place(Protocol):
+class StoreClient(Protocol):
     """A store to publish into: on this machine (local_store.py), or a stage's (stage/client.py).
 
     What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
     """
 
-    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
         """Publish a model's folder."""
 
-    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
         """Publish what lies below `s3://BUCKET/PREFIX/`."""
 
-    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
         """Publish the set that a requirements file pins."""
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
@@ -82,7 +82,9 @@ class Place(Protocol):
 
 def publish(options: argparse.Namespace) -> None:
     """Publish a model."""
-    as_what = PublishAs(options.name, options.label, options.reason, options.allow_signature_change)
+    as_what = PublishOptions(
+        options.name, options.label, options.reason, options.allow_signature_change
+    )
     with _place(options) as place:
         if options.source.startswith("s3://"):
             found = place.publish_url(options.source, as_what)
@@ -107,7 +109,7 @@ def publish_packages(options: argparse.Namespace) -> None:
         from model_sync.publishing.publish import read_packages  # noqa: PLC0415 - ONNX: half a second
 
         requirements, prune = read_packages(requirements)
-    asked = SetAsked(
+    asked = PackageSetOptions(
         options.python or settings.python,
         options.platform,
         pruned=options.prune and prune,
@@ -183,18 +185,18 @@ def restore_store(options: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _place(options: argparse.Namespace) -> Iterator[Place]:
+def _place(options: argparse.Namespace) -> Iterator[StoreClient]:
     """The store that the options name, and progress while it is worked with."""
     with _progress(options) as progress:
         if options.stage is not None:  # an empty name is a mistake, not this machine
-            from model_sync.stage.client import Remote  # noqa: PLC0415 - AWS's SDK: a third of a second
+            from model_sync.stage.client import StageStore  # noqa: PLC0415 - AWS's SDK: a third of a second
             from model_sync.stage.stack import find_stage  # noqa: PLC0415
 
-            yield Remote(find_stage(options.stage), progress)
+            yield StageStore(find_stage(options.stage), progress)
         else:
-            from model_sync.cli.local_store import Local  # noqa: PLC0415 - only where it is needed
+            from model_sync.cli.local_store import LocalStore  # noqa: PLC0415 - only where it is needed
 
-            yield Local(options.store, progress)
+            yield LocalStore(options.store, progress)
 
 
 @contextlib.contextmanager

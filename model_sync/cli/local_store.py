@@ -17,25 +17,25 @@ from model_sync.identity import publisher
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_sync.cli.commands import PublishAs, SetAsked
+    from model_sync.cli.commands import PackageSetOptions, PublishOptions
     from model_sync.progress import Progress
 
 
-class Local:
+class LocalStore:
     """The store at `root`; publishing makes it if it is not there yet."""
 
     def __init__(self, root: Path, progress: Progress) -> None:
         self._root = root
         self._progress = progress
 
-    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish  # noqa: PLC0415 - as above
 
         done = publish(folder, self._root, progress=self._progress, **as_what._asdict())
         return done.to_json()
 
-    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish_source  # noqa: PLC0415
         from model_sync.sources.recipe import read_recipe  # noqa: PLC0415
@@ -58,7 +58,7 @@ class Local:
         )
         return done.to_json()
 
-    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
         """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
         from model_sync.package_sets.publish import describe_packages, publish_packages  # noqa: PLC0415
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
@@ -96,9 +96,9 @@ class Local:
     def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of admin/operations.py; raises SyncError or StoreError."""
         from model_sync.admin.operations import run_operation  # noqa: PLC0415
-        from model_sync.mounted_store import OpenedStore  # noqa: PLC0415 - as above
+        from model_sync.mounted_store import MountedStore  # noqa: PLC0415 - as above
 
         layout = StoreLayout(self._root)
         read_store_id(layout)
-        store = OpenedStore(layout=layout, progress=self._progress, who=publisher())
+        store = MountedStore(layout=layout, progress=self._progress, who=publisher())
         return run_operation(verb, store, fields)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_sync.cli.print_models import shape_text
 from model_sync.progress import readable_bytes
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,9 @@ def verified(found: dict[str, Any]) -> None:
     checked = found["checked"]
     count = len(found["problems"])
     _line(
-        f"{counted(count, 'problem') if count else 'no problems'}: "
-        f"{counted(checked['models'], 'model')}, {_of_three_kinds(checked)}; "
-        f"{counted(checked['files'], 'file')}, {readable_bytes(checked['bytes'])} read"
+        f"{pluralize(count, 'problem') if count else 'no problems'}: "
+        f"{pluralize(checked['models'], 'model')}, {_of_three_kinds(checked)}; "
+        f"{pluralize(checked['files'], 'file')}, {readable_bytes(checked['bytes'])} read"
     )
 
 
@@ -57,7 +57,7 @@ def restored(found: dict[str, Any]) -> None:
 
 def _models_are(found: dict[str, Any]) -> str:
     count = len(found["models"])
-    return f"{counted(count, 'model')} {'is' if count == 1 else 'are'}"
+    return f"{pluralize(count, 'model')} {'is' if count == 1 else 'are'}"
 
 
 def _copied(found: dict[str, Any]) -> str:
@@ -67,9 +67,9 @@ def _copied(found: dict[str, Any]) -> str:
 
 def _of_three_kinds(counts: dict[str, int]) -> str:
     return (
-        f"{counted(counts['versions'], 'version')}, "
-        f"{counted(counts['preparations'], 'preparation')} and "
-        f"{counted(counts['package_sets'], 'package set')}"
+        f"{pluralize(counts['versions'], 'version')}, "
+        f"{pluralize(counts['preparations'], 'preparation')} and "
+        f"{pluralize(counts['package_sets'], 'package set')}"
     )
 
 

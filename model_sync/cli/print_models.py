@@ -8,7 +8,7 @@ from typing import Any
 from model_sync.cli.print_fields import share_of
 from model_sync.cli.table import table_lines
 from model_sync.progress import readable_bytes
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 
 def moved(found: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ def model_deleted(found: dict[str, Any]) -> None:
     count, size = len(found["versions"]), readable_bytes(found["size_bytes"])
     after = f", swept after {found['sweep_after']}" if count else ""
     _line(
-        f"{_unchanged(found)}{found['model']} is out of service: {counted(count, 'version')}, "
+        f"{_unchanged(found)}{found['model']} is out of service: {pluralize(count, 'version')}, "
         f"{size}{after}{_generation(found)}"
     )
 

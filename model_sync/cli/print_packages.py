@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from model_sync.cli.table import table_lines
 from model_sync.progress import readable_bytes
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 _DIGITS: Final = 12
 _MOST_NAMED: Final = 4
@@ -17,7 +17,7 @@ def published(found: dict[str, Any]) -> None:
     """Print what publishing a package set came to."""
     what = "published" if found["created"] else "unchanged:"
     size = readable_bytes(found["size_bytes"])
-    packages = counted(len(found["packages"]), "package")
+    packages = pluralize(len(found["packages"]), "package")
     _line(f"{what} {found['digest']} ({packages}, {size}; left out: {_left_out(found)})")
 
 
@@ -55,7 +55,7 @@ def shown(found: dict[str, Any]) -> None:
     pinned = ", ".join(f"{each['model']}@{each['version']}" for each in found["pinned_by"])
     facts = {
         "target": f"Python {target['python']} on {target['platform']}",
-        "size": f"{readable_bytes(found['size_bytes'])} in {counted(found['files'], 'file')}",
+        "size": f"{readable_bytes(found['size_bytes'])} in {pluralize(found['files'], 'file')}",
         "left out": _left_out(found),
         "published": found["created_at"],
         "pinned by": pinned or "no version",
@@ -85,7 +85,7 @@ def _short(digest: str, among: list[str]) -> str:
 
 
 def _left_out(found: dict[str, Any]) -> str:
-    files = counted(found["left_out_files"], "file")
+    files = pluralize(found["left_out_files"], "file")
     size = f"{files}, {readable_bytes(found['left_out_bytes'])}"
     return size if found["pruned"] else f"{size}, not pruned"
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from model_sync.child_process import last_line, run_module
 from model_sync.errors import TrialError
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model_store.layout import StoreLayout
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 GRAPH: Final = "model.onnx"
 WEIGHTS: Final = "weights.bin"
@@ -39,7 +39,7 @@ def optimize(
     level: str,
     *,
     layout: StoreLayout,
-    conditions: Conditions = AS_HERE,
+    conditions: TimeLimit = NO_LIMIT,
 ) -> None:
     """Write each graph, optimized, and its weights into a folder of its own.
 

@@ -33,7 +33,7 @@ from model_store.module_index import (
 )
 from model_sync.errors import PackagesError
 from model_sync.package_sets.shared_libraries import Libraries
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ def write_index(
             if found.suffix == _SOURCE
         }
     )
-    progress.step(f"compiling {counted(len(sources), 'module')}")
+    progress.step(f"compiling {pluralize(len(sources), 'module')}")
     code = folder / CODE
     magic, pieces = _compile(site, sources, code, interpreter)
     compiled = dict(zip(sources, pieces, strict=True))
@@ -188,7 +188,7 @@ class _Compiling:
             with self._process:  # whose end closes its pipes
                 self._process.kill()
             raise PackagesError(
-                f"the packages cannot be compiled: {counted(len(self._sources), 'module')} "
+                f"the packages cannot be compiled: {pluralize(len(self._sources), 'module')} "
                 f"took more than {_DEADLINE_S} s: publish them from a machine with more processors"
             ) from None
         if self._process.returncode:

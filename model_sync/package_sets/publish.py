@@ -41,7 +41,7 @@ from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space, writing
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.store_io.staging import Staging
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,16 +155,16 @@ def publish_set(
     left_out = LeftOut.of_wheels(wheels, pruned=described.pruned)
     unpacked = sum(unpacked_bytes(wheel) for wheel in wheels) - left_out.size_bytes
     require_space(
-        layout.root, unpacked, f"the {counted(len(wheels), 'unpacked wheel')} of a package set"
+        layout.root, unpacked, f"the {pluralize(len(wheels), 'unpacked wheel')} of a package set"
     )
     if left_out.files:
         size = readable_bytes(left_out.size_bytes)
-        progress.step(f"leaving out {counted(left_out.files, 'file')} ({size}) of the wheels")
+        progress.step(f"leaving out {pluralize(left_out.files, 'file')} ({size}) of the wheels")
     with Staging(layout) as staging:
         staged = staging.path(_SET)
         scratch = staging.path("scratch")
         progress.step(
-            f"unpacking {counted(len(wheels), 'wheel')}", sum(w.stat().st_size for w in wheels)
+            f"unpacking {pluralize(len(wheels), 'wheel')}", sum(w.stat().st_size for w in wheels)
         )
         for wheel in wheels:
             with writing(f"what {wheel.name} holds", lambda: unpacked - size_of(staged, scratch)):
@@ -241,7 +241,7 @@ def _seal_files(folder: Path, progress: Progress) -> list[FileEntry]:
     """Give every file its mode, make it durable and note what it is; sorted by path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     progress.step(
-        f"noting {counted(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
+        f"noting {pluralize(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
     )
     entries = []
     shared = SharedProgress(progress)

@@ -37,7 +37,7 @@ from model_sync.preparation.choose import choose, doubtful
 from model_sync.preparation.trial import try_version
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import require_space
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from model_store.version import VersionManifest
     from model_sync.progress import Progress
     from model_sync.store_io.staging import Staging
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 _LEAST_BYTES: Final = 1 << 20
 _LEAST_UNPACKED_BYTES: Final = 8 << 20
@@ -77,7 +77,7 @@ def prepare(
     layout: StoreLayout,
     staging: Staging,
     progress: Progress,
-    conditions: Conditions = AS_HERE,
+    conditions: TimeLimit = NO_LIMIT,
 ) -> PreparationManifest:
     """Prepare the version in a folder for `runtime`, which is this one, by its key.
 
@@ -103,7 +103,7 @@ class _Preparing:
         layout: StoreLayout,
         staging: Staging,
         progress: Progress,
-        conditions: Conditions,
+        conditions: TimeLimit,
     ) -> None:
         self._folder = folder
         self._manifest = manifest

@@ -34,7 +34,7 @@ _FLAGS: Final = 2
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
-def keep_unwritten(folder: Path) -> None:
+def make_read_only(folder: Path) -> None:
     """Refuse to write in a folder, from here on to the process's end: OSError, EROFS."""
     place = str(folder)
 

@@ -17,11 +17,11 @@ from model_sync.preparation.page_table import PAGE_BYTES, are_told, look_at_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import Form
+    from inference.loading.form import VariantFiles
     from model_store.chunks import ChunkRanges
 
 
-def record(form: Form) -> dict[str, ChunkRanges]:
+def record(form: VariantFiles) -> dict[str, ChunkRanges]:
     """The chunks that this process touched of a form's files of more than one, by path.
 
     Of a file that is not named, all; so it is where the kernel does not tell (off Linux).

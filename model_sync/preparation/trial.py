@@ -27,7 +27,7 @@ from model_store.version import VersionManifest
 from model_sync.child_process import last_line, run_module
 from model_sync.errors import FULL, SpaceError, TrialError
 from model_sync.store_io.disk_space import naming
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion, Tensors
     from model_store.chunks import ChunkRanges
     from model_store.recorded_imports import RecordedFile
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 DEADLINE_S: Final = 600
 """A model that takes longer to load and to answer its golden cases cannot be served."""
@@ -68,7 +68,7 @@ def try_version(
     layout: StoreLayout,
     variant: Variant | None = None,
     prepared: Path | None = None,
-    conditions: Conditions = AS_HERE,
+    conditions: TimeLimit = NO_LIMIT,
 ) -> Tried:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
@@ -133,13 +133,13 @@ def _try(
     folder: Path, layout: StoreLayout, variant: Variant | None, prepared: Path, results: Path
 ) -> dict[str, Any]:
     # Imported before measuring: what they take is every version's, not this one's.
-    from inference.loading.form import form_of  # noqa: PLC0415
+    from inference.loading.form import variant_files  # noqa: PLC0415
     from inference.loading.golden_cases import run_golden_case  # noqa: PLC0415
     from inference.loading.loader import load_folder  # noqa: PLC0415
     from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
     from inference.loading.read_plan import Verify  # noqa: PLC0415
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
-    from model_sync.preparation.read_only_folder import keep_unwritten  # noqa: PLC0415
+    from model_sync.preparation.read_only_folder import make_read_only  # noqa: PLC0415
     from model_sync.preparation.touched_chunks import record  # noqa: PLC0415
     from model_sync.preparation.touched_imports import ImportRecorder  # noqa: PLC0415
     from model_sync.preparation.trial_inputs import measured_inputs  # noqa: PLC0415
@@ -149,7 +149,7 @@ def _try(
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
     content = manifest.content
     tried = variant or Variant(PLAIN, content.model_file, {}, None)
-    form = form_of(tried, folder, prepared, content)
+    form = variant_files(tried, folder, prepared, content)
     is_plain = tried.name == PLAIN
     before = split_bytes()
     prefetch = begin_prefetch(form, Verify.ALL)
@@ -157,7 +157,7 @@ def _try(
     forget_peak()
     recorder = None
     if content.packages:
-        keep_unwritten(layout.package_set(content.packages))
+        make_read_only(layout.package_set(content.packages))
         if is_plain:  # whatever form is opened, the same is imported
             recorder = ImportRecorder(layout, content.packages)
     loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)

@@ -17,7 +17,7 @@ from model_sync.graphs.inspection import external_files, refuse_too_large
 from model_sync.sources.recipe import RECIPE
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import copy_in
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +72,7 @@ def stage_contents(
             f"{source.name}/{RECIPE} names packages, which come from a registry that cannot be "
             "reached from here: publish the model with make sync-model"
         )
-    taken = what_is_taken(recipe, source)
+    taken = plan_contents(recipe, source)
     copier = _Copier(source, folder, progress)
     copier.require_space(taken.graph, taken.pipeline, taken.golden)
     refuse_too_large(source.size_bytes(taken.model_file), taken.model_file)
@@ -83,12 +83,12 @@ def stage_contents(
     copier.require_space(external, taken.pipeline, taken.golden)
     copier.copy("external data", external)
     copier.copy("the pipeline", taken.pipeline)
-    copier.copy(counted(len(taken.cases), "golden case"), taken.golden)
+    copier.copy(pluralize(len(taken.cases), "golden case"), taken.golden)
     return taken.content(copier.entries, packages)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ContentPlan:
     """Which files a version takes from a source, as {path in the source: path in the version}.
 
     External data are not among them: which they are, the graph says.
@@ -132,11 +132,11 @@ class Taken:
         )
 
 
-def what_is_taken(recipe: Recipe, source: Source) -> Taken:
+def plan_contents(recipe: Recipe, source: Source) -> ContentPlan:
     """Decide which files a version takes; raises RecipeError or SourceError."""
     model_file = recipe.model_file or _only_model(source)
     cases = _cases(recipe, source)
-    return Taken(
+    return ContentPlan(
         recipe=recipe,
         source=source,
         model_file=model_file,

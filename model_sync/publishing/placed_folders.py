@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from model_sync.store_io.staging import Staging
 
 
-class Placed:
+class PlacedFolders:
     """What one writer has put in place of one model, by its ids."""
 
     def __init__(self, model: ModelLayout, staging: Staging) -> None:

@@ -25,15 +25,15 @@ from model_sync.identity import publisher
 from model_sync.package_sets.unused_marks import is_in_place, rely_on
 from model_sync.preparation.build import prepare
 from model_sync.publishing.contents import stage_contents
-from model_sync.publishing.placed_folders import Placed
+from model_sync.publishing.placed_folders import PlacedFolders
 from model_sync.publishing.resume import copy_files
-from model_sync.publishing.served_signature import hold_to_served
+from model_sync.publishing.served_signature import check_signature_change
 from model_sync.refs import publish_changes
 from model_sync.refs.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.refs.model_removal import newest_to_build_on
 from model_sync.store_io import durable
-from model_sync.text import counted
-from model_sync.time_limit import AS_HERE
+from model_sync.text import pluralize
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
     from model_sync.sources.recipe import Recipe
     from model_sync.sources.uploaded import UploadedContents
     from model_sync.store_io.staging import Staging
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 _VERSION: Final = "version"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishResult:
     """What a publication came to. `created`: a new version was made; else it was there already."""
 
     model: str
@@ -87,7 +87,7 @@ class Publication:
         progress: Progress,
         *,
         who: str | None = None,
-        conditions: Conditions = AS_HERE,
+        conditions: TimeLimit = NO_LIMIT,
     ) -> None:
         self._layout = layout
         self._who = who or publisher()
@@ -96,7 +96,7 @@ class Publication:
         self._staging = staging
         self._progress = progress
         self._conditions = conditions
-        self._placed = Placed(self._model, staging)
+        self._placed = PlacedFolders(self._model, staging)
         self._preparations: dict[str, str] = {}
         self._told: set[str] = set()
         self._unsettled: str | None = None
@@ -132,7 +132,7 @@ class Publication:
                 f"{uploaded.content.packages} (it goes there first)"
             )
 
-    def unchanged(self, digest: Digest, label: str) -> Published | None:
+    def unchanged(self, digest: Digest, label: str) -> PublishResult | None:
         """What is published, if publishing contents with this digest would change nothing.
 
         Settles: where nothing is to be changed, publishing ends with this.
@@ -157,7 +157,9 @@ class Publication:
         self._progress.step("inspecting the model")
         self._manifest = describe_version(folder, self._name, content)
 
-    def commit(self, label: str, reason: str, *, allow_signature_change: bool = False) -> Published:
+    def commit(
+        self, label: str, reason: str, *, allow_signature_change: bool = False
+    ) -> PublishResult:
         """Make what was staged the version that `label` names; does nothing if it is already.
 
         Raises SignatureError where that would break callers of the version that the label names,
@@ -189,19 +191,19 @@ class Publication:
 
     def _hold_to_served(self, refs: Refs, label: str, *, allowed: bool) -> None:
         new = self._manifest.signature
-        for line in hold_to_served(self._layout, refs, label, new, allowed=allowed):
+        for line in check_signature_change(self._layout, refs, label, new, allowed=allowed):
             if line not in self._told:  # as after a lost race
                 self._told.add(line)
                 self._progress.step(line)
 
-    def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> Published:
+    def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> PublishResult:
         number = publish_changes.find_available(refs, digest)
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")
         preparation = None
         with contextlib.suppress(StoreError):  # it is published, whatever reading it again says
             preparation = read_preparation(self._layout, self._name, refs.versions[number], RUNTIME)
-        return Published(
+        return PublishResult(
             model=self._name,
             version=number,
             digest=str(digest),
@@ -271,7 +273,7 @@ class Publication:
             manifest = read_version(self._layout, self._name, entry)
         elif entry.id not in self._placed:
             folder = self._staging.path(_VERSION)
-        cases = counted(len(manifest.content.golden.cases), "golden case")
+        cases = pluralize(len(manifest.content.golden.cases), "golden case")
         self._progress.step(f"trying it: loading, and {cases}")
         preparation = prepare(
             folder,

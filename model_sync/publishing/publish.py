@@ -27,14 +27,14 @@ from model_store.package_set import Target
 from model_store.refs import LATEST
 from model_sync.errors import RecipeError
 from model_sync.publishing.build_script import missing_outputs, run_build
-from model_sync.publishing.publication import Publication, Published
-from model_sync.publishing.unchanged import holds
+from model_sync.publishing.publication import Publication, PublishResult
+from model_sync.publishing.unchanged import is_unchanged
 from model_sync.refs.commit import settle
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
-from model_sync.time_limit import AS_HERE
+from model_sync.time_limit import NO_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
     from model_sync.sources.folder import Source
     from model_sync.sources.recipe import Packages, Recipe
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 
 def publish(
@@ -56,7 +56,7 @@ def publish(
     label: str = LATEST,
     reason: str = "",
     allow_signature_change: bool = False,
-) -> Published:
+) -> PublishResult:
     """Publish a model's folder into a store, which is made if it is not there yet.
 
     `allow_signature_change`: also where callers of the version that the label names would be
@@ -133,8 +133,8 @@ def publish_source(
     reason: str = "",
     who: str | None = None,
     allow_signature_change: bool = False,
-    conditions: Conditions = AS_HERE,
-) -> Published:
+    conditions: TimeLimit = NO_LIMIT,
+) -> PublishResult:
     """Publish a source whose build outputs are there, into a store that is there.
 
     `packages`: the set that its requirements came to, which is in place; a recipe that names
@@ -146,7 +146,7 @@ def publish_source(
             layout, recipe.name, staging, progress, who=who, conditions=conditions
         )
         served = publication.served(refs, label) if isinstance(source, FolderSource) else None
-        if served and holds(source, recipe, packages, served, progress):
+        if served and is_unchanged(source, recipe, packages, served, progress):
             unchanged = publication.unchanged(served.digest, label)
             if unchanged:
                 return unchanged

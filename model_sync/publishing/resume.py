@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
     from model_sync.sources.uploaded import UploadedContents
     from model_sync.store_io.staging import Staging
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 _REST_BYTES_PER_S: Final = 2_000_000
 """At the least: what is left to do writes a version's weights once, and reads them a few times."""
@@ -90,7 +90,7 @@ def copy_files(
     folder: Path,
     staging: Staging,
     progress: Progress,
-    conditions: Conditions,
+    conditions: TimeLimit,
 ) -> None:
     """Copy what has not arrived yet of uploaded contents into a staged folder.
 

@@ -21,7 +21,7 @@ ALLOW: Final = "--allow-signature-change"
 _MOST_TOLD: Final = 8
 
 
-def hold_to_served(
+def check_signature_change(
     layout: StoreLayout, refs: Refs, label: str, new: Signature, *, allowed: bool
 ) -> tuple[str, ...]:
     """What differs between `new` and the version that `label` names in `refs`, a line each.

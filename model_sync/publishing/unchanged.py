@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_store.layout import SOURCE
 from model_sync.errors import RecipeError, SourceError
-from model_sync.publishing.contents import what_is_taken
+from model_sync.publishing.contents import plan_contents
 from model_sync.store_io.hashing import Hashing
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from model_sync.sources.recipe import Recipe
 
 
-def holds(
+def is_unchanged(
     source: Source,
     recipe: Recipe,
     packages: Digest | None,
@@ -56,7 +56,7 @@ def _files(
     source: Source, recipe: Recipe, packages: Digest | None, published: VersionContent
 ) -> dict[str, str] | None:
     """The source's files by what they would be in the version; None: it would be another."""
-    taken = what_is_taken(recipe, source)
+    taken = plan_contents(recipe, source)
     if taken.content(published.files, packages) != published:
         return None
     known = {**taken.graph, **taken.pipeline, **taken.golden}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from model_store.refs import LATEST, Hold, Refs, State, VersionEntry
 from model_sync.errors import ChangeError
-from model_sync.text import labels_are, versions_are
+from model_sync.text import list_labels, list_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,7 @@ def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = N
     `history`: the versions that the label has named, each time it moved, the newest first.
     """
     if label not in refs.labels:
-        raise ChangeError(f"{refs.model!r} has no label {label!r}: {labels_are(refs.labels)}")
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: {list_labels(refs.labels)}")
     if to is None:
         if len(history) < 2:
             raise ChangeError(
@@ -71,7 +71,7 @@ def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
     """
     for label, percent in shares.items():
         if label not in refs.labels:
-            raise ChangeError(f"{refs.model!r} has no label {label!r}: {labels_are(refs.labels)}")
+            raise ChangeError(f"{refs.model!r} has no label {label!r}: {list_labels(refs.labels)}")
         if label == LATEST:
             raise ChangeError(f"{LATEST!r} gets what the other labels leave: give shares to those")
         if not 0 <= percent <= 100:
@@ -183,7 +183,7 @@ def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:
 def _existing(refs: Refs, number: int) -> VersionEntry:
     entry = refs.versions.get(number)
     if entry is None:
-        known = versions_are(refs.versions)
+        known = list_versions(refs.versions)
         raise ChangeError(f"{refs.model!r} has no version {number}: {known}")
     if entry.state is State.DELETED:
         raise ChangeError(

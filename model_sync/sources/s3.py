@@ -80,7 +80,7 @@ class S3Source:
     def files(self, below: str = ".") -> tuple[str, ...]:
         """The paths of all objects below a folder, sorted, hidden ones and markers left out."""
         prefix = self._prefix if below == "." else f"{self._prefix}{check_relative_path(below)}/"
-        with explained(f"s3://{self._bucket}/{prefix}"):
+        with s3_errors_as_source_errors(f"s3://{self._bucket}/{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
@@ -109,7 +109,7 @@ class S3Source:
         """Give all bytes of one object, as it was pinned, to `write`."""
         pin = self._pin(path)
         arguments = {"VersionId": pin.version_id} if pin.version_id else {}
-        with explained(self._address(path)):
+        with s3_errors_as_source_errors(self._address(path)):
             self._client.download_fileobj(
                 self._bucket,
                 self._prefix + path,
@@ -130,7 +130,7 @@ class S3Source:
         return self._pins[path]
 
     def _head(self, path: str) -> Pin:
-        with explained(self._address(path)):
+        with s3_errors_as_source_errors(self._address(path)):
             found = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
         version_id = found.get("VersionId")
         if version_id == "null":
@@ -149,7 +149,7 @@ class _Sink:
 
 
 @contextlib.contextmanager
-def explained(address: str, *, done: str = "read") -> Iterator[None]:
+def s3_errors_as_source_errors(address: str, *, done: str = "read") -> Iterator[None]:
     """Turn what boto3 raises into a SourceError of one line that names the address.
 
     `done` says what could not be done with it.

@@ -40,23 +40,23 @@ from model_sync.stage.uploads import upload_contents, upload_set
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from model_sync.cli.commands import PublishAs, SetAsked
+    from model_sync.cli.commands import PackageSetOptions, PublishOptions
     from model_sync.progress import Progress
-    from model_sync.stage.stack import Stage
+    from model_sync.stage.stack import StageStack
 
 _MOST_CALLS: Final = 100
 """More than a day of invocations: what goes on longer goes round in circles."""
 
 
-class Remote:
+class StageStore:
     """A stage, to be published to. Each method returns what the sync function answered."""
 
-    def __init__(self, stage: Stage, progress: Progress) -> None:
+    def __init__(self, stage: StageStack, progress: Progress) -> None:
         self._stage = stage
         self._progress = progress
         self._client = s3_client()
 
-    def publish_folder(self, folder: Path, as_what: PublishAs) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError."""
         source, recipe = read_folder(folder, name=as_what.name)
         check_label(as_what.label)
@@ -83,7 +83,7 @@ class Remote:
             key = upload_contents(self._client, bucket, content, staged, self._progress)
         return self._publish(key, as_what._replace(name=recipe.name))
 
-    def publish_url(self, url: str, as_what: PublishAs) -> dict[str, Any]:
+    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
         """Publish a prefix of the models bucket; raises SyncError."""
         bucket, _ = parse_s3_url(url)
         reached = self._stage.output("ModelsBucket")
@@ -94,7 +94,7 @@ class Remote:
             )
         return self._publish(url, as_what)
 
-    def publish_packages(self, requirements: Path, asked: SetAsked) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
         runtime = self.runtime()
         target = runtime.target.asked(python=asked.python, platform=asked.platform)
@@ -135,7 +135,7 @@ class Remote:
             )
         return self._ask({"verb": verb, "who": publisher(), **fields})
 
-    def _publish(self, source: str, as_what: PublishAs) -> dict[str, Any]:
+    def _publish(self, source: str, as_what: PublishOptions) -> dict[str, Any]:
         return self._ask(
             {
                 "verb": "publish",
@@ -148,7 +148,7 @@ class Remote:
             }
         )
 
-    def _refuse_another_python(self, asked: SetAsked, runtime: Runtime) -> None:
+    def _refuse_another_python(self, asked: PackageSetOptions, runtime: Runtime) -> None:
         compiles = (
             f"the sync function of stage {self._stage.name!r} compiles packages with its own Python"
         )

@@ -62,7 +62,7 @@ _FIXES: Final = {
 }
 
 
-class Stage:
+class StageStack:
     """One stage. `output` reads what its stack says; `call` calls one of its functions."""
 
     def __init__(self, name: str, outputs: Mapping[str, str], calls: Any) -> None:
@@ -118,7 +118,7 @@ def stack_name(stage: str) -> str:
     return f"coldpress-{stage}"
 
 
-def find_stage(name: str) -> Stage:
+def find_stage(name: str) -> StageStack:
     """Find a deployed stage; raises StageError or StageUnreachableError in one line."""
     if not _NAME.fullmatch(name):
         raise StageError(f"{name!r} is no stage: expected {_NAME.pattern}")
@@ -139,7 +139,7 @@ def find_stage(name: str) -> Stage:
         raise _explained(error, f"stage {name!r}") from error
     except LookupError as error:
         raise StageError(f"stage {name!r} cannot be used: what answers is not AWS") from error
-    return Stage(name, {each["OutputKey"]: each["OutputValue"] for each in outputs}, calls)
+    return StageStack(name, {each["OutputKey"]: each["OutputValue"] for each in outputs}, calls)
 
 
 def _parsed(payload: bytes) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from model_store import documents
 from model_store.digests import Digest
 from model_store.documents import FORMAT
 from model_sync.errors import MissingError
-from model_sync.sources.s3 import PART_BYTES, explained
+from model_sync.sources.s3 import PART_BYTES, s3_errors_as_source_errors
 from model_sync.sources.uploaded import BLOBS, CONTENTS, SETS
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: P
     total = sum(each.size_bytes for each in missing.values())
     progress.step(f"uploading {len(missing)} of {len(blobs)} {what}", total)
     for each in missing.values():
-        with explained(f"s3://{bucket}/{BLOBS}{each.digest.hex}", done="written"):
+        with s3_errors_as_source_errors(f"s3://{bucket}/{BLOBS}{each.digest.hex}", done="written"):
             client.upload_file(
                 str(each.path),
                 bucket,
@@ -101,7 +101,7 @@ def _is_there(client: Any, bucket: str, blob: _Blob) -> bool:
     """
     key = BLOBS + blob.digest.hex
     try:
-        with explained(f"s3://{bucket}/{key}"):
+        with s3_errors_as_source_errors(f"s3://{bucket}/{key}"):
             found = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except MissingError:
         return False
@@ -120,5 +120,5 @@ def _blob_of(path: Path) -> _Blob:
 
 def _put_document(client: Any, bucket: str, key: str, fields: dict[str, Any]) -> None:
     body = documents.render({"format": FORMAT, **fields})
-    with explained(f"s3://{bucket}/{key}", done="written"):
+    with s3_errors_as_source_errors(f"s3://{bucket}/{key}", done="written"):
         client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")

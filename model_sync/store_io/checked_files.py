@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES: Final = 1 << 20
 
 
-def whole(
+def checked_blocks(
     folder: Path, entry: FileEntry, chunks: Iterable[tuple[str, ...]] = ()
 ) -> Iterator[memoryview]:
     """The blocks of a file below `folder`, compared with its entry as they are read.
@@ -70,11 +70,11 @@ def copy_whole(
     """Copy a file below `folder` to `target`, which must not exist, checking it on the way.
 
     Durable when it returns, but for its name; blocks of zeros become holes. Raises DamagedError as
-    `whole` does, and OSError where `target` cannot be written.
+    `checked_blocks` does, and OSError where `target` cannot be written.
     """
     size, written = 0, 0
     with os.fdopen(durable.create_file(target), "wb", buffering=0) as out:
-        for block in whole(folder, entry):
+        for block in checked_blocks(folder, entry):
             size += len(block)
             if block == bytes(len(block)):
                 written = out.seek(size)

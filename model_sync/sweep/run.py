@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_store.layout import StoreLayout
-    from model_sync.mounted_store import OpenedStore
+    from model_sync.mounted_store import MountedStore
     from model_sync.store_io.staging import Staging
     from model_sync.store_io.trash import Trash
 
@@ -36,7 +36,7 @@ class Report:
 class Sweep:
     """What every part of a sweep needs. `staging` is None on a dry run, which writes nothing."""
 
-    store: OpenedStore
+    store: MountedStore
     now_s: float
     report: Report
     trash: Trash

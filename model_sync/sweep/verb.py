@@ -30,14 +30,14 @@ from model_sync.sweep.run import Report, Sweep
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
-    from model_sync.mounted_store import OpenedStore
-    from model_sync.request_fields import Asked
+    from model_sync.mounted_store import MountedStore
+    from model_sync.request_fields import RequestFields
 
 MOST_CLOCK_ERROR_S: Final = 60
 """How far the sweeping machine's clock may be from the file system's."""
 
 
-def sweep(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def sweep(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Delete what may be, or with `dry_run` say what would be, and say why the rest is kept.
 
     Raises ChangeError where this machine's clock is not the file system's: nothing is deleted then.
@@ -50,7 +50,7 @@ def sweep(store: OpenedStore, asked: Asked) -> dict[str, Any]:
     return sweep_store(store, time.time(), dry_run=dry_run)
 
 
-def sweep_store(store: OpenedStore, now_s: float, *, dry_run: bool = False) -> dict[str, Any]:
+def sweep_store(store: MountedStore, now_s: float, *, dry_run: bool = False) -> dict[str, Any]:
     """Sweep as of a time, in seconds since 1970; a dry run changes nothing."""
     root = store.layout.root
     read_store_id(store.layout)

@@ -37,7 +37,7 @@ from model_sync.admin.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.admin.package_sets import list_sets
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.package_sets.publish import describe_packages
 from model_sync.package_sets.runtime_packages import brought_here
 from model_sync.publishing.resume import ToBeContinued
@@ -49,7 +49,7 @@ from model_sync.sync_job.progress_object import ProgressObject
 from model_sync.sync_job.publish import publish_prefix, publish_uploaded, publish_uploaded_set
 from model_sync.sync_job.requests import PROBE, PublishRequest, request_id_of, source_of
 from model_sync.sync_job.s3_events import arrivals_in, was_published
-from model_sync.time_limit import Conditions
+from model_sync.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +127,7 @@ class SyncJob:
 
     def _operate(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Run one of the verbs that work on a store where it is mounted."""
-        store = OpenedStore(
+        store = MountedStore(
             layout=open_store(self._settings.store_path),
             progress=self._progress(request_id_of(event)),
             who=str(event.get("who") or publisher()),
@@ -189,6 +189,6 @@ class SyncJob:
         return ProgressObject(self._client, self._settings.models_bucket, request_id)
 
 
-def _conditions(context: Any) -> Conditions:
+def _conditions(context: Any) -> TimeLimit:
     """Those of an invocation: what is prepared in it ends before it does."""
-    return Conditions(context.get_remaining_time_in_millis)
+    return TimeLimit(context.get_remaining_time_in_millis)

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any, Final
 
-from model_sync.sources.s3 import explained
+from model_sync.sources.s3 import s3_errors_as_source_errors
 
 JOBS: Final = ".jobs/"
 _TELL_EVERY_S: Final = 1.0
@@ -42,7 +42,9 @@ class ProgressObject:
     def _tell(self) -> None:
         self._told_at = time.monotonic()
         told = {"step": self._what, "done_bytes": self._done, "total_bytes": self._total}
-        with explained("s3://{Bucket}/{Key}".format(**self._place), done="written"):
+        with s3_errors_as_source_errors(
+            "s3://{Bucket}/{Key}".format(**self._place), done="written"
+        ):
             self._client.put_object(
                 **self._place, Body=json.dumps(told).encode(), ContentType="application/json"
             )

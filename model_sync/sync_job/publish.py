@@ -15,17 +15,17 @@ from model_sync.publishing.resume import take_up
 from model_sync.refs.commit import settle
 from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.staging import Staging
-from model_sync.text import counted
+from model_sync.text import pluralize
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
     from model_store.package_set import PackageSetManifest
     from model_sync.progress import Progress
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
     from model_sync.sources.s3 import S3Source
     from model_sync.sources.uploaded import UploadedContents, UploadedSet
     from model_sync.sync_job.requests import PublishRequest
-    from model_sync.time_limit import Conditions
+    from model_sync.time_limit import TimeLimit
 
 
 def publish_uploaded(
@@ -33,8 +33,8 @@ def publish_uploaded(
     uploaded: UploadedContents,
     request: PublishRequest,
     progress: Progress,
-    conditions: Conditions,
-) -> Published:
+    conditions: TimeLimit,
+) -> PublishResult:
     """Publish uploaded contents; what is published already is not copied.
 
     Raises ToBeContinued where the invocation's time does not suffice for all of it, SyncError,
@@ -64,8 +64,8 @@ def publish_prefix(
     source: S3Source,
     request: PublishRequest,
     progress: Progress,
-    conditions: Conditions,
-) -> Published:
+    conditions: TimeLimit,
+) -> PublishResult:
     """Publish what lies below a prefix, by its recipe, in one go; raises SyncError, StoreError."""
     implied_name = source.name.rpartition("/")[2]
     recipe = read_recipe(source, name=request.model, implied_name=implied_name)
@@ -97,7 +97,7 @@ def publish_uploaded_set(
     compiler = interpreter_for(described.target)
     with Staging(layout) as staging:
         progress.step(
-            f"copying {counted(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes
+            f"copying {pluralize(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes
         )
         wheels = uploaded.copy_wheels(staging.path("wheels"), progress.advance)
         return publish_set(described, wheels, layout, progress, compiler)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from model_store.errors import DamagedError, NotFoundError, StoreError
 from model_store.reading import read_store_id, read_upward
 from model_sync.package_sets.unused_marks import DELETING
-from model_sync.store_io.checked_files import whole
+from model_sync.store_io.checked_files import checked_blocks
 from model_sync.store_io.parallel import SharedProgress, in_parallel
-from model_sync.text import counted
+from model_sync.text import pluralize
 from model_sync.verify.folder_check import mode_fault, strangers_and_modes
 from model_sync.verify.published_folders import is_document, is_there_to_stay, list_sets
 from model_sync.verify.refs import check_refs, has_refs, model_names
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from model_store.files import FileEntry
     from model_store.layout import StoreLayout
     from model_store.refs import Refs
-    from model_sync.mounted_store import OpenedStore
+    from model_sync.mounted_store import MountedStore
     from model_sync.progress import Progress
-    from model_sync.request_fields import Asked
+    from model_sync.request_fields import RequestFields
 
 
 class _File(NamedTuple):
@@ -44,7 +44,7 @@ class _File(NamedTuple):
     chunks: tuple[tuple[str, ...], ...]
 
 
-def verify(store: OpenedStore, asked: Asked) -> dict[str, Any]:
+def verify(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     """Verify the store, or `model` alone and the package sets that its versions import from.
 
     Raises StoreUnreachableError where the store is away, or goes away meanwhile; NotFoundError
@@ -76,13 +76,13 @@ class _Verification:
         """Verify, and tell what was checked and what is wrong."""
         self._check_store()
         names = model_names(self._layout) if model is None else (model,)
-        self._progress.step(f"reading the refs of {counted(len(names), 'model')}")
+        self._progress.step(f"reading the refs of {pluralize(len(names), 'model')}")
         newest = [refs for name in names if (refs := self._check_refs(name))]
         versions = [each for refs in newest for each in version_subjects(self._layout, refs)]
-        self._check_folders(f"verifying {counted(len(newest), 'model')}", versions)
+        self._check_folders(f"verifying {pluralize(len(newest), 'model')}", versions)
         sets = {*self._importers, *(_set_names(self._layout) if model is None else ())}
         described = tuple(set_subjects(self._layout, sets))
-        self._check_folders(f"verifying {counted(len(described), 'package set')}", described)
+        self._check_folders(f"verifying {pluralize(len(described), 'package set')}", described)
         self._look_again(newest)
         _refuse_lost_mount(self._layout)
         problems = [{"what": what, "problem": text} for what, text in sorted(set(self._problems))]
@@ -118,7 +118,7 @@ class _Verification:
 
         def check(file: _File) -> None:
             try:
-                for block in whole(file.subject.folder, file.entry, file.chunks):
+                for block in checked_blocks(file.subject.folder, file.entry, file.chunks):
                     shared.advance(0 if is_document(file.entry) else len(block))
             except StoreError as error:
                 self._findings.append((file.subject, str(error)))

@@ -17,7 +17,7 @@ from model_store.layout import StoreLayout
 from model_store.names import new_id
 from model_store.package_set import Target
 from model_sync.admin.operations import run_operation
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish, publish_source, read_folder
@@ -81,8 +81,8 @@ class Place:
         folder.mkdir()
         (folder / "part").write_bytes(b"part")
 
-    def _opened(self) -> OpenedStore:
-        return OpenedStore(layout=self.layout, progress=Silent(), who="test")
+    def _opened(self) -> MountedStore:
+        return MountedStore(layout=self.layout, progress=Silent(), who="test")
 
     def publish_in_doubt(self, name: str) -> None:
         """Publish while the answer to the link that commits is lost: it is made, and reported."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
 
 ADDER = "adder"
 STEP = 100.0
@@ -33,7 +33,7 @@ def publish_adder(
     name: str = ADDER,
     pipeline: str | None = None,
     data: Mapping[str, str] | None = None,
-) -> Published:
+) -> PublishResult:
     """Publish x + constant, with a pipeline and its data files where they are given."""
     folder = store.parent / "sources" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -47,7 +47,7 @@ def publish_folder(
     *,
     pipeline: str | None = None,
     data: Mapping[str, str] | None = None,
-) -> Published:
+) -> PublishResult:
     """Publish a folder that holds a graph, with a pipeline where one is given."""
     if pipeline is not None:
         data = data or {}

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import ModelLayout
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
 
-    Publish = Callable[..., Published]
+    Publish = Callable[..., PublishResult]
 
 __all__ = ["bucket", "call", "dev", "here", "registry", "s3", "s3_port", "shared", "versioned"]
 
@@ -65,7 +65,7 @@ def staging(layout: StoreLayout) -> Iterator[Staging]:
 def publish_to(tmp_path: Path) -> Publish:
     """Publish a folder into the store of this test, telling nobody how far it is."""
 
-    def publish_folder(folder: Path, **options: Any) -> Published:
+    def publish_folder(folder: Path, **options: Any) -> PublishResult:
         return publish(folder, tmp_path / "store", progress=Silent(), **options)
 
     return publish_folder

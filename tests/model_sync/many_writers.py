@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from model_store.layout import StoreLayout
 from model_store.reading import Seen, read_upward, refresh
 from model_sync.admin.labels import promote
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.request_fields import Asked
+from model_sync.request_fields import RequestFields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def _publisher(store: Path, folders: Path, log: Path, number: int, turns: int) -
 
 
 def _promoter(store: Path, log: Path, number: int, turns: int) -> None:
-    opened = OpenedStore(layout=StoreLayout(store), progress=Silent(), who=f"promoter-{number}")
+    opened = MountedStore(layout=StoreLayout(store), progress=Silent(), who=f"promoter-{number}")
     dice = random.Random(number)  # noqa: S311 - a schedule, no secret
     for turn in range(turns):
         refs = read_upward(opened.layout.model(MODEL))
@@ -85,7 +85,7 @@ def _promoter(store: Path, log: Path, number: int, turns: int) -> None:
         reason = f"promoter-{number}-{turn}"
         version = dice.choice(sorted(refs.versions))
         fields = {"model": MODEL, "version": str(version), "label": "stable", "reason": reason}
-        found = promote(opened, Asked(fields))
+        found = promote(opened, RequestFields(fields))
         if found["changed"]:
             note = {"generation": found["generation"], "version": version, "reason": reason}
             _note(log / f"promoter-{number}", note)

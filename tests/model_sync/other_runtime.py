@@ -9,7 +9,7 @@ from inference.loading.loader import RUNTIME
 from model_store.documents import render
 from model_store.layout import MANIFEST
 from model_store.names import new_id
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.progress import Silent
 from model_sync.store_io import durable
 from model_sync.store_io.staging import Staging
@@ -23,7 +23,7 @@ OTHER: Final = "ort-1.1.0-x86_64-p1"
 
 def move_to_other_runtime(layout: StoreLayout, name: str) -> None:
     """Make every preparation of a model one that another runtime made, in one generation."""
-    store = OpenedStore(layout=layout, progress=Silent(), who="test")
+    store = MountedStore(layout=layout, progress=Silent(), who="test")
 
     def decide(refs: Refs) -> Refs:
         versions = {

@@ -15,7 +15,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward, read_version
 from model_store.refs import State
 from model_sync.admin.operations import run_operation
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
@@ -55,9 +55,9 @@ def build_rich_store(folder: Path) -> Path:
     return root
 
 
-def opened(root: Path, progress: Progress | None = None) -> OpenedStore:
+def opened(root: Path, progress: Progress | None = None) -> MountedStore:
     """The store, as verbs take it."""
-    return OpenedStore(layout=StoreLayout(root), progress=progress or Silent(), who="test")
+    return MountedStore(layout=StoreLayout(root), progress=progress or Silent(), who="test")
 
 
 def ask(root: Path, verb: str, progress: Progress | None = None, **fields: Any) -> dict[str, Any]:

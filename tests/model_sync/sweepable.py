@@ -23,7 +23,7 @@ from model_store.signature import Signature, TensorSpec
 from model_store.variant import Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
 from model_sync.admin.operations import run_operation
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.progress import Silent
 from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version
@@ -45,7 +45,7 @@ class Sweepable:
 
     def __init__(self, layout: StoreLayout) -> None:
         self.layout = layout
-        self.opened = OpenedStore(layout=layout, progress=Silent(), who="test")
+        self.opened = MountedStore(layout=layout, progress=Silent(), who="test")
 
     def run(self, verb: str, **fields: Any) -> dict[str, Any]:
         """Run one of the store's verbs."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_sync.errors import RequestError
-from model_sync.request_fields import MOST_CHARACTERS, Asked, Reference
+from model_sync.request_fields import MOST_CHARACTERS, Reference, RequestFields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
         Reference.parse(text)
 
 
-REFUSALS: dict[str, tuple[Any, Callable[[Asked], object], str]] = {
+REFUSALS: dict[str, tuple[Any, Callable[[RequestFields], object], str]] = {
     "missing": (None, lambda asked: asked.text("x"), "'x' is missing"),
     "no text": (1, lambda asked: asked.text("x"), "'x' is not a text"),
     "too long": ("a" * (MOST_CHARACTERS + 1), lambda asked: asked.text("x"), "at most 1024"),
@@ -52,13 +52,13 @@ REFUSALS: dict[str, tuple[Any, Callable[[Asked], object], str]] = {
 def test_a_field_that_is_wrong_is_named_in_one_line(case: str) -> None:
     value, take, reason = REFUSALS[case]
     with pytest.raises(RequestError) as raised:
-        take(Asked({"x": value}))
+        take(RequestFields({"x": value}))
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_fields_are_taken_once_and_none_is_as_if_not_given() -> None:
-    asked = Asked({"model": "a", "label": None, "n": 3, "to": None, "dry_run": True})
+    asked = RequestFields({"model": "a", "label": None, "n": 3, "to": None, "dry_run": True})
     assert (asked.model(), asked.label("label", "latest"), asked.whole("n", 1, 5)) == (
         "a",
         "latest",

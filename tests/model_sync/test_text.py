@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from model_sync.text import counted, labels_are, versions_are
+from model_sync.text import list_labels, list_versions, pluralize
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 versions"), (1, "1 version"), (2, "2 versions")]
 )
 def test_one_is_no_plural(count: int, text: str) -> None:
-    assert counted(count, "version") == text
+    assert pluralize(count, "version") == text
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_one_is_no_plural(count: int, text: str) -> None:
     ],
 )
 def test_the_labels_there_are_are_named(labels: tuple[str, ...], text: str) -> None:
-    assert labels_are(labels) == text
+    assert list_labels(labels) == text
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_the_labels_there_are_are_named(labels: tuple[str, ...], text: str) -> N
 def test_the_versions_there_are_are_named_and_many_are_a_range(
     numbers: tuple[int, ...], text: str
 ) -> None:
-    assert versions_are(numbers) == text
+    assert list_versions(numbers) == text

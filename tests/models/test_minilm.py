@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from inference.loading.form import form_of
+from inference.loading.form import variant_files
 from inference.loading.loader import RUNTIME, load_folder, load_version
 from inference.pipeline import Request
 from model_store.digests import Digest
@@ -136,7 +136,7 @@ def test_either_optimized_form_gives_the_original_s_vectors(
 ) -> None:
     manifest = prepared.manifest
     (variant,) = (each for each in prepared.variants if each.name == form)
-    opened = form_of(variant, version.folder, prepared.folder, manifest.content)
+    opened = variant_files(variant, version.folder, prepared.folder, manifest.content)
     assert opened.optimized
     loaded = load_folder(version.folder, manifest, 1, layout=store, form=opened)
     vectors = [answer(loaded, SENTENCES[at : at + 16]) for at in range(0, len(SENTENCES), 16)]

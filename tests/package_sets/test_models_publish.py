@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
     from model_store.version import VersionContent
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
 
 
 WRITES: Final = """\
@@ -66,7 +66,7 @@ GREETING = f"wrote by {wrote}" if wrote else "writes 1.0"
 """
 
 
-def publish_model(folder: Path, layout: StoreLayout) -> Published:
+def publish_model(folder: Path, layout: StoreLayout) -> PublishResult:
     return publish(folder, layout.root, progress=Silent())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pybase64
 import pytest
 
-from inference.loading.load_plan import begin_opening, read_opening
+from inference.loading.load_plan import read_load_plan, start_reads
 from inference.loading.loader import RUNTIME, load_version
 from inference.loading.read_plan import Verify
 from inference.package_sets.prefetch import ImportPrefetch
@@ -29,7 +29,7 @@ from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.loading.load_plan import Opening
+    from inference.loading.load_plan import LoadPlan
     from model_store.layout import StoreLayout
 
 pytestmark = pytest.mark.own_processes
@@ -54,7 +54,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def opening(layout: StoreLayout, wheels: Path) -> Opening:
+def opening(layout: StoreLayout, wheels: Path) -> LoadPlan:
     """A published version whose pipeline imports a package that opens a file."""
     folder = write_greeter(layout.root.parent / MODEL, wheels, "recorded")
     wheel = write_wheel(
@@ -68,15 +68,15 @@ def opening(layout: StoreLayout, wheels: Path) -> Opening:
     )  # fmt: skip
     write_requirements(folder / "requirements.txt", wheel)
     publish(folder, layout.root, progress=Silent())
-    return read_opening(layout, MODEL, entry_of(layout.root, 1, MODEL), RUNTIME)
+    return read_load_plan(layout, MODEL, entry_of(layout.root, 1, MODEL), RUNTIME)
 
 
-def set_folder(layout: StoreLayout, opening: Opening) -> Path:
+def set_folder(layout: StoreLayout, opening: LoadPlan) -> Path:
     assert opening.manifest.content.packages
     return layout.package_set(opening.manifest.content.packages)
 
 
-def recorded(opening: Opening) -> dict[str, RecordedFile]:
+def recorded(opening: LoadPlan) -> dict[str, RecordedFile]:
     assert opening.preparation
     return {each.path: each for each in opening.preparation.imports}
 
@@ -100,7 +100,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def test_it_is_what_the_pipeline_imports_and_opens_and_nothing_else(
-    layout: StoreLayout, opening: Opening
+    layout: StoreLayout, opening: LoadPlan
 ) -> None:
     folder = set_folder(layout, opening)
     found = recorded(opening)
@@ -135,7 +135,7 @@ def test_of_an_extension_it_is_the_blocks_that_were_touched(
     )  # fmt: skip
     write_requirements(folder / "requirements.txt", wheel)
     publish(folder, layout.root, progress=Silent())
-    opening = read_opening(layout, MODEL, entry_of(layout.root, 1, MODEL), RUNTIME)
+    opening = read_load_plan(layout, MODEL, entry_of(layout.root, 1, MODEL), RUNTIME)
     found = recorded(opening)[f"{SITE_PACKAGES}/{name}"]
     blocks = {n for first, count in found.ranges for n in range(first, first + count)}
     assert 0 in blocks
@@ -144,10 +144,10 @@ def test_of_an_extension_it_is_the_blocks_that_were_touched(
 
 
 def test_a_load_reads_it_ahead_and_keeps_nothing_open(
-    layout: StoreLayout, opening: Opening
+    layout: StoreLayout, opening: LoadPlan
 ) -> None:
     folder = set_folder(layout, opening)
-    begun = begin_opening(layout, opening, Verify.CHUNKS)
+    begun = start_reads(layout, opening, Verify.CHUNKS)
     assert begun.imports
     begun.imports.wait()
     greeting = f"{SITE_PACKAGES}/recorded/greeting.txt"
@@ -158,9 +158,9 @@ def test_a_load_reads_it_ahead_and_keeps_nothing_open(
     wait_until(lambda: open_below(folder) in ([], [CODE]))
 
 
-def test_a_load_that_fails_lets_go_of_it(layout: StoreLayout, opening: Opening) -> None:
+def test_a_load_that_fails_lets_go_of_it(layout: StoreLayout, opening: LoadPlan) -> None:
     folder = set_folder(layout, opening)
-    begun = begin_opening(layout, opening, Verify.CHUNKS)
+    begun = start_reads(layout, opening, Verify.CHUNKS)
 
     def no_room(_: object) -> None:
         raise MemoryError

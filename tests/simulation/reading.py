@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inference.process.clock import Moment
 from inference.serving.mapped_files import (
     LIMITS,
+    FileLease,
     Limits,
-    Standing,
+    lease_of_set,
     may_load,
     may_run,
-    standing_of_set,
 )
 from model_store.refs import LATEST, Refs, State, VersionEntry
 
@@ -155,7 +155,7 @@ class Reader:
             leans_on = [each for each in leans_on if each.state is not State.DELETED]
         return may_run(leans_on, self.clock(), self._remaining_s(), self._limits())
 
-    def _standing(self, number: int) -> Standing:
+    def _standing(self, number: int) -> FileLease:
         assert self.seen
         entry, rules = self.seen.versions[number], self.store.rules
         after_s = _seconds(entry.sweep_after) if rules.run_ends_before_sweep_after else None
@@ -163,14 +163,14 @@ class Reader:
         if not rules.run_ends_before_sweep_after and state is State.DELETED:
             state = State.RETIRED
         checked_at = self.checked_at if rules.checks_grow_old else self.clock()
-        return Standing(state, after_s, checked_at)
+        return FileLease(state, after_s, checked_at)
 
-    def _standing_of_set(self, name: str) -> Standing | None:
+    def _standing_of_set(self, name: str) -> FileLease | None:
         assert self.seen
         pinning = [
             n for n, entry in self.seen.versions.items() if self.store.set_of[entry.id] == name
         ]
-        return standing_of_set([self._standing(number) for number in pinning])
+        return lease_of_set([self._standing(number) for number in pinning])
 
     def _limits(self) -> Limits:
         limits = LIMITS

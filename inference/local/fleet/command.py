@@ -16,7 +16,7 @@ from inference.local.fleet.environment_variables import settings_among
 from inference.local.fleet.errors import EmulatorUnavailableError
 from inference.local.fleet.http_answers import FleetAnswers
 from inference.local.fleet.pool import Fleet
-from inference.local.fleet.slot import Numbered
+from inference.local.fleet.slot import NumberedEnvironment
 from inference.local.server import serve
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def serve_fleet(
 
 def maker(
     handler: str, environ: Mapping[str, str], memory_mb: int, report: Callable[[str], None]
-) -> Callable[[], Numbered]:
+) -> Callable[[], NumberedEnvironment]:
     """What makes a function's environments, each with a number; limited, or a line says why not."""
     try:
         limits = find_limits(memory_mb)
@@ -70,9 +70,9 @@ def maker(
         report(f"memory and processors of environments are not limited here: {error}")
     numbers = itertools.count(1)
 
-    def make() -> Numbered:
+    def make() -> NumberedEnvironment:
         number = next(numbers)
-        return Numbered(
+        return NumberedEnvironment(
             number,
             LambdaEnvironment(
                 handler,

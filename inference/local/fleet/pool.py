@@ -21,14 +21,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from inference.local.fleet.errors import LambdaEnvironmentError, ThrottledError
-from inference.local.fleet.slot import Place
+from inference.local.fleet.slot import Slot
 from inference.process.daemon_thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from inference.local.fleet.slot import Numbered
+    from inference.local.fleet.slot import NumberedEnvironment
 
 _END_S: Final = 30.0
 
@@ -48,7 +48,7 @@ class _Call(NamedTuple):
 class _Worker(NamedTuple):
     """A place, and what brings it its calls: None ends it."""
 
-    place: Place
+    place: Slot
     inbox: queue.SimpleQueue[_Call | None]
 
 
@@ -57,7 +57,7 @@ class Fleet:
 
     def __init__(
         self,
-        make: Callable[[], Numbered],
+        make: Callable[[], NumberedEnvironment],
         *,
         most: int,
         most_waiting: int,
@@ -135,7 +135,7 @@ class Fleet:
 
     def _add_worker(self, call: _Call) -> None:
         """Start a place's thread with its first call. The lock is held."""
-        worker = _Worker(Place(self._make, self._report), queue.SimpleQueue())
+        worker = _Worker(Slot(self._make, self._report), queue.SimpleQueue())
         worker.inbox.put(call)
         self._workers.append(worker)
         threading.Thread(
@@ -181,7 +181,7 @@ class Fleet:
                 self._idle.append(worker)
 
 
-def _answer(place: Place, call: _Call) -> Callable[[], None]:
+def _answer(place: Slot, call: _Call) -> Callable[[], None]:
     """Have a call answered; what gives its caller the answer, or the error, if it has none yet."""
 
     def give(payload: bytes, number: int) -> None:

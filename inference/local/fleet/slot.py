@@ -30,21 +30,23 @@ _LAMBDAS_OWN: Final = re.compile(
 """Lines of Lambda's, about every call and every end; they would hide the others."""
 
 
-class Numbered(NamedTuple):
+class NumberedEnvironment(NamedTuple):
     """An environment, not started yet, and what it is called."""
 
     number: int
     environment: LambdaEnvironment
 
 
-class Place:
+class Slot:
     """One thread calls `answer` and `settle`, in turns; `end` may come from another."""
 
-    def __init__(self, make: Callable[[], Numbered], report: Callable[[str], None]) -> None:
+    def __init__(
+        self, make: Callable[[], NumberedEnvironment], report: Callable[[str], None]
+    ) -> None:
         """`report` gets lines: what environments print, and when one ends before its time."""
         self._make = make
         self._report = report
-        self._held: Numbered | None = None
+        self._held: NumberedEnvironment | None = None
         self._ended = False
 
     def answer(self, payload: bytes, early: Callable[[bytes, int], None]) -> tuple[bytes, int]:
@@ -82,7 +84,7 @@ class Place:
         if held:
             held.environment.stop()
 
-    def _whole(self) -> Numbered:
+    def _whole(self) -> NumberedEnvironment:
         """The environment, which can answer: the one that is there, or another."""
         if self._held and not self._held.environment.is_whole():
             self._replace("it died between two calls")

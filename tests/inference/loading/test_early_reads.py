@@ -12,11 +12,11 @@ import onnxruntime
 import pytest
 
 from inference.errors import LoadError, NoMemoryError
-from inference.loading.early_reads import Early, begin, installed_version
+from inference.loading.early_reads import EarlyReads, begin, installed_version
 from inference.loading.loader import RUNTIME, load_version
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
-from inference.serving.refs_watch import Watch
+from inference.serving.refs_watch import RefsWatch
 from model_store import reading
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -34,7 +34,7 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import Form
+    from inference.loading.form import VariantFiles
     from inference.loading.memory_need import Need
     from inference.loading.prefetch import Prefetch
 
@@ -47,8 +47,8 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def _early(store: Path, *models: str, runtime: str = RUNTIME) -> Early:
-    early = Early()
+def _early(store: Path, *models: str, runtime: str = RUNTIME) -> EarlyReads:
+    early = EarlyReads()
     early.read(StoreLayout(store), models or (ADDER,), runtime, Verify.CHUNKS)
     return early
 
@@ -90,7 +90,7 @@ def test_what_was_begun_for_another_runtime_or_version_is_nobodys(store: Path) -
 
 
 def test_what_a_load_asked_for_first_is_not_begun_again(store: Path) -> None:
-    early, entry = Early(), entry_of(store, 1)
+    early, entry = EarlyReads(), entry_of(store, 1)
     assert early.take(entry, RUNTIME) is None
     early.read(StoreLayout(store), [ADDER], RUNTIME, Verify.CHUNKS)
     assert early.take(entry, RUNTIME) is None
@@ -124,11 +124,11 @@ def test_refs_that_were_read_early_are_a_first_look_for_as_long_as_they_are_beli
         return refresh(layout, model, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("inference.serving.refs_watch.refresh", counted)
-    watch = Watch(StoreLayout(store), ref_ttl_s=3600, early=early)
+    watch = RefsWatch(StoreLayout(store), ref_ttl_s=3600, early=early)
     assert watch.look(ADDER).refs == refs_of(store)
     assert watch.look(ADDER).upward_at.elapsed_s(watch.look(ADDER).checked_at) == 0
     assert not reads
-    impatient = Watch(StoreLayout(store), ref_ttl_s=0, early=_early(store))
+    impatient = RefsWatch(StoreLayout(store), ref_ttl_s=0, early=_early(store))
     publish_adder(store, 2.0)
     assert impatient.look(ADDER).refs == refs_of(store)
     assert reads == [ADDER]
@@ -146,9 +146,9 @@ def test_a_model_without_latest_and_one_that_is_retired_begin_nothing(store: Pat
 def test_a_model_that_is_named_twice_is_read_once(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[Form] = []
+    begun: list[VariantFiles] = []
 
-    def noted(form: Form, verify: Verify) -> Prefetch:
+    def noted(form: VariantFiles, verify: Verify) -> Prefetch:
         begun.append(form)
         return begin_prefetch(form, verify)
 
@@ -178,7 +178,7 @@ def test_one_models_readers_come_after_anothers(
     begun: list[Prefetch] = []
     left: list[int] = []
 
-    def begin_one(form: Form, verify: Verify) -> Prefetch:
+    def begin_one(form: VariantFiles, verify: Verify) -> Prefetch:
         left.append(sum(len(each._left) for each in begun))
         begun.append(begin_prefetch(form, verify))
         return begun[-1]

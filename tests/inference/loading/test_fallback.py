@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loading.load_plan import read_opening
+from inference.loading.load_plan import read_load_plan
 from inference.loading.loader import RUNTIME, load_version
 from inference.serving.manager import Manager
 from model_store.digests import Digest
@@ -79,11 +79,11 @@ def test_a_form_for_another_processor_is_passed_over_and_the_reason_names_both(
     path = layout.model(ADDER).preparation(found.id) / MANIFEST
     path.write_bytes(manifest.render())
     with pretended(WITH_AVX512, tmp_path, monkeypatch):
-        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
         assert opening.variant == wide
         assert opening.fallback(RUNTIME) is None
     with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
-        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
         assert opening.variant
         assert opening.variant.name == "plain"
         assert opening.fallback(RUNTIME) == (
@@ -111,10 +111,10 @@ def test_what_would_replace_a_form_for_another_processor_is_said_to_stand_in_for
     path = layout.model(ADDER).preparation(found.id) / MANIFEST
     path.write_bytes(manifest.render())
     with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
-        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
         assert opening.variant == variants[0]
         assert (opening.fallback(RUNTIME) or "").endswith("it is opened in its portable form")
     with pretended(WITH_AVX512, tmp_path, monkeypatch):
-        opening = read_opening(layout, ADDER, entry, RUNTIME)
+        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
         replaced = opening._replace(variant=variants[0], following=None)
         assert replaced.fallback(RUNTIME) is None

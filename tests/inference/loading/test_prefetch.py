@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loading.form import Form
+from inference.loading.form import VariantFiles
 from inference.loading.prefetch import READERS, begin_prefetch, check_pieces
-from inference.loading.read_plan import Verify, pieces_of
+from inference.loading.read_plan import Verify, plan_reads
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.errors import DamagedError
 from model_store.files import FileEntry
@@ -20,7 +20,7 @@ from model_store.files import FileEntry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.loading.read_plan import Piece
+    from inference.loading.read_plan import FileRange
 
 GRAPH, WEIGHTS, CODE = "f/model.onnx", "f/weights.bin", "pipeline/data.bin"
 N_CHUNKS = 5
@@ -36,13 +36,13 @@ def _write(folder: Path, path: str, size: int) -> tuple[FileEntry, tuple[str, ..
 
 
 @pytest.fixture
-def form(tmp_path: Path) -> Form:
+def form(tmp_path: Path) -> VariantFiles:
     """A graph, weights of five chunks of which the second and fourth are touched, and data."""
     prepared, version = tmp_path / "prepared", tmp_path / "version"
     graph, _ = _write(prepared, GRAPH, 1000)
     weights, chunks = _write(prepared, WEIGHTS, (N_CHUNKS - 1) * CHUNK_BYTES + 17)
     data, _ = _write(version, CODE, 100)
-    return Form(
+    return VariantFiles(
         prepared,
         GRAPH,
         (graph, weights),
@@ -56,11 +56,11 @@ def form(tmp_path: Path) -> Form:
     )
 
 
-def _told(pieces: tuple[Piece, ...]) -> list[tuple[str, int]]:
+def _told(pieces: tuple[FileRange, ...]) -> list[tuple[str, int]]:
     return [(piece.file.entry.path, piece.offset // CHUNK_BYTES) for piece in pieces]
 
 
-def _flip(form: Form, path: str, at: int) -> None:
+def _flip(form: VariantFiles, path: str, at: int) -> None:
     folder = form.version_folder if path == CODE else form.folder
     with (folder / path).open("r+b") as stream:
         stream.seek(at)
@@ -69,8 +69,8 @@ def _flip(form: Form, path: str, at: int) -> None:
         stream.write(bytes([byte[0] ^ 1]))
 
 
-def test_what_was_recorded_comes_first_and_the_rest_is_left(form: Form) -> None:
-    pieces = pieces_of(form, Verify.CHUNKS)
+def test_what_was_recorded_comes_first_and_the_rest_is_left(form: VariantFiles) -> None:
+    pieces = plan_reads(form, Verify.CHUNKS)
     assert _told(pieces.graph) == [(GRAPH, 0)]
     assert _told(pieces.others) == [(CODE, 0), (WEIGHTS, 1), (WEIGHTS, 3)]
     assert _told(pieces.rest) == [(WEIGHTS, 0), (WEIGHTS, 2), (WEIGHTS, 4)]
@@ -79,39 +79,39 @@ def test_what_was_recorded_comes_first_and_the_rest_is_left(form: Form) -> None:
 
 
 @pytest.mark.parametrize("verify", [Verify.ALL, Verify.SIZE, Verify.OFF])
-def test_nothing_is_left_where_nothing_comes_after(form: Form, verify: Verify) -> None:
-    pieces = pieces_of(form, verify)
+def test_nothing_is_left_where_nothing_comes_after(form: VariantFiles, verify: Verify) -> None:
+    pieces = plan_reads(form, verify)
     assert not pieces.rest
     assert len(pieces.others) == 1 + N_CHUNKS
     assert all(bool(piece.digest) is (verify is Verify.ALL) for piece in pieces.others)
 
 
-def test_a_file_without_a_record_is_read_whole(form: Form) -> None:
-    pieces = pieces_of(form._replace(recorded={}), Verify.CHUNKS)
+def test_a_file_without_a_record_is_read_whole(form: VariantFiles) -> None:
+    pieces = plan_reads(form._replace(recorded={}), Verify.CHUNKS)
     assert len(pieces.others) == 1 + N_CHUNKS
     assert not pieces.rest
 
 
-def test_a_file_without_chunks_digests_is_checked_whole(form: Form) -> None:
+def test_a_file_without_chunks_digests_is_checked_whole(form: VariantFiles) -> None:
     form = form._replace(chunks={})
-    pieces = pieces_of(form, Verify.CHUNKS)
+    pieces = plan_reads(form, Verify.CHUNKS)
     assert [file.entry.path for file in pieces.whole] == [WEIGHTS]
     assert not pieces.rest
     begin_prefetch(form).wait()
     _flip(form, WEIGHTS, 2 * CHUNK_BYTES)
     with pytest.raises(DamagedError, match=f"{WEIGHTS} is damaged"):
         begin_prefetch(form).wait()
-    assert not pieces_of(form, Verify.SIZE).whole
+    assert not plan_reads(form, Verify.SIZE).whole
 
 
-def test_a_manifest_with_digests_of_another_number_of_chunks_is_damage(form: Form) -> None:
+def test_a_manifest_with_digests_of_another_number_of_chunks_is_damage(form: VariantFiles) -> None:
     form = form._replace(chunks={WEIGHTS: form.chunks[WEIGHTS][1:]})
     with pytest.raises(DamagedError, match=r"has digests of 4 chunks of f/weights\.bin"):
         begin_prefetch(form)
 
 
 def test_right_bytes_are_read_once_and_nothing_is_left_open(
-    form: Form, monkeypatch: pytest.MonkeyPatch
+    form: VariantFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = _counting(monkeypatch)
     before = _open_files()
@@ -130,7 +130,7 @@ def test_right_bytes_are_read_once_and_nothing_is_left_open(
     [(GRAPH, 999), (WEIGHTS, CHUNK_BYTES), (WEIGHTS, 4 * CHUNK_BYTES - 1), (CODE, 0)],
 )
 def test_a_wrong_bit_among_what_is_touched_is_found_before_an_answer(
-    form: Form, path: str, at: int
+    form: VariantFiles, path: str, at: int
 ) -> None:
     _flip(form, path, at)
     prefetch = begin_prefetch(form)
@@ -140,7 +140,9 @@ def test_a_wrong_bit_among_what_is_touched_is_found_before_an_answer(
         prefetch.wait()
 
 
-def test_a_wrong_bit_in_the_rest_is_found_behind_it_or_before_if_all_is_wanted(form: Form) -> None:
+def test_a_wrong_bit_in_the_rest_is_found_behind_it_or_before_if_all_is_wanted(
+    form: VariantFiles,
+) -> None:
     _flip(form, WEIGHTS, 4 * CHUNK_BYTES)
     prefetch = begin_prefetch(form)
     prefetch.wait()
@@ -154,7 +156,7 @@ def test_a_wrong_bit_in_the_rest_is_found_behind_it_or_before_if_all_is_wanted(f
 
 @pytest.mark.parametrize("change", [-1, 1, -3 * CHUNK_BYTES])
 def test_a_file_of_another_length_is_found_before_the_graph_is_opened(
-    form: Form, change: int
+    form: VariantFiles, change: int
 ) -> None:
     os.truncate(form.folder / WEIGHTS, (N_CHUNKS - 1) * CHUNK_BYTES + 17 + change)
     for verify in (Verify.CHUNKS, Verify.ALL, Verify.SIZE):
@@ -162,13 +164,13 @@ def test_a_file_of_another_length_is_found_before_the_graph_is_opened(
             begin_prefetch(form, verify).wait_for_graph()
 
 
-def test_a_file_cut_short_is_told_even_where_nothing_is_verified(form: Form) -> None:
+def test_a_file_cut_short_is_told_even_where_nothing_is_verified(form: VariantFiles) -> None:
     os.truncate(form.folder / WEIGHTS, CHUNK_BYTES)
     with pytest.raises(DamagedError, match=r"weights\.bin is damaged: it ends at byte"):
         begin_prefetch(form, Verify.OFF).wait()
 
 
-def test_a_file_that_is_missing_or_a_link_is_refused(form: Form, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_a_link_is_refused(form: VariantFiles, tmp_path: Path) -> None:
     weights = form.folder / WEIGHTS
     weights.rename(tmp_path / "elsewhere")
     with pytest.raises(DamagedError, match=r"weights\.bin cannot be read: No such file") as caught:
@@ -180,7 +182,7 @@ def test_a_file_that_is_missing_or_a_link_is_refused(form: Form, tmp_path: Path)
 
 
 def test_a_read_that_fails_says_of_what_and_keeps_its_cause(
-    form: Form, monkeypatch: pytest.MonkeyPatch
+    form: VariantFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> int:
         raise OSError(errno.EIO, "Input/output error")
@@ -192,7 +194,7 @@ def test_a_read_that_fails_says_of_what_and_keeps_its_cause(
 
 
 def test_many_read_at_once_and_no_more_than_there_are_pieces(
-    form: Form, monkeypatch: pytest.MonkeyPatch
+    form: VariantFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everybody = threading.Barrier(2 + N_CHUNKS, timeout=20)
     preadv = os.preadv
@@ -210,7 +212,7 @@ def test_many_read_at_once_and_no_more_than_there_are_pieces(
 
 
 def test_where_threads_run_out_those_that_there_are_read_all(
-    form: Form, monkeypatch: pytest.MonkeyPatch
+    form: VariantFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, start = _open_files(), threading.Thread.start
     started: list[threading.Thread] = []
@@ -232,7 +234,9 @@ def test_where_threads_run_out_those_that_there_are_read_all(
     _wait_until(lambda: _open_files() <= before)
 
 
-def test_after_a_stop_no_other_piece_is_begun(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_stop_no_other_piece_is_begun(
+    form: VariantFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, go = [], threading.Event()
     preadv = os.preadv
 
@@ -283,8 +287,8 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
     pytest.fail("it never came to be so")
 
 
-def test_a_range_of_chunks_past_the_end_of_its_file_is_damage(form: Form) -> None:
+def test_a_range_of_chunks_past_the_end_of_its_file_is_damage(form: VariantFiles) -> None:
     for ranges in (((N_CHUNKS, 1),), ((1, 1), (3, 10**18))):
         with pytest.raises(DamagedError, match=f"ends past its {N_CHUNKS}$"):
-            pieces_of(form._replace(recorded={WEIGHTS: ranges}), Verify.CHUNKS)
-    assert pieces_of(form._replace(recorded={WEIGHTS: ((3, 2),)}), Verify.CHUNKS).rest
+            plan_reads(form._replace(recorded={WEIGHTS: ranges}), Verify.CHUNKS)
+    assert plan_reads(form._replace(recorded={WEIGHTS: ((3, 2),)}), Verify.CHUNKS).rest

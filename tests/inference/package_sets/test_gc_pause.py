@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.package_sets.active_sets import PackageSets
-from inference.package_sets.gc_pause import look_again, uncollected
+from inference.package_sets.gc_pause import gc_paused, unfreeze
 from model_store.package_set import Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
@@ -30,7 +30,7 @@ def enabled() -> Iterator[None]:
 
 
 def test_it_is_off_until_the_last_of_them_ends_whichever_that_is() -> None:
-    first, second = uncollected(), uncollected()
+    first, second = gc_paused(), gc_paused()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
@@ -41,7 +41,7 @@ def test_it_is_off_until_the_last_of_them_ends_whichever_that_is() -> None:
 
 def test_it_stays_off_where_it_was() -> None:
     gc.disable()
-    with uncollected():
+    with gc_paused():
         pass
     assert not gc.isenabled()
 
@@ -52,15 +52,15 @@ class _FailedError(Exception):
 
 def test_what_is_there_at_the_end_is_set_aside_and_can_be_taken_back() -> None:
     before = gc.get_freeze_count()
-    with uncollected():
+    with gc_paused():
         kept = [[] for _ in range(1000)]  # type: ignore[var-annotated]
     assert gc.get_freeze_count() >= before + len(kept)
-    look_again()
+    unfreeze()
     assert gc.get_freeze_count() == 0
 
 
 def test_an_error_puts_it_on_again_and_sets_nothing_aside() -> None:
-    with pytest.raises(_FailedError), uncollected():
+    with pytest.raises(_FailedError), gc_paused():
         raise _FailedError
     assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
 

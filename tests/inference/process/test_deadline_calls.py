@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.process.daemon_thread import in_thread
-from inference.process.deadline_calls import MAX_UNDER_WAY, BoundedCalls
+from inference.process.deadline_calls import MAX_UNDER_WAY, DeadlineCalls
 from model_store.errors import StoreUnreachableError
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 
@@ -43,17 +43,19 @@ def hanging() -> Iterator[Hanging]:
 
 
 @pytest.fixture
-def calls() -> BoundedCalls:
-    return BoundedCalls()
+def calls() -> DeadlineCalls:
+    return DeadlineCalls()
 
 
-def test_a_result_comes_back(calls: BoundedCalls) -> None:
+def test_a_result_comes_back(calls: DeadlineCalls) -> None:
     assert calls.run("key", lambda: 7, DEADLINE_S) == 7
     assert not calls.is_under_way("key")
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyError("k"), TimeoutError("own")])
-def test_an_operations_own_error_comes_back_as_it_is(calls: BoundedCalls, error: Exception) -> None:
+def test_an_operations_own_error_comes_back_as_it_is(
+    calls: DeadlineCalls, error: Exception
+) -> None:
     def fail() -> None:
         raise error
 
@@ -112,7 +114,7 @@ def test_what_an_operation_held_when_it_failed_is_let_go(
 
 
 def test_a_hanging_operation_is_given_up_at_its_deadline(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     with pytest.raises(StoreUnreachableError, match=r"did not answer within 0\.01 s"):
         calls.run("key", hanging, 0.01)
@@ -120,7 +122,7 @@ def test_a_hanging_operation_is_given_up_at_its_deadline(
 
 
 def test_a_hanging_operation_is_joined_and_not_started_again(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     for _ in range(3):
         with pytest.raises(StoreUnreachableError):
@@ -133,7 +135,7 @@ def test_a_hanging_operation_is_joined_and_not_started_again(
 
 
 def test_threads_that_ask_at_once_share_one_operation(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     def ask(_: int) -> None:
         with pytest.raises(StoreUnreachableError):
@@ -143,7 +145,7 @@ def test_threads_that_ask_at_once_share_one_operation(
     assert hanging.starts == 1
 
 
-def test_after_its_end_an_operation_is_started_anew(calls: BoundedCalls, hanging: Hanging) -> None:
+def test_after_its_end_an_operation_is_started_anew(calls: DeadlineCalls, hanging: Hanging) -> None:
     with pytest.raises(StoreUnreachableError):
         calls.run("key", hanging, 0.01)
     hanging.released.set()
@@ -151,7 +153,7 @@ def test_after_its_end_an_operation_is_started_anew(calls: BoundedCalls, hanging
     assert calls.run("key", hanging, DEADLINE_S) == 2
 
 
-def test_operations_of_other_keys_do_not_wait(calls: BoundedCalls, hanging: Hanging) -> None:
+def test_operations_of_other_keys_do_not_wait(calls: DeadlineCalls, hanging: Hanging) -> None:
     with pytest.raises(StoreUnreachableError):
         calls.run("hangs", hanging, 0.01)
     assert calls.run("other", lambda: 1, DEADLINE_S) == 1
@@ -159,7 +161,7 @@ def test_operations_of_other_keys_do_not_wait(calls: BoundedCalls, hanging: Hang
 
 
 def test_what_an_operation_does_at_its_end_still_happens(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     ended = threading.Event()
 
@@ -173,7 +175,7 @@ def test_what_an_operation_does_at_its_end_still_happens(
     assert ended.wait(DEADLINE_S)
 
 
-def test_there_is_a_limit_to_how_many_hang(calls: BoundedCalls, hanging: Hanging) -> None:
+def test_there_is_a_limit_to_how_many_hang(calls: DeadlineCalls, hanging: Hanging) -> None:
     for number in range(MAX_UNDER_WAY):
         with pytest.raises(StoreUnreachableError, match="did not answer"):
             calls.run(number, hanging, 0.0)
@@ -188,7 +190,7 @@ def test_there_is_a_limit_to_how_many_hang(calls: BoundedCalls, hanging: Hanging
 
 
 def test_a_thread_never_keeps_the_process_from_ending(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     with pytest.raises(StoreUnreachableError):
         calls.run("daemon", hanging, 0.01)
@@ -196,7 +198,7 @@ def test_a_thread_never_keeps_the_process_from_ending(
 
 
 def test_an_operation_that_ends_just_after_its_deadline_is_not_its_own_timeout(
-    calls: BoundedCalls, hanging: Hanging
+    calls: DeadlineCalls, hanging: Hanging
 ) -> None:
     def end_it(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code is wait.__code__:

@@ -9,7 +9,7 @@ import pytest
 
 from inference.errors import UnknownError
 from inference.process.daemon_thread import in_thread
-from inference.process.deadline_calls import BoundedCalls
+from inference.process.deadline_calls import DeadlineCalls
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.store_io.create_store import open_store
@@ -107,7 +107,7 @@ def test_a_name_that_is_being_looked_up_is_no_model(empty: Path, loader: Watched
     told: list[bool] = []
 
     def overtake(frame: FrameType, event: str, _: object) -> None:
-        if event == "return" and frame.f_code is BoundedCalls.run.__code__ and not told:
+        if event == "return" and frame.f_code is DeadlineCalls.run.__code__ and not told:
             told.append(in_thread(manager.is_empty, "overtakes").result(DEADLINE_S))
 
     sys.setprofile(overtake)

@@ -11,7 +11,7 @@ import pytest
 from inference.errors import NotReadyError, RetiredError, UnknownError
 from inference.process.daemon_thread import in_thread
 from inference.serving import manager as manager_module
-from inference.serving.background_loads import Loads
+from inference.serving.background_loads import BackgroundLoads
 from inference.serving.manager import Manager, Resolved
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -124,7 +124,7 @@ def test_a_caller_keeps_the_version_that_it_waited_for_though_it_was_let_go_mean
         waited = frame.f_code is Future.result.__code__ and frame.f_back is not None
         if event == "return" and waited and not others:
             caller = frame.f_back
-            if caller is not None and caller.f_code is Loads.wait.__code__:
+            if caller is not None and caller.f_code is BackgroundLoads.wait.__code__:
                 others.append(0)  # what answers the label lets all others go
                 others[0] = in_thread(
                     lambda: manager.resolve(ADDER).loaded.number, "overtakes"

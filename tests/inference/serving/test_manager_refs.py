@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.process.daemon_thread import in_thread
-from inference.process.deadline_calls import BoundedCalls
+from inference.process.deadline_calls import DeadlineCalls
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
@@ -113,7 +113,7 @@ def test_a_caller_who_was_slow_to_go_on_does_not_take_back_what_others_saw(
     others: list[int] = []
 
     def overtake(frame: FrameType, event: str, _: object) -> None:
-        if event == "return" and frame.f_code is BoundedCalls.run.__code__ and not others:
+        if event == "return" and frame.f_code is DeadlineCalls.run.__code__ and not others:
             point_latest(store, 1)
             others.append(in_thread(lambda: latest(manager), "overtakes").result(DEADLINE_S))
 

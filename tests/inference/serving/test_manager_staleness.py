@@ -10,7 +10,7 @@ import pytest
 from inference.process.daemon_thread import in_thread
 from inference.serving import manager as manager_module
 from inference.serving.manager import Manager
-from inference.serving.refs_watch import Watch
+from inference.serving.refs_watch import RefsWatch
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder
@@ -190,7 +190,7 @@ def test_a_call_whose_view_of_refs_is_older_than_anothers_goes_by_the_newer_one(
     others: list[int] = []
 
     def overtake(frame: FrameType, event: str, _: object) -> None:
-        if event == "return" and frame.f_code is Watch.look.__code__ and not others:
+        if event == "return" and frame.f_code is RefsWatch.look.__code__ and not others:
             point_latest(store, 1)
             others.append(0)
             wait_until(lambda: calling(manager).result(DEADLINE_S) == 1)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from inference.process.clock import Moment
 from inference.serving.mapped_files import (
     LIMITS,
+    FileLease,
     Limits,
-    Standing,
+    lease_of_set,
     may_load,
     may_run,
     seconds_left,
-    standing_of_set,
 )
 from model_store.refs import GRACE_S, State
 
@@ -32,10 +32,10 @@ def _later(wall_s: float, monotonic_s: float | None = None) -> Moment:
     return Moment(T + wall_s, 1000.0 + (wall_s if monotonic_s is None else monotonic_s))
 
 
-def _standing(sweep_after_s: float | None = None, state: State | None = None) -> Standing:
+def _standing(sweep_after_s: float | None = None, state: State | None = None) -> FileLease:
     after_s = None if sweep_after_s is None else T + sweep_after_s
     state = state or (State.AVAILABLE if sweep_after_s is None else State.RETIRED)
-    return Standing(state, after_s, CHECKED)
+    return FileLease(state, after_s, CHECKED)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def _standing(sweep_after_s: float | None = None, state: State | None = None) ->
     ],
 )  # fmt: skip
 def test_mapped_files_may_be_used(
-    standing: Standing, now: Moment, remaining_s: float, *, expected: bool
+    standing: FileLease, now: Moment, remaining_s: float, *, expected: bool
 ) -> None:
     assert may_run([standing], now, remaining_s) is expected
     assert may_load(standing, now, remaining_s) is expected
@@ -98,14 +98,14 @@ def test_everything_that_a_session_leans_on_counts() -> None:
     ],
 )
 def test_a_set_is_as_safe_as_the_best_version_that_pins_it(
-    pinned_by: list[Standing], expected: Standing | None
+    pinned_by: list[FileLease], expected: FileLease | None
 ) -> None:
-    assert standing_of_set(pinned_by) == expected
+    assert lease_of_set(pinned_by) == expected
 
 
 def test_of_two_checks_the_later_says_how_safe_a_set_is() -> None:
     later = _standing()._replace(checked_at=_later(50))
-    assert standing_of_set([_standing(), later]) == later
+    assert lease_of_set([_standing(), later]) == later
 
 
 def test_limits_are_what_the_store_waits() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from inference.process.clock import Moment
 from inference.serving.recycling_policy import Conflict, find_due, find_outlived
-from inference.serving.refs_watch import View
+from inference.serving.refs_watch import ModelView
 from model_store.digests import Digest
 from model_store.reading import Seen
 from model_store.refs import State
@@ -29,13 +29,13 @@ def later(s: float) -> Moment:
     return Moment(T + s, 1000.0 + s)
 
 
-def view(name: str, labels: Mapping[str, int], retired: frozenset[int] = frozenset()) -> View:
+def view(name: str, labels: Mapping[str, int], retired: frozenset[int] = frozenset()) -> ModelView:
     """A model with versions 1 to 3, all in service but those that are retired."""
     available = ENTRY._replace(state=State.AVAILABLE, sweep_after=None)
     gone = ENTRY._replace(state=State.RETIRED, sweep_after="2030-01-01T00:00:00Z")
     versions = {n: gone if n in retired else available for n in (1, 2, 3)}
     refs = refs_of(5, model=name, model_id=name, labels=labels, versions=versions)
-    return View(Seen("store", refs), NOTICED, NOTICED)
+    return ModelView(Seen("store", refs), NOTICED, NOTICED)
 
 
 def version(name: str, number: int) -> Pinned:

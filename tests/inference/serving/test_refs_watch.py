@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.errors import NotReadyError, UnknownError
-from inference.serving.refs_watch import UPWARD_EVERY_S, Watch, is_stale_handle, is_unreadable
+from inference.serving.refs_watch import UPWARD_EVERY_S, RefsWatch, is_stale_handle, is_unreadable
 from model_store.errors import DamagedError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import at_once
@@ -26,8 +26,8 @@ TTL_S = 2.0
 
 
 @pytest.fixture
-def watch(store: Path, clock: Clock) -> Watch:
-    return Watch(StoreLayout(store), ref_ttl_s=TTL_S)
+def watch(store: Path, clock: Clock) -> RefsWatch:
+    return RefsWatch(StoreLayout(store), ref_ttl_s=TTL_S)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def lag_behind(store: Path) -> None:
     refs_json(store).write_bytes(stale)
 
 
-def test_what_is_read_is_believed_for_its_time(watch: Watch, store: Path, clock: Clock) -> None:
+def test_what_is_read_is_believed_for_its_time(watch: RefsWatch, store: Path, clock: Clock) -> None:
     first = watch.look(ADDER)
     point_latest(store, 1)
     clock.advance(TTL_S - 0.5)
@@ -56,14 +56,14 @@ def test_what_is_read_is_believed_for_its_time(watch: Watch, store: Path, clock:
     assert watch.look(ADDER).refs.labels == {"latest": 1}
 
 
-def test_to_look_again_waits_for_no_time(watch: Watch, store: Path) -> None:
+def test_to_look_again_waits_for_no_time(watch: RefsWatch, store: Path) -> None:
     watch.look(ADDER)
     point_latest(store, 1)
     assert watch.look_again(ADDER).refs.labels == {"latest": 1}
 
 
 def test_a_check_that_fails_is_said_once_it_did_and_forgotten_once_one_succeeds(
-    watch: Watch, store: Path, clock: Clock
+    watch: RefsWatch, store: Path, clock: Clock
 ) -> None:
     first = watch.look(ADDER)
     whole = refs_json(store).read_bytes()
@@ -84,7 +84,7 @@ def test_a_check_that_fails_is_said_once_it_did_and_forgotten_once_one_succeeds(
 
 
 def test_refs_json_alone_is_read_within_the_hour_and_upward_after_it(
-    watch: Watch, store: Path, clock: Clock
+    watch: RefsWatch, store: Path, clock: Clock
 ) -> None:
     first = watch.look(ADDER)
     lag_behind(store)
@@ -100,7 +100,7 @@ def test_refs_json_alone_is_read_within_the_hour_and_upward_after_it(
 
 
 def test_a_read_upward_that_fails_counts_for_nothing(
-    watch: Watch, store: Path, clock: Clock
+    watch: RefsWatch, store: Path, clock: Clock
 ) -> None:
     first = watch.look(ADDER)
     (store / f"models/{ADDER}/refs/{first.refs.generation + 1}.json").mkdir()
@@ -112,7 +112,7 @@ def test_a_read_upward_that_fails_counts_for_nothing(
 
 @pytest.mark.parametrize("name", ["refs.json", "STORE.json"])
 def test_a_stale_handle_is_opened_again_once_and_then_upward(
-    watch: Watch, store: Path, clock: Clock, opens: FailingOpens, name: str
+    watch: RefsWatch, store: Path, clock: Clock, opens: FailingOpens, name: str
 ) -> None:
     first = watch.look(ADDER)
     lag_behind(store)
@@ -126,7 +126,7 @@ def test_a_stale_handle_is_opened_again_once_and_then_upward(
 
 
 def test_a_handle_that_stays_stale_is_a_check_that_failed(
-    watch: Watch, clock: Clock, opens: FailingOpens
+    watch: RefsWatch, clock: Clock, opens: FailingOpens
 ) -> None:
     first = watch.look(ADDER)
     opens.fail("refs.json", errno.ESTALE, times=None)
@@ -138,7 +138,7 @@ def test_a_handle_that_stays_stale_is_a_check_that_failed(
 
 
 def test_other_errors_are_not_tried_at_once_again(
-    watch: Watch, clock: Clock, opens: FailingOpens
+    watch: RefsWatch, clock: Clock, opens: FailingOpens
 ) -> None:
     watch.look(ADDER)
     opens.fail("refs.json", errno.EIO, times=None)
@@ -148,7 +148,7 @@ def test_other_errors_are_not_tried_at_once_again(
 
 
 def test_where_nothing_is_known_a_failed_check_is_the_calls_error(
-    watch: Watch, opens: FailingOpens
+    watch: RefsWatch, opens: FailingOpens
 ) -> None:
     opens.fail("refs.json", errno.EIO, times=None)
     for _ in range(2):
@@ -160,7 +160,7 @@ def test_where_nothing_is_known_a_failed_check_is_the_calls_error(
 
 
 def test_a_model_that_is_gone_is_forgotten_and_may_come_back(
-    watch: Watch, store: Path, clock: Clock
+    watch: RefsWatch, store: Path, clock: Clock
 ) -> None:
     first = watch.look(ADDER)
     shutil.rmtree(store / "models" / ADDER)
@@ -174,7 +174,7 @@ def test_a_model_that_is_gone_is_forgotten_and_may_come_back(
     assert not again.is_of_same_refs(first)
 
 
-def test_names_that_are_nobodys_leave_nothing(watch: Watch) -> None:
+def test_names_that_are_nobodys_leave_nothing(watch: RefsWatch) -> None:
     for number in range(50):
         for name in (f"made-up-{number}", f"../{number}", f"A{number}"):
             with pytest.raises(UnknownError):
@@ -182,7 +182,9 @@ def test_names_that_are_nobodys_leave_nothing(watch: Watch) -> None:
     assert watch._models == {}
 
 
-def test_of_many_calls_at_once_one_reads(watch: Watch, clock: Clock, opens: FailingOpens) -> None:
+def test_of_many_calls_at_once_one_reads(
+    watch: RefsWatch, clock: Clock, opens: FailingOpens
+) -> None:
     watch.look(ADDER)
     for _ in range(5):
         clock.advance(TTL_S)
@@ -194,7 +196,7 @@ def test_of_many_calls_at_once_one_reads(watch: Watch, clock: Clock, opens: Fail
 
 
 def test_what_is_seen_never_goes_back_however_many_look(store: Path, clock: Clock) -> None:
-    watch = Watch(StoreLayout(store), ref_ttl_s=0.0)
+    watch = RefsWatch(StoreLayout(store), ref_ttl_s=0.0)
     enough = threading.Event()
 
     def look(number: int) -> list[int]:

@@ -19,13 +19,13 @@ from model_store.refs import Hold, State
 from model_sync.__main__ import main
 from model_sync.admin.operations import run_operation
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, RequestError, TrialError
-from model_sync.mounted_store import OpenedStore
+from model_sync.mounted_store import MountedStore
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.publishing.resume import ToBeContinued, rest_ms
 from model_sync.sweep.verb import sweep_store
-from model_sync.time_limit import Conditions
+from model_sync.time_limit import TimeLimit
 from tests.inference.stores import flip_a_byte
 from tests.model_sync.late_link import LateLink
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
@@ -66,8 +66,8 @@ def ask(
     remaining_ms: Callable[[], float] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    opened = OpenedStore(
-        layout=layout, progress=Silent(), who="test", conditions=Conditions(remaining_ms)
+    opened = MountedStore(
+        layout=layout, progress=Silent(), who="test", conditions=TimeLimit(remaining_ms)
     )
     return run_operation(verb, opened, {"model": model, **fields})
 
@@ -83,7 +83,7 @@ def prepared_for(layout: StoreLayout) -> dict[int, set[str]]:
 
 
 def sweep(layout: StoreLayout, *, days: float) -> None:
-    opened = OpenedStore(layout=layout, progress=Silent(), who="test")
+    opened = MountedStore(layout=layout, progress=Silent(), who="test")
     assert sweep_store(opened, time.time() + days * 86_400)["failures"] == []
 
 
@@ -134,7 +134,7 @@ def test_a_name_alone_is_every_version_that_a_label_or_a_running_hold_names(
 
 
 def test_a_hold_that_has_run_out_asks_for_nothing(store: StoreLayout) -> None:
-    opened = OpenedStore(layout=store, progress=Silent(), who="test")
+    opened = MountedStore(layout=store, progress=Silent(), who="test")
     past = {"nightly": Hold(1, "2020-01-01T00:00:00Z")}
     opened.change("adder", lambda r: r._replace(holds=past), verb="hold", reason="")
     found = ask(store, "prepare")

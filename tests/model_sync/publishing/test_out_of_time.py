@@ -12,7 +12,7 @@ from model_sync.errors import OutOfTimeError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish_source, read_folder
 from model_sync.store_io.create_store import open_store
-from model_sync.time_limit import MARGIN_MS, Conditions
+from model_sync.time_limit import MARGIN_MS, TimeLimit
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.tiny_models import write_external_adder
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
 
 LONG_MS = 900_000.0
 
 
-def publish_within(folder: Path, root: Path, remaining_ms: Callable[[], float]) -> Published:
+def publish_within(folder: Path, root: Path, remaining_ms: Callable[[], float]) -> PublishResult:
     source, recipe = read_folder(folder, name="model")
     layout = open_store(root)
-    conditions = Conditions(remaining_ms)
+    conditions = TimeLimit(remaining_ms)
     return publish_source(source, recipe, layout, progress=Silent(), conditions=conditions)
 
 

@@ -17,7 +17,7 @@ from model_store.refs import LATEST, State
 from model_store.signature import Signature, TensorSpec
 from model_store.variant import PLAIN
 from model_sync.progress import Silent
-from model_sync.publishing.publication import Published
+from model_sync.publishing.publication import PublishResult
 from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, ids_in, modes
@@ -37,7 +37,7 @@ def store(tmp_path: Path) -> StoreLayout:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[StoreLayout, Published]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[StoreLayout, PublishResult]:
     """A store with one version of a model that has everything; tests only look at it."""
     root = tmp_path_factory.mktemp("published")
     folder = write_full(root / "adder", 2.5)
@@ -50,9 +50,9 @@ def _refs(store: StoreLayout, name: str = "adder") -> Refs:
     return refresh(store, name, None).refs
 
 
-def test_a_publication_says_what_it_came_to(published: tuple[StoreLayout, Published]) -> None:
+def test_a_publication_says_what_it_came_to(published: tuple[StoreLayout, PublishResult]) -> None:
     store, told = published
-    assert told == Published(
+    assert told == PublishResult(
         model="adder",
         version=1,
         digest=str(_refs(store).versions[1].digest),
@@ -65,7 +65,7 @@ def test_a_publication_says_what_it_came_to(published: tuple[StoreLayout, Publis
 
 
 def test_readers_see_the_version_and_who_made_it_and_why(
-    published: tuple[StoreLayout, Published],
+    published: tuple[StoreLayout, PublishResult],
 ) -> None:
     store, _ = published
     refs = _refs(store)
@@ -77,7 +77,9 @@ def test_readers_see_the_version_and_who_made_it_and_why(
     assert "@" in refs.change.who
 
 
-def test_a_version_holds_its_files_and_says_so(published: tuple[StoreLayout, Published]) -> None:
+def test_a_version_holds_its_files_and_says_so(
+    published: tuple[StoreLayout, PublishResult],
+) -> None:
     store, _ = published
     entry = _refs(store).versions[1]
     manifest = read_version(store, "adder", entry)
@@ -99,7 +101,9 @@ def test_a_version_holds_its_files_and_says_so(published: tuple[StoreLayout, Pub
     )
 
 
-def test_a_preparation_says_what_it_was_made_of(published: tuple[StoreLayout, Published]) -> None:
+def test_a_preparation_says_what_it_was_made_of(
+    published: tuple[StoreLayout, PublishResult],
+) -> None:
     store, _ = published
     entry = _refs(store).versions[1]
     preparation = read_preparation(store, "adder", entry, RUNTIME)
@@ -110,7 +114,7 @@ def test_a_preparation_says_what_it_was_made_of(published: tuple[StoreLayout, Pu
     assert ids_in(store.model("adder")) == ({entry.id}, {preparation.id})
 
 
-def test_what_was_published_answers(published: tuple[StoreLayout, Published]) -> None:
+def test_what_was_published_answers(published: tuple[StoreLayout, PublishResult]) -> None:
     store, _ = published
     loaded = load_version(store, "adder", 1, _refs(store).versions[1])
     answer = loaded.run({"x": np.array([[1, 2]], np.float32)})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.publishing.publication import Published
+    from model_sync.publishing.publication import PublishResult
     from tests.model_sync.conftest import Publish
 
 
@@ -54,7 +54,7 @@ def _other(folder: Path, shape: list[int | str] | None = None) -> Path:
     return folder
 
 
-def _publish_other(tmp_path: Path, **options: Any) -> Published:
+def _publish_other(tmp_path: Path, **options: Any) -> PublishResult:
     return publish(
         _other(tmp_path / "other"), tmp_path / "store", name="adder", progress=Silent(), **options
     )

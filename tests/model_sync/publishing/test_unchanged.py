@@ -11,7 +11,7 @@ import pytest
 from model_store.digests import Digest
 from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
-from model_sync.publishing.unchanged import holds
+from model_sync.publishing.unchanged import is_unchanged
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from tests.model_sync.model_folders import write_full
@@ -40,7 +40,7 @@ def published(folder: Path) -> VersionContent:
 def same(folder: Path, content: VersionContent, packages: Digest | None = None) -> bool:
     source = FolderSource(folder)
     recipe = read_recipe(source, implied_name="adder")
-    return holds(source, recipe, packages, content, Silent())
+    return is_unchanged(source, recipe, packages, content, Silent())
 
 
 @pytest.mark.parametrize("write", [write_full, write_external], ids=["full", "external"])
@@ -126,5 +126,5 @@ def test_reading_ends_at_the_first_file_that_differs(tmp_path: Path) -> None:
 
     source, progress = FolderSource(folder), Counting()
     recipe = read_recipe(source, implied_name="adder")
-    assert not holds(source, recipe, None, content, progress)
+    assert not is_unchanged(source, recipe, None, content, progress)
     assert progress.read == (folder / "model.onnx").stat().st_size

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from model_sync.cli.commands import PublishAs
+from model_sync.cli.commands import PublishOptions
 from model_sync.stage import call_progress
 from model_sync.stage.call_progress import told_meanwhile
-from model_sync.stage.client import Remote
+from model_sync.stage.client import StageStore
 from model_sync.sync_job.progress_object import progress_key
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
@@ -113,7 +113,7 @@ def test_a_publication_tells_what_the_function_is_at(bucket: Bucket, tmp_path: P
 
     url = bucket.put_folder(write_model(tmp_path / "adder"), "adder")
     stage = stage_of(Patient(bucket, tmp_path / "store"), bucket.name)
-    assert Remote(stage, progress).publish_url(url, PublishAs())["version"] == 1
+    assert StageStore(stage, progress).publish_url(url, PublishOptions())["version"] == 1
 
 
 @pytest.mark.parametrize("error", [TimeoutError("late"), KeyError("x"), SystemExit(3)])

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from model_sync.errors import StageError, StageUnreachableError
 from model_sync.stage import stack as stage_module
-from model_sync.stage.stack import Stage
+from model_sync.stage.stack import StageStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +53,13 @@ class Lambda(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def deployed(*refusals: str) -> Iterator[tuple[Stage, type[Lambda]]]:
+def deployed(*refusals: str) -> Iterator[tuple[StageStack, type[Lambda]]]:
     """A stage whose Lambda refuses the first calls."""
     handler = type("Handler", (Lambda,), {"refusals": [*refusals], "calls": 0})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
-            yield Stage("dev", {"SyncFunction": "sync"}, client(server.server_port)), handler
+            yield StageStack("dev", {"SyncFunction": "sync"}, client(server.server_port)), handler
         finally:
             server.shutdown()
 

@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 
 from model_store.package_set import Target
-from model_sync.cli.commands import SetAsked
+from model_sync.cli.commands import PackageSetOptions
 from model_sync.errors import RefusedError, StageError, StageUnreachableError, code_of
 from model_sync.progress import Silent
-from model_sync.stage.client import Remote
+from model_sync.stage.client import StageStore
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Answering, response, stage_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Torn:
         raise ResponseStreamingError(error="Connection broken")
 
 
-def remote(bucket: Bucket, *answers: object) -> Remote:
-    return Remote(stage_of(Answering(*answers), bucket.name), Silent())
+def remote(bucket: Bucket, *answers: object) -> StageStore:
+    return StageStore(stage_of(Answering(*answers), bucket.name), Silent())
 
 
 def failed(**error: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def test_a_probe_without_a_target_or_what_it_brings_is_of_another_release(
     with pytest.raises(
         StageError, match="answered the probe without its runtime: it is of another"
     ):
-        remote(bucket, answer).publish_packages(tmp_path / "pins.txt", SetAsked())
+        remote(bucket, answer).publish_packages(tmp_path / "pins.txt", PackageSetOptions())
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'"done"', b"1", b"<html>", b"\xff"])
@@ -141,7 +141,7 @@ def test_a_lost_connection_is_unreachable_and_not_asked_again(
 ) -> None:
     calls = Answering(answer, {"state": "done", "models": []})
     with pytest.raises(StageUnreachableError) as caught:
-        Remote(stage_of(calls, bucket.name), Silent()).list_models()
+        StageStore(stage_of(calls, bucket.name), Silent()).list_models()
     message = str(caught.value)
     assert message.startswith(f"the function {FUNCTION} of stage 'dev' cannot be reached: ")
     assert "\n" not in message
@@ -159,7 +159,7 @@ def test_a_call_that_is_not_allowed_is_told(bucket: Bucket) -> None:
 def test_a_function_that_never_ends_is_given_up(bucket: Bucket) -> None:
     calls = Answering(*({"state": "continue", "resume": f"r-{n}"} for n in range(200)))
     with pytest.raises(StageError, match="did not come to an end in 100 calls"):
-        Remote(stage_of(calls, bucket.name), Silent()).list_models()
+        StageStore(stage_of(calls, bucket.name), Silent()).list_models()
     assert [each["resume"] for each in calls.asked] == [None, *(f"r-{n}" for n in range(99))]
 
 
@@ -167,7 +167,7 @@ def test_a_function_that_never_ends_is_given_up(bucket: Bucket) -> None:
 def test_an_output_that_the_stack_lacks_is_named(bucket: Bucket, missing: str) -> None:
     stage = stage_of(Answering(), bucket.name, without=[missing])
     with pytest.raises(StageError) as caught:
-        Remote(stage, Silent()).list_models()
+        StageStore(stage, Silent()).list_models()
     assert str(caught.value) == (
         f"the stack coldpress-dev has no output {missing}: make deploy STAGE=dev"
     )

@@ -11,12 +11,12 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_package_set, read_upward, read_version
-from model_sync.cli.commands import PublishAs, SetAsked
+from model_sync.cli.commands import PackageSetOptions, PublishOptions
 from model_sync.errors import PackagesError, RefusedError
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.stage.client import Remote
+from model_sync.stage.client import StageStore
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
 from tests.package_sets.models import MODEL, write_greeter
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
@@ -32,17 +32,17 @@ def calls(bucket: Bucket, tmp_path: Path) -> LambdaClient:
 
 
 @pytest.fixture
-def remote(here: None, calls: LambdaClient, bucket: Bucket) -> Remote:
+def remote(here: None, calls: LambdaClient, bucket: Bucket) -> StageStore:
     """The stage, to be published to."""
-    return Remote(stage_of(calls, bucket.name), Silent())
+    return StageStore(stage_of(calls, bucket.name), Silent())
 
 
 def test_the_set_is_published_first_and_the_version_pins_it(
-    remote: Remote, calls: LambdaClient, registry: Path, tmp_path: Path
+    remote: StageStore, calls: LambdaClient, registry: Path, tmp_path: Path
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     local = publish(folder, tmp_path / "local", progress=Silent())
-    done = remote.publish_folder(folder, PublishAs())
+    done = remote.publish_folder(folder, PublishOptions())
     assert done["digest"] == local.digest
     probe, *asked = calls.asked
     assert probe == {"coldpress": "probe"}
@@ -58,76 +58,79 @@ def test_the_set_is_published_first_and_the_version_pins_it(
 
 
 def test_a_model_whose_packages_cannot_be_got_leaves_nothing_anywhere(
-    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     (registry / "greetings-1.0-py3-none-any.whl").unlink()
     with pytest.raises(PackagesError, match="there is no package greetings"):
-        remote.publish_folder(folder, PublishAs())
+        remote.publish_folder(folder, PublishOptions())
     assert bucket.keys() == []
 
 
 def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_trial(
-    remote: Remote, registry: Path, tmp_path: Path
+    remote: StageStore, registry: Path, tmp_path: Path
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     write_requirements(folder / "requirements.txt", write_wheel(registry, "another"))
     with pytest.raises(RefusedError, match="No module named 'greetings'") as caught:
-        remote.publish_folder(folder, PublishAs())
+        remote.publish_folder(folder, PublishOptions())
     assert caught.value.code == "trial"
     assert remote.list_models() == {"models": []}
 
 
 def test_a_set_by_itself_is_for_the_functions_python_unless_said(
-    remote: Remote, registry: Path, tmp_path: Path
+    remote: StageStore, registry: Path, tmp_path: Path
 ) -> None:
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
-    done = remote.publish_packages(pins, SetAsked())
+    done = remote.publish_packages(pins, PackageSetOptions())
     assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
     assert done["target"] == Target.running().to_json()
-    again = remote.publish_packages(pins, SetAsked())
+    again = remote.publish_packages(pins, PackageSetOptions())
     assert again == {**done, "created": False}
-    other = remote.publish_packages(pins, SetAsked(platform="aarch64-manylinux_2_28"))
+    other = remote.publish_packages(pins, PackageSetOptions(platform="aarch64-manylinux_2_28"))
     assert other["target"] == {**done["target"], "platform": "aarch64-manylinux_2_28"}
     listed = remote.list_packages()["packages"]
     assert sorted(each["digest"] for each in listed) == sorted([done["digest"], other["digest"]])
 
 
 def test_a_set_for_a_stage_is_pruned_unless_said(
-    remote: Remote, registry: Path, tmp_path: Path
+    remote: StageStore, registry: Path, tmp_path: Path
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     recipe = folder / "model.toml"
     recipe.write_text(f"{recipe.read_text()}prune = false\n")
-    remote.publish_folder(folder, PublishAs())
+    remote.publish_folder(folder, PublishOptions())
     pins = folder / "requirements.txt"
-    assert not remote.publish_packages(pins, SetAsked(pruned=False))["created"]
-    assert remote.publish_packages(pins, SetAsked())["created"]
+    assert not remote.publish_packages(pins, PackageSetOptions(pruned=False))["created"]
+    assert remote.publish_packages(pins, PackageSetOptions())["created"]
     assert sorted(each["pruned"] for each in remote.list_packages()["packages"]) == [False, True]
 
 
 def test_another_version_of_what_the_functions_bring_is_refused_before_anything_is_uploaded(
-    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
 ) -> None:
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "orjson", version="9.9"))
     brought = remote.runtime().brings["orjson"]
     said = f"^{pins} pins orjson 9.9, where the runtime brings {brought}: "
     with pytest.raises(PackagesError, match=said):
-        remote.publish_packages(pins, SetAsked())
+        remote.publish_packages(pins, PackageSetOptions())
     with pytest.raises(PackagesError, match=r"pins orjson 9\.9, where the runtime brings "):
-        remote.publish_packages(pins, SetAsked(platform="aarch64-manylinux_2_28"))
+        remote.publish_packages(pins, PackageSetOptions(platform="aarch64-manylinux_2_28"))
     assert bucket.keys() == []
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (SetAsked(python="3.99"), f", which is {Target.running().python}, and Python 3.99 was ask"),
-        (SetAsked(interpreter=Path(sys.executable)), ": leave --interpreter out"),
+        (
+            PackageSetOptions(python="3.99"),
+            f", which is {Target.running().python}, and Python 3.99 was ask",
+        ),
+        (PackageSetOptions(interpreter=Path(sys.executable)), ": leave --interpreter out"),
     ],
 )
 def test_a_stage_compiles_with_its_own_python_alone(
-    remote: Remote, bucket: Bucket, tmp_path: Path, asked: SetAsked, said: str
+    remote: StageStore, bucket: Bucket, tmp_path: Path, asked: PackageSetOptions, said: str
 ) -> None:
     with pytest.raises(PackagesError) as caught:
         remote.publish_packages(tmp_path / "pins.txt", asked)
@@ -137,7 +140,7 @@ def test_a_stage_compiles_with_its_own_python_alone(
 
 
 def test_the_same_version_is_left_to_the_functions(
-    remote: Remote, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
 ) -> None:
     brought = remote.runtime().brings["orjson"]
     wheels = (
@@ -145,6 +148,6 @@ def test_the_same_version_is_left_to_the_functions(
         write_wheel(registry, "alpha"),
     )
     pins = write_requirements(tmp_path / "pins.txt", *wheels)
-    done = remote.publish_packages(pins, SetAsked())
+    done = remote.publish_packages(pins, PackageSetOptions())
     assert done["packages"] == {"alpha": "1.0"}
     assert len(bucket.keys("blobs/")) == 1

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_sync.stage.stack import Stage
+from model_sync.stage.stack import StageStack
 from model_sync.sync_job.handler import SyncJob
 from model_sync.sync_job.settings import JobSettings
 from tests.model_sync.sync_job.invocations import LONG
@@ -79,7 +79,7 @@ def response(answer: object, **more: str) -> dict[str, Any]:
     return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode()), **more}
 
 
-def stage_of(calls: object, bucket: str, *, without: Iterable[str] = ()) -> Stage:
+def stage_of(calls: object, bucket: str, *, without: Iterable[str] = ()) -> StageStack:
     """The stage `dev`, its functions called by this client."""
     outputs = {"ModelsBucket": bucket, "SyncFunction": FUNCTION}
-    return Stage("dev", {k: v for k, v in outputs.items() if k not in without}, calls)
+    return StageStack("dev", {k: v for k, v in outputs.items() if k not in without}, calls)

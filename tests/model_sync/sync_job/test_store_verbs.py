@@ -10,11 +10,11 @@ from onnx import TensorProto
 from inference.loading.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
-from model_sync.cli.commands import PublishAs
+from model_sync.cli.commands import PublishOptions
 from model_sync.errors import RefusedError, StageError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.stage.client import Remote
+from model_sync.stage.client import StageStore
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
 from tests.tiny_models import write_adder, write_identity
@@ -40,11 +40,13 @@ def store(tmp_path: Path) -> StoreLayout:
 
 
 @pytest.fixture
-def remote(bucket: Bucket, store: StoreLayout) -> Remote:
-    return Remote(stage_of(LambdaClient(bucket, store.root), bucket.name), Silent())
+def remote(bucket: Bucket, store: StoreLayout) -> StageStore:
+    return StageStore(stage_of(LambdaClient(bucket, store.root), bucket.name), Silent())
 
 
-def test_a_label_moves_on_a_stage_in_its_callers_name(remote: Remote, store: StoreLayout) -> None:
+def test_a_label_moves_on_a_stage_in_its_callers_name(
+    remote: StageStore, store: StoreLayout
+) -> None:
     found = remote.ask("rollback", {"model": "adder", "label": "latest", "reason": "slow"})
     assert (found["version"], found["before"], found["changed"]) == (1, 2, True)
     refs = read_upward(store.model("adder"))
@@ -54,30 +56,30 @@ def test_a_label_moves_on_a_stage_in_its_callers_name(remote: Remote, store: Sto
     assert "@" in refs.change.who
 
 
-def test_what_a_stage_shows_is_what_the_store_here_shows(remote: Remote) -> None:
+def test_what_a_stage_shows_is_what_the_store_here_shows(remote: StageStore) -> None:
     found = remote.ask("show", {"model": "adder@1"})
     assert (found["version"], found["version_state"]) == (1, "available")
     assert len(remote.ask("history", {"model": "adder", "most": 10})["generations"]) == 2
 
 
-def test_a_refusal_comes_back_with_its_code(remote: Remote) -> None:
+def test_a_refusal_comes_back_with_its_code(remote: StageStore) -> None:
     with pytest.raises(RefusedError, match="has no version 9") as raised:
         remote.ask("promote", {"model": "adder", "version": "9"})
     assert raised.value.code == "change"
 
 
 def test_what_would_break_callers_is_published_on_a_stage_only_when_asked_for(
-    remote: Remote, tmp_path: Path
+    remote: StageStore, tmp_path: Path
 ) -> None:
     write_identity(tmp_path / "adder", TensorProto.FLOAT, shape=[1])
     with pytest.raises(RefusedError, match="--allow-signature-change") as raised:
-        remote.publish_folder(tmp_path / "adder", PublishAs())
+        remote.publish_folder(tmp_path / "adder", PublishOptions())
     assert raised.value.code == "signature"
-    done = remote.publish_folder(tmp_path / "adder", PublishAs(allow_signature_change=True))
+    done = remote.publish_folder(tmp_path / "adder", PublishOptions(allow_signature_change=True))
     assert done["version"] == 3
 
 
-def test_a_backup_of_a_stage_is_not_ours(remote: Remote) -> None:
+def test_a_backup_of_a_stage_is_not_ours(remote: StageStore) -> None:
     with pytest.raises(StageError, match="AWS Backup"):
         remote.ask("backup", {"folder": "/tmp/x"})  # noqa: S108 - nothing is written
 
@@ -100,7 +102,7 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
 ) -> None:
     move_to_other_runtime(store, "adder")
     calls = LambdaClient(bucket, store.root)
-    remote = Remote(stage_of(calls, bucket.name), Silent())
+    remote = StageStore(stage_of(calls, bucket.name), Silent())
     remote.ask("promote", {"model": "adder", "version": "1", "label": "stable"})
     calls.asked.clear()
     calls.times = [lambda: 100_000] * 2
@@ -115,7 +117,7 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
     assert [set(entry.preparations) for entry in refs.versions.values()] == [{OTHER, RUNTIME}] * 2
 
 
-def test_another_runtime_than_the_stages_is_refused(remote: Remote) -> None:
+def test_another_runtime_than_the_stages_is_refused(remote: StageStore) -> None:
     with pytest.raises(RefusedError, match=f"^this is {RUNTIME}: ") as refused:
         remote.ask("prepare", {"model": "adder", "runtime": OTHER})
     assert refused.value.code == "change"

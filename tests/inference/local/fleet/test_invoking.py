@@ -12,7 +12,7 @@ import pytest
 
 from inference.local.fleet.http_answers import FleetAnswers
 from inference.local.fleet.pool import Fleet
-from inference.local.fleet.slot import Numbered
+from inference.local.fleet.slot import NumberedEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ DEADLINE_S = 20.0
 def fleet(make: Callable[..., LambdaEnvironment]) -> Iterator[Fleet]:
     numbers = itertools.count(1)
 
-    def numbered() -> Numbered:
-        return Numbered(next(numbers), make())
+    def numbered() -> NumberedEnvironment:
+        return NumberedEnvironment(next(numbers), make())
 
     with Fleet(numbered, most=1, most_waiting=0, idle_s=600, report=lambda _: None) as fleet:
         yield fleet

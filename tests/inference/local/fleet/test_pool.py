@@ -16,7 +16,7 @@ import pytest
 from inference.local.fleet.errors import EnvironmentEndedError, InvocationError, ThrottledError
 from inference.local.fleet.pool import Fleet
 from inference.local.fleet.process_supervisor import lives
-from inference.local.fleet.slot import Numbered
+from inference.local.fleet.slot import NumberedEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,9 +41,9 @@ class Trial:
         self.lines: list[str] = []
         numbers = itertools.count(1)
 
-        def numbered() -> Numbered:
+        def numbered() -> NumberedEnvironment:
             self.environments.append(make())
-            return Numbered(next(numbers), self.environments[-1])
+            return NumberedEnvironment(next(numbers), self.environments[-1])
 
         chosen = {"most": 2, "most_waiting": 2, "idle_s": LONG_S} | options
         self.fleet = Fleet(numbered, report=self.lines.append, **chosen)
