@@ -77,7 +77,7 @@ class PreparationManifest(NamedTuple):
                 return variant
         raise DamagedError(f"preparation {self.id}: it has no variant for every processor")
 
-    def following(self, block_width: int) -> Variant | None:
+    def replacement_for(self, block_width: int) -> Variant | None:
         """What replaces the variant that `fitting` gives, once calls come; None: nothing does."""
         variant = self.replacement and self.named(self.replacement)
         if not variant or self.fitting(block_width).name != self.chosen:

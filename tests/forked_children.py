@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMPORTED: Final = (
-    "inference.loading.form",
+    "inference.loading.variant_files",
     "inference.loading.golden_cases",
     "inference.loading.loader",
     "inference.process.memory",

@@ -52,13 +52,13 @@ class EarlyReads:
         """A version as refs name it, if it is being read for that runtime; once."""
         with self._lock:
             self._asked_for.add(entry.id)
-            begun = self._begun.pop(entry.id, None)
-        if begun is None:
+            reads = self._begun.pop(entry.id, None)
+        if reads is None:
             return None
-        preparation = begun.opening.preparation
+        preparation = reads.plan.preparation
         if entry.preparations.get(runtime) == (preparation.id if preparation else None):
-            return begun
-        begun.stop()
+            return reads
+        reads.stop()
         return None
 
     def read(
@@ -79,12 +79,12 @@ class EarlyReads:
         entry = seen.refs.versions.get(seen.refs.labels.get(LATEST, 0))
         if entry is None or entry.state is not State.AVAILABLE:
             return
-        opening, begun = read_load_plan(layout, model, entry, runtime), None
+        plan, reads = read_load_plan(layout, model, entry, runtime), None
         with self._lock:
             if entry.id not in self._asked_for:  # else its load has begun to read it by itself
-                begun = self._begun[entry.id] = start_reads(layout, opening, verify)
-        if begun is not None:
-            begun.prefetch.wait_until_read()  # the next one's readers come after this one's
+                reads = self._begun[entry.id] = start_reads(layout, plan, verify)
+        if reads is not None:
+            reads.prefetch.wait_until_read()  # the next one's readers come after this one's
 
 
 def begin(environ: Mapping[str, str]) -> EarlyReads:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inference.loading.cpu import block_width
-from inference.loading.form import plain_variant_files, variant_files
 from inference.loading.prefetch import begin_prefetch
+from inference.loading.variant_files import files_of_plain, files_of_variant
 from model_store.reading import read_preparation, read_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import VariantFiles
     from inference.loading.prefetch import Prefetch
     from inference.loading.read_plan import Verify
+    from inference.loading.variant_files import VariantFiles
     from inference.package_sets.prefetch import ImportPrefetch
     from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 class LoadPlan(NamedTuple):
     """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it.
 
-    `following` is the variant that replaces it once calls come, and its form; None: nothing does.
+    `replacement` is the variant that replaces it once calls come, and its form; None: nothing does.
     """
 
     folder: Path
     manifest: VersionManifest
     preparation: PreparationManifest | None
     variant: Variant | None
-    form: VariantFiles
-    following: tuple[Variant, VariantFiles] | None = None
+    variant_files: VariantFiles
+    replacement: tuple[Variant, VariantFiles] | None = None
 
     def fallback(self, runtime: str) -> str | None:
         """Why this is not a form that was prepared for here, in a line; None: it is."""
@@ -58,7 +58,7 @@ class StartedReads(NamedTuple):
     As a context, it is stopped by whatever error ends that.
     """
 
-    opening: LoadPlan
+    plan: LoadPlan
     prefetch: Prefetch
     imports: ImportPrefetch | None
 
@@ -80,15 +80,15 @@ class StartedReads(NamedTuple):
             self.stop()
 
 
-def start_reads(layout: StoreLayout, opening: LoadPlan, verify: Verify) -> StartedReads:
+def start_reads(layout: StoreLayout, plan: LoadPlan, verify: Verify) -> StartedReads:
     """Begin to read what a version needs; raises DamagedError where its manifest is at odds."""
-    packages, preparation, imports = opening.manifest.content.packages, opening.preparation, None
+    packages, preparation, imports = plan.manifest.content.packages, plan.preparation, None
     if packages and preparation and preparation.imports:
         # Imported here: few versions pin a package set.
         from inference.package_sets.prefetch import ImportPrefetch  # noqa: PLC0415
 
         imports = ImportPrefetch(layout.package_set(packages), preparation.imports)
-    return StartedReads(opening, begin_prefetch(opening.form, verify), imports)
+    return StartedReads(plan, begin_prefetch(plan.variant_files, verify), imports)
 
 
 def read_load_plan(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> LoadPlan:
@@ -97,13 +97,15 @@ def read_load_plan(layout: StoreLayout, model: str, entry: VersionEntry, runtime
     preparation = read_preparation(layout, model, entry, runtime)
     folder = layout.model(model).version(entry.id)
     if preparation is None:
-        form = plain_variant_files(folder, manifest.content, {})
-        return LoadPlan(folder, manifest, None, None, form)
+        variant_files = files_of_plain(folder, manifest.content, {})
+        return LoadPlan(folder, manifest, None, None, variant_files)
     variant = preparation.fitting(block_width())
     prepared = layout.model(model).preparation(preparation.id)
-    form = variant_files(variant, folder, prepared, manifest.content, preparation.chunks)
-    following = preparation.following(block_width())
-    if following is None:
-        return LoadPlan(folder, manifest, preparation, variant, form)
-    then = variant_files(following, folder, prepared, manifest.content, preparation.chunks)
-    return LoadPlan(folder, manifest, preparation, variant, form, (following, then))
+    variant_files = files_of_variant(
+        variant, folder, prepared, manifest.content, preparation.chunks
+    )
+    replacement = preparation.replacement_for(block_width())
+    if replacement is None:
+        return LoadPlan(folder, manifest, preparation, variant, variant_files)
+    then = files_of_variant(replacement, folder, prepared, manifest.content, preparation.chunks)
+    return LoadPlan(folder, manifest, preparation, variant, variant_files, (replacement, then))

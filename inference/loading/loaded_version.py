@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.loading.form import VariantFiles
     from inference.loading.memory_need import Need
     from inference.loading.read_plan import FileRange, Verify
+    from inference.loading.variant_files import VariantFiles
     from inference.pipeline import Pipeline, Request, Response
     from model_store.digests import Digest
     from model_store.signature import Signature
@@ -42,7 +42,7 @@ class Replacement(NamedTuple):
     """The form in which a version goes on once calls come, what it takes, how it is checked."""
 
     variant: str
-    form: VariantFiles
+    variant_files: VariantFiles
     need: Need
     verify: Verify
 
@@ -56,7 +56,7 @@ class LoadedVersion(NamedTuple):
     `nested` are the graph's outputs that are no tensors, with their types (protocol/sequences.py).
     `unread` is what was left to read and check, for nothing touched it. `packages` is the package
     set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
-    was prepared for here, in a line, else None; `following`, the one that replaces it
+    was prepared for here, in a line, else None; `replacement`, the one that replaces it
     (serving/form_replacement.py); None: nothing does. `plain_imports`: why its package set is imported without
     its index, in a line, else None.
     """
@@ -77,7 +77,7 @@ class LoadedVersion(NamedTuple):
     phases_ms: Mapping[str, float]
     variant: str = PLAIN
     fallback: str | None = None
-    following: Replacement | None = None
+    replacement: Replacement | None = None
     plain_imports: str | None = None
 
     @property

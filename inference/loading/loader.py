@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import onnxruntime
 
 from inference.errors import LoadError, PipelineError
-from inference.loading.form import plain_variant_files
 from inference.loading.load_plan import read_load_plan, start_reads
 from inference.loading.loaded_version import LoadedVersion, Replacement
 from inference.loading.memory_need import Need, need_of
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
 from inference.loading.session_threads import environment_threads
+from inference.loading.variant_files import files_of_plain
 from inference.pipeline import Pipeline, load_pipeline
 from inference.process.daemon_thread import in_thread
 from inference.process.memory import give_back
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.loading.form import VariantFiles
     from inference.loading.load_plan import LoadPlan, StartedReads
     from inference.loading.prefetch import Prefetch
+    from inference.loading.variant_files import VariantFiles
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
     from model_store.signature import Signature
@@ -84,26 +84,26 @@ def load_version(
     """
     started = time.perf_counter()
     try:
-        begun = None if is_final else take(entry, RUNTIME)  # which is of another form, perhaps
-        opening = begun.opening if begun else read_load_plan(layout, model, entry, RUNTIME)
+        reads = None if is_final else take(entry, RUNTIME)  # which is of another form, perhaps
+        plan = reads.plan if reads else read_load_plan(layout, model, entry, RUNTIME)
         if is_final:
-            opening = _final(opening, entry, is_final)
-        need = need_of(opening.variant, entry.size_bytes)
+            plan = _final(plan, entry, is_final)
+        need = need_of(plan.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
-        with begun or contextlib.nullcontext():
+        with reads or contextlib.nullcontext():
             if make_room:
                 make_room(need)
-        begun = begun or start_reads(layout, opening, verify)
-        with begun:
+        reads = reads or start_reads(layout, plan, verify)
+        with reads:
             loaded = load_folder(
-                opening.folder,
-                opening.manifest,
+                plan.folder,
+                plan.manifest,
                 number,
                 layout=layout,
-                form=opening.form,
-                prefetch=begun.prefetch,
+                variant_files=plan.variant_files,
+                prefetch=reads.prefetch,
             )
-            begun.end_imports()
+            reads.end_imports()
     except StoreUnreachableError:
         raise
     except PipelineError as error:
@@ -114,25 +114,25 @@ def load_version(
             raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
     then = None
-    if opening.following:
-        variant, form = opening.following
-        then = Replacement(variant.name, form, need_of(variant, entry.size_bytes), verify)
+    if plan.replacement:
+        variant, variant_files = plan.replacement
+        then = Replacement(variant.name, variant_files, need_of(variant, entry.size_bytes), verify)
     return loaded._replace(
         need=need,
         phases_ms={"manifests": read_ms, **loaded.phases_ms},
-        variant=opening.variant.name if opening.variant else PLAIN,
-        fallback=opening.fallback(RUNTIME),
-        following=then,
+        variant=plan.variant.name if plan.variant else PLAIN,
+        fallback=plan.fallback(RUNTIME),
+        replacement=then,
     )
 
 
-def _final(opening: LoadPlan, entry: VersionEntry, is_final: Callable[[Need], bool]) -> LoadPlan:
-    if opening.following is None:
-        return opening
-    variant, form = opening.following
+def _final(plan: LoadPlan, entry: VersionEntry, is_final: Callable[[Need], bool]) -> LoadPlan:
+    if plan.replacement is None:
+        return plan
+    variant, variant_files = plan.replacement
     if is_final(need_of(variant, entry.size_bytes)):
-        opening = opening._replace(variant=variant, form=form)
-    return opening._replace(following=None)
+        plan = plan._replace(variant=variant, variant_files=variant_files)
+    return plan._replace(replacement=None)
 
 
 def load_folder(
@@ -141,7 +141,7 @@ def load_folder(
     number: int,
     *,
     layout: StoreLayout,
-    form: VariantFiles | None = None,
+    variant_files: VariantFiles | None = None,
     prefetch: Prefetch | None = None,
 ) -> LoadedVersion:
     """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
@@ -152,12 +152,12 @@ def load_folder(
     """
     content, signature = manifest.content, manifest.signature
     phases = Phases()
-    form = form or plain_variant_files(folder, content, {})
-    prefetch = prefetch or begin_prefetch(form)
+    variant_files = variant_files or files_of_plain(folder, content, {})
+    prefetch = prefetch or begin_prefetch(variant_files)
     with prefetch, _packages(layout, manifest, number) as why_plain:
         loading = _begin_pipeline(folder, manifest, prefetch)
         try:
-            session = open_form(form, prefetch, phases)
+            session = open_variant(variant_files, prefetch, phases)
             nested = check_session(session, signature, content.model_file)
         finally:
             wait(loading)  # it may be importing from the package set
@@ -174,7 +174,7 @@ def load_folder(
         folder=folder,
         content=content,
         need=need_of(None, sum(entry.size_bytes for entry in content.files)),
-        maps_files=form.maps_files,
+        maps_files=variant_files.maps_files,
         has_bfloat16=_has_bfloat16(signature),
         nested=nested,
         unread=prefetch.rest,
@@ -197,19 +197,19 @@ class Phases:
         self._since = now
 
 
-def open_form(form: VariantFiles, prefetch: Prefetch, phases: Phases) -> Any:
+def open_variant(variant_files: VariantFiles, prefetch: Prefetch, phases: Phases) -> Any:
     """Open a session; nothing that is wrong comes out of it, for all was checked by then."""
-    if not form.optimized:
+    if not variant_files.optimized:
         # ONNX Runtime computes with the weights while it opens such a graph.
         prefetch.wait()
         phases.end("bytes")
-        session = _open_session(form)
+        session = _open_session(variant_files)
         phases.end("session")
         return session
     prefetch.wait_for_graph()
     phases.end("graph")
     try:
-        session = _open_session(form)
+        session = _open_session(variant_files)
     except LoadError:
         prefetch.wait()  # what is damaged is told as that
         raise
@@ -252,8 +252,8 @@ def _load_pipeline(folder: Path, manifest: VersionManifest, path: str) -> Pipeli
     return load_pipeline(code, folder / path, name)
 
 
-def _open_session(form: VariantFiles) -> Any:
-    graph = form.folder / form.graph
+def _open_session(variant_files: VariantFiles) -> Any:
+    graph = variant_files.folder / variant_files.graph
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
     # A number that is given is not pinned to processors, as ONNX Runtime's own choice is.
@@ -264,9 +264,9 @@ def _open_session(form: VariantFiles) -> Any:
     # with its memory where there is no pool (docs/adr/0004-memory-that-falls.md).
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    if form.optimized:
+    if variant_files.optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    for key, value in {_SPINNING: "0", **form.config}.items():
+    for key, value in {_SPINNING: "0", **variant_files.config}.items():
         options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(

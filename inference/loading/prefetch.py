@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from inference.loading.form import VariantFiles
     from inference.loading.read_plan import File, FileRange, ReadPlan
+    from inference.loading.variant_files import VariantFiles
 
 READERS: Final = 16
 """How many read at once. Measured: docs/performance.md."""
@@ -146,9 +146,9 @@ class Prefetch:
             self._changed.notify_all()
 
 
-def begin_prefetch(form: VariantFiles, verify: Verify = Verify.CHUNKS) -> Prefetch:
+def begin_prefetch(variant_files: VariantFiles, verify: Verify = Verify.CHUNKS) -> Prefetch:
     """Begin to read what a form needs; raises DamagedError where its manifest is at odds."""
-    return Prefetch(plan_reads(form, verify), checks_sizes=verify is not Verify.OFF)
+    return Prefetch(plan_reads(variant_files, verify), checks_sizes=verify is not Verify.OFF)
 
 
 def check_pieces(pieces: Iterable[FileRange]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference.loading.form import VariantFiles
+    from inference.loading.variant_files import VariantFiles
     from model_store.files import FileEntry
 
 
@@ -61,20 +61,20 @@ class ReadPlan(NamedTuple):
     whole: tuple[File, ...]
 
 
-def plan_reads(form: VariantFiles, verify: Verify) -> ReadPlan:
+def plan_reads(variant_files: VariantFiles, verify: Verify) -> ReadPlan:
     """Plan what is read of a form; raises DamagedError where its manifest contradicts itself."""
     checks = verify in {Verify.CHUNKS, Verify.ALL}
     graph: list[FileRange] = []
     others: list[FileRange] = []
     rest: list[FileRange] = []
     whole: list[File] = []
-    for file in _files(form):
+    for file in _files(variant_files):
         entry = file.entry
-        digests = _digests(form, entry)
+        digests = _digests(variant_files, entry)
         if checks and digests is None:
             whole.append(file)
-        recorded = _recorded(form, entry) if verify is Verify.CHUNKS and digests else None
-        is_graph = file.folder == form.folder and entry.path == form.graph
+        recorded = _recorded(variant_files, entry) if verify is Verify.CHUNKS and digests else None
+        is_graph = file.folder == variant_files.folder and entry.path == variant_files.graph
         for number in range(max(count_chunks(entry.size_bytes), 1)):
             offset = number * CHUNK_BYTES
             size_bytes = min(CHUNK_BYTES, entry.size_bytes - offset)
@@ -89,18 +89,21 @@ def plan_reads(form: VariantFiles, verify: Verify) -> ReadPlan:
     return ReadPlan(tuple(graph), tuple(others), tuple(rest), tuple(whole))
 
 
-def _files(form: VariantFiles) -> Iterator[File]:
-    for folder, entries in ((form.folder, form.files), (form.version_folder, form.version_files)):
+def _files(variant_files: VariantFiles) -> Iterator[File]:
+    for folder, entries in (
+        (variant_files.folder, variant_files.files),
+        (variant_files.version_folder, variant_files.version_files),
+    ):
         for entry in entries:
             yield File(folder, entry)
 
 
-def _digests(form: VariantFiles, entry: FileEntry) -> tuple[str, ...] | None:
+def _digests(variant_files: VariantFiles, entry: FileEntry) -> tuple[str, ...] | None:
     """The digests of a file's chunks; None where they are not known."""
     n_chunks = count_chunks(entry.size_bytes)
     if n_chunks <= 1:
         return (entry.digest.hex,)
-    digests = form.chunks.get(entry.path)
+    digests = variant_files.chunks.get(entry.path)
     if digests is not None and len(digests) != n_chunks:
         raise DamagedError(
             f"the preparation's manifest has digests of {len(digests)} chunks of {entry.path}, "
@@ -109,9 +112,9 @@ def _digests(form: VariantFiles, entry: FileEntry) -> tuple[str, ...] | None:
     return digests
 
 
-def _recorded(form: VariantFiles, entry: FileEntry) -> frozenset[int] | None:
+def _recorded(variant_files: VariantFiles, entry: FileEntry) -> frozenset[int] | None:
     """The chunks of a file that a cold start touches; None for all."""
-    ranges = form.recorded.get(entry.path)
+    ranges = variant_files.recorded.get(entry.path)
     if ranges is None:
         return None
     n_chunks = count_chunks(entry.size_bytes)

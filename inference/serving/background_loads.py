@@ -9,7 +9,7 @@ answers that call first, and runs them right after: a cold start pays for nothin
 has already proven. But contents that have failed here before prove themselves first.
 
 A version that was prepared to go on in another form than it is loaded in changes it once calls have
-come for it (form_replacement.py).
+come for it (variant_replacement.py).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class BackgroundLoads:
 
     def _follow(self, model: WarmModel, number: int, account: Account) -> None:
         # Imported here: few versions have another form to go on in.
-        from inference.serving.form_replacement import VariantReplacement  # noqa: PLC0415
+        from inference.serving.variant_replacement import VariantReplacement  # noqa: PLC0415
 
         VariantReplacement(
             model,

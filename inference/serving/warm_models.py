@@ -34,7 +34,7 @@ class WarmVersion:
     """A version that can answer. `used_s`: when it last did, on the monotonic clock.
 
     `is_tried`: its golden cases have run here, or there are none, or they could not be read.
-    `is_called`: it has answered. `is_followed`: what replaces its form was begun, once and for all.
+    `is_called`: it has answered. `is_replacing`: what replaces its form was begun, once and for all.
     """
 
     loaded: LoadedVersion
@@ -42,7 +42,7 @@ class WarmVersion:
     used_s: float
     is_tried: bool
     is_called: bool = False
-    is_followed: bool = False
+    is_replacing: bool = False
 
 
 @dataclass(slots=True)
@@ -135,10 +135,10 @@ class WarmModel:
     def begins_to_be_replaced(self, number: int, refs: Refs) -> bool:
         """Whether the form of a warm version is to be replaced from now on; True once only."""
         warm = self.warm.get(number)
-        if warm is None or warm.is_followed or warm.loaded.following is None:
+        if warm is None or warm.is_replacing or warm.loaded.replacement is None:
             return False
-        warm.is_followed = warm.is_called and warm.is_tried and self.is_wanted(number, refs)
-        return warm.is_followed
+        warm.is_replacing = warm.is_called and warm.is_tried and self.is_wanted(number, refs)
+        return warm.is_replacing
 
     def is_wanted(self, number: int, refs: Refs) -> bool:
         """Whether calls may go on to come for a version: by a label of refs, or by its number."""

@@ -17,7 +17,7 @@ from model_sync.preparation.page_table import PAGE_BYTES, are_told, look_at_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import VariantFiles
+    from inference.loading.variant_files import VariantFiles
     from model_store.chunks import ChunkRanges
 
 

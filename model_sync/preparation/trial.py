@@ -78,7 +78,7 @@ def try_version(
     TrialError with the reason; SpaceError where the result does not fit; OutOfTimeError where the
     time that is left does not suffice.
     """
-    form = variant.to_json() if variant else None
+    files = variant.to_json() if variant else None
     places = (
         folder.resolve(),
         result.resolve(),
@@ -87,7 +87,7 @@ def try_version(
     )
     done = run_module(
         "model_sync.preparation.trial",
-        [*map(str, places), json.dumps(form)],
+        [*map(str, places), json.dumps(files)],
         layout=layout,
         what="the trial of the model",
         deadline_s=DEADLINE_S,
@@ -112,8 +112,8 @@ def try_version(
 def main(arguments: list[str]) -> None:
     """Run in the process of its own: try the version, write the result as JSON."""
     folder, result, root, prepared = map(Path, arguments[:4])
-    form = json.loads(arguments[4])
-    variant = Variant.from_json(form, "the variant") if form else None
+    files = json.loads(arguments[4])
+    variant = Variant.from_json(files, "the variant") if files else None
     try:
         found = _try(folder, StoreLayout(root), variant, prepared, result.parent)
     except Exception as error:
@@ -133,11 +133,11 @@ def _try(
     folder: Path, layout: StoreLayout, variant: Variant | None, prepared: Path, results: Path
 ) -> dict[str, Any]:
     # Imported before measuring: what they take is every version's, not this one's.
-    from inference.loading.form import variant_files  # noqa: PLC0415
     from inference.loading.golden_cases import run_golden_case  # noqa: PLC0415
     from inference.loading.loader import load_folder  # noqa: PLC0415
     from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
     from inference.loading.read_plan import Verify  # noqa: PLC0415
+    from inference.loading.variant_files import files_of_variant  # noqa: PLC0415
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
     from model_sync.preparation.read_only_folder import make_read_only  # noqa: PLC0415
     from model_sync.preparation.touched_chunks import record  # noqa: PLC0415
@@ -149,10 +149,10 @@ def _try(
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
     content = manifest.content
     tried = variant or Variant(PLAIN, content.model_file, {}, None)
-    form = variant_files(tried, folder, prepared, content)
+    files = files_of_variant(tried, folder, prepared, content)
     is_plain = tried.name == PLAIN
     before = split_bytes()
-    prefetch = begin_prefetch(form, Verify.ALL)
+    prefetch = begin_prefetch(files, Verify.ALL)
     prefetch.wait()  # what is measured next is not disturbed by it
     forget_peak()
     recorder = None
@@ -160,7 +160,7 @@ def _try(
         make_read_only(layout.package_set(content.packages))
         if is_plain:  # whatever form is opened, the same is imported
             recorder = ImportRecorder(layout, content.packages)
-    loaded = load_folder(folder, manifest, 0, layout=layout, form=form, prefetch=prefetch)
+    loaded = load_folder(folder, manifest, 0, layout=layout, variant_files=files, prefetch=prefetch)
     first_ms = 0.0
     for number, case in enumerate(content.golden.cases):
         started = time.perf_counter()
@@ -193,7 +193,7 @@ def _try(
         "resident_bytes": resident_bytes,
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
         # What calls touch, golden cases say; inputs that were made say it of no table's rows.
-        "recorded": record(form) if content.golden.cases else {},
+        "recorded": record(files) if content.golden.cases else {},
         "imports": [each.to_json() for each in recorder.recorded()] if recorder else [],
     }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S: Final = 0.5
 
 
-def told_meanwhile(
+def call_with_progress(
     call: Callable[[], Any], client: Any, bucket: str, request_id: str, progress: Progress
 ) -> Any:
     """Make a call, and tell the progress of its request until it is answered.

@@ -34,7 +34,7 @@ from model_sync.publishing.publication import describe_version
 from model_sync.publishing.publish import build_outputs, read_folder, requirements_file
 from model_sync.sources.s3 import parse_s3_url
 from model_sync.sources.s3_client import s3_client
-from model_sync.stage.call_progress import told_meanwhile
+from model_sync.stage.call_progress import call_with_progress
 from model_sync.stage.uploads import upload_contents, upload_set
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class StageStore:
         request_id = uuid.uuid4().hex
         for _ in range(_MOST_CALLS):
             asked = {**request, "request_id": request_id, "resume": resume}
-            answer: dict[str, Any] = told_meanwhile(
+            answer: dict[str, Any] = call_with_progress(
                 partial(self._stage.call, "SyncFunction", asked),
                 self._client,
                 bucket,

@@ -11,7 +11,13 @@ from tests.support.places import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULES: Final = ("durable", "staging", "commit", "creation", "packages")
+MODULES: Final = (
+    "store_io/durable",
+    "store_io/staging",
+    "refs/commit",
+    "store_io/create_store",
+    "package_sets/publish",
+)
 _ROOMS: Final = ("model_store", "model_sync", "inference", "tests")
 _SYNCS: Final = frozenset({"fsync", "sync_folder"})
 

@@ -153,10 +153,10 @@ def test_a_variant_for_another_processor_is_never_what_fits(
 def test_a_replacement_follows_what_was_chosen_alone_and_on_its_own_processor_alone() -> None:
     mapped, wide = _measured("mapped"), _measured("wide", 16)
     manifest = _manifest(mapped, wide, chosen="mapped", replacement="wide")
-    assert manifest.following(16) == wide
-    assert manifest.following(8) is None
-    assert _manifest(mapped, wide, chosen="mapped").following(16) is None
-    assert _manifest(mapped, wide, chosen="wide", replacement="mapped").following(8) is None
+    assert manifest.replacement_for(16) == wide
+    assert manifest.replacement_for(8) is None
+    assert _manifest(mapped, wide, chosen="mapped").replacement_for(16) is None
+    assert _manifest(mapped, wide, chosen="wide", replacement="mapped").replacement_for(8) is None
 
 
 def test_a_replacement_that_cannot_be_opened_is_damage() -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from inference.loading.form import variant_files
 from inference.loading.loader import RUNTIME, load_folder, load_version
+from inference.loading.variant_files import files_of_variant
 from inference.pipeline import Request
 from model_store.digests import Digest
 from model_store.files import FileEntry
@@ -136,9 +136,9 @@ def test_either_optimized_form_gives_the_original_s_vectors(
 ) -> None:
     manifest = prepared.manifest
     (variant,) = (each for each in prepared.variants if each.name == form)
-    opened = variant_files(variant, version.folder, prepared.folder, manifest.content)
+    opened = files_of_variant(variant, version.folder, prepared.folder, manifest.content)
     assert opened.optimized
-    loaded = load_folder(version.folder, manifest, 1, layout=store, form=opened)
+    loaded = load_folder(version.folder, manifest, 1, layout=store, variant_files=opened)
     vectors = [answer(loaded, SENTENCES[at : at + 16]) for at in range(0, len(SENTENCES), 16)]
     np.testing.assert_allclose(np.concatenate(vectors), REFERENCE, rtol=0, atol=1e-5)
 

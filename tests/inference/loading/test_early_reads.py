@@ -34,9 +34,9 @@ from tests.inference.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.loading.form import VariantFiles
     from inference.loading.memory_need import Need
     from inference.loading.prefetch import Prefetch
+    from inference.loading.variant_files import VariantFiles
 
 GRAPH = "source/model.onnx"
 

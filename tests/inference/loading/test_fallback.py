@@ -79,18 +79,18 @@ def test_a_form_for_another_processor_is_passed_over_and_the_reason_names_both(
     path = layout.model(ADDER).preparation(found.id) / MANIFEST
     path.write_bytes(manifest.render())
     with pretended(WITH_AVX512, tmp_path, monkeypatch):
-        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
-        assert opening.variant == wide
-        assert opening.fallback(RUNTIME) is None
+        plan = read_load_plan(layout, ADDER, entry, RUNTIME)
+        assert plan.variant == wide
+        assert plan.fallback(RUNTIME) is None
     with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
-        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
-        assert opening.variant
-        assert opening.variant.name == "plain"
-        assert opening.fallback(RUNTIME) == (
+        plan = read_load_plan(layout, ADDER, entry, RUNTIME)
+        assert plan.variant
+        assert plan.variant.name == "plain"
+        assert plan.fallback(RUNTIME) == (
             "its form wide is laid out in blocks of 16, and this processor has others, so it is "
             "opened in its plain form"
         )
-        assert load_version(layout, ADDER, 1, entry).fallback == opening.fallback(RUNTIME)
+        assert load_version(layout, ADDER, 1, entry).fallback == plan.fallback(RUNTIME)
 
 
 def test_what_would_replace_a_form_for_another_processor_is_said_to_stand_in_for_it(
@@ -111,10 +111,10 @@ def test_what_would_replace_a_form_for_another_processor_is_said_to_stand_in_for
     path = layout.model(ADDER).preparation(found.id) / MANIFEST
     path.write_bytes(manifest.render())
     with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
-        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
-        assert opening.variant == variants[0]
-        assert (opening.fallback(RUNTIME) or "").endswith("it is opened in its portable form")
+        plan = read_load_plan(layout, ADDER, entry, RUNTIME)
+        assert plan.variant == variants[0]
+        assert (plan.fallback(RUNTIME) or "").endswith("it is opened in its portable form")
     with pretended(WITH_AVX512, tmp_path, monkeypatch):
-        opening = read_load_plan(layout, ADDER, entry, RUNTIME)
-        replaced = opening._replace(variant=variants[0], following=None)
+        plan = read_load_plan(layout, ADDER, entry, RUNTIME)
+        replaced = plan._replace(variant=variants[0], replacement=None)
         assert replaced.fallback(RUNTIME) is None

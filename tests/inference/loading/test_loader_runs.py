@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from inference.errors import BadRequestError, LoadError, PipelineError, UnknownError
-from inference.loading.form import plain_variant_files
 from inference.loading.loader import RUNTIME, load_folder, load_version
+from inference.loading.variant_files import files_of_plain
 from inference.pipeline import Request
 from model_store.digests import Digest
 from model_store.errors import DamagedError
@@ -214,9 +214,9 @@ def test_what_onnxruntime_cannot_load_is_refused_by_the_files_name(store: Path) 
 def test_a_session_option_that_is_not_one_is_refused(store: Path) -> None:
     folder, manifest = version_folder(store, 1), manifest_of(store, 1)
     wrong = {"session.intra_op_thread_affinities": "nonsense"}
-    form = plain_variant_files(folder, manifest.content, wrong)
+    form = files_of_plain(folder, manifest.content, wrong)
     with pytest.raises(LoadError):
-        load_folder(folder, manifest, 1, layout=StoreLayout(store), form=form)
+        load_folder(folder, manifest, 1, layout=StoreLayout(store), variant_files=form)
 
 
 @pytest.mark.parametrize("path", ["model.onnx", "golden/model.onnx", "pipeline/model.onnx"])

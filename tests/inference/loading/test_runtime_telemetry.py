@@ -28,7 +28,7 @@ import {module}
 """
 LOAD = """
 import pathlib, sys
-from inference.loading.form import Form
+from inference.loading.variant_files import Form
 from inference.loading.loader import _open_session
 path = pathlib.Path(sys.argv[1])
 _open_session(Form(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPEN = """
 import json, os, pathlib, sys
-from inference.loading.form import Form
+from inference.loading.variant_files import Form
 from inference.loading.loader import _open_session
 
 def threads():

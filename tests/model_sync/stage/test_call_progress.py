@@ -10,7 +10,7 @@ import pytest
 
 from model_sync.cli.commands import PublishOptions
 from model_sync.stage import call_progress
-from model_sync.stage.call_progress import told_meanwhile
+from model_sync.stage.call_progress import call_with_progress
 from model_sync.stage.client import StageStore
 from model_sync.sync_job.progress_object import progress_key
 from tests.model_sync.sync_job.buckets import Bucket, write_model
@@ -59,7 +59,7 @@ def test_steps_and_bytes_are_told_as_they_appear(bucket: Bucket) -> None:
             progress.wait_for(told)
         return "answer"
 
-    answer = told_meanwhile(call, bucket.s3, bucket.name, "r-1", progress)
+    answer = call_with_progress(call, bucket.s3, bucket.name, "r-1", progress)
     assert answer == "answer"
     assert progress.told == ["copying", 4, 6, "trying"]
     assert progress.totals == [10, 0]
@@ -74,7 +74,7 @@ def looked_at(bucket: Bucket, times: int = 2) -> tuple[Recording, object]:
             assert client.looks.acquire(timeout=DEADLINE_S)
         return "answer"
 
-    return progress, told_meanwhile(call, client, bucket.name, "r-1", progress)
+    return progress, call_with_progress(call, client, bucket.name, "r-1", progress)
 
 
 @pytest.mark.parametrize(
@@ -122,5 +122,5 @@ def test_what_the_call_raises_is_raised(bucket: Bucket, error: BaseException) ->
         raise error
 
     with pytest.raises(type(error)) as caught:
-        told_meanwhile(call, bucket.s3, bucket.name, "r-1", Recording())
+        call_with_progress(call, bucket.s3, bucket.name, "r-1", Recording())
     assert caught.value is error

@@ -22,7 +22,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
-from inference.loading.loader import Phases, check_session, open_form
+from inference.loading.loader import Phases, check_session, open_variant
 from inference.loading.prefetch import begin_prefetch
 from inference.loading.read_plan import Verify
 from inference.process.memory import give_back
@@ -140,10 +140,10 @@ class VariantReplacement:
 
     def _replace(self, account: Account) -> tuple[str, Mapping[str, float]]:
         """Load the other form and swap; its name, and what the steps took."""
-        before, following = self._check_wanted()
-        self._reserve(account, following.need)
+        before, replacement = self._check_wanted()
+        self._reserve(account, replacement.need)
         self._check_wanted()
-        loaded = load_replacement(before, following)
+        loaded = load_replacement(before, replacement)
         self._check_wanted()
         loaded = background_loads.tried(loaded)
         refs = self._look().refs
@@ -161,9 +161,9 @@ class VariantReplacement:
         refs = self._look().refs
         with self._lock:
             loaded = self._wanted(refs).loaded
-        if loaded.following is None:
+        if loaded.replacement is None:
             raise NotReplacedError("it has no other form")
-        return loaded._replace(session=None), loaded.following
+        return loaded._replace(session=None), loaded.replacement
 
     def _wanted(self, refs: Refs) -> WarmVersion:
         warm = self._model.warm.get(self._number)
@@ -205,25 +205,25 @@ class VariantReplacement:
         return f"{type(error).__name__}: {error}"
 
 
-def load_replacement(before: LoadedVersion, following: Replacement) -> LoadedVersion:
+def load_replacement(before: LoadedVersion, replacement: Replacement) -> LoadedVersion:
     """Load the form that follows, and give the version in it, with the pipeline that it has.
 
     Nobody waits for it, so where chunks are checked all of them are, before anything is answered.
     Raises LoadError, StoreError.
     """
-    form, phases = following.form, Phases()
-    verify = Verify.ALL if following.verify is Verify.CHUNKS else following.verify
-    with begin_prefetch(form, verify) as prefetch:
-        session = open_form(form, prefetch, phases)
+    variant_files, phases = replacement.variant_files, Phases()
+    verify = Verify.ALL if replacement.verify is Verify.CHUNKS else replacement.verify
+    with begin_prefetch(variant_files, verify) as prefetch:
+        session = open_variant(variant_files, prefetch, phases)
         nested = check_session(session, before.signature, before.content.model_file)
     phases.end("session")
     return before._replace(
         session=session,
-        need=following.need,
-        maps_files=form.maps_files,
+        need=replacement.need,
+        maps_files=variant_files.maps_files,
         nested=nested,
         unread=(),
         phases_ms=phases.ms,
-        variant=following.variant,
-        following=None,
+        variant=replacement.variant,
+        replacement=None,
     )

@@ -15,9 +15,9 @@ from inference.http.application import Application
 from inference.loading.loader import load_version
 from inference.process.background import Background
 from inference.process.daemon_thread import in_thread
-from inference.serving.form_replacement import Room, room_for
 from inference.serving.manager import Manager
 from inference.serving.mapped_files import LIMITS
+from inference.serving.variant_replacement import Room, room_for
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -146,10 +146,10 @@ def test_the_first_call_is_answered_mapped_and_later_ones_packed_by_one_swap(sto
     application = Application(Settings(store, ref_ttl_s=0.0), background)
     background.begin_call()  # another call, which is to lose nothing to a load
     first = infer(application, REQUEST, model=MODEL)
-    assert form(application) == MAPPED
+    assert variant_files(application) == MAPPED
     assert not background.busy()
     background.end_call()
-    wait_until(lambda: form(application) == PACKED)
+    wait_until(lambda: variant_files(application) == PACKED)
     wait_until(lambda: not background.busy())
     later = [infer(application, REQUEST, model=MODEL) for _ in range(5)]
     assert not background.busy()
@@ -160,7 +160,7 @@ def test_the_first_call_is_answered_mapped_and_later_ones_packed_by_one_swap(sto
     assert application.probe()["environment"]["models"][MODEL]["variants"] == {1: PACKED}
 
 
-def form(application: Application) -> str:
+def variant_files(application: Application) -> str:
     [counted] = get(application, f"/v2/models/{MODEL}/stats").json["model_stats"]
     return cast("str", counted["variant"])
 
@@ -183,7 +183,7 @@ def test_labels_and_numbers_see_the_form_that_took_over(manager: Manager, store:
     ]
     assert {each.loaded.variant for each in found} == {PACKED}
     assert len({id(each.loaded.session) for each in found}) == 1
-    assert found[0].loaded.following is None
+    assert found[0].loaded.replacement is None
 
 
 def test_the_pipeline_goes_on_with_the_state_that_it_has(manager: Manager) -> None:

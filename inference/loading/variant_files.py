@@ -43,7 +43,7 @@ class VariantFiles(NamedTuple):
     recorded: Mapping[str, ChunkRanges] = _NONE
 
 
-def plain_variant_files(
+def files_of_plain(
     folder: Path,
     content: VersionContent,
     config: Mapping[str, str],
@@ -58,12 +58,12 @@ def plain_variant_files(
     return VariantFiles(folder, graph, files, folder, (), config, False, maps, chunks, recorded)
 
 
-def variant_files(
+def files_of_variant(
     variant: Variant, folder: Path, prepared: Path, content: VersionContent, chunks: Chunks = _NONE
 ) -> VariantFiles:
     """A variant, of a preparation in the folder `prepared`, of the version in `folder`."""
     if variant.name == PLAIN:
-        return plain_variant_files(folder, content, variant.config, chunks, variant.recorded)
+        return files_of_plain(folder, content, variant.config, chunks, variant.recorded)
     return VariantFiles(
         prepared,
         variant.graph,
