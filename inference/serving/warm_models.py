@@ -47,7 +47,7 @@ class WarmVersion:
 
 @dataclass(slots=True)
 class WarmModel:
-    """One model of one store, under one identity: another identity is another HeldModel.
+    """One model of one store, under one identity: another identity is another WarmModel.
 
     `answering`: the version that last answered each label; `current_at`: when that was last known
     to be the one that refs name. `failures` are by the digest of a version's contents.

@@ -28,10 +28,10 @@ import {module}
 """
 LOAD = """
 import pathlib, sys
-from inference.loading.variant_files import Form
+from inference.loading.variant_files import VariantFiles
 from inference.loading.loader import _open_session
 path = pathlib.Path(sys.argv[1])
-_open_session(Form(
+_open_session(VariantFiles(
     path.parent, path.name, (), path.parent, (), {}, optimized=False, maps_files=False
 ))
 """

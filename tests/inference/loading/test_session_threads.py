@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPEN = """
 import json, os, pathlib, sys
-from inference.loading.variant_files import Form
+from inference.loading.variant_files import VariantFiles
 from inference.loading.loader import _open_session
 
 def threads():
@@ -27,7 +27,7 @@ def threads():
 
 before = threads()
 path, config = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
-form = Form(
+form = VariantFiles(
     path.parent, path.name, (), path.parent, (), config, optimized=False, maps_files=False
 )
 session = _open_session(form)
