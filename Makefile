@@ -10,77 +10,107 @@ WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
+MINOR := import sys; print(sys.version_info[:2])
 MINISTACK := .cache/ministack
 MLSERVER := .cache/mlserver
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# The store that a verb means: a deployed stage's if STAGE= names one, else the folder STORE.
+# Store of a verb: a deployed stage's if STAGE= names one, else the folder STORE.
 PLACE = $(if $(STAGE),--stage "$(STAGE)",--store "$(STORE)")
 
 .PHONY: help
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(VENV)/python.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Coldpress needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+# Wrong arguments are refused before anything is installed: these targets are first among prerequisites.
+.NOTPARALLEL:
+.PHONY: python-fits stage-known stage-named model-known version-named file-known folders-named
+python-fits:
+	@command -v "$(PYTHON)" >/dev/null || { echo "there is no $(PYTHON): make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Coldpress needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+ifneq ($(origin PYTHON),file)
+	@test ! -e $(BIN)/python || test "$$("$(PYTHON)" -c '$(MINOR)')" = "$$($(BIN)/python -c '$(MINOR)')" || \
+		{ echo "$(VENV) is of another Python than $(PYTHON): make clean, then again" >&2; exit 2; }
+endif
+
+stage-named:
+	@test -n "$(STAGE)" || { echo "name the stage: make $(MAKECMDGOALS) STAGE=dev" >&2; exit 2; }
+
+stage-known:
+	@test -f "infra/stages/$(or $(STAGE),dev).toml" || \
+		{ echo "there is no stage $(STAGE): write infra/stages/$(STAGE).toml" >&2; exit 2; }
+
+model-known:
+	@test -d "models/$(MODEL)" || { echo "there is no folder models/$(MODEL): name one of $$(ls models | xargs)" >&2; exit 2; }
+
+version-named:
+	@test -n "$(VERSION)" || { echo "name the version: make promote MODEL=$(MODEL) VERSION=3" >&2; exit 2; }
+
+file-known:
+	@test -n "$(FILE)" || { echo "name the input: make predict MODEL=$(MODEL) FILE=README.md" >&2; exit 2; }
+	@test -f "$(FILE)" || { echo "there is no file $(FILE)" >&2; exit 2; }
+
+folders-named:
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || \
+		{ echo "name the folders: make batch MODEL=$(MODEL) INPUT=dir OUTPUT=dir" >&2; exit 2; }
+
+# One line before pip is silent for a while: $(call INSTALL,requirements file,purpose,usual time).
+INSTALL = @echo "installing $$(grep -c '^[a-z].*==' $(1)) packages for $(2) into $(VENV): $(3), once" >&2; \
+	$(PIP_INSTALL) -r $(1)
+
+$(VENV)/python.stamp: | python-fits
+	@"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
-	@echo "installing what running needs into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/run.txt
+	$(call INSTALL,$<,running models,about a minute)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/python.stamp
-	@echo "installing what tests and checks need into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/dev.txt
+	$(call INSTALL,$<,tests and checks,two to four minutes)
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp $(VENV)/cloud.stamp
 
 $(VENV)/infra.stamp: requirements/infra.txt | $(VENV)/python.stamp
-	@echo "installing what deploying needs into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/infra.txt
+	$(call INSTALL,$<,deploying,about a minute)
 	@touch $@
 
 $(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
-	@echo "installing what the emulated cloud needs into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/cloud.txt
+	$(call INSTALL,$<,the emulated cloud,about two minutes)
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
 
 # The stand-in for EFS: pyfuse3 is compiled here, and its tests trace system calls.
 $(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
 	@{ command -v fusermount3 && command -v strace && pkg-config --exists fuse3; } >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
-	@echo "installing what the tests of faults need into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/faults.txt
+	$(call INSTALL,$<,tests of a failing file system,half a minute)
 	@touch $@
 
 # A real browser looks at the page: Debian's.
 $(VENV)/browser.stamp: requirements/browser.txt | $(VENV)/python.stamp
 	@command -v chromium >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
-	@echo "installing what the tests of the page need into $(VENV)" >&2
-	@$(PIP_INSTALL) -r requirements/browser.txt
+	$(call INSTALL,$<,tests of the page,half a minute)
 	@touch $@
 
-# What goes into no other environment gets one of its own: beside its stamp.
+# Packages that fit no other environment get one of their own, beside their stamp.
 define OWN_ENVIRONMENT
-@$(PYTHON) -m venv $(@D)
+@"$(PYTHON)" -m venv $(@D)
 @$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 @touch $@
 endef
 
 $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
-	@echo "installing the emulator of AWS into $(MINISTACK)" >&2
+	@echo "installing the emulator of AWS into $(MINISTACK): half a minute, once" >&2
 	$(OWN_ENVIRONMENT)
 
 # Another server of the protocol: what it needs, nothing here does.
 $(MLSERVER)/stamp: requirements/mlserver.txt | $(VENV)/python.stamp
-	@echo "installing MLServer into $(MLSERVER)" >&2
+	@echo "installing MLServer into $(MLSERVER): about a minute, once" >&2
 	$(OWN_ENVIRONMENT)
 
 .PHONY: install
-install: $(VENV)/run.stamp ## Make .venv with what running needs
+install: $(VENV)/run.stamp ## Make .venv with the packages that running models needs
 
 .PHONY: demo
 demo: install ## Publish a real model, call it, swap it while it is being called
@@ -91,36 +121,35 @@ cloud-demo: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## A whole stage on an emulat
 	@$(BIN)/python -m docs.cloud_demo
 
 .PHONY: cloud
-cloud: $(VENV)/cloud.stamp $(MINISTACK)/stamp ## An emulated AWS with a STAGE on it, until Ctrl-C (STAGE=dev)
+cloud: stage-known $(VENV)/cloud.stamp $(MINISTACK)/stamp ## An emulated AWS with a STAGE on it, until Ctrl-C (STAGE=dev)
 	@exec $(BIN)/python -m infra.emulated --stage "$(or $(STAGE),dev)" --store .cache/cloud/mount
 
 .PHONY: sync-model
-sync-model: install ## Publish models/MODEL into STORE, or to a deployed STAGE (MODEL=magika STORE=.store)
+sync-model: model-known install ## Publish models/MODEL into STORE, or to a deployed STAGE (MODEL=magika STORE=.store)
 	@$(BIN)/python -m model_sync publish "models/$(MODEL)" $(PLACE)
 
 .PHONY: sync-packages
-sync-packages: install ## Publish the packages that models/MODEL names, as a set alone (MODEL=minilm STORE=.store)
+sync-packages: model-known install ## Publish the packages that models/MODEL names, as a set alone (MODEL=minilm STORE=.store)
 	@$(BIN)/python -m model_sync packages publish "models/$(MODEL)" $(PLACE)
 
 .PHONY: models
-models: install ## What is published in STORE, or in a deployed STAGE, as a table
+models: install ## List the models in STORE, or in a deployed STAGE, as a table
 	@$(BIN)/python -m model_sync list $(PLACE)
 
 .PHONY: history
-history: install ## Who changed what of MODEL, and why
+history: install ## List the changes of MODEL: when, by which user, and why
 	@$(BIN)/python -m model_sync history "$(MODEL)" $(PLACE)
 
 .PHONY: promote
-promote: install ## Put a label on a version (MODEL=magika VERSION=3 LABEL=latest)
-	@test -n "$(VERSION)" || { echo "name the version: make promote MODEL=$(MODEL) VERSION=3" >&2; exit 2; }
+promote: version-named install ## Put a label on a version (MODEL=magika VERSION=3 LABEL=latest)
 	@$(BIN)/python -m model_sync promote "$(MODEL)" "$(VERSION)" --label "$(LABEL)" $(PLACE)
 
 .PHONY: rollback
-rollback: install ## Put a label back on what it named before (MODEL=magika LABEL=latest)
+rollback: install ## Put a label back on the version that it named before (MODEL=magika LABEL=latest)
 	@$(BIN)/python -m model_sync rollback "$(MODEL)" --label "$(LABEL)" $(PLACE)
 
 .PHONY: prepare
-prepare: install ## Measure MODEL's forms on the ONNX Runtime here, or a STAGE's, and keep the best (MODEL=magika)
+prepare: install ## Measure the variants of MODEL on the ONNX Runtime here, or of a STAGE, and keep the best (MODEL=magika)
 	@$(BIN)/python -m model_sync prepare "$(MODEL)" $(PLACE)
 
 .PHONY: verify
@@ -128,7 +157,7 @@ verify: install ## Read every byte of a store again and compare
 	@$(BIN)/python -m model_sync verify $(PLACE)
 
 .PHONY: sweep
-sweep: install ## Delete what was retired a day ago and nothing names
+sweep: install ## Delete versions that were retired a day ago and that no label names
 	@$(BIN)/python -m model_sync sweep $(PLACE)
 
 .PHONY: serve
@@ -139,30 +168,26 @@ serve: $(if $(filter lambda,$(RUNTIME)),$(VENV)/cloud.stamp,install) ## Serve ST
 		$(if $(filter command environment,$(origin MODEL)),--model "$(MODEL)")
 
 .PHONY: predict
-predict: install ## One prediction without a server (MODEL=magika FILE=README.md)
-	@test -n "$(FILE)" || { echo "name the input: make predict MODEL=$(MODEL) FILE=README.md" >&2; exit 2; }
+predict: file-known install ## One prediction without a server (MODEL=magika FILE=README.md)
 	@$(BIN)/python -m inference predict "$(MODEL)" "$(FILE)" --store "$(STORE)"
 
 .PHONY: batch
-batch: install ## Answer a folder of inputs (MODEL=magika INPUT=dir OUTPUT=dir)
-	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || \
-		{ echo "name the folders: make batch MODEL=$(MODEL) INPUT=dir OUTPUT=dir" >&2; exit 2; }
+batch: folders-named install ## Answer a folder of inputs (MODEL=magika INPUT=dir OUTPUT=dir)
 	@$(BIN)/python -m inference batch "$(MODEL)" "$(INPUT)" "$(OUTPUT)" --store "$(STORE)"
 
 .PHONY: synth
-synth: $(VENV)/infra.stamp ## The CloudFormation template of a stage, offline (STAGE=dev)
+synth: stage-known $(VENV)/infra.stamp ## The CloudFormation template of a stage, offline (STAGE=dev)
 	@$(BIN)/python -m infra.synth --stage "$(or $(STAGE),dev)"
 
 .PHONY: deploy
-deploy: $(VENV)/infra.stamp ## Deploy a stage to the AWS account whose keys are there (STAGE=dev)
-	@test -n "$(STAGE)" || { echo "name the stage: make deploy STAGE=dev" >&2; exit 2; }
+deploy: stage-named stage-known $(VENV)/infra.stamp ## Deploy a stage to the AWS account whose keys are there (STAGE=dev)
 	@$(BIN)/python -m infra.cdk --stage "$(STAGE)" deploy
 
-# Which process of WORKERS runs which test, and in which order: tests/sharing.py.
+# Distribution of tests over WORKERS processes, and their order: tests/sharing.py.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 .PHONY: test
-test: $(VENV)/dev.stamp ## Install what tests need and run them all (WORKERS=2: processes)
+test: $(VENV)/dev.stamp ## Install the packages that tests need, and run all but the slow tests (WORKERS=2: processes)
 	@$(PYTEST)
 
 .PHONY: test-slow
@@ -170,16 +195,16 @@ test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINIST
 	@$(PYTEST) -m slow
 
 .PHONY: test-exhaustive
-test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call, writes too; ask the server more often (minutes)
+test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call; run properties with more examples (minutes)
 	@$(PYTEST) -m exhaustive
 
 .PHONY: conformance
-conformance: $(VENV)/dev.stamp ## Ask the server at URL what of the protocol it keeps (URL=http://127.0.0.1:8080)
+conformance: $(VENV)/dev.stamp ## Test the server at URL against the protocol (URL=http://127.0.0.1:8080)
 	@$(BIN)/python -m pytest -c tests/conformance/protocol/pytest.ini tests/conformance/protocol \
 		--base-url "$(or $(URL),http://127.0.0.1:8080)" $(if $(DESCRIBE),--describe "$(DESCRIBE)")
 
 .PHONY: conformance-mlserver
-conformance-mlserver: $(VENV)/dev.stamp $(MLSERVER)/stamp ## Ask the same of MLServer: fails if docs/conformance.md is wrong
+conformance-mlserver: $(VENV)/dev.stamp $(MLSERVER)/stamp ## Test MLServer against the protocol: fails if docs/conformance.md is wrong
 	@$(BIN)/python -m tests.conformance.mlserver $(MLSERVER)/bin/mlserver
 
 .PHONY: system-packages
@@ -219,11 +244,11 @@ bench: $(VENV)/faults.stamp $(VENV)/dev.stamp ## Measure; results go to bench/re
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-# What a build script finds in the environment that publishes: left out of what is got for it alone.
+# Packages of the environment that publishes: a build script's own requirements leave them out.
 PUBLISHING_HAS := $(addprefix --no-emit-package ,numpy onnx ml-dtypes protobuf typing-extensions)
 
 .PHONY: requirements
-requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
+requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt again, with hashes
 	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
@@ -239,5 +264,5 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt anew, with hashes
 	$(UV_COMPILE) $(PUBLISHING_HAS) models/digits/build.in -c requirements/dev.txt -o models/digits/build.txt
 
 .PHONY: clean
-clean: ## Remove what was made here, but for the store
+clean: ## Remove all that make built, but not the store
 	rm -rf $(VENV) .cache models/*/build bench/results .hypothesis .*_cache

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 READER_ID: Final = "2000"
-"""The readers' user at their access point (infra/constructs/storage.py, which takes Node to import)."""
+"""The readers' user at their access point (infra/constructs/storage.py needs Node to import)."""
 
 READER: Final = """\
 import json, os, sys
