@@ -24,7 +24,7 @@ from model_sync.store_io.create_store import open_store
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REQUIREMENTS: Final = ROOT / "tests" / "packages" / "real" / "requirements.txt"
+REQUIREMENTS: Final = ROOT / "tests" / "package_sets" / "real" / "requirements.txt"
 CACHE: Final = ROOT / ".cache" / "import_sets"
 _IN_ARCHIVE: Final = {".py", ".json", ".txt", ".css", ".html"}
 

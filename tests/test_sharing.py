@@ -17,7 +17,7 @@ def test_all_who_ask_for_the_large_set_share_it() -> None:
     """It takes a minute to make."""
     asking = {
         path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "tests" / "packages").glob("test_*.py")
+        for path in (ROOT / "tests" / "package_sets").glob("test_*.py")
         if "large_set: LargeSet" in path.read_text("utf-8")
     }
     assert asking

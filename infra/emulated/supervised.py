@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-KEEPER: Final = REPOSITORY / "inference" / "fleet" / "keeper.py"
+KEEPER: Final = REPOSITORY / "inference/local/fleet/process_supervisor.py"
 """Run as a script, and never imported: infra imports no room that it packs."""
 
 _STOP_S: Final = 15.0

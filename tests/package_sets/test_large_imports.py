@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the set is for Linux"),
 ]
 
-FACTS: Final = ROOT / "tests" / "packages" / "import_facts.py"
+FACTS: Final = ROOT / "tests" / "package_sets" / "import_facts.py"
 DEADLINE_S: Final = 400
 REAL: Final = ("sklearn", "scipy", "pandas", "tokenizers", "PIL", "cv2", "transformers")
 

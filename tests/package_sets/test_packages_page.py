@@ -47,7 +47,7 @@ def wording(message: str) -> str:
 
 def test_each_error_of_the_page_is_one_that_is_raised() -> None:
     joined = re.compile(r'"\s*\n\s*f?"')
-    sources = [joined.sub("", path.read_text("utf-8")) for path in SOURCES.glob("*.py")]
+    sources = [joined.sub("", path.read_text("utf-8")) for path in SOURCES.rglob("*.py")]
     rows = [line for line in section("Errors").splitlines() if line.startswith("| `")]
     messages = [found for row in rows for found in re.findall("`([^`]+)`", row.split(" | ")[0])]
     parts = [wording(message) for message in messages]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
 
-FACTS: Final = ROOT / "tests" / "packages" / "import_facts.py"
+FACTS: Final = ROOT / "tests" / "package_sets" / "import_facts.py"
 FAILING: Final = {
     *("CASED", "broken_syntax", "broken_package", "broken_package.inner", "raises", "nosuch"),
     *("raises_midway", "raises_midway.failing", "exits", "needs_more", "needs_inner", "needs_name"),
