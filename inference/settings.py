@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from inference.loading.read_plan import Verify
 from model_store.errors import InvalidNameError
 from model_store.names import check_model
 
@@ -34,6 +33,19 @@ class BackgroundMode(StrEnum):
     AUTO = "auto"
     EXTENSION = "extension"
     THREAD = "thread"
+
+
+class Verify(StrEnum):
+    """Which bytes of a version are checked, and when: the setting `VERIFY`.
+
+    CHUNKS: before the first answer, the chunks that a cold start reads; later, in the background,
+    the rest. ALL: every byte before the first answer. SIZE: file sizes only. OFF: nothing.
+    """
+
+    CHUNKS = "chunks"
+    ALL = "all"
+    SIZE = "size"
+    OFF = "off"
 
 
 def background_mode(environ: Mapping[str, str]) -> BackgroundMode:

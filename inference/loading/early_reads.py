@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from inference.loading.load_plan import StartedReads
-    from inference.loading.read_plan import Verify
+    from inference.settings import Verify
     from model_store.reading import Seen
     from model_store.refs import VersionEntry
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.loading.prefetch import Prefetch
-    from inference.loading.read_plan import Verify
     from inference.loading.variant_files import VariantFiles
     from inference.package_sets.prefetch import ImportPrefetch
+    from inference.settings import Verify
     from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
     from model_store.refs import VersionEntry

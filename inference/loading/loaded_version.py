@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.loading.memory_need import Need
-    from inference.loading.read_plan import FileRange, Verify
+    from inference.loading.read_plan import FileRange
     from inference.loading.variant_files import VariantFiles
     from inference.pipeline import Pipeline, Request, Response
+    from inference.settings import Verify
     from model_store.digests import Digest
     from model_store.signature import Signature
     from model_store.version import VersionContent

@@ -20,12 +20,12 @@ from inference.loading.load_plan import read_load_plan, start_reads
 from inference.loading.loaded_version import LoadedVersion, Replacement
 from inference.loading.memory_need import Need, need_of
 from inference.loading.prefetch import begin_prefetch
-from inference.loading.read_plan import Verify
 from inference.loading.session_threads import environment_threads
 from inference.loading.variant_files import files_of_plain
 from inference.pipeline import Pipeline, load_pipeline
 from inference.process.daemon_thread import in_thread
 from inference.process.memory import give_back
+from inference.settings import Verify
 from model_store.errors import NotFoundError, StoreError, StoreUnreachableError
 from model_store.files import read_checked
 from model_store.preparation import runtime_key

@@ -17,7 +17,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from inference.loading.read_plan import Verify, plan_reads
+from inference.loading.read_plan import plan_reads
+from inference.settings import Verify
 from model_store.errors import DamagedError
 from model_store.files import check_file, open_beneath
 

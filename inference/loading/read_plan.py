@@ -6,9 +6,9 @@ reader reads and checks at a time.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from inference.settings import Verify
 from model_store.chunks import CHUNK_BYTES, count_chunks
 from model_store.errors import DamagedError
 
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 
     from inference.loading.variant_files import VariantFiles
     from model_store.files import FileEntry
-
-
-class Verify(StrEnum):
-    """How a version's bytes are checked: the setting `VERIFY`.
-
-    CHUNKS: what a cold start touches, before the first answer; the rest in the background. ALL:
-    everything before the first answer. SIZE: that files are as long as they were. OFF: nothing.
-    """
-
-    CHUNKS = "chunks"
-    ALL = "all"
-    SIZE = "size"
-    OFF = "off"
 
 
 class File(NamedTuple):

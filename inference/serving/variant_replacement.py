@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
 from inference.loading.loader import Phases, check_session, open_variant
 from inference.loading.prefetch import begin_prefetch
-from inference.loading.read_plan import Verify
 from inference.process.memory import give_back
 from inference.serving import background_loads
+from inference.settings import Verify
 from inference.telemetry import count_replacement, logger
 from model_store.errors import StoreError
 

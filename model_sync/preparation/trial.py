@@ -136,9 +136,9 @@ def _try(
     from inference.loading.golden_cases import run_golden_case  # noqa: PLC0415
     from inference.loading.loader import load_folder  # noqa: PLC0415
     from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
-    from inference.loading.read_plan import Verify  # noqa: PLC0415
     from inference.loading.variant_files import files_of_variant  # noqa: PLC0415
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
+    from inference.settings import Verify  # noqa: PLC0415
     from model_sync.preparation.read_only_folder import make_read_only  # noqa: PLC0415
     from model_sync.preparation.touched_chunks import record  # noqa: PLC0415
     from model_sync.preparation.touched_imports import ImportRecorder  # noqa: PLC0415

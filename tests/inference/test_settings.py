@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.loading.read_plan import Verify
-from inference.settings import SettingError, Settings
+from inference.settings import SettingError, Settings, Verify
 from tests.support.places import ROOT
 
 STORE = {"STORE_PATH": "/mnt/store"}

@@ -14,8 +14,8 @@ import pytest
 
 from inference.loading.load_plan import read_load_plan, start_reads
 from inference.loading.loader import RUNTIME, load_version
-from inference.loading.read_plan import Verify
 from inference.package_sets.prefetch import ImportPrefetch
+from inference.settings import Verify
 from model_store.layout import MANIFEST
 from model_store.module_index import CODE, INDEX, ModuleIndex
 from model_store.package_set import SITE_PACKAGES

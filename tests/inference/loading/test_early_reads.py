@@ -15,8 +15,8 @@ from inference.errors import LoadError, NoMemoryError
 from inference.loading.early_reads import EarlyReads, begin, installed_version
 from inference.loading.loader import RUNTIME, load_version
 from inference.loading.prefetch import begin_prefetch
-from inference.loading.read_plan import Verify
 from inference.serving.refs_watch import RefsWatch
+from inference.settings import Verify
 from model_store import reading
 from model_store.layout import StoreLayout
 from model_store.refs import State

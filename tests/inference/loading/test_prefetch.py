@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.loading.prefetch import READERS, begin_prefetch, check_pieces
-from inference.loading.read_plan import Verify, plan_reads
+from inference.loading.read_plan import plan_reads
 from inference.loading.variant_files import VariantFiles
+from inference.settings import Verify
 from model_store.chunks import CHUNK_BYTES, digest_chunks
 from model_store.errors import DamagedError
 from model_store.files import FileEntry

@@ -13,9 +13,9 @@ import pytest
 
 from inference.errors import NotReadyError
 from inference.loading.loader import RUNTIME, load_version
-from inference.loading.read_plan import Verify
 from inference.process.background import Background
 from inference.serving.manager import Manager
+from inference.settings import Verify
 from model_store.chunks import CHUNK_BYTES
 from model_store.layout import StoreLayout
 from model_store.preparation import PreparationManifest
