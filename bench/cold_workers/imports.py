@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy
 
+from inference.loading.prefetch import READERS
 from inference.package_sets.active_sets import use_package_set
 from inference.package_sets.prefetch import ImportPrefetch
 from model_store.digests import Digest
@@ -61,7 +62,7 @@ def import_from_set(modules: list[str], prefetched: bool) -> list[str]:
     prefetch = None
     if prefetched:
         recorded = parse_recorded(json.loads(Path(rest[1]).read_text("utf-8")), rest[1])
-        prefetch = ImportPrefetch(layout.package_set(digest), recorded)
+        prefetch = ImportPrefetch(layout.package_set(digest), recorded, readers=READERS)
     with use_package_set(layout, digest, "the benchmark") as why_plain:
         files = import_all(modules)
     if prefetch:

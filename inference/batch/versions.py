@@ -31,8 +31,8 @@ def final_loader(settings: Settings) -> Load:
         function_mb=settings.function_memory_mb,
         base_bytes=BASE_BYTES,
     )
-    is_final = partial(_fits, most_bytes)
-    return partial(load_version, verify=settings.verify, is_final=is_final)
+    accepts_replacement = partial(_fits, most_bytes)
+    return partial(load_version, verify=settings.verify, accepts_replacement=accepts_replacement)
 
 
 def _fits(most_bytes: int | None, need: Need) -> bool:

@@ -23,7 +23,7 @@ def make_manager(
     """Make a manager; what the process takes by now is what its versions cannot have."""
     load = partial(load_version, verify=settings.verify)
     if early is not None:
-        load = partial(load, take=early.take)
+        load = partial(load, take_reads=early.take_reads)
     return Manager(
         StoreLayout(settings.store_path),
         ref_ttl_s=settings.ref_ttl_s,

@@ -48,7 +48,7 @@ class EarlyReads:
         with self._lock:
             return self._seen.pop(model, None)
 
-    def take(self, entry: VersionEntry, runtime: str) -> StartedReads | None:
+    def take_reads(self, entry: VersionEntry, runtime: str) -> StartedReads | None:
         """A version as refs name it, if it is being read for that runtime; once."""
         with self._lock:
             self._asked_for.add(entry.id)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inference.loading.cpu import block_width
-from inference.loading.prefetch import begin_prefetch
+from inference.loading.prefetch import READERS, begin_prefetch
 from inference.loading.variant_files import files_of_plain, files_of_variant
 from model_store.reading import read_preparation, read_version
+from model_store.variant import PLAIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +43,13 @@ class LoadPlan(NamedTuple):
     def fallback(self, runtime: str) -> str | None:
         """Why this is not a form that was prepared for here, in a line; None: it is."""
         if self.preparation is None or self.variant is None:
-            return f"nobody prepared it for {runtime}, so it is opened in its plain form"
+            return f"no preparation for {runtime}; loaded as the {PLAIN} variant"
         chosen = self.preparation.variant
         if self.preparation.fitting(block_width()) == chosen:
             return None  # and what is opened is that one, or what replaces it
         return (
-            f"its form {chosen.name} is laid out in blocks of {chosen.block_width}, and this "
-            f"processor has others, so it is opened in its {self.variant.name} form"
+            f"the {chosen.name} variant needs a processor with blocks of {chosen.block_width}; "
+            f"loaded as the {self.variant.name} variant"
         )
 
 
@@ -87,7 +88,8 @@ def start_reads(layout: StoreLayout, plan: LoadPlan, verify: Verify) -> StartedR
         # Imported here: few versions pin a package set.
         from inference.package_sets.prefetch import ImportPrefetch  # noqa: PLC0415
 
-        imports = ImportPrefetch(layout.package_set(packages), preparation.imports)
+        folder = layout.package_set(packages)
+        imports = ImportPrefetch(folder, preparation.imports, readers=READERS)
     return StartedReads(plan, begin_prefetch(plan.variant_files, verify), imports)
 
 

@@ -70,24 +70,26 @@ def load_version(
     make_room: Callable[[Need], None] | None = None,
     *,
     verify: Verify = Verify.CHUNKS,
-    take: Callable[[VersionEntry, str], StartedReads | None] = lambda _entry, _runtime: None,
-    is_final: Callable[[Need], bool] | None = None,
+    take_reads: Callable[[VersionEntry, str], StartedReads | None] = lambda _entry, _runtime: None,
+    accepts_replacement: Callable[[Need], bool] | None = None,
 ) -> LoadedVersion:
     """Load a published version in the form prepared for this runtime, else in the plain form.
 
     Reads what the version needs before it answers, and checks it as `verify` says; before that,
     `make_room` is told what it takes of memory, and may raise. Raises LoadError where what was
     published is at fault, StoreUnreachableError where the store is, and what `make_room` raises.
-    `take` gives what was begun for a version and a runtime already, if anything was. With
-    `is_final` the version stays in the form that it is loaded in: the one that would replace it,
-    where `is_final` accepts its need, else as without.
+    `take_reads` gives what was begun for a version and a runtime already, if anything was. With
+    `accepts_replacement` the version stays in the form that it is loaded in: the one that would replace it,
+    where `accepts_replacement` accepts its need, else as without.
     """
     started = time.perf_counter()
     try:
-        reads = None if is_final else take(entry, RUNTIME)  # which is of another form, perhaps
+        reads = (
+            None if accepts_replacement else take_reads(entry, RUNTIME)
+        )  # which is of another form, perhaps
         plan = reads.plan if reads else read_load_plan(layout, model, entry, RUNTIME)
-        if is_final:
-            plan = _final(plan, entry, is_final)
+        if accepts_replacement:
+            plan = _without_replacement(plan, entry, accepts_replacement)
         need = need_of(plan.variant, entry.size_bytes)
         read_ms = (time.perf_counter() - started) * 1e3
         with reads or contextlib.nullcontext():
@@ -126,11 +128,13 @@ def load_version(
     )
 
 
-def _final(plan: LoadPlan, entry: VersionEntry, is_final: Callable[[Need], bool]) -> LoadPlan:
+def _without_replacement(
+    plan: LoadPlan, entry: VersionEntry, accepts_replacement: Callable[[Need], bool]
+) -> LoadPlan:
     if plan.replacement is None:
         return plan
     variant, variant_files = plan.replacement
-    if is_final(need_of(variant, entry.size_bytes)):
+    if accepts_replacement(need_of(variant, entry.size_bytes)):
         plan = plan._replace(variant=variant, variant_files=variant_files)
     return plan._replace(replacement=None)
 

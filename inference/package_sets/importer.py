@@ -211,12 +211,12 @@ def install(site: IndexedSite) -> None:
     """Have imports from the set's folders go by its index, from now on."""
     sys.path_hooks.insert(0, site.hook)
     _forget_finders(site.folder)
-    metadata.show(site)
+    metadata.show(site.folder, site.index, site.read)
 
 
 def uninstall(site: IndexedSite) -> None:
     """Have imports from there go as ever again."""
-    metadata.hide(site)
+    metadata.hide(site.folder)
     if site.hook in sys.path_hooks:
         sys.path_hooks.remove(site.hook)
     _forget_finders(site.folder)

@@ -13,27 +13,38 @@ from __future__ import annotations
 import re
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from inference.package_sets.importer import IndexedSite
-    from model_store.module_index import Distribution
-
-_sites: Final[dict[str, IndexedSite]] = {}
-"""The sets whose distributions are found by their index, by the place on `sys.path`."""
+    from model_store.module_index import Distribution, ModuleIndex, Piece
 
 
-def show(site: IndexedSite) -> None:
-    """Have a set's distributions found by its index, from now on."""
-    _sites[site.folder] = site
+class _Source(NamedTuple):
+    """A set's `site-packages`, its index, and a function that reads a piece of its texts."""
+
+    folder: str
+    modules: ModuleIndex
+    read: Callable[[Piece], bytes | None]
+
+
+_sources: Final[dict[str, _Source]] = {}
+"""The sets whose distributions are found by index, by their folder on `sys.path`."""
+
+
+def show(folder: str, index: ModuleIndex, read: Callable[[Piece], bytes | None]) -> None:
+    """Find the distributions in a set's `site-packages` by its index from now on.
+
+    `read` returns the bytes of one piece of the set's texts, or None if they are damaged.
+    """
+    _sources[folder] = _Source(folder, index, read)
     _replace(_pythons_own, _by_index)
 
 
-def hide(site: IndexedSite) -> None:
-    """Have them found as ever again."""
-    if _sites.pop(site.folder, None) and not _sites:
+def hide(folder: str) -> None:
+    """Find the distributions in this folder in Python's own way again."""
+    if _sources.pop(folder, None) and not _sources:
         _replace(_by_index, _pythons_own)
 
 
@@ -53,30 +64,30 @@ def _find_distributions(context: Any = None) -> Iterable[Any]:
 
     context = context or DistributionFinder.Context()
     for place in context.path:
-        site = _sites.get(str(place))
-        if site is None:
+        source = _sources.get(str(place))
+        if source is None:
             here = DistributionFinder.Context(name=context.name, path=[place])
             yield from MetadataPathFinder.find_distributions(here)
         else:
-            yield from _found(site, context.name)
+            yield from _distributions(source, context.name)
 
 
 _pythons_own: Final = _method()
 _by_index: Final = staticmethod(_find_distributions)
 
 
-def _found(site: IndexedSite, name: str | None) -> Iterator[Any]:
+def _distributions(source: _Source, name: str | None) -> Iterator[Any]:
     """A set's distributions; those of a name alone, however it is spelt."""
     from importlib.metadata import PathDistribution  # noqa: PLC0415 - few ask, and it is large
 
     class _IndexedDistribution(PathDistribution):
         def __init__(self, found: Distribution) -> None:
-            super().__init__(Path(site.folder, found.folder))
+            super().__init__(Path(source.folder, found.folder))
             self._found = found
 
         def read_text(self, filename: Any) -> str | None:
             piece = self._found.texts.get(str(filename))
-            data = piece and site.read(piece)
+            data = piece and source.read(piece)
             if data:
                 return data.decode().replace("\r\n", "\n").replace("\r", "\n")
             if piece is None and "/" not in str(filename) and filename not in self._found.files:
@@ -84,7 +95,7 @@ def _found(site: IndexedSite, name: str | None) -> Iterator[Any]:
             return super().read_text(filename)
 
     wanted = None if name is None else _normalized(name)
-    for each in site.index.distributions():
+    for each in source.modules.distributions():
         if wanted is None or _normalized(each.folder.partition("-")[0]) == wanted:
             yield _IndexedDistribution(each)
 

@@ -17,7 +17,6 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inference.loading.prefetch import READERS
 from model_store.layout import MANIFEST
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES
 
@@ -41,9 +40,9 @@ class _Range(NamedTuple):
 
 
 class ImportPrefetch:
-    """Files of a set that are being read, from here on until `stop`."""
+    """Reads of a package set's files into the page cache, by up to `readers` threads, until `stop`."""
 
-    def __init__(self, folder: Path, recorded: Iterable[RecordedFile]) -> None:
+    def __init__(self, folder: Path, recorded: Iterable[RecordedFile], *, readers: int) -> None:
         most = min(_MOST_OPEN, os.sysconf("SC_OPEN_MAX") // 4)
         self._files: Final = [_Opened(f"{folder}/{MANIFEST}", stays_open=True)]
         self._queue: Final = deque([_Range(self._files[0], 0, IMPORT_BLOCK_BYTES)])
@@ -56,7 +55,7 @@ class ImportPrefetch:
                     self._queue.append(_Range(file, offset, min(_MOST_BYTES, end - offset)))
         self._readers: Final = [
             threading.Thread(target=self._read, name="coldpress-imports", daemon=True)
-            for _ in range(min(READERS, len(self._queue)))
+            for _ in range(min(readers, len(self._queue)))
         ]
         for reader in self._readers:
             with contextlib.suppress(RuntimeError):  # there are no more threads: fewer read

@@ -14,6 +14,7 @@ import pytest
 
 from inference.loading.load_plan import read_load_plan, start_reads
 from inference.loading.loader import RUNTIME, load_version
+from inference.loading.prefetch import READERS
 from inference.package_sets.prefetch import ImportPrefetch
 from inference.settings import Verify
 from model_store.layout import MANIFEST
@@ -153,7 +154,7 @@ def test_a_load_reads_it_ahead_and_keeps_nothing_open(
     greeting = f"{SITE_PACKAGES}/recorded/greeting.txt"
     assert open_below(folder) == [MANIFEST, CODE, INDEX, greeting]
     entry = entry_of(layout.root, 1, MODEL)
-    loaded = load_version(layout, MODEL, 1, entry, take=lambda *_: begun)
+    loaded = load_version(layout, MODEL, 1, entry, take_reads=lambda *_: begun)
     assert loaded.plain_imports is None
     wait_until(lambda: open_below(folder) in ([], [CODE]))
 
@@ -167,14 +168,16 @@ def test_a_load_that_fails_lets_go_of_it(layout: StoreLayout, opening: LoadPlan)
 
     entry = entry_of(layout.root, 1, MODEL)
     with pytest.raises(MemoryError):
-        load_version(layout, MODEL, 1, entry, no_room, take=lambda *_: begun)
+        load_version(layout, MODEL, 1, entry, no_room, take_reads=lambda *_: begun)
     wait_until(lambda: not open_below(folder))
 
 
 def test_what_is_not_there_is_left_to_the_import(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"short")
     prefetch = ImportPrefetch(
-        tmp_path, [RecordedFile("gone", ((0, 1),)), RecordedFile("short", ((0, 40), (50, 1)))]
+        tmp_path,
+        [RecordedFile("gone", ((0, 1),)), RecordedFile("short", ((0, 40), (50, 1)))],
+        readers=READERS,
     )
     prefetch.wait()
     assert open_below(tmp_path) == ["short"]
@@ -189,7 +192,8 @@ def test_more_files_than_a_process_may_open_leave_imports_theirs(tmp_path: Path)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
     try:
-        prefetch = ImportPrefetch(tmp_path, [RecordedFile(name, ((0, 1),)) for name in names])
+        recorded = [RecordedFile(name, ((0, 1),)) for name in names]
+        prefetch = ImportPrefetch(tmp_path, recorded, readers=READERS)
         prefetch.wait()
         assert 0 < len(open_below(tmp_path)) <= 64
         assert (tmp_path / names[-1]).read_bytes() == b"x"

@@ -75,32 +75,34 @@ def test_what_was_begun_is_what_is_loaded_and_manifests_are_read_once(
         pytest.fail("a manifest was read again")
 
     monkeypatch.setattr("inference.loading.load_plan.read_version", never)
-    loaded = load_version(StoreLayout(store), ADDER, 1, entry, take=early.take)
+    loaded = load_version(StoreLayout(store), ADDER, 1, entry, take_reads=early.take_reads)
     assert loaded.number == 1
-    assert early.take(entry, RUNTIME) is None  # it is taken once
+    assert early.take_reads(entry, RUNTIME) is None  # it is taken once
 
 
 def test_what_was_begun_for_another_runtime_or_version_is_nobodys(store: Path) -> None:
     early, entry = _early(store, runtime="ort-0.0.1-x86_64-p4"), entry_of(store, 1)
-    assert early.take(entry, RUNTIME) is None
+    assert early.take_reads(entry, RUNTIME) is None
     publish_adder(store, 2.0)
     early = _early(store)
-    assert early.take(entry, RUNTIME) is None
-    assert early.take(entry_of(store, 2), RUNTIME) is not None
+    assert early.take_reads(entry, RUNTIME) is None
+    assert early.take_reads(entry_of(store, 2), RUNTIME) is not None
 
 
 def test_what_a_load_asked_for_first_is_not_begun_again(store: Path) -> None:
     early, entry = EarlyReads(), entry_of(store, 1)
-    assert early.take(entry, RUNTIME) is None
+    assert early.take_reads(entry, RUNTIME) is None
     early.read(StoreLayout(store), [ADDER], RUNTIME, Verify.CHUNKS)
-    assert early.take(entry, RUNTIME) is None
+    assert early.take_reads(entry, RUNTIME) is None
 
 
 def test_what_is_damaged_fails_the_load_and_the_next_one_reads_anew(store: Path) -> None:
     path = version_folder(store, 1) / GRAPH
     flip_a_byte(path)
     early = _early(store)
-    load = partial(load_version, StoreLayout(store), ADDER, 1, entry_of(store, 1), take=early.take)
+    load = partial(
+        load_version, StoreLayout(store), ADDER, 1, entry_of(store, 1), take_reads=early.take_reads
+    )
     with pytest.raises(LoadError, match="is damaged"):
         load()
     flip_a_byte(path)
@@ -108,7 +110,9 @@ def test_what_is_damaged_fails_the_load_and_the_next_one_reads_anew(store: Path)
 
 
 def test_what_cannot_be_read_is_left_to_the_load(store: Path, tmp_path: Path) -> None:
-    assert _early(store, "nobody", "../x", ADDER).take(entry_of(store, 1), RUNTIME) is not None
+    assert (
+        _early(store, "nobody", "../x", ADDER).take_reads(entry_of(store, 1), RUNTIME) is not None
+    )
     assert _early(tmp_path / "no store").take_seen(ADDER) is None
 
 
@@ -140,7 +144,7 @@ def test_a_model_without_latest_and_one_that_is_retired_begin_nothing(store: Pat
     set_state(store, 1, State.RETIRED)
     early = _early(store)
     assert early.take_seen(ADDER) is not None
-    assert early.take(entry_of(store, 1), RUNTIME) is None
+    assert early.take_reads(entry_of(store, 1), RUNTIME) is None
 
 
 def test_a_model_that_is_named_twice_is_read_once(
@@ -153,20 +157,20 @@ def test_a_model_that_is_named_twice_is_read_once(
         return begin_prefetch(form, verify)
 
     monkeypatch.setattr("inference.loading.load_plan.begin_prefetch", noted)
-    assert _early(store, ADDER, ADDER).take(entry_of(store, 1), RUNTIME) is not None
+    assert _early(store, ADDER, ADDER).take_reads(entry_of(store, 1), RUNTIME) is not None
     assert len(begun) == 1
 
 
 def test_a_version_without_room_is_read_no_further(store: Path) -> None:
     entry = entry_of(store, 1)
-    begun = _early(store).take(entry, RUNTIME)
+    begun = _early(store).take_reads(entry, RUNTIME)
     assert begun is not None
 
     def no_room(_: Need) -> None:
         raise NoMemoryError("no room")
 
     with pytest.raises(NoMemoryError):
-        load_version(StoreLayout(store), ADDER, 1, entry, no_room, take=lambda *_: begun)
+        load_version(StoreLayout(store), ADDER, 1, entry, no_room, take_reads=lambda *_: begun)
     with pytest.raises(InterruptedError):
         begun.prefetch.wait()
 

@@ -54,7 +54,7 @@ def test_a_version_that_nobody_prepared_for_this_runtime_is_loaded_plain_and_tha
     assert (metric["model"], metric["FallbackLoads"]) == (ADDER, [1])
     [line] = [line for line in lines if "is not prepared" in line["message"]]
     assert (line["model"], line["version"]) == (ADDER, 1)
-    assert line["reason"] == f"nobody prepared it for {RUNTIME}, so it is opened in its plain form"
+    assert line["reason"] == f"no preparation for {RUNTIME}; loaded as the plain variant"
 
 
 def test_of_a_version_that_was_prepared_for_here_nothing_is_said(
@@ -87,8 +87,7 @@ def test_a_form_for_another_processor_is_passed_over_and_the_reason_names_both(
         assert plan.variant
         assert plan.variant.name == "plain"
         assert plan.fallback(RUNTIME) == (
-            "its form wide is laid out in blocks of 16, and this processor has others, so it is "
-            "opened in its plain form"
+            "the wide variant needs a processor with blocks of 16; loaded as the plain variant"
         )
         assert load_version(layout, ADDER, 1, entry).fallback == plan.fallback(RUNTIME)
 
@@ -113,7 +112,7 @@ def test_what_would_replace_a_form_for_another_processor_is_said_to_stand_in_for
     with pretended(WITHOUT_AVX512, tmp_path, monkeypatch):
         plan = read_load_plan(layout, ADDER, entry, RUNTIME)
         assert plan.variant == variants[0]
-        assert (plan.fallback(RUNTIME) or "").endswith("it is opened in its portable form")
+        assert (plan.fallback(RUNTIME) or "").endswith("; loaded as the portable variant")
     with pretended(WITH_AVX512, tmp_path, monkeypatch):
         plan = read_load_plan(layout, ADDER, entry, RUNTIME)
         replaced = plan._replace(variant=variants[0], replacement=None)
