@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl
 from inference import errors
 from inference.http.call import AnsweredBy, Call
 from inference.http.limits import check_outputs
-from inference.http.model_routes import PLACES, ModelRoutes, version_number
+from inference.http.model_routes import ModelRoutes
 from inference.http.page_routes import PageRoutes
+from inference.http.paths import VERSION_PATHS, version_number
 from inference.http.resolver import OneThreadResolver
 from inference.http.responses import (
     BINARY,
@@ -64,8 +65,8 @@ class Routes:
         self._default_model = default_model
         self._observe = observe
         self.call: Final = Call()
-        self._about = ModelRoutes(manager, default_model, self.call)
-        self._page = PageRoutes(manager, self._about, self.call)
+        self._models = ModelRoutes(manager, default_model, self.call)
+        self._page = PageRoutes(manager, self._models, self.call)
         self._resolver = OneThreadResolver()
         self._register()
 
@@ -78,15 +79,15 @@ class Routes:
         resolver = self._resolver
         # The resolver tries addresses in this order: those that are called most come first.
         resolver.post("/models/<model>/predict")(self._predict)
-        for place in PLACES:
-            resolver.post(f"{place}/infer")(self._infer)
+        for path in VERSION_PATHS:
+            resolver.post(f"{path}/infer")(self._infer)
         resolver.post("/predict")(self._predict_default)
         resolver.post("/invocations")(self._predict_default)
         resolver.post("/models/<model>/versions/<version>/predict")(self._predict)
         resolver.post("/models/<model>/labels/<label>/predict")(self._predict)
-        for place in PLACES:
-            resolver.get(f"{place}/ready")(self._model_ready)
-        self._about.register(resolver)
+        for path in VERSION_PATHS:
+            resolver.get(f"{path}/ready")(self._model_ready)
+        self._models.register(resolver)
         self._page.register(resolver)
         resolver.not_found(self._no_route)
         resolver.exception_handler(Exception)(self._failed)
@@ -123,7 +124,7 @@ class Routes:
 
     def _predict_default(self) -> Response[str]:
         if self._default_model is None:
-            self._about.check_not_empty()
+            self._models.check_not_empty()
             raise errors.BadRequestError(
                 "there is no default model: call /models/NAME/predict, or set DEFAULT_MODEL"
             )
@@ -146,7 +147,7 @@ class Routes:
         return body_answer(response.content_type, response.body, {}, self.call.coding())
 
     def _resolve(self, model: str, version: str | None, label: str | None) -> Resolved:
-        resolved = self._about.or_not_ready_if_empty(
+        resolved = self._models.look_up(
             lambda: self._manager.resolve(
                 model,
                 version_number(version),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference import errors
 from inference.http.call import AnsweredBy
+from inference.http.paths import VERSION_PATHS, version_number
 from inference.http.responses import json_answer
 from inference.protocol.json_codec import read_object
 from inference.protocol.responses import render_metadata
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PLACES: Final = (
-    "/v2/models/<model>",
-    "/v2/models/<model>/versions/<version>",
-    "/v2/models/<model>/labels/<label>",
-)
-"""Where a model's version is: `latest` less the split, one by its number, one by its label."""
-
 EXTENSIONS: Final = [
     "binary_tensor_data",
     "model_configuration",
@@ -39,8 +32,6 @@ EXTENSIONS: Final = [
     "statistics",
 ]
 """The extensions of the protocol that are served, by Triton's names."""
-
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class ModelRoutes:
@@ -60,10 +51,10 @@ class ModelRoutes:
         resolver.get("/openapi.json")(self._openapi)
         resolver.get("/v2/models")(self._models)
         resolver.get("/v2/models/stats")(self._all_stats)
-        for place in PLACES:
-            resolver.get(place)(self._model)
-            resolver.get(f"{place}/config")(self._config)
-            resolver.get(f"{place}/stats")(self._stats)
+        for path in VERSION_PATHS:
+            resolver.get(path)(self._model)
+            resolver.get(f"{path}/config")(self._config)
+            resolver.get(f"{path}/stats")(self._stats)
         resolver.post("/v2/repository/index")(self._index)
         resolver.post("/v2/repository/models/<model>/load")(self._load)
         resolver.post("/v2/repository/models/<model>/unload")(self._unload)
@@ -73,7 +64,7 @@ class ModelRoutes:
         if self._manager.is_empty():
             raise errors.NotReadyError("nothing is published in the store: publish a model first")
 
-    def or_not_ready_if_empty(self, find: Callable[[], T]) -> T:
+    def look_up(self, find: Callable[[], T]) -> T:
         """Find something; where it is unknown for nothing is published yet, say that instead."""
         try:
             return find()
@@ -83,7 +74,7 @@ class ModelRoutes:
 
     def describe(self, model: str, version: str | None, label: str | None) -> Described:
         """What is published of a model; the call under way is about the version that is meant."""
-        found = self.or_not_ready_if_empty(
+        found = self.look_up(
             lambda: self._manager.describe(model, version_number(version), label=label)
         )
         found_by = None if version else label or LATEST
@@ -121,9 +112,9 @@ class ModelRoutes:
         self.check_not_empty()
 
     def _openapi(self) -> Response[str]:
-        from inference.http.openapi.document import document  # noqa: PLC0415 - no call needs it
+        from inference.http.openapi import load_document  # noqa: PLC0415 - no call needs it
 
-        return json_answer(document())
+        return json_answer(load_document())
 
     def _models(self) -> Response[str]:
         return json_answer({"models": list(self._manager.published())})
@@ -145,9 +136,7 @@ class ModelRoutes:
     def _stats(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        number = self.or_not_ready_if_empty(
-            lambda: self._manager.number(model, version_number(version), label)
-        )
+        number = self.look_up(lambda: self._manager.number(model, version_number(version), label))
         self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
         asked = None if version is None and label is None else number
         return self._statistics(model, asked)
@@ -191,15 +180,6 @@ class ModelRoutes:
     def _unload(self, model: str) -> Response[str]:
         self._manager.unload(model)
         return json_answer({})
-
-
-def version_number(version: str | None) -> int | None:
-    """The number that an address holds; raises UnknownError for what is none."""
-    if version is None:
-        return None
-    if not _NUMBER.fullmatch(version):
-        raise errors.UnknownError(f"{version[:40]!r} is no version: versions are numbers")
-    return int(version)
 
 
 def _available(refs: Refs) -> list[int]:

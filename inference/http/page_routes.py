@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class PageRoutes:
     """What one thread answers to people. `call` is the call under way in that thread."""
 
-    def __init__(self, manager: Manager, about: ModelRoutes, call: Call) -> None:
+    def __init__(self, manager: Manager, models: ModelRoutes, call: Call) -> None:
         self._manager = manager
-        self._about = about
+        self._models = models
         self._call = call
 
     def register(self, resolver: OneThreadResolver) -> None:
@@ -48,13 +48,13 @@ class PageRoutes:
     def _model(self, model: str) -> Response[str]:
         from inference.http.repository import publication  # noqa: PLC0415 - no call needs it
 
-        refs = self._about.or_not_ready_if_empty(lambda: self._manager.refs(model))
+        refs = self._models.look_up(lambda: self._manager.refs(model))
         return json_answer(publication(refs, self._manager.state().models.get(model)))
 
     def _version(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        found = self._about.describe(model, version, label)
+        found = self._models.describe(model, version, label)
         described = {"name": model, "version": found.number, "pipeline": found.has_pipeline}
         return json_answer(described | found.signature.to_json())
 

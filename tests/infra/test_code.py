@@ -28,11 +28,15 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path / "repository"
 
 
-def test_modules_and_pages_are_taken_and_nothing_else(tmp_path: Path, repository: Path) -> None:
+def test_modules_pages_and_json_files_are_taken_and_nothing_else(
+    tmp_path: Path, repository: Path
+) -> None:
     (repository / "one" / "page.html").write_text("<p>")
+    (repository / "one" / "document.json").write_text("{}")
     built = gather_code(("one",), tmp_path / "cache", None, repository)
-    assert files(built.folder) == {"one/__init__.py", "one/module.py", "one/page.html"}
-    assert built.size_bytes == len("room = 'one'\n<p>")
+    names = ("__init__.py", "document.json", "module.py", "page.html")
+    assert files(built.folder) == {f"one/{name}" for name in names}
+    assert built.size_bytes == len("room = 'one'\n<p>{}")
 
 
 def test_a_changed_page_is_other_code(tmp_path: Path, repository: Path) -> None:
@@ -99,7 +103,7 @@ def test_what_is_gathered_needs_no_room_that_is_not(
 
 def test_the_functions_code_has_no_fleet_of_this_machine_in_it(tmp_path: Path) -> None:
     built = gather_code(READER_ROOMS, tmp_path / "cache", None)
-    assert "inference/predict_function.py" in files(built.folder)
+    assert {"inference/predict_function.py", "inference/http/openapi.json"} <= files(built.folder)
     assert not [
         path
         for path in files(built.folder)

@@ -10,10 +10,11 @@ from urllib.parse import urljoin
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from inference.http.openapi.components import FAULTS
-from inference.http.openapi.document import document
+from inference.http.openapi import load_document
 from inference.http.responses import _STATUSES
+from inference.serving.stats import BOUNDS_MS
 from model_store.release import VERSION
+from model_store.signature import DATATYPES
 from tests.inference.calls import event_file, get, send
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
     from inference.http.application import Application
 
+ERRORS = {*_STATUSES.values(), 500}
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, item in document()["paths"].items():
+    for path, item in load_document()["paths"].items():
         for method in METHODS & item.keys():
             yield method.upper(), path, item[method]
 
@@ -50,7 +52,7 @@ def registered(surface: Application) -> set[tuple[str, str]]:
 
 
 def test_the_document_is_as_openapi_3_1_says() -> None:
-    assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
+    assert [error.message for error in OpenAPIV31SpecValidator(load_document()).iter_errors()] == []
 
 
 def test_every_route_is_documented_and_nothing_else(surface: Application) -> None:
@@ -59,28 +61,44 @@ def test_every_route_is_documented_and_nothing_else(surface: Application) -> Non
 
 def test_the_document_is_what_is_served(surface: Application) -> None:
     answer = get(surface, "/openapi.json")
-    assert (answer.status, answer.json) == (200, document())
+    assert (answer.status, answer.json) == (200, load_document())
     assert answer.headers["Content-Type"] == "application/json"
 
 
 def test_the_document_is_of_this_release_and_the_same_each_time() -> None:
-    assert document()["info"]["version"] == VERSION
-    assert json.dumps(document()) == json.dumps(document())
+    assert load_document()["info"]["version"] == VERSION
+    assert json.dumps(load_document()) == json.dumps(load_document())
 
 
 def test_every_status_of_an_error_has_a_response() -> None:
-    assert set(FAULTS) == {*_STATUSES.values(), 500}
+    responses = load_document()["components"]["responses"]
+    used = {
+        (int(status), response["$ref"].removeprefix("#/components/responses/"))
+        for _, _, operation in operations()
+        for status, response in operation["responses"].items()
+        if "$ref" in response
+    }
+    assert {status for status, _ in used} == ERRORS
+    assert sorted(name for _, name in used) == sorted(responses)
+
+
+def test_every_datatype_and_every_bound_of_latency_is_in_the_document() -> None:
+    schemas = load_document()["components"]["schemas"]
+    for name in ("TensorMetadata", "InputTensor", "OutputTensor"):
+        assert schemas[name]["properties"]["datatype"]["enum"] == sorted(DATATYPES)
+    latency = schemas["VersionStatistics"]["properties"]["latency_ms"]
+    assert latency["required"] == [*(f"le_{bound}" for bound in BOUNDS_MS), "count"]
 
 
 def test_every_component_is_used_and_every_use_has_one() -> None:
-    components = document()["components"]
+    components = load_document()["components"]
     made = {f"{kind}/{name}" for kind, named in components.items() for name in named}
-    assert made == set(references(document()))
+    assert made == set(references(load_document()))
 
 
 @pytest.mark.parametrize("prefix", ["", "/dev", "/v1/models-of-ours"])
 def test_the_servers_address_is_right_under_a_prefix(prefix: str) -> None:
-    (server,) = document()["servers"]
+    (server,) = load_document()["servers"]
     served_at = f"https://example.com{prefix}/openapi.json"
     assert urljoin(served_at, server["url"]).rstrip("/") == f"https://example.com{prefix}"
 
@@ -90,11 +108,11 @@ def test_the_document_is_served_under_a_stage(surface: Application) -> None:
     stage = event["requestContext"]["stage"]
     event["rawPath"] = f"/{stage}/openapi.json"
     event["requestContext"]["http"] |= {"method": "GET", "path": event["rawPath"]}
-    assert send(surface, event).json == document()
+    assert send(surface, event).json == load_document()
 
 
 def test_what_runs_a_model_says_every_way_in_which_it_can_fail() -> None:
     runs = [op for _, path, op in operations() if path.endswith(("/infer", "/predict"))]
     assert len(runs) == 7
     for operation in runs:
-        assert set(operation["responses"]) == {"200", *map(str, FAULTS)}
+        assert set(operation["responses"]) == {"200", *map(str, ERRORS)}
