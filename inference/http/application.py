@@ -12,6 +12,7 @@ import platform
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,11 +22,14 @@ from inference.errors import NotReadyError
 from inference.http.inference_routes import Routes
 from inference.http.limits import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.http.responses import error_answer
-from inference.http.serving_manager import make_manager
-from inference.loading.loader import RUNTIME
+from inference.loading.loader import RUNTIME, load_version
+from inference.loading.memory_need import budget_bytes
 from inference.process.background import Background
+from inference.process.memory import rss_bytes
+from inference.serving.manager import Manager
 from inference.serving.shadow import Shadow
 from inference.telemetry import count_call
+from model_store.layout import StoreLayout
 from model_store.release import VERSION
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ class Application:
     ) -> None:
         self._settings = settings
         self._background = background or Background()
-        self._manager = make_manager(settings, self._background, early)
+        self._manager = _make_manager(settings, self._background, early)
         percent = settings.shadow_percent
         self._shadow = Shadow(self._manager, self._background, percent=percent)
         self._threads = threading.local()
@@ -139,6 +143,26 @@ class Application:
                 self._manager, self._settings.default_model, self._shadow.observe
             )
         return routes
+
+
+def _make_manager(settings: Settings, background: Background, early: EarlyReads | None) -> Manager:
+    """Make a manager by the settings; memory that the process uses now is not for its versions."""
+    load = partial(load_version, verify=settings.verify)
+    if early is not None:
+        load = partial(load, take_reads=early.take_reads)
+    return Manager(
+        StoreLayout(settings.store_path),
+        ref_ttl_s=settings.ref_ttl_s,
+        load=load,
+        max_staleness_s=settings.max_staleness_s,
+        budget_bytes=budget_bytes(
+            budget_mb=settings.memory_budget_mb,
+            function_mb=settings.function_memory_mb,
+            base_bytes=rss_bytes(),
+        ),
+        background=background,
+        early=early,
+    )
 
 
 def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
