@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from bench.cold_cases import ROOT
 from bench.cold_runs import WORKERS
 from model_store.package_set import BUILDER, SITE_PACKAGES, Target
-from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.package_sets.runtime_packages import brought_here
 from model_sync.progress import Silent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from model_sync.sources.s3_client import s3_client
+from model_sync.sources.s3 import s3_client
 from model_sync.sync_job.handler import SyncJob
 from model_sync.sync_job.settings import JobSettings
 

@@ -39,8 +39,11 @@ class LocalStore:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish_source  # noqa: PLC0415
         from model_sync.sources.recipe import read_recipe  # noqa: PLC0415
-        from model_sync.sources.s3 import S3Source, parse_s3_url  # noqa: PLC0415
-        from model_sync.sources.s3_client import s3_client  # noqa: PLC0415
+        from model_sync.sources.s3 import (  # noqa: PLC0415
+            S3Source,
+            parse_s3_url,
+            s3_client,
+        )
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
         check_label(as_what.label)

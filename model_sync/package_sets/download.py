@@ -19,10 +19,14 @@ from typing import TYPE_CHECKING, Final
 from model_store.lines import on_one_line
 from model_sync.errors import FULL, PackagesError, SpaceError
 from model_sync.package_sets.pip_report import Missing, yanked
+from model_sync.package_sets.runtime_packages import left_to_the_runtime, refuse_same_modules
 from model_sync.package_sets.source_requirements import what_is_built
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_store.package_set import Target
+    from model_sync.progress import Progress
 
 _GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
 _OLDEST_GLIBC_MINOR: Final = 17
@@ -31,6 +35,26 @@ _RETRIES: Final = "2"
 _TIMEOUT_S: Final = "10"
 # What is read here is what pip says at this level, whatever somebody set for their own terminal.
 _SPEAKING: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
+
+
+def get_wheels(
+    requirements: Path,
+    target: Target,
+    brought: Mapping[str, str],
+    folder: Path,
+    progress: Progress,
+) -> tuple[Path, ...]:
+    """Download a set's wheels into `folder`. `brought`: what the target's runtime brings.
+
+    Raises PackagesError.
+    """
+    progress.step(f"getting the wheels of {requirements}")
+    wheels = download_wheels(requirements, target, folder)
+    kept, left = left_to_the_runtime(wheels, brought, requirements)
+    refuse_same_modules(kept, brought, requirements)
+    if left:
+        progress.step(f"leaving {', '.join(left)} to the runtime, which brings the same")
+    return kept
 
 
 def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Publishes package sets: wheels unpacked into an immutable tree, named by its digest.
 
 1. Get the wheels that the requirements pin, for the target, less what the runtime brings itself
-   (pinned_wheels.py).
+   (download.py).
 2. What they are, and whether they are pruned, is the set's digest: if the store has that set,
    nothing is written.
 3. Unpack them into staging by `installer`, without bytecode and scripts, and without what a server
@@ -27,10 +27,10 @@ from model_store.layout import MANIFEST
 from model_store.module_index import INDEX
 from model_store.package_set import FILES, SITE_PACKAGES, PackageSetManifest, Target, Wheel
 from model_sync.errors import PackagesError
+from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.index import write_index
 from model_sync.package_sets.interpreters import interpreter_for
 from model_sync.package_sets.names import canonical_name
-from model_sync.package_sets.pinned_wheels import get_wheels
 from model_sync.package_sets.pruning import LeftOut
 from model_sync.package_sets.runtime_packages import Runtime
 from model_sync.package_sets.top_modules import top_modules_of

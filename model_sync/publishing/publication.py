@@ -27,7 +27,7 @@ from model_sync.preparation.build import prepare
 from model_sync.publishing.contents import stage_contents
 from model_sync.publishing.placed_folders import PlacedFolders
 from model_sync.publishing.resume import copy_files
-from model_sync.publishing.served_signature import check_signature_change
+from model_sync.publishing.signature_change import check_signature_change
 from model_sync.refs import publish_changes
 from model_sync.refs.commit import Losses, ensure_model, settle_committed, try_commit
 from model_sync.refs.model_removal import newest_to_build_on
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from model_store.version import VersionContent
     from model_sync.progress import Progress
     from model_sync.refs.publish_changes import PublishPlan
-    from model_sync.sources.folder import Source
     from model_sync.sources.recipe import Recipe
+    from model_sync.sources.source import Source
     from model_sync.sources.uploaded import UploadedContents
     from model_sync.store_io.staging import Staging
     from model_sync.time_limit import TimeLimit

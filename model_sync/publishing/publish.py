@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.layout import StoreLayout
     from model_sync.progress import Progress
-    from model_sync.sources.folder import Source
     from model_sync.sources.recipe import Packages, Recipe
+    from model_sync.sources.source import Source
     from model_sync.time_limit import TimeLimit
 
 

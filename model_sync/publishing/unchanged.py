@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
     from model_store.version import VersionContent
     from model_sync.progress import Progress
-    from model_sync.sources.folder import Source
     from model_sync.sources.recipe import Recipe
+    from model_sync.sources.source import Source
 
 
 def is_unchanged(

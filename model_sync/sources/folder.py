@@ -1,4 +1,4 @@
-"""Where bytes come from. A Source is a model's files by path; this one is a folder here.
+"""A model's folder on this machine, as a Source (source.py).
 
 Only files inside the folder are taken. A symbolic link is followed and stored as what it points
 at, if that is inside too; one that leads out, a device, a pipe or a socket is refused.
@@ -10,45 +10,19 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_sync.errors import MissingError, SourceError
+from model_sync.store_io.staging import BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from io import BufferedReader
 
-    Write = Callable[[bytes], None]
+    from model_sync.store_io.staging import Write
 
-BLOCK_BYTES: Final = 1 << 18
-"""Small enough for the allocator to use the same memory again, which fresh pages would not be."""
 _ZEROS: Final = bytes(BLOCK_BYTES)
-
-
-class Bytes(Protocol):
-    """Files by name, to be copied."""
-
-    def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`, in order and in bounded memory."""
-
-
-class Source(Bytes, Protocol):
-    """A model's files, by paths with `/`. Each call reads anew; SourceError names what is wrong."""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-
-    def files(self, below: str = ".") -> tuple[str, ...]:
-        """The paths of all files below a folder, sorted, hidden ones left out."""
-
-    def has(self, path: str) -> bool:
-        """Tell whether there is such a file."""
-
-    def size_bytes(self, path: str) -> int:
-        """The size of one file."""
 
 
 class FolderSource:

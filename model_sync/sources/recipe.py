@@ -39,7 +39,7 @@ from model_sync.errors import RecipeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_sync.sources.folder import Source
+    from model_sync.sources.source import Source
 
 T = TypeVar("T")
 

@@ -12,8 +12,10 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -33,10 +35,15 @@ from model_sync.errors import MissingError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model_sync.sources.folder import Write
+    from model_sync.store_io.staging import Write
 
 PART_BYTES: Final = 8 << 20
 """The size of a range; ten are under way at once, so about 80 MB are in memory at the most."""
+
+_CONFIG: Final = Config(
+    connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4}
+)
+"""An S3 that cannot be reached is an error within seconds: boto3's own limit is a minute per try."""
 
 _TRANSFER: Final = TransferConfig(
     multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_io_queue=10
@@ -50,6 +57,14 @@ class Pin(NamedTuple):
     size_bytes: int
     etag: str
     version_id: str | None
+
+
+def s3_client() -> Any:
+    """Make a client; nothing is asked of S3 yet. Raises SourceError for settings that are wrong."""
+    try:
+        return boto3.client("s3", config=_CONFIG)
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+        raise SourceError(f"no S3 client can be made: {error}") from error
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:

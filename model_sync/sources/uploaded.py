@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_sync.sources.folder import Write
+    from model_sync.store_io.staging import Write
 
 BLOBS: Final = "blobs/"
 CONTENTS: Final = "contents/"

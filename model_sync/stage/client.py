@@ -25,15 +25,14 @@ from model_store.package_set import Target
 from model_sync.admin.operations import ONLY_HERE
 from model_sync.errors import PackagesError, RefusedError, SourceError, StageError
 from model_sync.identity import publisher
-from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.package_sets.runtime_packages import Runtime
 from model_sync.preparation.trial import try_version
 from model_sync.publishing.contents import stage_contents
 from model_sync.publishing.publication import describe_version
 from model_sync.publishing.publish import build_outputs, read_folder, requirements_file
-from model_sync.sources.s3 import parse_s3_url
-from model_sync.sources.s3_client import s3_client
+from model_sync.sources.s3 import parse_s3_url, s3_client
 from model_sync.stage.call_progress import call_with_progress
 from model_sync.stage.uploads import upload_contents, upload_set
 

@@ -11,12 +11,11 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from model_store.files import FileEntry
 from model_store.names import check_relative_path, new_id
 from model_sync.errors import FULL, RequestError
-from model_sync.sources.folder import BLOCK_BYTES
 from model_sync.store_io import durable
 from model_sync.store_io.disk_space import writing
 from model_sync.store_io.hashing import Hashing
@@ -26,10 +25,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model_store.layout import StoreLayout
-    from model_sync.sources.folder import Bytes
 
+Write: TypeAlias = "Callable[[bytes], None]"
 
+BLOCK_BYTES: Final = 1 << 18
+"""Small enough for the allocator to use the same memory again, which fresh pages would not be."""
 _ZEROS: Final = bytes(BLOCK_BYTES)
+
+
+class Bytes(Protocol):
+    """Files by name, to be copied."""
+
+    def copy(self, path: str, write: Write) -> None:
+        """Give all bytes of one file to `write`, in order and in bounded memory."""
 
 
 class Staging:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target
-from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.package_sets.runtime_packages import brought_here
 from model_sync.progress import Silent

@@ -8,7 +8,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
-from model_sync.package_sets.pinned_wheels import get_wheels
+from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.runtime_packages import brought_here
 from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
 from model_sync.progress import Silent

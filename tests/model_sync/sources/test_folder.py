@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from model_sync.errors import SourceError
-from model_sync.sources.folder import BLOCK_BYTES, FolderSource
+from model_sync.sources.folder import FolderSource
+from model_sync.store_io.staging import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

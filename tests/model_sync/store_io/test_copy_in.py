@@ -9,8 +9,8 @@ import pytest
 from model_store.errors import InvalidNameError
 from model_store.files import check_file
 from model_sync.errors import SourceError
-from model_sync.sources.folder import BLOCK_BYTES, FolderSource
-from model_sync.store_io.staging import copy_in
+from model_sync.sources.folder import FolderSource
+from model_sync.store_io.staging import BLOCK_BYTES, copy_in
 from tests.model_sync.snapshots import FILE, modes
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 
 from model_store.layout import SOURCE, StoreLayout
 from model_store.reading import refresh
-from model_sync.sources.folder import BLOCK_BYTES, FolderSource
-from model_sync.store_io.staging import copy_in
+from model_sync.sources.folder import FolderSource
+from model_sync.store_io.staging import BLOCK_BYTES, copy_in
 from tests.model_sync import awkward_models as awkward
 from tests.support.places import ROOT
 
