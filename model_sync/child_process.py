@@ -36,14 +36,14 @@ def run_module(
     layout: StoreLayout,
     what: str,
     deadline_s: float,
-    conditions: TimeLimit,
+    time_limit: TimeLimit,
 ) -> subprocess.CompletedProcess[str]:
     """Run a module to its end; what it says on stderr is in what is returned.
 
     Raises TrialError where `what` it does is not done within the deadline, or a signal ended it;
     OutOfTimeError where less time is left than that, and it does not suffice.
     """
-    left_s = conditions.seconds_left()
+    left_s = time_limit.seconds_left()
     # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
     # sets that this process itself uses are not for it: it finds its own.
     sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings

@@ -23,7 +23,7 @@ class MountedStore:
     progress: Progress
     who: str
     """Who asks, for the models' history."""
-    conditions: TimeLimit = NO_LIMIT
+    time_limit: TimeLimit = NO_LIMIT
     """Under which versions are prepared."""
 
     def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:

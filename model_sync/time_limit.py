@@ -1,4 +1,4 @@
-"""Under which conditions versions are prepared: how long it may take. A value, passed down."""
+"""Time limit for preparing versions: a value that is passed down."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def _told(tmp_path: Path, how: str, deadline_s: float) -> dict[str, Any]:
             layout=StoreLayout(tmp_path / "store"),
             what="what is run",
             deadline_s=deadline_s,
-            conditions=NO_LIMIT,
+            time_limit=NO_LIMIT,
         )
         told = {"code": done.returncode, "last line": last_line(done)}
     except TrialError as error:

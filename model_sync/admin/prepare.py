@@ -60,7 +60,7 @@ def prepare(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
         entry = changes.to_prepare(verb.newest, number)
         if number in made or (RUNTIME in entry.preparations and not again):
             continue
-        if started and not store.conditions.leaves_ms(rest_ms(entry.size_bytes)):
+        if started and not store.time_limit.leaves_ms(rest_ms(entry.size_bytes)):
             raise ToBeContinued(_done(made))
         started = True
         if verb.prepare(number):
@@ -102,7 +102,7 @@ class _Prepare:
                     layout=layout,
                     staging=staging,
                     progress=self._store.progress,
-                    conditions=self._store.conditions,
+                    time_limit=self._store.time_limit,
                 )
             except (TrialError, OutOfTimeError) as error:
                 raise type(error)(f"version {number} of {name!r}: {error}") from error
@@ -127,7 +127,7 @@ class _Prepare:
                 placed.leave()
                 raise
             finally:
-                placed.take_back_unnamed()
+                placed.withdraw_unnamed()
         self.newest = outcome.after
         self._unsettled = outcome.unsettled or self._unsettled
         return outcome.changed

@@ -172,7 +172,7 @@ class _Backup:
         if generation_in(place, number) != ours:
             uninstall(self._folder)
             self._before = None
-            staging.take_back(place.folder)
+            staging.withdraw(place.folder)
 
     def _copy_sets(self, copy: StoreCopy) -> None:
         """Those, too, that no version names yet."""
@@ -197,7 +197,7 @@ class _Backup:
             found += _inside(place.refs_folder)
         unwanted = [path for path in found if path not in wanted]
         for path in unwanted:
-            staging.take_back(path)
+            staging.withdraw(path)
         return len(unwanted)
 
 

@@ -94,7 +94,7 @@ class StoreCopy:
             return target
         staged = self._staging.path(f"copy-{target.name}")
         if staged.exists():  # of a try that failed
-            self._staging.take_back(staged)
+            self._staging.withdraw(staged)
         for parent in sorted({(staged / entry.path).parent for entry in published.files}):
             parent.mkdir(parents=True, exist_ok=True)
         shared = SharedProgress(self._progress)
@@ -104,7 +104,7 @@ class StoreCopy:
 
         in_parallel(copy, published.files, shared)
         if target.exists():  # damaged
-            self._staging.take_back(target)
+            self._staging.withdraw(target)
         self._staging.publish(staged.name, target)
         self.copied[kind] += 1
         self.copied["bytes"] += published.content_bytes

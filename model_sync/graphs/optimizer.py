@@ -39,7 +39,7 @@ def optimize(
     level: str,
     *,
     layout: StoreLayout,
-    conditions: TimeLimit = NO_LIMIT,
+    time_limit: TimeLimit = NO_LIMIT,
 ) -> None:
     """Write each graph, optimized, and its weights into a folder of its own.
 
@@ -52,7 +52,7 @@ def optimize(
         layout=layout,
         what="optimizing the graph",
         deadline_s=_DEADLINE_S,
-        conditions=conditions,
+        time_limit=time_limit,
     )
     if done.returncode:
         raise TrialError(f"the graph cannot be optimized: {last_line(done)}")

@@ -77,7 +77,7 @@ def prepare(
     layout: StoreLayout,
     staging: Staging,
     progress: Progress,
-    conditions: TimeLimit = NO_LIMIT,
+    time_limit: TimeLimit = NO_LIMIT,
 ) -> PreparationManifest:
     """Prepare the version in a folder for `runtime`, which is this one, by its key.
 
@@ -85,7 +85,7 @@ def prepare(
     be loaded or fails a golden case, SpaceError where what is made does not fit, OutOfTimeError
     where the time that is left does not suffice.
     """
-    preparing = _Preparing(folder, manifest, layout, staging, progress, conditions)
+    preparing = _Preparing(folder, manifest, layout, staging, progress, time_limit)
     preparing.plain()
     if preparing.source_bytes >= _LEAST_BYTES:
         preparing.portable()
@@ -103,13 +103,13 @@ class _Preparing:
         layout: StoreLayout,
         staging: Staging,
         progress: Progress,
-        conditions: TimeLimit,
+        time_limit: TimeLimit,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
         self._layout = layout
         self._progress = progress
-        self._conditions = conditions
+        self._time_limit = time_limit
         self._id = new_id()
         self._staged = staging.path(self._id)
         self._staged.mkdir()
@@ -213,7 +213,7 @@ class _Preparing:
         return made
 
     def _optimize(self, graphs: Mapping[Path, Path], level: str) -> None:
-        optimize(graphs, level, layout=self._layout, conditions=self._conditions)
+        optimize(graphs, level, layout=self._layout, time_limit=self._time_limit)
 
     def _refuse(self, folder: str, reason: str, width: int = 0) -> None:
         variant = Variant(folder, _in(folder, GRAPH), {}, None, optimized=True)
@@ -241,7 +241,7 @@ class _Preparing:
             layout=self._layout,
             variant=variant,
             prepared=self._staged,
-            conditions=self._conditions,
+            time_limit=self._time_limit,
         )
         self._imports = self._imports or found.imports
         return variant._replace(measurement=found.measurement, recorded=found.recorded)

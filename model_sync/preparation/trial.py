@@ -68,7 +68,7 @@ def try_version(
     layout: StoreLayout,
     variant: Variant | None = None,
     prepared: Path | None = None,
-    conditions: TimeLimit = NO_LIMIT,
+    time_limit: TimeLimit = NO_LIMIT,
 ) -> Tried:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
@@ -91,7 +91,7 @@ def try_version(
         layout=layout,
         what="the trial of the model",
         deadline_s=DEADLINE_S,
-        conditions=conditions,
+        time_limit=time_limit,
     )
     if done.returncode == _NO_ROOM:
         raise SpaceError(f"no room left while writing {result}: make room, and try again")

@@ -72,19 +72,19 @@ def stage_contents(
             f"{source.name}/{RECIPE} names packages, which come from a registry that cannot be "
             "reached from here: publish the model with make sync-model"
         )
-    taken = plan_contents(recipe, source)
+    plan = plan_contents(recipe, source)
     copier = _Copier(source, folder, progress)
-    copier.require_space(taken.graph, taken.pipeline, taken.golden)
-    refuse_too_large(source.size_bytes(taken.model_file), taken.model_file)
-    copier.copy(taken.model_file, taken.graph)
-    staged_graph = folder / taken.graph[taken.model_file]
-    external = taken.external(external_files(staged_graph, taken.model_file))
-    taken.refuse_strangers(external)
-    copier.require_space(external, taken.pipeline, taken.golden)
+    copier.require_space(plan.graph_files, plan.pipeline_files, plan.golden_files)
+    refuse_too_large(source.size_bytes(plan.model_file), plan.model_file)
+    copier.copy(plan.model_file, plan.graph_files)
+    staged_graph = folder / plan.graph_files[plan.model_file]
+    external = plan.external_files(external_files(staged_graph, plan.model_file))
+    plan.refuse_unassigned(external)
+    copier.require_space(external, plan.pipeline_files, plan.golden_files)
     copier.copy("external data", external)
-    copier.copy("the pipeline", taken.pipeline)
-    copier.copy(pluralize(len(taken.cases), "golden case"), taken.golden)
-    return taken.content(copier.entries, packages)
+    copier.copy("the pipeline", plan.pipeline_files)
+    copier.copy(pluralize(len(plan.cases), "golden case"), plan.golden_files)
+    return plan.version_content(copier.entries, packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ class ContentPlan:
     source: Source
     model_file: str
     cases: tuple[str, ...]
-    graph: dict[str, str]
-    pipeline: dict[str, str]
-    golden: dict[str, str]
+    graph_files: dict[str, str]
+    pipeline_files: dict[str, str]
+    golden_files: dict[str, str]
 
-    def external(self, paths: Iterable[str]) -> dict[str, str]:
+    def external_files(self, paths: Iterable[str]) -> dict[str, str]:
         """External data, by their paths as the graph says them."""
         beside = PurePosixPath(self.model_file).parent
         return {str(beside / path): f"{SOURCE}/{path}" for path in paths}
 
-    def refuse_strangers(self, external: Iterable[str]) -> None:
+    def refuse_unassigned(self, external: Iterable[str]) -> None:
         """What nobody said a purpose of would be left out without a word: rather say so."""
         if self.recipe.model_file is not None:
             return
@@ -119,12 +119,14 @@ class ContentPlan:
                 f"say what it is for in {RECIPE}, or move it away"
             )
 
-    def content(self, entries: Iterable[FileEntry], packages: Digest | None) -> VersionContent:
+    def version_content(
+        self, entries: Iterable[FileEntry], packages: Digest | None
+    ) -> VersionContent:
         """What the version is, given what each of its files is."""
         pipeline, golden = self.recipe.pipeline, self.recipe.golden
         return VersionContent(
             files=tuple(sorted(entries)),
-            model_file=self.graph[self.model_file],
+            model_file=self.graph_files[self.model_file],
             pipeline_file=f"{PIPELINE}/{pipeline.file}" if pipeline else None,
             golden=GoldenCases(self.cases, golden.rtol, golden.atol),
             packages=packages,
@@ -141,9 +143,9 @@ def plan_contents(recipe: Recipe, source: Source) -> ContentPlan:
         source=source,
         model_file=model_file,
         cases=tuple(cases),
-        graph={model_file: f"{SOURCE}/{PurePosixPath(model_file).name}"},
-        pipeline=_pipeline(recipe),
-        golden={
+        graph_files={model_file: f"{SOURCE}/{PurePosixPath(model_file).name}"},
+        pipeline_files=_pipeline_files(recipe),
+        golden_files={
             path: f"{GOLDEN}/{case}/{PurePosixPath(path).name}"
             for case, paths in cases.items()
             for path in paths
@@ -151,7 +153,7 @@ def plan_contents(recipe: Recipe, source: Source) -> ContentPlan:
     )
 
 
-def _pipeline(recipe: Recipe) -> dict[str, str]:
+def _pipeline_files(recipe: Recipe) -> dict[str, str]:
     """The pipeline and its data, as {path in the source: path in the version}."""
     if not recipe.pipeline:
         return {}

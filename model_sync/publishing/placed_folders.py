@@ -51,7 +51,7 @@ class PlacedFolders:
         """
         self._targets.clear()
 
-    def take_back_unnamed(self) -> None:
+    def withdraw_unnamed(self) -> None:
         """Remove what is named by no generation, as after a lost race."""
         if not self._targets:
             return
@@ -62,4 +62,4 @@ class PlacedFolders:
                 named |= {entry.id, *entry.preparations.values()}
             for name, target in self._targets.items():
                 if name not in named and target.exists():
-                    self._staging.take_back(target)
+                    self._staging.withdraw(target)

@@ -87,7 +87,7 @@ class Publication:
         progress: Progress,
         *,
         who: str | None = None,
-        conditions: TimeLimit = NO_LIMIT,
+        time_limit: TimeLimit = NO_LIMIT,
     ) -> None:
         self._layout = layout
         self._who = who or publisher()
@@ -95,10 +95,10 @@ class Publication:
         self._model = layout.model(name)
         self._staging = staging
         self._progress = progress
-        self._conditions = conditions
+        self._time_limit = time_limit
         self._placed = PlacedFolders(self._model, staging)
         self._preparations: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._unsettled: str | None = None
 
     def stage(self, recipe: Recipe, source: Source, packages: Digest | None = None) -> None:
@@ -120,7 +120,7 @@ class Publication:
         self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
         folder.mkdir(exist_ok=True)  # it is there where an invocation before this one got on
-        copy_files(uploaded, copied, folder, self._staging, self._progress, self._conditions)
+        copy_files(uploaded, copied, folder, self._staging, self._progress, self._time_limit)
         self._describe(folder, uploaded.content)
 
     def _require_packages(self, uploaded: UploadedContents) -> None:
@@ -132,16 +132,16 @@ class Publication:
                 f"{uploaded.content.packages} (it goes there first)"
             )
 
-    def unchanged(self, digest: Digest, label: str) -> PublishResult | None:
+    def result_if_unchanged(self, digest: Digest, label: str) -> PublishResult | None:
         """What is published, if publishing contents with this digest would change nothing.
 
         Settles: where nothing is to be changed, publishing ends with this.
         """
         refs = newest_to_build_on(self._layout, self._name, self._staging)
         plan = publish_changes.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
-        return self._published(refs, digest, plan) if refs and plan.is_noop else None
+        return self._result(refs, digest, plan) if refs and plan.is_noop else None
 
-    def served(self, refs: Refs | None, label: str) -> VersionContent | None:
+    def served_content(self, refs: Refs | None, label: str) -> VersionContent | None:
         """What publishing again would find unchanged: the contents that `label` names in `refs`.
 
         None where it names none, or publishing them again would change something.
@@ -176,27 +176,27 @@ class Publication:
                 if refs and plan.is_noop:
                     break  # it was settled just now
                 if refs and plan.move_label:
-                    self._hold_to_served(refs, label, allowed=allow_signature_change)
-                following = self._following(refs, plan, label, reason)
-                if self._try_commit(following):
-                    refs = following
+                    self._check_signature(refs, label, allowed=allow_signature_change)
+                next_refs = self._next_generation(refs, plan, label, reason)
+                if self._try_commit(next_refs):
+                    refs = next_refs
                     self._unsettled = settle_committed(self._model, self._staging, refs)
                     break
                 decided_on = refs
                 refs = newest_to_build_on(self._layout, self._name, self._staging)
                 losses.count(decided_on, refs)
         finally:
-            self._placed.take_back_unnamed()
-        return self._published(refs, digest, plan)
+            self._placed.withdraw_unnamed()
+        return self._result(refs, digest, plan)
 
-    def _hold_to_served(self, refs: Refs, label: str, *, allowed: bool) -> None:
+    def _check_signature(self, refs: Refs, label: str, *, allowed: bool) -> None:
         new = self._manifest.signature
         for line in check_signature_change(self._layout, refs, label, new, allowed=allowed):
-            if line not in self._told:  # as after a lost race
-                self._told.add(line)
+            if line not in self._reported:  # as after a lost race
+                self._reported.add(line)
                 self._progress.step(line)
 
-    def _published(self, refs: Refs, digest: Digest, plan: PublishPlan) -> PublishResult:
+    def _result(self, refs: Refs, digest: Digest, plan: PublishPlan) -> PublishResult:
         number = publish_changes.find_available(refs, digest)
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")
@@ -215,13 +215,13 @@ class Publication:
             unsettled=self._unsettled,
         )
 
-    def _try_commit(self, following: Refs) -> bool:
+    def _try_commit(self, next_refs: Refs) -> bool:
         self._placed.check()
         packages = self._manifest.content.packages
         if packages and rely_on(self._layout, packages) is None:
             raise PackagesError(f"package set {packages} was swept meanwhile: publish again")
         try:
-            committed = try_commit(self._model, self._staging, following)
+            committed = try_commit(self._model, self._staging, next_refs)
         except OSError:
             self._placed.leave()
             raise
@@ -232,7 +232,9 @@ class Publication:
             )
         return committed
 
-    def _following(self, refs: Refs | None, plan: PublishPlan, label: str, reason: str) -> Refs:
+    def _next_generation(
+        self, refs: Refs | None, plan: PublishPlan, label: str, reason: str
+    ) -> Refs:
         """The generation to commit, with everything that it names in place."""
         change = Change(who=self._who, when=now(), verb="publish", reason=reason)
         writer = new_id()
@@ -282,7 +284,7 @@ class Publication:
             layout=self._layout,
             staging=self._staging,
             progress=self._progress,
-            conditions=self._conditions,
+            time_limit=self._time_limit,
         )
         self._placed.place(preparation.id, self._model.preparation(preparation.id))
         self._preparations[entry.id] = preparation.id

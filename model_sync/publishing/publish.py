@@ -133,7 +133,7 @@ def publish_source(
     reason: str = "",
     who: str | None = None,
     allow_signature_change: bool = False,
-    conditions: TimeLimit = NO_LIMIT,
+    time_limit: TimeLimit = NO_LIMIT,
 ) -> PublishResult:
     """Publish a source whose build outputs are there, into a store that is there.
 
@@ -143,11 +143,13 @@ def publish_source(
     with Staging(layout) as staging:
         refs = settle(layout.model(recipe.name), staging)
         publication = Publication(
-            layout, recipe.name, staging, progress, who=who, conditions=conditions
+            layout, recipe.name, staging, progress, who=who, time_limit=time_limit
         )
-        served = publication.served(refs, label) if isinstance(source, FolderSource) else None
+        served = (
+            publication.served_content(refs, label) if isinstance(source, FolderSource) else None
+        )
         if served and is_unchanged(source, recipe, packages, served, progress):
-            unchanged = publication.unchanged(served.digest, label)
+            unchanged = publication.result_if_unchanged(served.digest, label)
             if unchanged:
                 return unchanged
         publication.stage(recipe, source, packages)

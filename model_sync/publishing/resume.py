@@ -90,7 +90,7 @@ def copy_files(
     folder: Path,
     staging: Staging,
     progress: Progress,
-    conditions: TimeLimit,
+    time_limit: TimeLimit,
 ) -> None:
     """Copy what has not arrived yet of uploaded contents into a staged folder.
 
@@ -107,7 +107,7 @@ def copy_files(
 
     def advance(n_bytes: int) -> None:
         progress.advance(n_bytes)
-        if not conditions.leaves_ms(MARGIN_MS):
+        if not time_limit.leaves_ms(MARGIN_MS):
             raise _TimeIsUpError
 
     for entry in files:
@@ -128,7 +128,7 @@ def copy_files(
             raise uploaded.damaged(entry.path)
         copied.add(entry)
     rest = rest_ms(uploaded.content.size_bytes)
-    if len(copied) > before and not conditions.leaves_ms(rest):
+    if len(copied) > before and not time_limit.leaves_ms(rest):
         _pause(staging, folder, uploaded, copied)
 
 

@@ -56,17 +56,17 @@ def _files(
     source: Source, recipe: Recipe, packages: Digest | None, published: VersionContent
 ) -> dict[str, str] | None:
     """The source's files by what they would be in the version; None: it would be another."""
-    taken = plan_contents(recipe, source)
-    if taken.content(published.files, packages) != published:
+    plan = plan_contents(recipe, source)
+    if plan.version_content(published.files, packages) != published:
         return None
-    known = {**taken.graph, **taken.pipeline, **taken.golden}
+    known = {**plan.graph_files, **plan.pipeline_files, **plan.golden_files}
     left = {entry.path for entry in published.files} - set(known.values())
     prefix = f"{SOURCE}/"
     if not all(path.startswith(prefix) for path in left):
         return None
     # The graph says which its external data are: if it is the same, they are those.
-    external = taken.external(path.removeprefix(prefix) for path in left)
-    taken.refuse_strangers(external)
+    external = plan.external_files(path.removeprefix(prefix) for path in left)
+    plan.refuse_unassigned(external)
     files = {**known, **external}
     return files if set(files.values()) == {entry.path for entry in published.files} else None
 

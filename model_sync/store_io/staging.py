@@ -102,7 +102,7 @@ class Staging:
         durable.make_folder(target.parent, within=self._root)
         durable.rename(folder, target)
 
-    def take_back(self, target: Path) -> None:
+    def withdraw(self, target: Path) -> None:
         """Take a folder that no refs name out of readers' sight; it goes with the staging."""
         durable.rename(target, self.folder / f"unused-{target.name}")
 

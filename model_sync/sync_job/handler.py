@@ -131,7 +131,7 @@ class SyncJob:
             layout=open_store(self._settings.store_path),
             progress=self._progress(request_id_of(event)),
             who=str(event.get("who") or publisher()),
-            conditions=_conditions(context),
+            time_limit=_time_limit(context),
         )
         fields = {key: value for key, value in event.items() if key not in _OF_THE_REQUEST}
         return run_operation(event["verb"], store, fields)
@@ -139,13 +139,13 @@ class SyncJob:
     def _publish(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         request = PublishRequest.of_event(event)
         layout = open_store(self._settings.store_path)
-        progress, conditions = self._progress(request.request_id), _conditions(context)
+        progress, time_limit = self._progress(request.request_id), _time_limit(context)
         if request.source.startswith(CONTENTS):
             uploaded = UploadedContents(self._client, self._settings.models_bucket, request.source)
-            published = publish_uploaded(layout, uploaded, request, progress, conditions)
+            published = publish_uploaded(layout, uploaded, request, progress, time_limit)
         else:
             source = self._prefix(request.source)
-            published = publish_prefix(layout, source, request, progress, conditions)
+            published = publish_prefix(layout, source, request, progress, time_limit)
         return published.to_json()
 
     def _list(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -178,7 +178,7 @@ class SyncJob:
             )
             progress = self._progress(request.request_id)
             published = publish_prefix(
-                layout, source, request, progress, _conditions(lambda_context)
+                layout, source, request, progress, _time_limit(lambda_context)
             )
             _logger.info("published", published=published.to_json())
 
@@ -189,6 +189,6 @@ class SyncJob:
         return ProgressObject(self._client, self._settings.models_bucket, request_id)
 
 
-def _conditions(context: Any) -> TimeLimit:
+def _time_limit(context: Any) -> TimeLimit:
     """Those of an invocation: what is prepared in it ends before it does."""
     return TimeLimit(context.get_remaining_time_in_millis)

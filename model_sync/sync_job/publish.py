@@ -33,7 +33,7 @@ def publish_uploaded(
     uploaded: UploadedContents,
     request: PublishRequest,
     progress: Progress,
-    conditions: TimeLimit,
+    time_limit: TimeLimit,
 ) -> PublishResult:
     """Publish uploaded contents; what is published already is not copied.
 
@@ -46,9 +46,9 @@ def publish_uploaded(
         copied = take_up(staging, uploaded) if request.resume else set()
         settle(layout.model(request.model), staging)
         publication = Publication(
-            layout, request.model, staging, progress, who=request.who, conditions=conditions
+            layout, request.model, staging, progress, who=request.who, time_limit=time_limit
         )
-        unchanged = publication.unchanged(uploaded.content.digest, request.label)
+        unchanged = publication.result_if_unchanged(uploaded.content.digest, request.label)
         if unchanged:
             return unchanged
         publication.stage_uploaded(uploaded, copied)
@@ -64,7 +64,7 @@ def publish_prefix(
     source: S3Source,
     request: PublishRequest,
     progress: Progress,
-    conditions: TimeLimit,
+    time_limit: TimeLimit,
 ) -> PublishResult:
     """Publish what lies below a prefix, by its recipe, in one go; raises SyncError, StoreError."""
     implied_name = source.name.rpartition("/")[2]
@@ -78,7 +78,7 @@ def publish_prefix(
         reason=request.reason,
         who=request.who,
         allow_signature_change=request.allow_signature_change,
-        conditions=conditions,
+        time_limit=time_limit,
     )
 
 

@@ -67,7 +67,7 @@ def ask(
     **fields: Any,
 ) -> dict[str, Any]:
     opened = MountedStore(
-        layout=layout, progress=Silent(), who="test", conditions=TimeLimit(remaining_ms)
+        layout=layout, progress=Silent(), who="test", time_limit=TimeLimit(remaining_ms)
     )
     return run_operation(verb, opened, {"model": model, **fields})
 

@@ -28,8 +28,8 @@ LONG_MS = 900_000.0
 def publish_within(folder: Path, root: Path, remaining_ms: Callable[[], float]) -> PublishResult:
     source, recipe = read_folder(folder, name="model")
     layout = open_store(root)
-    conditions = TimeLimit(remaining_ms)
-    return publish_source(source, recipe, layout, progress=Silent(), conditions=conditions)
+    time_limit = TimeLimit(remaining_ms)
+    return publish_source(source, recipe, layout, progress=Silent(), time_limit=time_limit)
 
 
 def time_for(children: int) -> Callable[[], float]:

@@ -99,7 +99,7 @@ def test_what_is_taken_back_goes_with_the_staging(layout: StoreLayout, synced: S
     with Staging(layout) as staging:
         staging.path("version").mkdir()
         staging.publish("version", target)
-        staging.take_back(target)
+        staging.withdraw(target)
         assert not target.exists()
     assert _staged(layout) == []
     assert synced.lacking(layout.root / "models") == []
