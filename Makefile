@@ -251,7 +251,7 @@ PUBLISHING_HAS := $(addprefix --no-emit-package ,numpy onnx ml-dtypes protobuf t
 requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt again, with hashes
 	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(UV_COMPILE) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
-	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o requirements/function.txt
+	$(UV_COMPILE) requirements/function.in -c requirements/dev.txt -o model_sync/package_sets/runtime_packages.txt
 	$(UV_COMPILE) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
 	$(UV_COMPILE) requirements/cloud.in -c requirements/dev.txt -o requirements/cloud.txt
 	$(UV_COMPILE) requirements/faults.in -c requirements/dev.txt -o requirements/faults.txt

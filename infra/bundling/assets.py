@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CACHE: Final = REPOSITORY / ".cache" / "assets"
 
 _REQUIREMENTS: Final = REPOSITORY / "requirements"
-RUNTIME_LAYER: Final = LayerSpec(name="runtime", requirements=_REQUIREMENTS / "function.txt")
+RUNTIME_LAYER: Final = LayerSpec(
+    name="runtime", requirements=REPOSITORY / "model_sync" / "package_sets" / "runtime_packages.txt"
+)
 WRITER_LAYER: Final = LayerSpec(
     name="writer",
     requirements=_REQUIREMENTS / "writer.txt",

@@ -1,8 +1,8 @@
 """Gathers a function's code: the rooms that it runs, compiled, and nothing else.
 
-Only modules, the page and the OpenAPI document are taken: no bytecode of the Python that runs
-here, no tests, no models, and nothing of what serves on a developer's machine by environments of
-its own. As with layers, the same modules for the same Python are the same folder in the cache.
+Only modules and the data files that they read are taken: no bytecode of the Python that runs here,
+no tests, no models, and nothing of what serves on a developer's machine by environments of its
+own. As with layers, the same modules for the same Python are the same folder in the cache.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WRITER_ROOMS: Final = (*READER_ROOMS, "model_sync")
 
 LEFT_OUT: Final = (Path("inference", "cli"), Path("inference", "local"))
 
-_TAKEN: Final = frozenset({".py", ".html", ".json"})
+_TAKEN: Final = frozenset({".py", ".html", ".json", ".txt"})
 
 _ON_LAMBDA: Final = "/var/task"
 

@@ -4,13 +4,13 @@ It is found first, so another version in a set would never be imported, and its 
 meet a version that they were not resolved for: that is refused. The same version is left out.
 
 Which versions: of the process that asks, what is installed, which in a function are its layers; for
-another Python, or another processor, what the layer is built from, requirements/function.txt.
+another Python, or another processor, what the layer is built from, runtime_packages.txt.
 """
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from installer.utils import parse_wheel_filename
@@ -24,13 +24,15 @@ from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from model_store.package_set import PackageSetManifest
 
 ROOTS: Final = ("aws-lambda-powertools", "numpy", "onnxruntime", "orjson", "pybase64")
 """What requirements/function.in asks for; it brings what these need, too."""
 
-PINS: Final = Path(__file__).resolve().parents[2] / "requirements" / "function.txt"
+PINS: Final = files("model_sync.package_sets") / "runtime_packages.txt"
+"""The requirements that the runtime layer is built from; `make requirements` writes them."""
 
 
 class Runtime(NamedTuple):

@@ -28,15 +28,16 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path / "repository"
 
 
-def test_modules_pages_and_json_files_are_taken_and_nothing_else(
+def test_modules_and_their_data_files_are_taken_and_nothing_else(
     tmp_path: Path, repository: Path
 ) -> None:
     (repository / "one" / "page.html").write_text("<p>")
     (repository / "one" / "document.json").write_text("{}")
+    (repository / "one" / "pins.txt").write_text("a==1")
     built = gather_code(("one",), tmp_path / "cache", None, repository)
-    names = ("__init__.py", "document.json", "module.py", "page.html")
+    names = ("__init__.py", "document.json", "module.py", "page.html", "pins.txt")
     assert files(built.folder) == {f"one/{name}" for name in names}
-    assert built.size_bytes == len("room = 'one'\n<p>{}")
+    assert built.size_bytes == len("room = 'one'\n{}<p>a==1")
 
 
 def test_a_changed_page_is_other_code(tmp_path: Path, repository: Path) -> None:

@@ -11,7 +11,6 @@ from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.package_sets.publish import publish_packages
 from model_sync.package_sets.runtime_packages import (
-    PINS,
     ROOTS,
     Runtime,
     brought_here,
@@ -19,6 +18,7 @@ from model_sync.package_sets.runtime_packages import (
 )
 from model_sync.progress import Silent
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout
@@ -32,7 +32,7 @@ def named(*names: str) -> tuple[Path, ...]:
 
 
 def test_what_it_brings_is_what_the_layer_is_built_from() -> None:
-    asked = PINS.with_suffix(".in").read_text().splitlines()
+    asked = (ROOT / "requirements" / "function.in").read_text().splitlines()
     assert {*ROOTS} == {line for line in asked if line and not line.startswith("#")}
     here = Target.running()
     by_the_pins = Runtime(Target("none", ""), {}).brings_to(here)
