@@ -6,19 +6,26 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from model_store.errors import NotFoundError
-from model_store.reading import read_preparation, read_upward, read_version
+from model_store.reading import list_models, read_preparation, read_upward, read_version
 from model_store.refs import LATEST, State
 from model_sync.errors import ChangeError
 from model_sync.refs.history import generations
 from model_sync.text import list_labels, list_versions
 
 if TYPE_CHECKING:
+    from model_store.layout import StoreLayout
     from model_store.preparation import PreparationManifest
     from model_store.refs import Refs, VersionEntry
     from model_sync.mounted_store import MountedStore
     from model_sync.request_fields import Reference, RequestFields
 
 MOST_GENERATIONS = 10_000
+
+
+def list_published(layout: StoreLayout) -> dict[str, Any]:
+    """Describe every model in a store, as `list --json` prints it; raises StoreError."""
+    refs = (read_upward(layout.model(name)) for name in list_models(layout))
+    return {"models": [_listed(each) for each in refs if each]}
 
 
 def show(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
@@ -108,6 +115,25 @@ def described_preparation(preparation: PreparationManifest) -> dict[str, Any]:
         "replacement": preparation.replacement,
         "why": preparation.why,
         "variants": [variant.to_json() for variant in preparation.variants],
+    }
+
+
+def _listed(refs: Refs) -> dict[str, Any]:
+    return {
+        "name": refs.model,
+        "generation": refs.generation,
+        "labels": dict(sorted(refs.labels.items())),
+        "split": dict(sorted(refs.split.items())),
+        "versions": [
+            {
+                "version": number,
+                "state": str(entry.state),
+                "digest": str(entry.digest),
+                "size_bytes": entry.size_bytes,
+                "published_at": entry.published_at,
+            }
+            for number, entry in sorted(refs.versions.items())
+        ],
     }
 
 

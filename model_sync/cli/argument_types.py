@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from model_sync.cli.target_settings import is_python_version
-from model_sync.errors import RequestError
+from model_sync.errors import PackagesError, RequestError
 from model_sync.request_fields import MOST_CHARACTERS, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PYTHON_VERSION: Final = re.compile(r"3\.[0-9]{1,3}")
+
+
+class TargetSettings(NamedTuple):
+    """What is set; None: nothing is."""
+
+    python: str | None = None
+    interpreter: Path | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises PackagesError naming the variable that is wrong."""
+        python = environ.get("TARGET_PYTHON") or None
+        if python is not None and not _is_python_version(python):
+            raise PackagesError(f"TARGET_PYTHON is {python!r}: expected a version like 3.13")
+        interpreter = environ.get("TARGET_INTERPRETER")
+        return cls(python, Path(interpreter) if interpreter else None)
 
 
 def text(argument: str) -> str:
@@ -38,7 +60,7 @@ def folder(argument: str) -> Path:
 
 def python(argument: str) -> str:
     """A minor version of Python."""
-    if not is_python_version(argument):
+    if not _is_python_version(argument):
         raise argparse.ArgumentTypeError(f"{argument!r} is no version: expected one like 3.13")
     return argument
 
@@ -56,3 +78,8 @@ def share(argument: str) -> tuple[str, int]:
     if not label or not (percent.isascii() and percent.isdecimal()) or len(percent) > 3:
         raise argparse.ArgumentTypeError(f"{argument!r} is no share: expected LABEL=PERCENT")
     return label, int(percent)
+
+
+def _is_python_version(text: str) -> bool:
+    """Tell whether a text is a minor version of Python, as targets hold it."""
+    return bool(_PYTHON_VERSION.fullmatch(text))

@@ -7,77 +7,20 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
-from model_store.refs import LATEST
-from model_sync.cli import print_fields, print_packages
-from model_sync.cli.target_settings import TargetSettings
+from model_sync.cli import print_models, print_packages
+from model_sync.cli.argument_types import TargetSettings
 from model_sync.errors import ChangeError, StageError
 from model_sync.progress import Bar, Silent, lines_on_stderr
+from model_sync.store_client import PackageSetOptions, PublishOptions, not_for_stages
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
     from model_sync.progress import Progress
-
-
-ONLY_MOUNTED: Final = (
-    "backup works on a store that is mounted here: the file system of a stage is copied by AWS "
-    "Backup (backs_up = true in its settings)"
-)
-
-
-class PublishOptions(NamedTuple):
-    """As what to publish: under which name (None: the recipe's), by which label, and why.
-
-    `allow_signature_change`: also where callers of what the label names would be broken.
-    """
-
-    name: str | None = None
-    label: str = LATEST
-    reason: str = ""
-    allow_signature_change: bool = False
-
-
-class PackageSetOptions(NamedTuple):
-    """What package set to make of requirements. None: what the functions there run on.
-
-    `pruned`: without what a server never needs. `interpreter`: what compiles it.
-    """
-
-    python: str | None = None
-    platform: str | None = None
-    pruned: bool = True
-    interpreter: Path | None = None
-
-
-class StoreClient(Protocol):
-    """A store to publish into: on this machine (local_store.py), or a stage's (stage/client.py).
-
-    What each method returns is what `--json` prints; `publish_*` of a model add `changed`.
-    """
-
-    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
-        """Publish a model's folder."""
-
-    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
-        """Publish what lies below `s3://BUCKET/PREFIX/`."""
-
-    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
-        """Publish the set that a requirements file pins."""
-
-    def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
-        """What the runtime brings that a package set is for."""
-
-    def list_models(self) -> dict[str, Any]:
-        """What is published."""
-
-    def list_packages(self) -> dict[str, Any]:
-        """The package sets."""
-
-    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of admin/operations.py."""
+    from model_sync.store_client import StoreClient
 
 
 def publish(options: argparse.Namespace) -> None:
@@ -91,14 +34,14 @@ def publish(options: argparse.Namespace) -> None:
         else:
             found = place.publish_folder(Path(options.source), as_what)
     changed = found.pop("changed")
-    _print(options, found, lambda: print_fields.published(found, changed=changed))
+    _print(options, found, lambda: print_models.published(found, changed=changed))
 
 
 def list_models(options: argparse.Namespace) -> None:
     """List what is published."""
     with _place(options) as place:
         found = place.list_models()
-    _print(options, found, lambda: print_fields.models(found["models"], _where(options)))
+    _print(options, found, lambda: print_models.models(found["models"], _where(options)))
 
 
 def publish_packages(options: argparse.Namespace) -> None:
@@ -140,7 +83,7 @@ def operate(options: argparse.Namespace) -> bool:
     """Run a verb that looks at a store, or changes it; tell whether all of it went well."""
     fields = options.fields(options)
     with _place(options) as place:
-        found = place.ask(options.operation, fields)
+        found = place.run(options.operation, fields)
     _print(options, found, lambda: options.readable(found))
     return not (found.get("problems") or found.get("failures"))
 
@@ -166,7 +109,7 @@ def delete_model(options: argparse.Namespace) -> bool:
 def backup_store(options: argparse.Namespace) -> bool:
     """Copy a store to a folder; refused for a stage before that is looked for."""
     if options.stage is not None:
-        raise StageError(ONLY_MOUNTED)
+        raise not_for_stages("backup")
     return operate(options)
 
 

@@ -11,14 +11,14 @@ from model_store.layout import StoreLayout
 from model_store.names import check_label
 from model_store.package_set import Target
 from model_store.reading import read_store_id
-from model_sync.admin.listing import list_published
+from model_sync.admin.show import list_published
 from model_sync.identity import publisher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_sync.cli.commands import PackageSetOptions, PublishOptions
     from model_sync.progress import Progress
+    from model_sync.store_client import PackageSetOptions, PublishOptions
 
 
 class LocalStore:
@@ -28,14 +28,14 @@ class LocalStore:
         self._root = root
         self._progress = progress
 
-    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, options: PublishOptions) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish  # noqa: PLC0415 - as above
 
-        done = publish(folder, self._root, progress=self._progress, **as_what._asdict())
+        done = publish(folder, self._root, progress=self._progress, **options._asdict())
         return done.to_json()
 
-    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
+    def publish_url(self, url: str, options: PublishOptions) -> dict[str, Any]:
         """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish_source  # noqa: PLC0415
         from model_sync.sources.recipe import read_recipe  # noqa: PLC0415
@@ -46,35 +46,35 @@ class LocalStore:
         )
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
-        check_label(as_what.label)
+        check_label(options.label)
         source = S3Source(s3_client(), *parse_s3_url(url))
-        recipe = read_recipe(source, name=as_what.name, implied_name=source.name.rpartition("/")[2])
+        recipe = read_recipe(source, name=options.name, implied_name=source.name.rpartition("/")[2])
         layout = open_store(self._root)
         done = publish_source(
             source,
             recipe,
             layout,
             progress=self._progress,
-            label=as_what.label,
-            reason=as_what.reason,
-            allow_signature_change=as_what.allow_signature_change,
+            label=options.label,
+            reason=options.reason,
+            allow_signature_change=options.allow_signature_change,
         )
         return done.to_json()
 
-    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, options: PackageSetOptions) -> dict[str, Any]:
         """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
         from model_sync.package_sets.publish import describe_packages, publish_packages  # noqa: PLC0415
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
-        target = Target.running().asked(python=asked.python, platform=asked.platform)
+        target = Target.running().asked(python=options.python, platform=options.platform)
         layout = open_store(self._root)
         manifest, created = publish_packages(
             requirements,
             layout,
             target,
             self._progress,
-            pruned=asked.pruned,
-            interpreter=asked.interpreter,
+            pruned=options.pruned,
+            interpreter=options.interpreter,
         )
         return {**describe_packages(manifest), "created": created}
 
@@ -96,7 +96,7 @@ class LocalStore:
         read_store_id(layout)
         return list_sets(layout)
 
-    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def run(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of admin/operations.py; raises SyncError or StoreError."""
         from model_sync.admin.operations import run_operation  # noqa: PLC0415
         from model_sync.mounted_store import MountedStore  # noqa: PLC0415 - as above
@@ -104,4 +104,4 @@ class LocalStore:
         layout = StoreLayout(self._root)
         read_store_id(layout)
         store = MountedStore(layout=layout, progress=self._progress, who=publisher())
-        return run_operation(verb, store, fields)
+        return run_operation(operation, store, fields)

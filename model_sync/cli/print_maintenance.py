@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from model_sync.cli.print_models import shape_text
+from model_sync.cli.output import print_line, shape_text
 from model_sync.progress import readable_bytes
 from model_sync.text import pluralize
 
@@ -18,24 +17,24 @@ def swept(found: dict[str, Any]) -> None:
     verb = "would delete" if found["dry_run"] else "deleted"
     for each in found["deleted"]:
         size = readable_bytes(each["size_bytes"])
-        _line(f"{verb} {each['model']} version {each['version']} ({size})")
+        print_line(f"{verb} {each['model']} version {each['version']} ({size})")
     for path in (*found["folders"], *found["packages"]):
-        _line(f"{verb} {path}")
+        print_line(f"{verb} {path}")
     for each in found["kept"]:
-        _line(f"kept {each['model']} version {each['version']}: {each['reason']}")
+        print_line(f"kept {each['model']} version {each['version']}: {each['reason']}")
     for each in found["failures"]:
-        _line(f"failed at {each['what']}: {each['error']}")
+        print_line(f"failed at {each['what']}: {each['error']}")
     freed = readable_bytes(found["freed_bytes"])
-    _line(f"{freed} would be freed" if found["dry_run"] else f"{freed} freed")
+    print_line(f"{freed} would be freed" if found["dry_run"] else f"{freed} freed")
 
 
 def verified(found: dict[str, Any]) -> None:
     """Print what was checked, and each problem."""
     for each in found["problems"]:
-        _line(f"{each['what']}: {each['problem']}")
+        print_line(f"{each['what']}: {each['problem']}")
     checked = found["checked"]
     count = len(found["problems"])
-    _line(
+    print_line(
         f"{pluralize(count, 'problem') if count else 'no problems'}: "
         f"{pluralize(checked['models'], 'model')}, {_of_three_kinds(checked)}; "
         f"{pluralize(checked['files'], 'file')}, {readable_bytes(checked['bytes'])} read"
@@ -44,12 +43,12 @@ def verified(found: dict[str, Any]) -> None:
 
 def backed_up(found: dict[str, Any]) -> None:
     """Print what a backup holds, and what of it is new."""
-    _line(f"{_models_are(found)} backed up in {found['folder']}{_copied(found)}")
+    print_line(f"{_models_are(found)} backed up in {found['folder']}{_copied(found)}")
 
 
 def restored(found: dict[str, Any]) -> None:
     """Print what was restored, under which store id."""
-    _line(
+    print_line(
         f"{_models_are(found)} restored as of {found['made_at']}, as store "
         f"{found['store_id']}{_copied(found)}"
     )
@@ -76,8 +75,8 @@ def _of_three_kinds(counts: dict[str, int]) -> str:
 def compared(found: dict[str, Any]) -> None:
     """Print what differs from one version to the other: + added, - removed, ~ changed."""
     sizes = (readable_bytes(found["size_bytes"][side]) for side in ("one", "other"))
-    _line(f"{found['model']}: from version {found['one']} to version {found['other']}")
-    _line(f"size: {' -> '.join(sizes)}")
+    print_line(f"{found['model']}: from version {found['one']} to version {found['other']}")
+    print_line(f"size: {' -> '.join(sizes)}")
     for side in ("inputs", "outputs"):
         _changes(side, found["signature"][side], _tensor)
     _changes("files", found["files"], lambda file: f"{file['path']} ({file['size_bytes']} bytes)")
@@ -85,11 +84,11 @@ def compared(found: dict[str, Any]) -> None:
     golden = found["golden"]
     for sign, what in (("+", "added"), ("-", "removed"), ("~", "request_changed")):
         for case in golden[what]:
-            _line(f"  {sign} golden case {case}")
+            print_line(f"  {sign} golden case {case}")
     for each in golden["expected_changed"]:
-        _line(f"  ~ golden case {each['case']}: {each['difference']}")
+        print_line(f"  ~ golden case {each['case']}: {each['difference']}")
     for runtime, both in found["measurements"].items():
-        _line(f"  {runtime}: {_measured(both['one'])} -> {_measured(both['other'])}")
+        print_line(f"  {runtime}: {_measured(both['one'])} -> {_measured(both['other'])}")
 
 
 def _changes(what: str, found: dict[str, Any], show: Callable[[dict[str, Any]], str]) -> None:
@@ -98,9 +97,9 @@ def _changes(what: str, found: dict[str, Any], show: Callable[[dict[str, Any]], 
     for each in found["changed"]:
         one, other = show(each["one"]), show(each["other"])
         lines.append(f"~ {one}" if one == other else f"~ {one} -> {other}")
-    _line(f"{what}: {'the same' if not lines else len(lines)}")
+    print_line(f"{what}: {'the same' if not lines else len(lines)}")
     for line in lines:
-        _line(f"  {line}")
+        print_line(f"  {line}")
 
 
 def _tensor(spec: dict[str, Any]) -> str:
@@ -112,7 +111,3 @@ def _measured(measurement: dict[str, Any] | None) -> str:
         return "not prepared"
     peak = readable_bytes(measurement["peak_bytes"])
     return f"{measurement['variant']}, load {measurement['load_ms']:.1f} ms, {peak} at the peak"
-
-
-def _line(text: str) -> None:
-    sys.stdout.write(text + "\n")

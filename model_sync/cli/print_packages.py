@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Final
 
-from model_sync.cli.table import table_lines
+from model_sync.cli.output import print_facts, print_line, print_table
 from model_sync.progress import readable_bytes
 from model_sync.text import pluralize
 
@@ -18,7 +17,7 @@ def published(found: dict[str, Any]) -> None:
     what = "published" if found["created"] else "unchanged:"
     size = readable_bytes(found["size_bytes"])
     packages = pluralize(len(found["packages"]), "package")
-    _line(f"{what} {found['digest']} ({packages}, {size}; left out: {_left_out(found)})")
+    print_line(f"{what} {found['digest']} ({packages}, {size}; left out: {_left_out(found)})")
 
 
 def listed(found: list[dict[str, Any]], where: str) -> None:
@@ -27,7 +26,7 @@ def listed(found: list[dict[str, Any]], where: str) -> None:
     `PINS`: how many versions pin a set.
     """
     if not found:
-        _line(f"no package set is published in {where}")
+        print_line(f"no package set is published in {where}")
         return
     digests = [each["digest"] for each in found]
     rows = [
@@ -44,13 +43,12 @@ def listed(found: list[dict[str, Any]], where: str) -> None:
         for each in sorted(found, key=lambda each: str(each["created_at"]), reverse=True)
     ]
     headings = ("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PINS", "PUBLISHED", "PACKAGES")
-    for line in table_lines(headings, rows, right={"SIZE", "FILES", "PINS"}):
-        _line(line)
+    print_table(headings, rows, right={"SIZE", "FILES", "PINS"})
 
 
 def shown(found: dict[str, Any]) -> None:
     """Print everything about a package set."""
-    _line(f"package set {found['digest']}")
+    print_line(f"package set {found['digest']}")
     target = found["target"]
     pinned = ", ".join(f"{each['model']}@{each['version']}" for each in found["pinned_by"])
     facts = {
@@ -60,18 +58,17 @@ def shown(found: dict[str, Any]) -> None:
         "published": found["created_at"],
         "pinned by": pinned or "no version",
     }
-    for name, value in facts.items():
-        _line(f"  {name:<10} {value}")
+    print_facts(facts, 10)
     for name, version in found["packages"].items():
-        _line(f"  {'package':<10} {name} {version}")
+        print_line(f"  {'package':<10} {name} {version}")
 
 
 def constraints(found: dict[str, Any]) -> None:
     """Print what a runtime brings, as a file of constraints."""
     target = found["target"]
-    _line(f"# What the runtime brings to Python {target['python']} on {target['platform']}.")
+    print_line(f"# What the runtime brings to Python {target['python']} on {target['platform']}.")
     for name, version in found["constraints"].items():
-        _line(f"{name}=={version}")
+        print_line(f"{name}=={version}")
 
 
 def _short(digest: str, among: list[str]) -> str:
@@ -94,7 +91,3 @@ def _named(packages: dict[str, str]) -> str:
     names = [f"{name} {version}" for name, version in packages.items()]
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _line(text: str) -> None:
-    sys.stdout.write(text + "\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync.cli import commands, print_maintenance, print_models
+from model_sync.cli import commands, print_changes, print_maintenance, print_models
 from model_sync.cli.argument_types import folder, share, text, version
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class StoreVerbs:
         history.set_defaults(fields=lambda o: {"model": o.model, "most": o.most})
 
     def _add_labels(self) -> None:
-        promote = self._add_change("promote", "put a label on a version", print_models.moved)
+        promote = self._add_change("promote", "put a label on a version", print_changes.moved)
         _take(promote, _MODEL)
         promote.add_argument(
             "version", metavar="VERSION", help="its number, or a label that names it"
@@ -68,7 +68,7 @@ class StoreVerbs:
         _take(promote, _LABEL)
         promote.set_defaults(fields=_fields("model", "version", "label", "reason"))
         rollback = self._add_change(
-            "rollback", "put a label back on what it named before", print_models.moved
+            "rollback", "put a label back on what it named before", print_changes.moved
         )
         _take(rollback, _MODEL)
         rollback.add_argument(
@@ -76,12 +76,12 @@ class StoreVerbs:
         )
         _take(rollback, _LABEL)
         rollback.set_defaults(fields=_fields("model", "to", "label", "reason"))
-        unlabel = self._add_change("unlabel", "take a label away", print_models.moved)
+        unlabel = self._add_change("unlabel", "take a label away", print_changes.moved)
         _take(unlabel, _MODEL)
         unlabel.add_argument("label", metavar="LABEL", help="the label")
         unlabel.set_defaults(fields=_fields("model", "label", "reason"))
         split = self._add_change(
-            "split", "give labels their shares of the calls", print_models.split
+            "split", "give labels their shares of the calls", print_changes.split
         )
         _take(split, _MODEL)
         split.add_argument(
@@ -96,20 +96,20 @@ class StoreVerbs:
 
     def _add_versions(self) -> None:
         retire = self._add_change(
-            "retire", "take a version from service; swept a day later", print_models.retired
+            "retire", "take a version from service; swept a day later", print_changes.retired
         )
         _take(retire, _MODEL, _VERSION)
         retire.set_defaults(fields=_fields("model", "version", "reason"))
         delete = self._add_change(
             "delete-model",
             "take a whole model from service; swept a day later",
-            print_models.model_deleted,
+            print_changes.model_deleted,
         )
         _take(delete, _MODEL)
         delete.add_argument("--yes", action="store_true", help="do not ask")
         delete.set_defaults(verb=commands.delete_model, fields=_fields("model", "reason"))
         hold = self._add_change(
-            "hold", "keep a version from being swept, for a job", print_models.held
+            "hold", "keep a version from being swept, for a job", print_changes.held
         )
         _take(hold, _MODEL, _VERSION)
         hold.add_argument("--job", required=True, metavar="JOB", help="in whose name")
@@ -117,7 +117,7 @@ class StoreVerbs:
             "--hours", type=int, default=24, metavar="N", help="for how long (default: 24)"
         )
         hold.set_defaults(fields=_fields("model", "version", "job", "hours", "reason"))
-        release = self._add_change("release", "take a job's hold away", print_models.released)
+        release = self._add_change("release", "take a job's hold away", print_changes.released)
         _take(release, _MODEL)
         release.add_argument("job", metavar="JOB", help="whose hold")
         release.set_defaults(fields=_fields("model", "job", "reason"))
@@ -125,7 +125,7 @@ class StoreVerbs:
         settle = self._add(
             "settle",
             "end what a writer left half done that died: refs.json is the newest generation again",
-            readable=print_models.settled,
+            readable=print_changes.settled,
         )
         settle.add_argument(
             "model", metavar="MODEL", nargs="?", help="the model's name (default: all of them)"

@@ -35,13 +35,14 @@ from model_sync.publishing.publish import build_outputs, read_folder, requiremen
 from model_sync.sources.s3 import parse_s3_url, s3_client
 from model_sync.stage.call_progress import call_with_progress
 from model_sync.stage.uploads import upload_contents, upload_set
+from model_sync.store_client import not_for_stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from model_sync.cli.commands import PackageSetOptions, PublishOptions
     from model_sync.progress import Progress
     from model_sync.stage.stack import StageStack
+    from model_sync.store_client import PackageSetOptions, PublishOptions
 
 _MOST_CALLS: Final = 100
 """More than a day of invocations: what goes on longer goes round in circles."""
@@ -55,10 +56,10 @@ class StageStore:
         self._progress = progress
         self._client = s3_client()
 
-    def publish_folder(self, folder: Path, as_what: PublishOptions) -> dict[str, Any]:
+    def publish_folder(self, folder: Path, options: PublishOptions) -> dict[str, Any]:
         """Publish a model's folder; raises SyncError."""
-        source, recipe = read_folder(folder, name=as_what.name)
-        check_label(as_what.label)
+        source, recipe = read_folder(folder, name=options.name)
+        check_label(options.label)
         build_outputs(recipe, folder, self._progress)
         bucket = self._stage.output("ModelsBucket")
         packages = None
@@ -80,9 +81,9 @@ class StageStore:
                 result = Path(temporary, "trial.json")
                 try_version(staged, result, layout=StoreLayout(Path(temporary)))
             key = upload_contents(self._client, bucket, content, staged, self._progress)
-        return self._publish(key, as_what._replace(name=recipe.name))
+        return self._publish(key, options._replace(name=recipe.name))
 
-    def publish_url(self, url: str, as_what: PublishOptions) -> dict[str, Any]:
+    def publish_url(self, url: str, options: PublishOptions) -> dict[str, Any]:
         """Publish a prefix of the models bucket; raises SyncError."""
         bucket, _ = parse_s3_url(url)
         reached = self._stage.output("ModelsBucket")
@@ -91,14 +92,14 @@ class StageStore:
                 f"{url}: the functions of stage {self._stage.name!r} reach s3://{reached}/ alone: "
                 "copy it there, or publish it from a folder"
             )
-        return self._publish(url, as_what)
+        return self._publish(url, options)
 
-    def publish_packages(self, requirements: Path, asked: PackageSetOptions) -> dict[str, Any]:
+    def publish_packages(self, requirements: Path, options: PackageSetOptions) -> dict[str, Any]:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
         runtime = self.runtime()
-        target = runtime.target.asked(python=asked.python, platform=asked.platform)
-        self._refuse_another_python(asked, runtime)
-        return self._send_set(requirements, runtime, target, pruned=asked.pruned)
+        target = runtime.target.asked(python=options.python, platform=options.platform)
+        self._refuse_another_python(options, runtime)
+        return self._send_set(requirements, runtime, target, pruned=options.pruned)
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
         """What the functions bring themselves, unless another target is said; raises SyncError."""
@@ -125,38 +126,35 @@ class StageStore:
                 )
         raise self._stranger("the probe without its runtime")
 
-    def ask(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def run(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run one of the verbs of admin/operations.py in the sync function."""
-        if verb in ONLY_HERE:
-            raise StageError(
-                f"{verb} works on a store that is mounted here: the file system of a stage is "
-                "copied by AWS Backup (backs_up = true in its settings)"
-            )
-        return self._ask({"verb": verb, "who": publisher(), **fields})
+        if operation in ONLY_HERE:
+            raise not_for_stages(operation)
+        return self._ask({"verb": operation, "who": publisher(), **fields})
 
-    def _publish(self, source: str, as_what: PublishOptions) -> dict[str, Any]:
+    def _publish(self, source: str, options: PublishOptions) -> dict[str, Any]:
         return self._ask(
             {
                 "verb": "publish",
                 "source": source,
-                "model": as_what.name,
-                "label": as_what.label,
-                "reason": as_what.reason,
-                "allow_signature_change": as_what.allow_signature_change,
+                "model": options.name,
+                "label": options.label,
+                "reason": options.reason,
+                "allow_signature_change": options.allow_signature_change,
                 "who": publisher(),
             }
         )
 
-    def _refuse_another_python(self, asked: PackageSetOptions, runtime: Runtime) -> None:
+    def _refuse_another_python(self, options: PackageSetOptions, runtime: Runtime) -> None:
         compiles = (
             f"the sync function of stage {self._stage.name!r} compiles packages with its own Python"
         )
-        if asked.interpreter is not None:
+        if options.interpreter is not None:
             raise PackagesError(f"{compiles}: leave --interpreter out")
         python = runtime.target.python
-        if asked.python not in {None, python}:
+        if options.python not in {None, python}:
             raise PackagesError(
-                f"{compiles}, which is {python}, and Python {asked.python} was asked for "
+                f"{compiles}, which is {python}, and Python {options.python} was asked for "
                 "(--python, or TARGET_PYTHON)"
             )
 

@@ -32,9 +32,9 @@ from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_store_id
 from model_store.release import VERSION
-from model_sync.admin.listing import list_published
 from model_sync.admin.operations import ONLY_HERE, OPERATIONS, run_operation
 from model_sync.admin.package_sets import list_sets
+from model_sync.admin.show import list_published
 from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
 from model_sync.mounted_store import MountedStore

@@ -13,7 +13,7 @@ from inference.loading.loader import load_version
 from model_store.errors import DamagedError, FormatTooNewError, StoreError
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id, read_version, refresh
-from model_sync.admin.listing import list_published
+from model_sync.admin.show import list_published
 from model_sync.backup.image import BACKUP_JSON, read_image
 from model_sync.backup.restore import restore
 from model_sync.errors import BackupError, SpaceError

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from model_sync.cli.commands import PublishOptions
 from model_sync.stage import call_progress
 from model_sync.stage.call_progress import call_with_progress
 from model_sync.stage.client import StageStore
+from model_sync.store_client import PublishOptions
 from model_sync.sync_job.progress_object import progress_key
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of

@@ -8,12 +8,12 @@ import pytest
 
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
-from model_sync.cli.commands import PublishOptions
 from model_sync.errors import RefusedError, SourceError, TrialError
 from model_sync.identity import publisher
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import StageStore
+from model_sync.store_client import PublishOptions
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.invocations import LONG, staged, time_for
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of

@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 
 from model_store.package_set import Target
-from model_sync.cli.commands import PackageSetOptions
 from model_sync.errors import RefusedError, StageError, StageUnreachableError, code_of
 from model_sync.progress import Silent
 from model_sync.stage.client import StageStore
+from model_sync.store_client import PackageSetOptions
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Answering, response, stage_of
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.package_set import Target
 from model_store.reading import read_package_set, read_upward, read_version
-from model_sync.cli.commands import PackageSetOptions, PublishOptions
 from model_sync.errors import PackagesError, RefusedError
 from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import StageStore
+from model_sync.store_client import PackageSetOptions, PublishOptions
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
 from tests.package_sets.models import MODEL, write_greeter
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel

@@ -10,11 +10,11 @@ from onnx import TensorProto
 from inference.loading.loader import RUNTIME
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
-from model_sync.cli.commands import PublishOptions
 from model_sync.errors import RefusedError, StageError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import StageStore
+from model_sync.store_client import PublishOptions
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
 from tests.tiny_models import write_adder, write_identity
@@ -47,7 +47,7 @@ def remote(bucket: Bucket, store: StoreLayout) -> StageStore:
 def test_a_label_moves_on_a_stage_in_its_callers_name(
     remote: StageStore, store: StoreLayout
 ) -> None:
-    found = remote.ask("rollback", {"model": "adder", "label": "latest", "reason": "slow"})
+    found = remote.run("rollback", {"model": "adder", "label": "latest", "reason": "slow"})
     assert (found["version"], found["before"], found["changed"]) == (1, 2, True)
     refs = read_upward(store.model("adder"))
     assert refs
@@ -57,14 +57,14 @@ def test_a_label_moves_on_a_stage_in_its_callers_name(
 
 
 def test_what_a_stage_shows_is_what_the_store_here_shows(remote: StageStore) -> None:
-    found = remote.ask("show", {"model": "adder@1"})
+    found = remote.run("show", {"model": "adder@1"})
     assert (found["version"], found["version_state"]) == (1, "available")
-    assert len(remote.ask("history", {"model": "adder", "most": 10})["generations"]) == 2
+    assert len(remote.run("history", {"model": "adder", "most": 10})["generations"]) == 2
 
 
 def test_a_refusal_comes_back_with_its_code(remote: StageStore) -> None:
     with pytest.raises(RefusedError, match="has no version 9") as raised:
-        remote.ask("promote", {"model": "adder", "version": "9"})
+        remote.run("promote", {"model": "adder", "version": "9"})
     assert raised.value.code == "change"
 
 
@@ -81,7 +81,7 @@ def test_what_would_break_callers_is_published_on_a_stage_only_when_asked_for(
 
 def test_a_backup_of_a_stage_is_not_ours(remote: StageStore) -> None:
     with pytest.raises(StageError, match="AWS Backup"):
-        remote.ask("backup", {"folder": "/tmp/x"})  # noqa: S108 - nothing is written
+        remote.run("backup", {"folder": "/tmp/x"})  # noqa: S108 - nothing is written
 
 
 def test_a_field_that_the_verb_does_not_know_is_refused(call: Call, store: StoreLayout) -> None:
@@ -103,10 +103,10 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
     move_to_other_runtime(store, "adder")
     calls = LambdaClient(bucket, store.root)
     remote = StageStore(stage_of(calls, bucket.name), Silent())
-    remote.ask("promote", {"model": "adder", "version": "1", "label": "stable"})
+    remote.run("promote", {"model": "adder", "version": "1", "label": "stable"})
     calls.asked.clear()
     calls.times = [lambda: 100_000] * 2
-    found = remote.ask("prepare", {"model": "adder", "runtime": RUNTIME, "again": False})
+    found = remote.run("prepare", {"model": "adder", "runtime": RUNTIME, "again": False})
     assert [(each["version"], each["created"]) for each in found["prepared"]] == [
         (2, True),
         (1, True),
@@ -119,7 +119,7 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
 
 def test_another_runtime_than_the_stages_is_refused(remote: StageStore) -> None:
     with pytest.raises(RefusedError, match=f"^this is {RUNTIME}: ") as refused:
-        remote.ask("prepare", {"model": "adder", "runtime": OTHER})
+        remote.run("prepare", {"model": "adder", "runtime": OTHER})
     assert refused.value.code == "change"
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from model_sync.cli.table import table_lines
+from model_sync.cli.output import table_lines
 
 
 def test_columns_are_as_wide_as_what_is_in_them_and_lines_end_with_it() -> None:
