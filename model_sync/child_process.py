@@ -26,7 +26,8 @@ PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
 """The memory of the function that will serve what is published, which decides on its processors.
 Without it a trial has as many as the publisher."""
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+_IMPORTED_FROM: Final = Path(sys.modules["model_sync"].__path__[0]).resolve().parent
+"""Folder that holds the package: an installation, a function's code or a repository."""
 
 
 def run_module(
@@ -47,13 +48,14 @@ def run_module(
     # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
     # sets that this process itself uses are not for it: it finds its own.
     sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
-    paths = (path for path in sys.path if path and not path.startswith(sets))
+    inherited = (path for path in sys.path if path and not path.startswith(sets))
+    paths = dict.fromkeys((str(_IMPORTED_FROM), *inherited))
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_as_predicting()}
     try:
         done = subprocess.run(
             # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
             [sys.executable, "-B", "-m", module, *arguments],
-            cwd=_ROOT,
+            cwd=_IMPORTED_FROM,
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -47,7 +47,7 @@ def optimize(
     """
     places = [str(path.resolve()) for pair in graphs.items() for path in pair]
     done = run_module(
-        "model_sync.graphs.optimizer",
+        __spec__.name,
         [level, *places],
         layout=layout,
         what="optimizing the graph",

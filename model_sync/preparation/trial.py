@@ -86,7 +86,7 @@ def try_version(
         (prepared or folder).resolve(),
     )
     done = run_module(
-        "model_sync.preparation.trial",
+        __spec__.name,
         [*map(str, places), json.dumps(files)],
         layout=layout,
         what="the trial of the model",
