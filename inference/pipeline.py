@@ -1,10 +1,10 @@
 """A version's own code: `decode(request) -> tensors` and `encode(tensors, request) -> answer`.
 
-A pipeline is one Python file, published with its version and never changed after it. It runs
-when `/models/NAME/predict` is called: `decode` turns the request's body into the graph's inputs,
-`encode` turns the graph's outputs into the answer. Its data files lie beside it, where they lay
-in the model's folder, so `Path(__file__).parent / "config.json"` finds them before and after
-publishing. It may import numpy and what its package set holds.
+A pipeline is one Python file, published with its version and immutable like it. It runs when
+`/models/NAME/predict` is called: `decode` converts the request's body to the graph's inputs, and
+`encode` converts the graph's outputs to the answer. The version's folder has the same layout as the
+model's source folder, so `Path(__file__).parent / "config.json"` finds a data file before and after
+publishing. A pipeline may import numpy and the packages of its package set.
 
     def decode(request):                       # Request
         return {"x": numpy.frombuffer(request.body, numpy.uint8)[None].astype(numpy.float32)}
@@ -12,8 +12,8 @@ publishing. It may import numpy and what its package set holds.
     def encode(outputs, request):              # {name: ndarray}, Request
         return {"mean": float(outputs["y"].mean())}
 
-Each version's pipeline is a module of its own name, so that two versions' code live side by side.
-What is not here: HTTP (http/inference_routes.py) and which version to run (serving/manager.py).
+Each version's pipeline is a module with its own name, so two versions' pipelines can be loaded in
+one process. Routes are in http/inference_routes.py; versions are chosen in serving/manager.py.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What a caller sent: the body's bytes, as they came."""
+    """A caller's request: the body's bytes (decompressed), content type and query parameters."""
 
     body: bytes
     content_type: str = "application/octet-stream"
     parameters: Mapping[str, str] = types.MappingProxyType({})
-    """The query string's parameters; of a repeated one, the last."""
+    """Parameters of the query string; the last value of a repeated parameter."""
 
 
 class Response(NamedTuple):
-    """An answer whose content type the pipeline chooses: text or bytes."""
+    """An answer, text or bytes, with a content type that the pipeline chooses."""
 
     body: bytes | str
     content_type: str
@@ -61,7 +61,7 @@ class _Module(Protocol):
 
 
 class Pipeline:
-    """One version's pipeline, loaded. Its two calls may run in several threads at once."""
+    """One version's loaded pipeline. Its methods may be called by several threads concurrently."""
 
     def __init__(self, module: types.ModuleType, where: str) -> None:
         for name in ("decode", "encode"):
@@ -71,10 +71,10 @@ class Pipeline:
         self._where = where
 
     def decode(self, request: Request) -> dict[str, NDArray[np.generic]]:
-        """Turn a request into the graph's inputs.
+        """Convert a request to the graph's inputs.
 
-        A ValueError from the pipeline is a BadRequestError with its message; anything else that
-        it raises, or a result that is no mapping of arrays, is a PipelineError.
+        Raises BadRequestError, with the pipeline's message, if the pipeline raises ValueError;
+        PipelineError if it raises anything else, or does not return a dict of arrays.
         """
         try:
             tensors = self._module.decode(request)
@@ -90,9 +90,9 @@ class Pipeline:
         return tensors
 
     def encode(self, outputs: Tensors, request: Request) -> Response:
-        """Turn the graph's outputs into an answer; raises PipelineError.
+        """Convert the graph's outputs to an answer; raises PipelineError.
 
-        A Response stands as it is, bytes and str become a body, anything else becomes JSON.
+        The pipeline may return a Response, a body (bytes or str), or a value to write as JSON.
         """
         try:
             answer = self._module.encode(outputs, request)
@@ -102,17 +102,16 @@ class Pipeline:
 
 
 def load_pipeline(code: bytes, path: Path, name: str) -> Pipeline:
-    """Run a pipeline's file as a module of its own, named `name`, and check that it has its calls.
+    """Execute a pipeline's file as a module named `name`; raises PipelineError.
 
-    `code` is the file's checked bytes, `path` where they lie (its `__file__`). The module is not
-    left in `sys.modules`: it lives as long as its Pipeline. Raises PipelineError.
+    `code` are the file's verified bytes; `path` becomes the module's `__file__`. The module is not
+    left in `sys.modules`, so it is freed with its Pipeline.
     """
     module = types.ModuleType(name)
     module.__file__ = str(path)
-    # What a pipeline imports from its version's folder must leave no bytecode there: what is
-    # published never changes.
+    # Imports from the version's folder must not write bytecode into it: it is immutable.
     sys.dont_write_bytecode = True
-    # Registered while it runs: dataclasses and pickles look their own module up by name.
+    # Registered during execution, because dataclasses and pickle look their module up by name.
     sys.modules[name] = module
     try:
         exec(compile(code, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the version's own code
@@ -126,7 +125,7 @@ def load_pipeline(code: bytes, path: Path, name: str) -> Pipeline:
 
 
 def as_response(answer: object) -> Response:
-    """Give any answer of a pipeline a body and a content type; raises ValueError or TypeError."""
+    """Convert the return value of `encode` to a Response; raises ValueError or TypeError."""
     match answer:
         case Response():
             return _checked(answer)
@@ -139,15 +138,15 @@ def as_response(answer: object) -> Response:
 
 
 def _checked(response: Response) -> Response:
-    """Hold a Response against what its fields promise: the pipeline made it."""
+    """Check the types and content type of a Response, and decode JSON that is bytes."""
     body: Any = response.body
     content_type: Any = response.content_type
     if not isinstance(body, bytes | str) or not isinstance(content_type, str):
-        raise TypeError("a Response is of bytes or text, and of a content type")
+        raise TypeError("a Response takes a body of bytes or text, and a content type of text")
     if not content_type.isascii() or not content_type.isprintable() or not content_type:
-        raise ValueError("a content type is printable ASCII")
-    if content_type != content_type.strip():  # no header has it: no answer could be sent
-        raise ValueError("a content type has no space around it")
+        raise ValueError("a content type must be printable ASCII")
+    if content_type != content_type.strip():  # no header can have it: the answer could not be sent
+        raise ValueError("a content type must not begin or end with a space")
     if isinstance(body, str):
         body.encode()
     elif content_type.startswith("application/json"):
@@ -156,7 +155,7 @@ def _checked(response: Response) -> Response:
 
 
 def _cause(error: BaseException) -> str:
-    """What was raised, and the innermost line of it."""
+    """Describe an error in one line: its type, message, and innermost file and line."""
     frames = traceback.extract_tb(error.__traceback__)
     at = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {_one_line(error)}{at}"

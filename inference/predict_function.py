@@ -1,9 +1,11 @@
-"""The Lambda entry point: `inference.predict_function.handler`.
+"""The Lambda entry point of the predict function: `inference.predict_function.handler`.
 
-Importing this module is INIT. It reads the settings (a wrong one fails INIT, naming the variable),
-imports what answering needs, registers the extension that keeps background work going (on Lambda
-alone, and unless `BACKGROUND=thread`), and begins to load `PRELOAD_MODELS`. If there are none, the
-store is first read by the first call.
+Importing this module is INIT:
+
+1. Read the settings. A wrong setting fails INIT with the name of its variable.
+2. Register the extension that keeps the environment running for background work. Only on Lambda,
+   and not if `BACKGROUND=thread`.
+3. Start loading `PRELOAD_MODELS`. Without any, the first call is the first to read the store.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from inference.lambda_runtime.startup import early  # isort: skip - first: it begins to read, imports packages
+from inference.lambda_runtime.startup import early  # isort: skip - first: it starts reading files, and imports packages
 from inference.http.application import Application
 from inference.lambda_runtime.extension import REPLACES, extended
 from inference.process.background import Background
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from inference.lambda_runtime.extension import Calls, Handler
 
 PRELOAD_BUDGET_S: Final = 8.0
-"""How long INIT waits for what is loaded ahead: Lambda gives it 10 s, and begins anew."""
+"""Time that INIT waits for preloaded models. Lambda restarts one that exceeds 10 s."""
 
 
 def _renewed(handler: Handler, calls: Calls, extension: str | None) -> Handler:
@@ -43,5 +45,5 @@ def _preload_budget_s() -> float:
 _background: Final = Background()
 application: Final = Application(Settings.from_environ(os.environ), _background, early)
 handler: Final[Handler] = extended(application, _background, os.environ, _renewed)
-# After registering: Lambda takes that during INIT only.
+# After the extension is registered, which Lambda allows during INIT only.
 application.preload(_preload_budget_s())

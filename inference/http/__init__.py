@@ -1,5 +1,5 @@
-"""The HTTP API: API Gateway events in, answers out.
+"""The HTTP API: turns API Gateway events into answers.
 
-Start at `application`. HTTP statuses are decided here and nowhere else; tensors are parsed in
-`inference.protocol`, versions are chosen in `inference.serving`.
+Start at `application`. Only this room decides HTTP statuses. Tensors are parsed in
+`inference.protocol`, and versions are chosen in `inference.serving`.
 """

@@ -1,8 +1,8 @@
-"""Answers events: HTTP calls from API Gateway (payload 2.0), and the probe.
+"""The handler of a Lambda function that answers HTTP calls (payload format 2.0) and the probe.
 
-An Application is what a Lambda function's handler is made of: it takes an event and gives an
-answer in API Gateway's form, adds the headers that say what answered, and reports the call. Any
-number of threads may call it at once; each gets its own Routes. What it answers is in inference_routes.py.
+An Application takes an event and returns an answer in API Gateway's format. It adds the headers
+that name the version that answered, and reports the call's metrics. Any number of threads may call
+it concurrently; each thread has its own Routes (inference_routes.py), which make the answers.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from inference.settings import Settings
 
 _FAILED: Final = 400
-"""From this status on an answer is an error."""
+"""The lowest status of an error."""
 
 _HEADERS_BYTES: Final = 1024
-"""Room for the headers that are added to an answer."""
+"""Space reserved for the headers that are added to an answer."""
 
 
 class Application:
-    """One environment's handler. Construction reads nothing; each call does its own work."""
+    """The handler of one environment. The constructor reads nothing from the store."""
 
     def __init__(
         self,
@@ -63,23 +63,24 @@ class Application:
         self._threads = threading.local()
 
     def preload(self, budget_s: float) -> None:
-        """Begin to load what the settings name, and wait so long for it; the rest goes on.
+        """Start loading the models of PRELOAD_MODELS, and wait for at most `budget_s`.
 
-        What a load leaves for after the answer waits for the first one.
+        Loads that are not done by then continue in the background. Work that a load defers until
+        after an answer starts after the first answer.
         """
         self._background.await_call()
         self._manager.preload(self._settings.preload_models, budget_s)
 
     def due(self) -> Due | None:
-        """Why this environment must start anew, if it must; to be asked between calls."""
+        """Return the reason to recycle this environment, None for none. Use between calls."""
         return self._manager.due()
 
     def answered(self) -> tuple[str, ...]:
-        """Name the models that something warm answers for."""
+        """Return the names of models that have a warm version."""
         return self._manager.answered()
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one event; raises ValueError for one that is neither HTTP nor a probe."""
+        """Answer one event; raises ValueError for an event that is neither HTTP nor the probe."""
         if event.get("coldpress") == "probe":
             return self.probe()
         context_of_call = event.get("requestContext") or {}
@@ -97,7 +98,7 @@ class Application:
         started = time.perf_counter()
         routes = self._routes()
         request_id = _request_id(event, context)
-        answer = _fitting(routes.answer(event, context, request_id))
+        answer = _limit_size(routes.answer(event, context, request_id))
         headers = answer.setdefault("headers", {})
         headers["Coldpress-Request-Id"] = request_id
         by = routes.call.answered_by
@@ -115,7 +116,7 @@ class Application:
         return answer
 
     def probe(self) -> dict[str, Any]:
-        """What this environment is and sees: releases, settings, stores, generations."""
+        """Describe this environment: releases, settings, stores, generations, warm versions."""
         from inference.serving.status import describe_environment  # noqa: PLC0415 - no call needs it
 
         seen = self._manager.seen()
@@ -146,7 +147,7 @@ class Application:
 
 
 def _make_manager(settings: Settings, background: Background, early: EarlyReads | None) -> Manager:
-    """Make a manager by the settings; memory that the process uses now is not for its versions."""
+    """Make the manager. Its memory budget excludes the memory that the process uses now."""
     load = partial(load_version, verify=settings.verify)
     if early is not None:
         load = partial(load, take_reads=early.take_reads)
@@ -165,12 +166,12 @@ def _make_manager(settings: Settings, background: Background, early: EarlyReads 
     )
 
 
-def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, or, where Lambda would not take it, one that says so."""
-    # JSON takes at most 6 bytes for one character: only what may be too large is counted.
+def _limit_size(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer, or an error if the answer is larger than Lambda accepts."""
+    # A character takes at most 6 bytes in JSON: an answer that fits by this bound is not measured.
     if len(answer.get("body") or "") * 6 + _HEADERS_BYTES <= PAYLOAD_LIMIT_BYTES:
         return answer
-    if answer.get("isBase64Encoded"):  # it has nothing that JSON escapes
+    if answer.get("isBase64Encoded"):  # base64 has no characters that JSON escapes
         size = len(answer["body"]) + _size(answer | {"body": ""}) + _HEADERS_BYTES
     else:
         size = _size(answer) + _HEADERS_BYTES
@@ -180,7 +181,7 @@ def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(answer: dict[str, Any]) -> int:
-    """Its bytes, as the runtime spells it (before Python 3.12, what is not ASCII takes more)."""
+    """Return the answer's size in bytes, as the runtime writes it: escaped before Python 3.12."""
     text = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 

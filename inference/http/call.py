@@ -1,4 +1,4 @@
-"""The call that one thread answers now: what came with it, and what became of it."""
+"""The call in progress in one thread: its request, and the version that answers it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AnsweredBy(NamedTuple):
-    """The version that answers a call, or that it is about, and the label that found it, if any."""
+    """The version that a call runs or describes, and the label by which it was found, if any."""
 
     model: str
     version: int
@@ -21,17 +21,17 @@ class AnsweredBy(NamedTuple):
 
 
 class Call:
-    """One HTTP API event. `begin` makes it another; nothing of the one before is left.
+    """The call in progress in one thread, reused for each call: `begin` resets all of it.
 
-    `answered_by` and `runs` are for whoever reports the call: which version it is about, and
-    whether it is one that runs a version.
+    `answered_by` (the version that the call is about) and `runs` (True if the call runs that
+    version) are set by the routes and reported in headers and metrics.
     """
 
     def __init__(self) -> None:
         self.begin({}, None, "")
 
     def begin(self, event: Mapping[str, Any], context: Any, request_id: str) -> None:
-        """Take the next call."""
+        """Start the next call; `event` is an HTTP API event."""
         self.event = event
         self.request_id = request_id
         self.remaining_s = _remaining_s(context)
@@ -39,19 +39,19 @@ class Call:
         self.runs = False
 
     def header(self, name: str) -> str | None:
-        """A request header; None if it is not there."""
-        # HTTP API events name headers in lower case; Powertools would copy them all to say so.
+        """Return the value of a request header; None if the request does not have the header."""
+        # HTTP API events have lower-case header names; Powertools would copy all headers.
         headers = self.event.get("headers") or {}
         value: str | None = headers.get(name.lower())
         return value
 
     def coding(self) -> str | None:
-        """How the caller takes a long answer compressed; None for not at all."""
+        """Return the content coding for a long answer; None if the caller accepts none of ours."""
         accepted = self.header("accept-encoding")
         return choose_encoding(accepted) if accepted else None
 
     def body(self) -> bytes:
-        """The request's body, as it was before the caller compressed it.
+        """Return the request's body, decompressed.
 
         Raises BadRequestError, TooLargeError.
         """
@@ -61,6 +61,6 @@ class Call:
 
 
 def _remaining_s(context: Any) -> float:
-    """How long the call may go on; as long as any where the context does not say."""
+    """Return the time left for the call; the longest possible if the context has no deadline."""
     remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
     return remaining_ms() / 1e3 if remaining_ms else LIMITS.longest_invocation_s

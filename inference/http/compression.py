@@ -1,8 +1,7 @@
-"""Bodies that came compressed, and those that callers take compressed: gzip and deflate. Pure.
+"""Decompression of requests and compression of answers: gzip and deflate. Pure.
 
-Source: RFC 9110, "Content Codings": `deflate` is zlib's format, and some send it without zlib's
-header, so both are read; of gzip's members there may be several (RFC 1952), as parallel compressors
-make them.
+Source: RFC 9110, "Content Codings". `deflate` is zlib's format; some clients omit zlib's header, so
+both are read. A gzip body may have several members (RFC 1952), as parallel compressors write it.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from inference.errors import BadRequestError, TooLargeError
 from inference.http.limits import MOST_UNCOMPRESSED_BYTES
 
 LEAST_BYTES: Final = 1024
-"""What is smaller is sent as it is: it would not be worth the time."""
+"""Smaller answers are not compressed: it would not save time."""
 
 _WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
 _NEVER: Final = re.compile(r"q=0(\.0{0,3})?")
 _RAW_DEFLATE: Final = -15
 _PIECE: Final = 1 << 14
-"""What is read at once after a first member: what it leaves is copied, and there may be many."""
+"""Bytes to read at once after the first member: zlib copies the unread rest, for each member."""
 _FAST: Final = 1
 
 
 def decompress(body: bytes, encoding: str, limit: int = MOST_UNCOMPRESSED_BYTES) -> bytes:
     """Undo a request's Content-Encoding.
 
-    Raises BadRequestError for one that is not known, or for bytes that are not of it; TooLargeError
-    where they come to more than `limit`.
+    Raises BadRequestError for an unknown coding and for bytes that are not in the coding's format,
+    TooLargeError if the decompressed body is larger than `limit` bytes.
     """
     name = encoding.strip().lower()
     if name in {"", "identity"}:
@@ -46,37 +45,38 @@ def decompress(body: bytes, encoding: str, limit: int = MOST_UNCOMPRESSED_BYTES)
     except zlib.error as error:
         raise BadRequestError(f"the body is not {name}: {error}") from None
     if sum(map(len, parts)) > limit:
-        raise TooLargeError(f"the body comes to more than {limit} bytes when it is decompressed")
+        raise TooLargeError(f"the body has more than {limit} bytes when decompressed")
     if end != len(body):
-        raise BadRequestError(f"the body is not {name}: it ends too early, or not at its end")
+        raise BadRequestError(f"the body is not {name}: it ends too early, or bytes follow its end")
     return b"".join(parts)
 
 
 def choose_encoding(accepted: str) -> str | None:
-    """The coding that an Accept-Encoding header wants and is known here; None for none.
+    """Return the coding to use for an Accept-Encoding header; None to send the body as it is.
 
-    gzip, where both are as welcome. Quality values are read as no (`q=0`) or yes.
+    gzip is preferred. Of quality values, only zero (not acceptable) matters.
     """
-    welcome: dict[str, bool] = {}
+    acceptable: dict[str, bool] = {}
     for part in accepted.lower().split(","):
         name, _, parameters = part.partition(";")
-        welcome[name.strip()] = not _NEVER.fullmatch(parameters.strip())
+        acceptable[name.strip()] = not _NEVER.fullmatch(parameters.strip())
     for name in ("gzip", "deflate"):
-        if welcome.get(name, welcome.get("*", False)):
+        if acceptable.get(name, acceptable.get("*", False)):
             return name
     return None
 
 
 def compress(body: bytes, encoding: str) -> bytes:
-    """Compress an answer, in the fastest way: time counts for more than bytes here."""
+    """Compress an answer at the fastest level: for a short call, time costs more than bytes."""
     worker = zlib.compressobj(_FAST, wbits=_WINDOW_BITS[encoding])
     return worker.compress(body) + worker.flush()
 
 
 def _inflate(body: memoryview, bits: int, limit: int) -> tuple[list[bytes], int]:
-    """Decompress member after member, up to a byte more than `limit`.
+    """Decompress all members, but at most `limit` + 1 bytes.
 
-    Gives the pieces, and where the last member ended; -1 if it did not. Raises zlib.error.
+    Returns the pieces, and the offset where the last member ended, -1 if it has no end. Raises
+    zlib.error.
     """
     parts: list[bytes] = []
     at, size = 0, len(body)
@@ -96,5 +96,5 @@ def _inflate(body: memoryview, bits: int, limit: int) -> tuple[list[bytes], int]
 
 
 def _has_zlib_header(body: bytes) -> bool:
-    # RFC 1950: the method is 8, and the first two bytes are a multiple of 31.
+    # RFC 1950: the method is 8, and the first two bytes, as a number, are a multiple of 31.
     return len(body) > 1 and body[0] & 15 == 8 and (body[0] * 256 + body[1]) % 31 == 0

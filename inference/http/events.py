@@ -1,9 +1,9 @@
-"""API Gateway HTTP API events, payload format 2.0: HTTP requests to events and answers back. Pure.
+"""API Gateway HTTP API events, payload format 2.0: requests to events, answers to bytes. Pure.
 
-What API Gateway does to a request on its way to the function is done here, for the local gateway:
-header names in lower case, repeated headers joined by commas, cookies apart, a body that is not
-text as base64. Source: API Gateway's developer guide, "Create AWS Lambda proxy integrations for
-HTTP APIs".
+`build_event` does for the local gateway what API Gateway does for a function: it writes header
+names in lower case, joins repeated headers with commas, lists cookies separately, and encodes
+bodies that are not text in base64. Source: API Gateway's developer guide, "Create AWS Lambda proxy
+integrations for HTTP APIs".
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def build_event(
     body: bytes,
     source_ip: str = "127.0.0.1",
 ) -> dict[str, Any]:
-    """Build the event of one HTTP request; raises TooLargeError when Lambda would refuse it.
+    """Build the event of one HTTP request; raises TooLargeError if Lambda would refuse the event.
 
-    `path` is decoded, `query` is as it was sent, without the question mark.
+    `path` is percent-decoded; `query` is not, and has no question mark.
     """
     joined: dict[str, str] = {}
     cookies: list[str] = []
@@ -87,7 +87,7 @@ def build_event(
 
 
 def body_bytes(event: Mapping[str, Any]) -> bytes:
-    """The bytes that the caller sent; raises BadRequestError for what is not base64."""
+    """Return the bytes that the caller sent; raises BadRequestError for malformed base64."""
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
@@ -98,7 +98,7 @@ def body_bytes(event: Mapping[str, Any]) -> bytes:
 
 
 def answer_body(answer: Mapping[str, Any]) -> bytes:
-    """The bytes that the caller is to get."""
+    """Return the bytes to send to the caller."""
     body = answer.get("body") or ""
     return pybase64.b64decode(body) if answer.get("isBase64Encoded") else str(body).encode()
 
@@ -113,8 +113,8 @@ def _as_text(body: bytes, content_type: str) -> str | None:
 
 
 def _check_size(event: Mapping[str, Any], body: bytes) -> None:
-    # Counting costs as much as writing the event as JSON, so only what may be too large is counted;
-    # JSON takes at most 6 bytes for one of the body's.
+    # To measure an event is to write all of it as JSON, where a byte of the body takes at most 6:
+    # an event that fits by this bound is not measured.
     if len(body) * 6 + 65_536 <= PAYLOAD_LIMIT_BYTES:
         return
     size = len(json.dumps(event, separators=(",", ":")).encode())

@@ -1,10 +1,10 @@
-"""The HTTP surface: what runs a version, and how all routes come together.
+"""All routes of the HTTP API, and those that run a version: infer, predict, ready.
 
-Routes are thin: protocol/requests.py and the version's pipeline turn bodies into tensors and back,
-serving/manager.py says which version answers. What runs nothing is in model_routes.py, statuses and errors
-in responses.py; what is not the caller's fault is also logged, with the request's id. The Open
-Inference Protocol's addresses are its own ("REST API"); /predict is for people, /invocations for
-SageMaker's callers.
+Routes are thin: protocol/requests.py and the version's pipeline convert bodies to tensors and back,
+and serving/manager.py chooses the version. Routes that run nothing are in model_routes.py and
+page_routes.py, statuses in responses.py. An error that is not the caller's fault is also logged,
+with the request's id. The paths under /v2 are from the Open Inference Protocol ("REST API");
+/predict runs a pipeline, and /invocations is the path that SageMaker calls.
 """
 
 from __future__ import annotations
@@ -43,16 +43,17 @@ if TYPE_CHECKING:
     from inference.serving.manager import Manager, Resolved
 
 ROUTING_KEY: Final = "Coldpress-Routing-Key"
-"""The header by which calls that belong together go to one side of a split."""
+"""Request header: calls with equal values go to the same side of a split."""
 
-_OURS: Final = 500
-"""From this status on an error is not the caller's fault."""
+_SERVER_FAULT: Final = 500
+"""The lowest status of an error that is not the caller's fault."""
 
 
 class Routes:
-    """The surface as one thread uses it. `call` is the call under way.
+    """The routes for one thread; `call` is the call in progress.
 
-    `observe` is told what each run of a version that was not named was given, and gave.
+    `observe` is called with the version, inputs and outputs of each run in which the caller did
+    not name a version number.
     """
 
     def __init__(
@@ -71,13 +72,13 @@ class Routes:
         self._register()
 
     def answer(self, event: Mapping[str, Any], context: Any, request_id: str) -> dict[str, Any]:
-        """Answer one HTTP API event; whatever fails is an answer too."""
+        """Answer one HTTP API event; errors become answers, none is raised."""
         self.call.begin(event, context, request_id)
         return self._resolver.resolve(event, context)
 
     def _register(self) -> None:
         resolver = self._resolver
-        # The resolver tries addresses in this order: those that are called most come first.
+        # The resolver tries paths in this order, so the most frequent come first.
         resolver.post("/models/<model>/predict")(self._predict)
         for path in VERSION_PATHS:
             resolver.post(f"{path}/infer")(self._infer)
@@ -139,7 +140,7 @@ class Routes:
         request = Request(
             body=self.call.body(),
             content_type=self.call.header("content-type") or BINARY,
-            # Of a repeated parameter the last: queryStringParameters joins them by commas.
+            # The last of repeated parameters; `queryStringParameters` joins them with commas.
             parameters=dict(parse_qsl(query, keep_blank_values=True)),
         )
         observe = partial(self._observe, loaded) if version is None else None
@@ -166,7 +167,7 @@ class Routes:
         if not methods:
             error = errors.UnknownError(text)
             return error_response(status_of(error), str(error))
-        # RFC 9110, "405 Method Not Allowed": it says which would be.
+        # RFC 9110, "405 Method Not Allowed": the answer lists the methods that are allowed.
         error = errors.UnknownError(f"{text}: expected {' or '.join(methods)}")
         answer = error_response(405, str(error))
         answer.headers["Allow"] = ", ".join(methods)
@@ -174,7 +175,7 @@ class Routes:
 
     def _failed(self, error: Exception) -> Response[str]:
         status = status_of(error)
-        if status >= _OURS:
+        if status >= _SERVER_FAULT:
             logger.error(
                 "a call failed",
                 request_id=self.call.request_id,
@@ -183,6 +184,6 @@ class Routes:
                 cause=getattr(error, "cause", None),
                 exc_info=error,
             )
-        known = isinstance(error, errors.ServingError)
-        text = str(error) if known else "an internal error: the log has its cause"
+        is_safe = isinstance(error, errors.ServingError)
+        text = str(error) if is_safe else "an internal error: the log has its cause"
         return error_response(status, text)

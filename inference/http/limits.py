@@ -1,7 +1,6 @@
-"""Lambda's limit on what goes in and what comes out, and what to do where it is passed. Pure.
+"""Lambda's limit on requests and answers, and the errors for those that exceed the limit. Pure.
 
-Source: "Lambda quotas", invocation payload, synchronous. API Gateway's own limit, 10 MB, is never
-reached.
+Source: "Lambda quotas", synchronous invocation payload. API Gateway's limit, 10 MB, is higher.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAYLOAD_LIMIT_BYTES: Final = 6_291_456
-"""Lambda's limit on a synchronous call's event, and on its answer: the whole JSON, base64 too."""
+"""Lambda's limit on the JSON of an event, and on that of an answer, including its base64."""
 
 MOST_UNCOMPRESSED_BYTES: Final = 32 << 20
-"""What a compressed body may come to, in or out: five times what fits uncompressed.
+"""Limit on a compressed body's uncompressed size, of requests and answers.
 
-JSON of so many bytes takes up to half a gigabyte as numbers of Python, and a few kilobytes of gzip
-could ask for it.
+JSON of that size needs up to half a gigabyte as Python numbers, and a few kilobytes of gzip can
+expand to it.
 """
 
 _REQUEST_HINT: Final = (
@@ -33,25 +32,25 @@ _ANSWER_HINT: Final = (
     "ask for less at once, as binary data or compressed (Accept-Encoding: gzip), or use batch"
 )
 _LEAST_ELEMENT: Final = 2
-"""The fewest bytes that an element takes in JSON: a digit and a comma."""
+"""The fewest bytes of an element in JSON: a digit and a comma."""
 
 
 def request_too_large(what: str) -> str:
-    """The message for a request over the limit; `what` says how large it is."""
+    """Return the error message for a request over the limit; `what` states its size."""
     return f"{what}, and Lambda takes at most {PAYLOAD_LIMIT_BYTES}: {_REQUEST_HINT}"
 
 
 def answer_too_large(what: str) -> str:
-    """The message for an answer over the limit; `what` says how large it is."""
+    """Return the error message for an answer over the limit; `what` states its size."""
     return f"{what}, and Lambda takes at most {PAYLOAD_LIMIT_BYTES}: {_ANSWER_HINT}"
 
 
 def check_outputs(
     outputs: Mapping[str, NDArray[np.generic]], binary: Collection[str], *, compressed: bool
 ) -> None:
-    """Raise TooLargeError for outputs that cannot fit into an answer, before one is made of them.
+    """Raise TooLargeError for outputs that cannot fit into an answer, before the answer is built.
 
-    It counts the least that they can take, so what it lets pass may still be too large.
+    Computes a lower bound of the answer's size: an answer that passes may still be too large.
     """
     as_bytes = sum(outputs[name].nbytes for name in binary if outputs[name].dtype.kind not in "OUS")
     elements = sum(tensor.size for name, tensor in outputs.items() if name not in binary)
@@ -66,8 +65,8 @@ def check_outputs(
 
 
 def check_body(size_bytes: int, *, as_base64: bool, least: bool = False) -> None:
-    """Raise TooLargeError for an answer's body that cannot fit; `least`: it has so much or more."""
-    taken = (size_bytes + 2) // 3 * 4 if as_base64 else size_bytes
-    if taken > PAYLOAD_LIMIT_BYTES:
+    """Raise TooLargeError for an answer's body over the limit; `least`: a lower bound is given."""
+    payload_bytes = (size_bytes + 2) // 3 * 4 if as_base64 else size_bytes
+    if payload_bytes > PAYLOAD_LIMIT_BYTES:
         at_least = "at least " if least or not as_base64 else ""
-        raise TooLargeError(answer_too_large(f"the answer is {at_least}{taken} bytes"))
+        raise TooLargeError(answer_too_large(f"the answer is {at_least}{payload_bytes} bytes"))

@@ -1,4 +1,4 @@
-"""The routes that run nothing: health, models and their versions, statistics, the repository."""
+"""Routes that run no version: health, models, versions, statistics, the model repository."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ EXTENSIONS: Final = [
     "model_repository",
     "statistics",
 ]
-"""The extensions of the protocol that are served, by Triton's names."""
+"""The protocol's extensions that are served, by Triton's names."""
 
 
 class ModelRoutes:
-    """What one thread answers about models. `call` is the call under way in that thread."""
+    """Model routes for one thread; `call` is the call in progress in that thread."""
 
     def __init__(self, manager: Manager, default_model: str | None, call: Call) -> None:
         self._manager = manager
@@ -65,7 +65,7 @@ class ModelRoutes:
             raise errors.NotReadyError("nothing is published in the store: publish a model first")
 
     def look_up(self, find: Callable[[], T]) -> T:
-        """Find something; where it is unknown for nothing is published yet, say that instead."""
+        """Return `find()`. If the store is empty, raise NotReadyError instead of UnknownError."""
         try:
             return find()
         except errors.UnknownError:
@@ -73,19 +73,19 @@ class ModelRoutes:
             raise
 
     def describe(self, model: str, version: str | None, label: str | None) -> Described:
-        """What is published of a model; the call under way is about the version that is meant."""
+        """Describe a published version, `latest` by default, and note it as the call's version."""
         found = self.look_up(
             lambda: self._manager.describe(model, version_number(version), label=label)
         )
-        found_by = None if version else label or LATEST
-        self._call.answered_by = AnsweredBy(model, found.number, found_by)
+        via_label = None if version else label or LATEST
+        self._call.answered_by = AnsweredBy(model, found.number, via_label)
         return found
 
     def _server(self) -> Response[str]:
         return json_answer({"name": "coldpress", "version": VERSION, "extensions": EXTENSIONS})
 
     def _live(self) -> Response[str]:
-        # Clients want both keys. Liveness reads nothing, so this is what is known already.
+        # Clients expect both keys. Liveness reads nothing: `ready` is from earlier reads.
         return json_answer({"live": True, "ready": bool(self._manager.seen())})
 
     def _ready(self) -> Response[str]:
@@ -138,18 +138,18 @@ class ModelRoutes:
     ) -> Response[str]:
         number = self.look_up(lambda: self._manager.number(model, version_number(version), label))
         self._call.answered_by = AnsweredBy(model, number, None if version else label or LATEST)
-        asked = None if version is None and label is None else number
-        return self._statistics(model, asked)
+        version_filter = None if version is None and label is None else number
+        return self._statistics(model, version_filter)
 
     def _all_stats(self) -> Response[str]:
         return self._statistics()
 
     def _statistics(self, model: str | None = None, version: int | None = None) -> Response[str]:
-        """What was counted; of each version its form and bytes, and how far its model is behind."""
-        held = self._manager.state().models
+        """Answer with each version's counts, its variant, its bytes, and its model's staleness."""
+        models = self._manager.state().models
         counted = self._manager.stats.describe(model, version)
         for each in counted:
-            state = held.get(each["name"])
+            state = models.get(each["name"])
             number = int(each["version"])
             each["bytes"] = state.warm.get(number, 0) if state else 0
             each["variant"] = state.variants.get(number) if state else None
@@ -164,11 +164,11 @@ class ModelRoutes:
         if not isinstance(ready_only, bool):
             raise errors.BadRequestError("'ready' is neither true nor false")
         entries: list[dict[str, Any]] = []
-        held_models = self._manager.state().models
+        models = self._manager.state().models
         for name in self._manager.published():
             refs = self._manager.refs(name)
-            held = held_models.get(name)
-            warm, failed = (held.warm, held.failed) if held else ({}, {})
+            state = models.get(name)
+            warm, failed = (state.warm, state.failed) if state else ({}, {})
             entries += index_entries(refs, warm, failed, ready_only=ready_only)
         return json_answer(entries)
 

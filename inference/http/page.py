@@ -1,8 +1,8 @@
-"""The page that `GET /` answers, with the headers that say what it may do. Read at its first call.
+"""The page that `GET /` answers, with its headers. The file is read by the first call for it.
 
-The page is one file without anything from elsewhere: its policy (Content Security Policy Level 3)
-allows its own style and its own script, by their digests, and calls to where it came from. Nothing
-can become markup (Trusted Types): what a store or a model says is text.
+The page is one file that loads nothing from other addresses. Its policy (Content Security Policy
+Level 3) allows only its own style and script, by their digests, and calls to its own server.
+Trusted Types keep text of a store or a model from becoming markup.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INLINE: Final = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 class Page(NamedTuple):
-    """The page as it is sent. `etag` is weak: compressed it is the same page."""
+    """The page as it is sent. `etag` is weak: it is the same for the compressed page."""
 
     text: str
     content_type: str
@@ -33,11 +33,11 @@ class Page(NamedTuple):
 
 @functools.cache
 def load_page() -> Page:
-    """Read the page; once in a process."""
+    """Read the page; cached for the process."""
     text = _FILE.read_text(encoding="utf-8")
     etag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {
-        "Cache-Control": "no-cache",  # kept, and asked for again: it goes with the code
+        "Cache-Control": "no-cache",  # cached, but revalidated: the page changes with the code
         "Content-Security-Policy": _policy(text),
         "ETag": etag,
         "Referrer-Policy": "no-referrer",
@@ -57,7 +57,7 @@ def _policy(text: str) -> str:
         "style-src": " ".join(inline["style"]),
         "script-src": " ".join(inline["script"]),
         "connect-src": "'self'",
-        "img-src": "blob: data:",  # an answer that is a picture; the page's icon
+        "img-src": "blob: data:",  # an image that a model answers; the page's icon
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

@@ -1,9 +1,9 @@
-"""The routes for people who look: a page that shows the models and tries them, and what it reads.
+"""Routes of the page that shows and calls models, and of the JSON that only the page reads.
 
-`GET /` is the page (page.html, page.py). `GET /models/{model}` says of a model what refs know:
-labels, split, versions, and which of them are in this environment's memory; with a version or a
-label, what that version takes and gives, and whether it has a pipeline. What the page reads
-besides is the Open Inference Protocol's.
+`GET /` is the page (page.html, page.py). `GET /models/{model}` describes a model's refs: labels,
+split and versions, with the versions that are warm in this environment. With a version or a label
+in the path, it describes that version: inputs, outputs, and `pipeline`, true if it has one. The
+page's other calls are the Open Inference Protocol's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PageRoutes:
-    """What one thread answers to people. `call` is the call under way in that thread."""
+    """The page's routes for one thread; `call` is the call in progress in that thread."""
 
     def __init__(self, manager: Manager, models: ModelRoutes, call: Call) -> None:
         self._manager = manager
@@ -32,7 +32,7 @@ class PageRoutes:
     def register(self, resolver: OneThreadResolver) -> None:
         """Add the routes."""
         resolver.get("/")(self._page)
-        resolver.get("")(self._page)  # a stage's address without a slash at its end
+        resolver.get("")(self._page)  # the address of a stage, without a final slash
         resolver.get("/models/<model>")(self._model)
         resolver.get("/models/<model>/versions/<version>")(self._version)
         resolver.get("/models/<model>/labels/<label>")(self._version)
@@ -41,15 +41,15 @@ class PageRoutes:
         from inference.http.page import load_page  # noqa: PLC0415 - no call needs it
 
         page = load_page()
-        if _has(self._call.header("if-none-match") or "", page.etag):
+        if _matches(self._call.header("if-none-match") or "", page.etag):
             return Response(304, body="", headers=dict(page.headers))
         return body_answer(page.content_type, page.text, page.headers, self._call.coding())
 
     def _model(self, model: str) -> Response[str]:
-        from inference.http.repository import publication  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import describe_refs  # noqa: PLC0415 - no call needs it
 
         refs = self._models.look_up(lambda: self._manager.refs(model))
-        return json_answer(publication(refs, self._manager.state().models.get(model)))
+        return json_answer(describe_refs(refs, self._manager.state().models.get(model)))
 
     def _version(
         self, model: str, version: str | None = None, label: str | None = None
@@ -59,6 +59,6 @@ class PageRoutes:
         return json_answer(described | found.signature.to_json())
 
 
-def _has(if_none_match: str, etag: str) -> bool:
-    """Whether what the caller has is this (RFC 9110, "If-None-Match"): weak and strong are one."""
+def _matches(if_none_match: str, etag: str) -> bool:
+    """Return True if the header has this ETag, compared weakly (RFC 9110, "If-None-Match")."""
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in if_none_match

@@ -1,7 +1,7 @@
-"""What is published of models, as Triton's clients ask for it, and as people read it. Pure.
+"""JSON that describes published models: for Triton's clients and for the page. Pure.
 
 Source: Triton's "Model Repository Extension" and "Model Configuration Extension"; perf_analyzer
-does not start without the second. What has no counterpart here is left out.
+does not start without the latter. Fields without a counterpart in Coldpress are left out.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ UNAVAILABLE: Final = "UNAVAILABLE"
 def index_entries(
     refs: Refs, warm: Collection[int], failed: Mapping[int, str], *, ready_only: bool
 ) -> list[dict[str, Any]]:
-    """One model's part of the repository index: its versions, those in this environment READY.
+    """Return one model's entries in the repository index: READY for the `warm` versions.
 
-    `failed`: why versions are in quarantine. A version that is neither is UNAVAILABLE with the
-    reason that nothing called for it yet, or that it is out of service.
+    `failed` are the reasons of versions in quarantine. Other versions are UNAVAILABLE because they
+    are retired or not loaded in this environment. Deleted versions are listed only while warm.
     """
     entries: list[dict[str, Any]] = []
     for number, entry in sorted(refs.versions.items()):
@@ -46,12 +46,12 @@ def index_entries(
     return entries
 
 
-def publication(refs: Refs, held: ModelState | None) -> dict[str, Any]:
-    """What a model's refs say, and of each version whether it is in this environment's memory.
+def describe_refs(refs: Refs, state: ModelState | None) -> dict[str, Any]:
+    """Describe a model's refs, and each version's state in this environment.
 
-    `held` is what this environment holds of the model. Versions that are deleted are left out.
+    `state` is the model's state in this environment, None if it has none.
     """
-    warm, failed = (held.warm, held.failed) if held else ({}, {})
+    warm, failed = (state.warm, state.failed) if state else ({}, {})
     versions = []
     for indexed in index_entries(refs, warm, failed, ready_only=False):
         number = int(indexed["version"])
@@ -76,9 +76,9 @@ def publication(refs: Refs, held: ModelState | None) -> dict[str, Any]:
 
 
 def model_config(name: str, signature: Signature, versions: Collection[int]) -> dict[str, Any]:
-    """A model's configuration in Triton's form (`ModelConfig`, as JSON).
+    """Return a model's configuration in Triton's format (`ModelConfig`, as JSON).
 
-    `max_batch_size` 0: shapes are whole, the batch included, as the signature says them.
+    `max_batch_size` is 0: shapes include the batch dimension, as in the signature.
     """
     return {
         "name": name,
@@ -86,12 +86,12 @@ def model_config(name: str, signature: Signature, versions: Collection[int]) -> 
         "backend": "onnxruntime",
         "max_batch_size": 0,
         "version_policy": {"specific": {"versions": sorted(versions)}},
-        "input": [_described(spec) for spec in signature.inputs],
-        "output": [_described(spec) for spec in signature.outputs],
+        "input": [_tensor_config(spec) for spec in signature.inputs],
+        "output": [_tensor_config(spec) for spec in signature.outputs],
     }
 
 
-def _described(spec: TensorSpec) -> dict[str, Any]:
+def _tensor_config(spec: TensorSpec) -> dict[str, Any]:
     data_type = "STRING" if spec.datatype == "BYTES" else spec.datatype
     dims = [DYNAMIC] if spec.shape is None else list(spec.shape)
     return {"name": spec.name, "data_type": f"TYPE_{data_type}", "dims": dims}

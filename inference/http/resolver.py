@@ -1,8 +1,8 @@
-"""Powertools' HTTP API resolver, made safe for several threads.
+"""Powertools' HTTP API resolver, made safe for processes that answer calls in several threads.
 
-Powertools keeps the event of the call under way in a class attribute, and the matched route in
-the instance: right for Lambda, which calls in one thread. The local gateway calls in several, so
-each thread has a resolver of its own, and this one keeps its event to itself.
+Powertools keeps the current event in a class attribute, and the matched route in the instance: safe
+on Lambda, which calls in one thread. The local gateway calls in several threads. Each of them has
+its own resolver, and this class keeps the event in the instance, too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class OneThreadResolver(APIGatewayHttpResolver):
-    """A resolver that one thread uses, whatever resolvers other threads use."""
+    """A resolver for one thread; other threads use other instances."""
 
     _event: APIGatewayProxyEventV2
 
     @property
     def current_event(self) -> APIGatewayProxyEventV2:  # type: ignore[override]
-        """The event of the call under way in this thread."""
+        """The event of the call in progress in this thread."""
         return self._event
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one event. Powertools' own assignment goes to the class that this one shadows."""
+        """Answer one event. Powertools also sets `BaseRouter.current_event`, shadowed here."""
         self._event = APIGatewayProxyEventV2(dict(event))
         return super().resolve(event, context)
 
     def methods(self, path: str) -> list[str]:
-        """The methods that an address takes, in order; none for an address that there is not."""
+        """Return the methods of a path, sorted; none for an unknown path."""
         routes = self._static_routes + self._dynamic_routes
         return sorted({route.method for route in routes if route.rule.match(path)})

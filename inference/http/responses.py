@@ -1,6 +1,6 @@
-"""Answers as routes make them, and errors: statuses and bodies in one place.
+"""Answers and errors of the routes: their statuses and bodies.
 
-Every error is `{"error": "<text>"}`, its text one line.
+Every error is `{"error": "<text>"}`, where the text is one line.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _STATUSES: Final[dict[type[errors.ServingError], int]] = {
     errors.NotReadyError: 503,
     errors.NoMemoryError: 507,
 }
-"""The others are 500."""
+"""Statuses of errors; every other error is 500."""
 
 
 def json_answer(value: object, status: int = _DONE) -> Response[str]:
-    """An answer that is a JSON value."""
+    """Return an answer whose body is a JSON value."""
     return Response(status, JSON, write(value).decode())
 
 
 def body_answer(
     content_type: str, body: bytes | str, headers: Mapping[str, str], coding: str | None
 ) -> Response[str]:
-    """An answer that is a body: text as it is, bytes as base64, either compressed by `coding`.
+    """Return an answer with this body: text, or base64 of bytes; compressed if `coding` is given.
 
-    Raises TooLargeError where it cannot fit. Powertools does both, too: by gzip alone and at its
-    slowest, and by a base64 fifty times as slow.
+    Raises TooLargeError if the body exceeds Lambda's limit. Powertools' own compression is gzip
+    only, at its slowest level, and its base64 takes fifty times as long.
     """
     headers = dict(headers)
     data: bytes | str = body
@@ -63,17 +63,17 @@ def body_answer(
 
 
 def error_response(status: int, text: str) -> Response[str]:
-    """An error, from a route: one line, as every ServingError's message is."""
+    """Return a route's error; `text` must be one line, as messages of ServingError are."""
     return json_answer({"error": text}, status)
 
 
 def status_of(error: Exception) -> int:
-    """The status that says whose fault an error is."""
+    """Return the status of an error."""
     return _STATUSES.get(type(error), 500)  # type: ignore[arg-type]
 
 
 def error_answer(status: int, text: str) -> dict[str, Any]:
-    """An error as API Gateway takes it, for what fails outside the routes."""
+    """Return an error in API Gateway's format, for failures outside the routes."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": JSON},

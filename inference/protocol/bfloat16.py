@@ -1,7 +1,7 @@
-"""BF16: what numpy has no dtype for. The upper half of a float32, as the protocol's bytes have it.
+"""Tensors of BF16, the upper half of a float32, for which numpy has no dtype.
 
-An array of BFLOAT16 holds the bits. ONNX Runtime takes and gives them as values of its own
-(OrtValue), which is slower: only models that have a BF16 input or output are run so.
+An array of dtype BFLOAT16 holds the bits. ONNX Runtime accepts and returns BF16 only as OrtValues,
+which are slower than arrays: only models with a BF16 input or output are run with them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ONNX_BFLOAT16 = 16
 
 
 def to_floats(tensor: NDArray[Any]) -> NDArray[np.float32]:
-    """The values of a BF16 array, exactly."""
+    """Convert a BF16 array to float32, exactly."""
     wide = tensor["bits"].astype(np.uint32) << 16
     floats: NDArray[np.float32] = wide.view(np.float32)
     return floats
@@ -33,7 +33,7 @@ def to_floats(tensor: NDArray[Any]) -> NDArray[np.float32]:
 def run(
     session: Any, names: Sequence[str], tensors: Mapping[str, NDArray[Any]]
 ) -> list[NDArray[Any]]:
-    """Run a session some of whose inputs or outputs are BF16; as `session.run` otherwise."""
+    """Run a session that has BF16 inputs or outputs; otherwise like `session.run`."""
     values = {name: _to_value(tensor) for name, tensor in tensors.items()}
     return [_to_array(value) for value in session.run_with_ort_values(list(names), values)]
 
@@ -41,7 +41,7 @@ def run(
 def _to_value(tensor: NDArray[Any]) -> Any:
     if tensor.dtype != BFLOAT16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(tensor)
-    # numpy gives what has no dimension one.
+    # `ascontiguousarray` gives a scalar one dimension: restore its shape.
     bits = np.ascontiguousarray(tensor["bits"]).reshape(tensor.shape)
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, _ONNX_BFLOAT16)
 
@@ -54,6 +54,6 @@ def _to_array(value: Any) -> NDArray[Any]:
     count = int(np.prod(shape, dtype=np.int64))
     if not count:
         return np.empty(shape, BFLOAT16)
-    # Copied: the memory is the value's, and goes with it.
+    # A copy: the memory is freed with the value.
     data = ctypes.string_at(value.data_ptr(), count * BFLOAT16.itemsize)
     return np.frombuffer(data, BFLOAT16).reshape(shape)

@@ -1,11 +1,11 @@
 """The Open Inference Protocol's binary tensor data extension. Pure.
 
-A body is JSON of a stated length and then tensors' bytes, in the order in which the JSON lists
-them: little-endian, row-major; of BYTES, each element after its length in four bytes. A body
-without JSON (stated length 0) is the one input of a model that has one.
+A body is JSON, whose length is in a header, and then the tensors' bytes, in the order in which the
+JSON lists the tensors: little-endian, row-major; each element of a BYTES tensor follows its length
+in four bytes. A body without JSON (length 0) is the only input of a model that has one input.
 
-Inputs are views of the body wherever the processor can read them in place: nothing is copied on
-the way to the session. Source: Triton's "Binary Tensor Data Extension".
+Inputs are views of the body where their alignment allows it: the session reads them without a
+copy. Source: Triton's "Binary Tensor Data Extension".
 """
 
 from __future__ import annotations
@@ -28,45 +28,45 @@ if TYPE_CHECKING:
     from model_store.signature import TensorSpec
 
 LENGTH_HEADER: Final = "Inference-Header-Content-Length"
-"""How many bytes of the body are JSON."""
+"""Header: the length of the body's JSON in bytes."""
 
 SIZE: Final = "binary_data_size"
-"""The parameter of a tensor whose bytes follow the JSON."""
+"""Parameter of a tensor whose bytes follow the JSON: their number."""
 
 _LENGTH: Final = struct.Struct("<I")
 _MOST_DIGITS: Final = 18
 
 
 class Tail:
-    """The bytes after the JSON, taken tensor by tensor."""
+    """The bytes after the JSON, split into tensors one after another."""
 
     def __init__(self, body: memoryview) -> None:
         self._left = body
 
     def take(self, n_bytes: int, name: str) -> memoryview:
-        """Take the next tensor's bytes; raises BadRequestError where there are fewer."""
+        """Return the next tensor's bytes; raises BadRequestError if fewer are left."""
         if n_bytes > len(self._left):
             raise BadRequestError(
-                f"input {name!r} has {SIZE} {n_bytes}, and {len(self._left)} bytes are left of the "
-                "body"
+                f"input {name!r} has {SIZE} {n_bytes}, but the body has only {len(self._left)} "
+                "bytes left"
             )
-        taken, self._left = self._left[:n_bytes], self._left[n_bytes:]
-        return taken
+        data, self._left = self._left[:n_bytes], self._left[n_bytes:]
+        return data
 
     def done(self) -> None:
-        """Raise BadRequestError if anything is left."""
+        """Raise BadRequestError if bytes are left."""
         if len(self._left):
-            raise BadRequestError(f"{len(self._left)} bytes after the last tensor belong to none")
+            raise BadRequestError(f"the body has {len(self._left)} bytes after the last tensor")
 
 
 def split_body(body: bytes, length: str | None) -> tuple[bytes | memoryview, Tail]:
-    """The JSON of a body and what follows it. `length`: the header's value, None for all JSON.
+    """Split a body into its JSON and the rest. `length` is the header; None: all of it is JSON.
 
-    Raises BadRequestError for a length that is none, or more than there is.
+    Raises BadRequestError if the header is not a number of bytes that the body has.
     """
     if length is None:
         return body, Tail(memoryview(b""))
-    # More digits than these are no length, and Python makes no number of a few thousand.
+    # Python refuses to convert thousands of digits; no body has a length of more than these.
     is_number = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
     if not is_number or int(length) > len(body):
         raise BadRequestError(
@@ -77,7 +77,7 @@ def split_body(body: bytes, length: str | None) -> tuple[bytes | memoryview, Tai
 
 
 def binary_size(parameters: object, name: str) -> int | None:
-    """The `binary_data_size` of a tensor's parameters; None if it has none."""
+    """Return the `binary_data_size` in a tensor's parameters, None if there is none."""
     if parameters is None:
         return None
     if not isinstance(parameters, dict):
@@ -93,7 +93,7 @@ def binary_size(parameters: object, name: str) -> int | None:
 def to_tensor(
     data: memoryview, *, shape: tuple[int, ...], name: str, datatype: str
 ) -> NDArray[np.generic]:
-    """Make an input's bytes an array; raises BadRequestError where they are not of its shape."""
+    """Convert an input's bytes to an array; raises BadRequestError if they do not fit its shape."""
     count = math.prod(shape)
     if datatype == "BYTES":
         strings = _strings(data, name)
@@ -112,43 +112,45 @@ def to_tensor(
     if dtype.kind == "b" and count and np.frombuffer(data, np.uint8).max() > 1:
         raise BadRequestError(f"a byte of input {name!r} is neither 0 nor 1, expected {datatype}")
     tensor = np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)
-    # The processor reads what lies at a multiple of its size in place; the rest is moved, once.
+    # Elements must be at multiples of their size in memory: other data is copied.
     return tensor if tensor.flags.aligned else tensor.copy()
 
 
 def raw_input(body: bytes, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[np.generic]]:
-    """A body that is the one input's bytes; raises BadRequestError where it cannot be.
+    """Convert a body without JSON to the only input; raises BadRequestError if it does not fit.
 
-    Its shape is the signature's, with one size at the most that is free: it follows from the bytes.
+    The shape is the signature's. One size in it may be dynamic: it follows from the body's length.
     """
     if len(specs) != 1:
         raise BadRequestError(
-            f"the body is said to be one raw input, and the model has {len(specs)}: send JSON first"
+            f"a body without JSON is one input, but the model has {len(specs)}: send JSON first"
         )
     spec = specs[0]
     if spec.datatype == "BYTES":
-        # As Triton does: the whole body is one element.
-        return {spec.name: np.array(_text(body, spec.name), np.object_).reshape(_one(spec))}
+        # As in Triton, the whole body is one element.
+        return {
+            spec.name: np.array(_text(body, spec.name), np.object_).reshape(_shape_of_one(spec))
+        }
     dtype = DTYPES[spec.datatype]
-    free = [size for size in spec.shape or () if size == DYNAMIC]
-    if spec.shape is None or len(free) > 1:
+    dynamic = [size for size in spec.shape or () if size == DYNAMIC]
+    if spec.shape is None or len(dynamic) > 1:
         raise BadRequestError(
-            f"input {spec.name!r} has no shape that follows from its bytes: send JSON first"
+            f"the body's length does not determine input {spec.name!r}'s shape: send JSON first"
         )
     row_bytes = math.prod(size for size in spec.shape if size != DYNAMIC) * dtype.itemsize
-    if free and row_bytes and len(body) % row_bytes:
+    if dynamic and row_bytes and len(body) % row_bytes:
         raise BadRequestError(
             f"the body has {len(body)} bytes, expected a multiple of {row_bytes} for input "
             f"{spec.name!r} of shape {list(spec.shape)}"
         )
-    size = len(body) // row_bytes if free and row_bytes else 0
+    size = len(body) // row_bytes if dynamic and row_bytes else 0
     shape = tuple(size if each == DYNAMIC else each for each in spec.shape)
     data = memoryview(body)
     return {spec.name: to_tensor(data, shape=shape, name=spec.name, datatype=spec.datatype)}
 
 
 def to_bytes(tensor: NDArray[Any]) -> memoryview | bytes:
-    """A tensor's bytes; a view of it, but for strings and what does not lie in one piece."""
+    """Return a tensor's bytes: a view, except for strings and arrays that are not contiguous."""
     if tensor.dtype.kind in "OUS":
         parts: list[bytes] = []
         for item in tensor.reshape(-1).tolist():
@@ -160,7 +162,7 @@ def to_bytes(tensor: NDArray[Any]) -> memoryview | bytes:
 
 
 def join_body(document: bytes, tails: Iterable[memoryview | bytes]) -> bytes:
-    """A response's body: its JSON, then its tensors' bytes. The one copy that is made of them."""
+    """Join a response's JSON and its tensors' bytes, which are copied here only."""
     return b"".join((document, *tails))
 
 
@@ -184,16 +186,16 @@ def _text(data: bytes | memoryview, name: str) -> str:
         return str(data, "utf-8")
     except UnicodeDecodeError:
         raise BadRequestError(
-            f"a string of input {name!r} is not UTF-8: ONNX's strings are"
+            f"a string of input {name!r} is not UTF-8: expected UTF-8, as ONNX's strings are"
         ) from None
 
 
-def _one(spec: TensorSpec) -> tuple[int, ...]:
-    """The shape of one element, in as many dimensions as the input has."""
+def _shape_of_one(spec: TensorSpec) -> tuple[int, ...]:
+    """Return the shape of one element, with the input's number of dimensions."""
     shape = (1,) if spec.shape is None else spec.shape
     if any(size not in {1, DYNAMIC} for size in shape):
         raise BadRequestError(
-            f"input {spec.name!r} of shape {list(shape)} is not one string, as the body is said to "
-            "be: send JSON first"
+            f"input {spec.name!r} of shape {list(shape)} is not one string, but a body without "
+            "JSON is: send JSON first"
         )
     return (1,) * len(shape)

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol's datatypes and numpy's, in both directions.
+"""The Open Inference Protocol's datatypes as numpy's dtypes, and the reverse.
 
-Source: the protocol's "Tensor Data Types". numpy has no BF16, so its arrays hold bits under a dtype
-of our own (bfloat16.py).
+Source: the protocol's "Tensor Data Types". numpy has no BF16: an own dtype holds its bits
+(bfloat16.py).
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ _NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def datatype_of(tensor: np.ndarray[Any, Any]) -> str:
-    """Name an array's datatype; raises KeyError for one that the protocol does not have."""
+    """Return the name of an array's datatype; raises KeyError if the protocol has none for it."""
     return "BYTES" if tensor.dtype.kind in "OUS" else _NAMES[tensor.dtype]

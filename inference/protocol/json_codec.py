@@ -1,9 +1,8 @@
-"""JSON both ways, by one library: docs/adr/0005-one-json-library.md says which and why. Pure.
+"""The JSON reader and writer, orjson (docs/adr/0005-one-json-library.md says why). Pure.
 
-What is read is JSON to the letter (RFC 8259): no NaN, no numbers beyond a float's range, UTF-8. An
-integer of more than 64 bits is read as a float. What is written is compact; arrays are written
-without a list of them, a float32 in the digits that it takes to read it back; a float that JSON has
-no form for is null.
+The reader is strict (RFC 8259): no NaN, no numbers beyond a float's range, UTF-8 only. It reads an
+integer of more than 64 bits as a float. The writer is compact. It writes arrays directly, not as
+lists; a float32 with the fewest digits that restore it; NaN and infinity as null.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ import orjson
 from inference.errors import BadRequestError
 
 _SHOWN: Final = 20
-"""How much of a text is shown from where it stopped to be JSON."""
+"""Characters of an invalid text that an error shows."""
 
 _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def read(text: bytes | memoryview | str) -> Any:
-    """Read a JSON value; raises ValueError, whose text is one line: what is wrong, and where."""
+    """Read a JSON value; raises ValueError with one line: what is wrong, and where."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        # Made of bytes that are no UTF-8, it has no text to show.
-        found = error.doc[error.pos : error.pos + _SHOWN]
-        at = f", at {found!a}" if found else ""
+        # The excerpt is empty if the text is not UTF-8.
+        excerpt = error.doc[error.pos : error.pos + _SHOWN]
+        at = f", at {excerpt!a}" if excerpt else ""
         raise ValueError(f"{error.msg} (line {error.lineno} column {error.colno}{at})") from None
 
 
 def read_object(body: bytes | memoryview, what: str = "a request") -> dict[str, Any]:
-    """Read a body that must be a JSON object, `what`; raises BadRequestError."""
+    """Read a body that must be a JSON object, which errors call `what`; raises BadRequestError."""
     try:
         document = read(body)
     except ValueError as error:
@@ -46,12 +45,12 @@ def read_object(body: bytes | memoryview, what: str = "a request") -> dict[str, 
 
 
 def write(value: Any) -> bytes:
-    """Write a value as JSON, numpy's too; raises TypeError for what has no form."""
+    """Write a value as JSON, also numpy's; raises TypeError for a type that JSON does not have."""
     return orjson.dumps(value, _plain, _OPTIONS)
 
 
 def _plain(value: object) -> Any:
-    """What the library leaves to us: strings, arrays that do not lie in one piece, named tuples."""
+    """Convert values that orjson refuses: arrays of strings or not contiguous, named tuples."""
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, np.ndarray | np.generic):

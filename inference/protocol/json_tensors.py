@@ -1,7 +1,7 @@
-"""JSON data to arrays: every element held against its datatype, none converted in silence.
+"""JSON data to arrays; elements of another type than the datatype's are refused, not converted.
 
-numpy alone would take true for 1, "1.5" for 1.5 and 1e999 for infinity. Data may be flat or nest
-as the shape says, row-major (Open Inference Protocol, "Tensor Data").
+numpy alone would convert true to 1, "1.5" to 1.5 and 1e999 to infinity. Data is row-major, either
+flat or nested as the shape (Open Inference Protocol, "Tensor Data").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_DIMENSIONS: Final = 64
-"""As many as numpy's arrays can have."""
+"""numpy's limit."""
 
 MOST_SIZE: Final = 2**63 - 1
 
@@ -42,7 +42,7 @@ _KINDS: Final = {
 def to_array(
     data: object, *, shape: tuple[int, ...], name: str, datatype: str, dtype: np.dtype[Any]
 ) -> NDArray[np.generic]:
-    """Make an input's JSON data an array of `shape` and `dtype`; raises BadRequestError."""
+    """Convert an input's JSON data to an array of `shape` and `dtype`; raises BadRequestError."""
     nesting, flat, kinds = _unnest(data, name, datatype)
     if len(flat) != math.prod(shape):
         raise BadRequestError(
@@ -63,12 +63,12 @@ def to_array(
         return _convert(flat, dtype).reshape(shape)
     except OverflowError:
         raise BadRequestError(f"a value of input {name!r} is out of {datatype}'s range") from None
-    except ValueError:  # no elements, and sizes that no array has
+    except ValueError:  # no elements, but sizes too large for an array
         raise BadRequestError(f"input {name!r} has the impossible shape {list(shape)}") from None
 
 
 def _unnest(data: object, name: str, datatype: str) -> tuple[tuple[int, ...], list[Any], set[type]]:
-    """The sizes by which data nests, its elements in order, and their types."""
+    """Return the sizes of nested data by level, its elements in order, and their types."""
     nesting: list[int] = []
     level: list[Any] = [data]
     kinds = set(map(type, level))
@@ -85,17 +85,17 @@ def _unnest(data: object, name: str, datatype: str) -> tuple[tuple[int, ...], li
 
 
 def _are_past_64_bits(flat: list[Any]) -> bool:
-    """Whether the floats in it are the integers that JSON's reader has no integer for."""
+    """Return True if all floats are integers of more than 64 bits, which orjson reads as floats."""
     return all(abs(value) >= 2**63 for value in flat if isinstance(value, float))
 
 
 def _nests_as(nesting: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    # Below a size of zero nothing can nest, so what follows it does not show.
+    # Data has no levels below a size of zero: the shape's sizes after it cannot be compared.
     return nesting == shape or (nesting[-1] == 0 and nesting == shape[: len(nesting)])
 
 
 def _convert(flat: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Raises OverflowError for a value out of range. Strings of JSON that was read are UTF-8."""
+    """Convert elements to a flat array; raises OverflowError for a value out of range."""
     if not flat:
         return np.empty(0, dtype)
     if dtype.kind in "iu":
@@ -115,7 +115,7 @@ def _convert_integers(flat: list[int], dtype: np.dtype[Any]) -> NDArray[Any]:
     try:
         wide = np.array(flat, np.int64)
         low, high = int(wide.min()), int(wide.max())
-    except OverflowError:  # some do not fit 64 bits with a sign: Python's own integers do
+    except OverflowError:  # some need more than 63 bits: use Python's integers
         low, high = min(flat), max(flat)
         wide = np.array(flat, np.object_)
     if low < limits.min or high > limits.max:

@@ -1,9 +1,9 @@
 """The Open Inference Protocol: requests to tensors. Pure.
 
-Every request is held against the model's signature before the session sees it, and a refusal
-names the input, what was expected and what came. Source: the protocol's "Inference Request JSON
-Object". What is not here: responses (responses.py), routes and statuses (http/inference_routes.py), elements of
-JSON data (json_tensors.py), the bytes of the binary tensor extension (binary_tensors.py).
+Every request is checked against the model's signature before the session runs. Errors name the
+input, with the expected and the actual value. Source: the protocol's "Inference Request JSON
+Object". JSON data is converted in json_tensors.py, data of the binary tensor extension in
+binary_tensors.py. Responses are in responses.py, routes and statuses in inference/http.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class InferRequest(NamedTuple):
-    """A checked request: arrays of the signature's dtypes and shapes, and the outputs asked for.
+    """A valid request: arrays of the signature's dtypes and shapes, and the requested outputs.
 
-    `outputs` None means all of them, in the signature's order. `binary` are those that are to come
-    back as bytes.
+    `outputs` None means all of them, in the signature's order. `binary` are the outputs to send as
+    binary data.
     """
 
     id: str | None
@@ -49,10 +49,10 @@ class InferRequest(NamedTuple):
 def parse_infer_request(
     body: bytes, signature: Signature, *, json_length: str | None = None
 ) -> InferRequest:
-    """Read an inference request; raises BadRequestError, never anything else.
+    """Read an inference request; raises BadRequestError and nothing else.
 
-    `json_length` is the header Inference-Header-Content-Length, None where there is none. Arrays
-    may be views of `body`.
+    `json_length` is the header Inference-Header-Content-Length, None if it is absent. Arrays may be
+    views of `body`.
     """
     text, tail = split_body(body, json_length)
     if json_length is not None and not len(text):
@@ -74,7 +74,7 @@ def parse_infer_request(
 
 
 def check_tensors(tensors: Mapping[str, NDArray[np.generic]], specs: Iterable[TensorSpec]) -> None:
-    """Hold arrays against a signature's side; raises BadRequestError naming the first misfit."""
+    """Check arrays against a signature's inputs; raises BadRequestError for the first misfit."""
     specs = tuple(specs)
     _check_names(tensors, specs)
     for spec in specs:
@@ -95,29 +95,29 @@ def _parse_inputs(
     by_name = _by_name(inputs, "inputs")
     _check_names(by_name, specs)
     by_spec = {spec.name: spec for spec in specs}
-    # In the order of the request: so lie the bytes that follow it.
+    # In the request's order, which is that of the binary data.
     parsed = {name: _parse_input(item, by_spec[name], tail) for name, item in by_name.items()}
     return {spec.name: parsed[spec.name] for spec in specs}
 
 
 def _parse_outputs(outputs: object, specs: tuple[TensorSpec, ...]) -> dict[str, dict[str, object]]:
-    """The outputs that are asked for, by name; none for all."""
+    """Return the requested outputs by name; empty for all."""
     if outputs is None or outputs == []:
         return {}
     if not isinstance(outputs, list):
         raise BadRequestError("'outputs' is not a list")
     named = _by_name(outputs, "outputs")
-    known = [spec.name for spec in specs]
+    expected = [spec.name for spec in specs]
     for name in named:
-        if name not in known:
-            raise BadRequestError(f"there is no output {name!r}: expected {_listed(known)}")
+        if name not in expected:
+            raise BadRequestError(f"there is no output {name!r}: expected {_listed(expected)}")
     return named
 
 
 def _binary_outputs(
     parameters: object, outputs: dict[str, dict[str, object]], specs: tuple[TensorSpec, ...]
 ) -> frozenset[str]:
-    """The outputs that are to be bytes: each by its own parameter, else by the request's."""
+    """Return the outputs to send as binary data, by their own parameter, else by the request's."""
     default = _flag(parameters, "binary_data_output", "the request") or False
     if not outputs:
         return frozenset(spec.name for spec in specs) if default else frozenset()
@@ -152,16 +152,16 @@ def _by_name(items: list[object], what: str) -> dict[str, dict[str, object]]:
 
 
 def _check_names(named: Iterable[str], specs: tuple[TensorSpec, ...]) -> None:
-    names, known = list(named), [spec.name for spec in specs]
-    for name in known:
+    names, expected = list(named), [spec.name for spec in specs]
+    for name in expected:
         if name not in names:
             got = _listed(names)
             raise BadRequestError(
-                f"input {name!r} is missing: expected {_listed(known)}, got {got}"
+                f"input {name!r} is missing: expected {_listed(expected)}, got {got}"
             )
     for name in names:
-        if name not in known:
-            raise BadRequestError(f"there is no input {name!r}: expected {_listed(known)}")
+        if name not in expected:
+            raise BadRequestError(f"there is no input {name!r}: expected {_listed(expected)}")
 
 
 def _parse_input(item: dict[str, object], spec: TensorSpec, tail: Tail) -> NDArray[np.generic]:
@@ -197,8 +197,8 @@ def _parse_shape(shape: object, name: str) -> tuple[int, ...]:
         raise BadRequestError(f"input {name!r} has no 'shape', or one that is not a list of sizes")
     if len(shape) > MOST_DIMENSIONS or any(size > MOST_SIZE for size in shape):
         raise BadRequestError(
-            f"input {name!r} has a 'shape' that no array has: "
-            f"at most {MOST_DIMENSIONS} sizes of 63 bits"
+            f"input {name!r} has a 'shape' that is too large: "
+            f"expected at most {MOST_DIMENSIONS} sizes of 63 bits"
         )
     return tuple(shape)
 

@@ -1,7 +1,7 @@
 """The Open Inference Protocol: tensors to responses, and a signature to metadata. Pure.
 
 Source: the protocol's "Inference Response JSON Object" and "Model Metadata Response JSON Object".
-Requests are read in requests.py; the bytes of the binary tensor extension are in binary_tensors.py.
+Requests are in requests.py, the binary tensor extension's format in binary_tensors.py.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def render_infer_body(
     request_id: str | None = None,
     binary: Collection[str] = (),
 ) -> tuple[bytes, int | None]:
-    """Build the response's body, and how much of it is JSON; None where all of it is.
+    """Return the response's body and the length of its JSON; None if all of it is JSON.
 
-    `binary` names the outputs whose bytes follow the JSON. In JSON data is flat, row-major, and a
-    float that JSON has no form for is null.
+    `binary` names the outputs whose bytes follow the JSON. Data in JSON is flat and row-major; NaN
+    and infinity are null.
     """
     response: dict[str, Any] = {"model_name": model, "model_version": str(version)}
     if request_id is not None:
         response["id"] = request_id
-    described: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     tails: list[memoryview | bytes] = []
     for name, tensor in outputs.items():
         item: dict[str, Any] = {
@@ -54,8 +54,8 @@ def render_infer_body(
             item["parameters"] = {SIZE: len(tail)}
         else:
             item["data"] = _data(tensor)
-        described.append(item)
-    response["outputs"] = described
+        items.append(item)
+    response["outputs"] = items
     document = write(response)
     if not tails:
         return document, None
@@ -63,7 +63,7 @@ def render_infer_body(
 
 
 def render_metadata(name: str, versions: Iterable[int], signature: Signature) -> dict[str, Any]:
-    """Build the model metadata response; an input or output of any rank has the shape [-1]."""
+    """Return the model metadata response; an input or output of any rank has the shape [-1]."""
     return {
         "name": name,
         "versions": [str(number) for number in versions],

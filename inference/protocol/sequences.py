@@ -1,16 +1,16 @@
-"""Outputs that are no tensors, as tensors: ONNX's sequences and maps. Pure, but for `run`.
+"""Conversion of outputs that are sequences or maps to tensors. Pure, except `run`.
 
-The protocol has tensors only, so what a graph gives beside them takes this form, which publishing
-writes into the signature and every run keeps to:
+The protocol has tensors only. Publishing writes these tensors into the signature, and each run
+converts the outputs to them:
 
-    a sequence of tensors           one tensor with a first dimension more: those of the sequence
-    a map                           the values, one dimension; and its keys, in a second tensor
-    a sequence of maps (ZipMap)     the values, a row for each map; and the keys of all of them
+    a sequence of tensors           one tensor, with a new first dimension for the sequence
+    a map                           a one-dimensional tensor of the values, and one of the keys
+    a sequence of maps (ZipMap)     a tensor with a row of values for each map, and one of the keys
 
-The keys' tensor has the output's name and `.keys`; ONNX Runtime gives maps sorted by their keys,
-whatever the graph's order. scikit-learn's classifiers give probabilities so unless they are
-exported without ZipMap. Tensors of different shapes, and maps of different keys, are in no one
-tensor: an OutputError. Sequences as inputs are not served. Source: ONNX's types (docs/IR.md,
+The tensor of the keys has the output's name and `.keys`; ONNX Runtime returns maps sorted by key,
+not in the graph's order. scikit-learn's classifiers return probabilities as maps unless exported
+without ZipMap. Tensors of different shapes, or maps of different keys, do not fit into one tensor:
+they are an OutputError. Inputs that are sequences are not served. Source: ONNX's types (docs/IR.md,
 "Standard data types", and the ONNX-ML operator ZipMap).
 """
 
@@ -34,19 +34,19 @@ _MAPS: Final = ("map(", "seq(map(")
 
 
 def specs_of_sequence(element: TensorSpec) -> tuple[TensorSpec, ...]:
-    """The signature's form of a sequence of tensors like `element`, which bears its name."""
+    """Return the specs of a sequence of tensors like `element`, which has the output's name."""
     shape = None if element.shape is None else (DYNAMIC, *element.shape)
     return (element._replace(shape=shape),)
 
 
 def specs_of_map(name: str, keys: str, values: str, *, in_sequence: bool) -> tuple[TensorSpec, ...]:
-    """The signature's form of a map, or of a sequence of them, from its two datatypes."""
+    """Return the specs of a map, or of a sequence of maps, with these two datatypes."""
     shape = (DYNAMIC, DYNAMIC) if in_sequence else (DYNAMIC,)
     return TensorSpec(name, values, shape), TensorSpec(name + _KEYS, keys, (DYNAMIC,))
 
 
 def names_of(name: str, kind: str) -> tuple[str, ...]:
-    """The signature's names of one output of a graph."""
+    """Return the names in the signature of a graph's output."""
     return (name, name + _KEYS) if kind.startswith(_MAPS) else (name,)
 
 
@@ -57,26 +57,26 @@ def run(
     nested: Mapping[str, str],
     specs: Iterable[TensorSpec],
 ) -> list[NDArray[Any]]:
-    """Run a session some of whose outputs are no tensors: `nested`, by name, with their types.
+    """Run a session that has outputs other than tensors: `nested`, their types by name.
 
-    `names` and `specs` are the signature's. Raises OutputError, and what the session raises.
+    `names` and `specs` are the signature's. Raises OutputError and the session's own errors.
     """
     owners = {each: name for name, kind in nested.items() for each in names_of(name, kind)}
     wanted = list(dict.fromkeys(owners.get(name, name) for name in names))
     by_name = {spec.name: spec for spec in specs}
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, value in zip(wanted, session.run(wanted, dict(tensors)), strict=True):
         if name in nested:
-            found |= to_tensors(value, nested[name], by_name, name)
+            arrays |= to_tensors(value, nested[name], by_name, name)
         else:
-            found[name] = value
-    return [found[name] for name in names]
+            arrays[name] = value
+    return [arrays[name] for name in names]
 
 
 def to_tensors(
     value: Any, kind: str, specs: Mapping[str, TensorSpec], name: str
 ) -> dict[str, NDArray[Any]]:
-    """Give one output, as ONNX Runtime returned it, the form of its specs; raises OutputError."""
+    """Convert one output of ONNX Runtime to the tensors of its specs; raises OutputError."""
     if not kind.startswith(_MAPS):
         return {name: _stacked(value, specs[name])}
     maps = [value] if kind.startswith("map(") else value

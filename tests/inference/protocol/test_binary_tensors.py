@@ -130,13 +130,13 @@ def test_a_raw_body_is_the_one_input_and_everything_comes_back_raw(
 
 
 REFUSED: dict[str, tuple[dict[str, Any] | None, list[bytes], str | None, str]] = {
-    "too few bytes": (REQUEST, [X.tobytes()[:7]], None, "has binary_data_size 8, and 7 bytes are"),
-    "too many bytes": (REQUEST, [X.tobytes(), b"1"], None, "1 bytes after the last tensor belong"),
+    "too few bytes": (REQUEST, [X.tobytes()[:7]], None, "size 8, but the body has only 7 bytes"),
+    "too many bytes": (REQUEST, [X.tobytes(), b"1"], None, "has 1 bytes after the last tensor"),
     "bytes that nobody names": (
         {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]},
         [b"1234"],
         None,
-        "4 bytes after the last tensor belong to none",
+        "the body has 4 bytes after the last tensor",
     ),
     "a size that the shape has not": (
         {"inputs": [described("x", "FP32", [1, 2], 4)]},
@@ -271,8 +271,8 @@ def test_the_shape_of_a_raw_input_follows_from_its_bytes(
     ("given", "body", "message"),
     [
         (specs((2,), (2,)), b"", "the model has 2"),
-        (specs((-1, -1)), b"1234", "no shape that follows"),
-        (specs(None), b"1234", "no shape that follows"),
+        (specs((-1, -1)), b"1234", "does not determine input"),
+        (specs(None), b"1234", "does not determine input"),
         (specs((2,)), b"1234", "has 4 bytes, expected 8"),
         (specs((-1, 0)), b"1234", "has 4 bytes, expected 0"),
         (specs((1,), datatype="BYTES"), b"\xff", "is not UTF-8"),
