@@ -19,7 +19,7 @@ from inference.batch.settings import BatchSettings
 from inference.lambda_runtime.extension import Calls
 
 if TYPE_CHECKING:
-    from inference.lambda_runtime.extension import Handler
+    from inference.lambda_runtime.handover import Handler
 
 _CONFIG: Final = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from inference.lambda_runtime.startup import early  # isort: skip - first: it starts reading files, and imports packages
 from inference.http.application import Application
-from inference.lambda_runtime.extension import REPLACES, extended
+from inference.lambda_runtime.extension import extended
+from inference.lambda_runtime.handover import Carried
 from inference.process.background import Background
 from inference.settings import Settings
 
 if TYPE_CHECKING:
-    from inference.lambda_runtime.extension import Calls, Handler
+    from inference.lambda_runtime.extension import Calls
+    from inference.lambda_runtime.handover import Handler
 
 PRELOAD_BUDGET_S: Final = 8.0
 """Time that INIT waits for preloaded models. Lambda restarts one that exceeds 10 s."""
@@ -34,10 +36,6 @@ def _renewed(handler: Handler, calls: Calls, extension: str | None) -> Handler:
 
 
 def _preload_budget_s() -> float:
-    if REPLACES not in os.environ:
-        return PRELOAD_BUDGET_S
-    from inference.lambda_runtime.recycling import Carried  # noqa: PLC0415 - few processes replace another
-
     carried = Carried.from_environ(os.environ)
     return carried.left_s() if carried else PRELOAD_BUDGET_S
 

@@ -28,6 +28,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inference.lambda_runtime.deferred_imports import deferred
+from inference.lambda_runtime.handover import Carried
 from inference.process.clock import Moment
 from inference.settings import BackgroundMode, background_mode
 from inference.telemetry import logger
@@ -36,16 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inference.lambda_runtime.extensions_api import ExtensionsApi, Invocation
+    from inference.lambda_runtime.handover import Handler
     from inference.process.background import Background
-
-    Handler = Callable[[Mapping[str, Any], Any], Any]
 
 T = TypeVar("T")
 
 NAME: Final = "coldpress-background"
-
-REPLACES: Final = "COLDPRESS_RECYCLED"
-"""The variable of a process that replaces another one in its environment (recycling.py)."""
 
 MARGIN_S: Final = 1.0
 """How long before an invocation's deadline the environment is let go."""
@@ -91,13 +88,11 @@ def _registered(address: str, environ: Mapping[str, str]) -> ExtensionsApi | Non
             ExtensionsApi,
             register,
         )
-    if REPLACES not in environ:
-        return register(address, NAME)
-    # Lambda knows the extension of the process that this one replaces, and takes no other.
-    from inference.lambda_runtime.recycling import Carried  # noqa: PLC0415
-
     carried = Carried.from_environ(environ)
-    return ExtensionsApi(address, carried.extension) if carried and carried.extension else None
+    if carried is None:
+        return register(address, NAME)
+    # Lambda takes no registration after INIT: continue the replaced process's extension, if any.
+    return ExtensionsApi(address, carried.extension) if carried.extension else None
 
 
 class Calls:

@@ -21,19 +21,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
-from inference.lambda_runtime.extension import REPLACES
+from inference.lambda_runtime.handover import REPLACES, Carried
 from inference.process.clock import Moment
 from inference.telemetry import logger, report_recycling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference.lambda_runtime.extension import Calls, Handler
+    from inference.lambda_runtime.extension import Calls
+    from inference.lambda_runtime.handover import Handler
     from inference.serving.recycling_policy import Due
 
 LEAST_APART_S: Final = 60.0
@@ -42,40 +42,9 @@ LEAST_APART_S: Final = 60.0
 LEAST_LEFT_S: Final = 10.0
 """How much of an invocation must be left to start anew in: at its deadline Lambda ends all."""
 
-MARGIN_S: Final = 2.0
-"""How long before that deadline what starts asks for the next event, whatever it has loaded."""
-
 _POST_DEADLINE_S: Final = 2.0
 _NEXT_IS_TOLD_S: Final = 1.0
 _INHERITED_ALWAYS: Final = 2
-
-
-class Carried(NamedTuple):
-    """What a process is told of the one that it replaces.
-
-    `extension`: the identifier of the extension that goes on; None: there is none. `at`: when it
-    was replaced. `deadline_s`: of the invocation that is under way, by the wall clock.
-    """
-
-    extension: str | None
-    at: Moment
-    deadline_s: float
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """What was carried, if this process replaces another."""
-        if REPLACES not in environ:
-            return None
-        extension, wall_s, monotonic_s, deadline_s = json.loads(environ[REPLACES])
-        return cls(extension, Moment(wall_s, monotonic_s), deadline_s)
-
-    def render(self) -> str:
-        """As the variable has it."""
-        return json.dumps([self.extension, *self.at, self.deadline_s])
-
-    def left_s(self) -> float:
-        """For how long this process may load before it asks for the next event."""
-        return max(0.0, self.deadline_s - time.time() - MARGIN_S)
 
 
 class Recycler:

@@ -133,7 +133,8 @@ def test_while_a_process_is_about_to_be_replaced_its_extension_does_not_ask() ->
 HANDLER = """
 import os, sys
 from inference.process.background import Background
-from inference.lambda_runtime.extension import REPLACES, extended
+from inference.lambda_runtime.extension import extended
+from inference.lambda_runtime.handover import REPLACES
 from inference.lambda_runtime.recycling import Recycler
 from inference.serving.recycling_policy import Due
 
