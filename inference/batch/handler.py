@@ -27,10 +27,10 @@ from aws_lambda_powertools.utilities.batch import (
 
 from inference.batch.errors import EventError, ObjectGoneError, OutOfTimeError
 from inference.batch.keys import split_key
-from inference.batch.run import newest, run_object
+from inference.batch.run import run_object
 from inference.batch.s3_events import objects_in
 from inference.batch.s3_storage import S3Input, S3Outputs
-from inference.batch.versions import final_loader
+from inference.batch.versions import final_loader, newest
 from inference.errors import ServingError
 from inference.serving.manager import Manager
 from inference.telemetry import count_batch, logger

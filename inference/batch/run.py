@@ -13,7 +13,7 @@ its name and the version, but for the summary's durations: the same object twice
 One form of the version answers all: two differ in a float's last bits. So it is loaded at once in
 the form in which it stays (versions.py).
 
-What is not here: which version (`newest`, apart), where objects lie (storage.py).
+Not here: the choice of the version (versions.py), the access to the objects (storage.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from inference.batch.storage import Input, Output, Outputs
     from inference.loading.loaded_version import LoadedVersion
-    from inference.serving.manager import Manager
 
 MAX_LINE_BYTES: Final = 6_291_456
 """The longest line that is a record: what a call to the function may hold."""
@@ -54,16 +53,6 @@ class Done:
     answered: int
     failed: int
     total_ms: float
-
-
-def newest(manager: Manager, model: str) -> LoadedVersion:
-    """Return the version that `latest` names now, waiting until it is loaded.
-
-    A call may be answered by the version before it while a new one loads; a batch has the time.
-    Raises UnknownError, RetiredError, NotReadyError.
-    """
-    number = manager.describe(model).number
-    return manager.resolve(model, number).loaded
 
 
 def run_object(

@@ -16,8 +16,10 @@ from inference.loading.loader import load_version
 from inference.loading.memory_need import budget_bytes
 
 if TYPE_CHECKING:
+    from inference.loading.loaded_version import LoadedVersion
     from inference.loading.memory_need import Need
     from inference.serving.background_loads import Load
+    from inference.serving.manager import Manager
     from inference.settings import Settings
 
 BASE_BYTES: Final = 256 << 20
@@ -33,6 +35,16 @@ def final_loader(settings: Settings) -> Load:
     )
     accepts_replacement = partial(_fits, most_bytes)
     return partial(load_version, verify=settings.verify, accepts_replacement=accepts_replacement)
+
+
+def newest(manager: Manager, model: str) -> LoadedVersion:
+    """Return the version that `latest` names now; wait until it is loaded.
+
+    Calls to a server may be answered by the previous version while a new one loads; a batch waits.
+    Raises UnknownError, RetiredError, NotReadyError.
+    """
+    number = manager.describe(model).number
+    return manager.resolve(model, number).loaded
 
 
 def _fits(most_bytes: int | None, need: Need) -> bool:

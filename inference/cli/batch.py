@@ -134,8 +134,8 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     # Logging reads the environment when it is imported.
     from inference.batch.errors import BatchError  # noqa: PLC0415
     from inference.batch.folder_storage import FolderInput, FolderOutputs, find_inputs  # noqa: PLC0415
-    from inference.batch.run import newest, run_object  # noqa: PLC0415
-    from inference.batch.versions import final_loader  # noqa: PLC0415
+    from inference.batch.run import run_object  # noqa: PLC0415
+    from inference.batch.versions import final_loader, newest  # noqa: PLC0415
     from inference.serving.manager import Manager  # noqa: PLC0415
     from inference.settings import Settings  # noqa: PLC0415
     from model_store.layout import StoreLayout  # noqa: PLC0415

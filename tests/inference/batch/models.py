@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.batch.run import newest
+from inference.batch.versions import newest
 from inference.loading.loader import load_version
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout

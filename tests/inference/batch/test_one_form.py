@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from inference.batch.handler import BatchHandler
-from inference.batch.run import newest
 from inference.batch.settings import BatchSettings
-from inference.batch.versions import BASE_BYTES
+from inference.batch.versions import BASE_BYTES, newest
 from inference.loading.memory_need import RESERVED_BYTES
 from inference.settings import Settings
 from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
