@@ -9,6 +9,8 @@ loopback only: it has no authentication.
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +19,6 @@ from inference.errors import TooLargeError
 from inference.http.events import answer_body, build_event
 from inference.http.limits import PAYLOAD_LIMIT_BYTES, request_too_large
 from inference.http.responses import error_answer
-from inference.local.workers import Workers
 from inference.telemetry import logger
 
 if TYPE_CHECKING:
@@ -38,6 +39,40 @@ class LocalContext:
 
     function_name: str = "coldpress-local"
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class Workers:
+    """`count` daemon threads that make calls for an event loop, in the order of arrival.
+
+    Not a ThreadPoolExecutor: its threads are joined when the process ends, and one call that never
+    returns would keep the process from ending.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        for number in range(count):
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
+
+    async def call(self, work: Callable[[], Any]) -> Any:
+        """Run `work` in one of the threads and return its result; `work` must not raise."""
+        loop = asyncio.get_running_loop()
+        answered = loop.create_future()
+
+        def run() -> None:
+            result = work()
+            loop.call_soon_threadsafe(_set_result, answered, result)
+
+        self._calls.put(run)
+        return await answered
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+
+
+def _set_result(answered: asyncio.Future[Any], result: object) -> None:
+    if not answered.done():  # the request may have been cancelled
+        answered.set_result(result)
 
 
 class InThreads:
