@@ -259,7 +259,7 @@ requirements: $(VENV)/dev.stamp ## Pin requirements/*.txt again, with hashes
 	$(UV_COMPILE) requirements/ministack.in -o requirements/ministack.txt
 	$(UV_COMPILE) requirements/mlserver.in -o requirements/mlserver.txt
 	$(UV_COMPILE) requirements/writer.in -c requirements/dev.txt -o requirements/writer.txt
-	$(UV_COMPILE) --no-deps requirements/emulator.in -o requirements/emulator.txt
+	$(UV_COMPILE) --no-deps inference/local/fleet/emulator.in -o inference/local/fleet/emulator.txt
 	$(UV_COMPILE) --no-deps models/minilm/requirements.in -o models/minilm/requirements.txt
 	$(UV_COMPILE) $(PUBLISHING_HAS) models/digits/build.in -c requirements/dev.txt -o models/digits/build.txt
 

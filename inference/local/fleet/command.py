@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import inference
 from inference.local.fleet.cgroups import NoLimitsError, find_limits
 from inference.local.fleet.emulator_binary import emulator_path
 from inference.local.fleet.environment import LambdaEnvironment
@@ -22,8 +23,8 @@ from inference.local.server import serve
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ROOT: Final = Path(__file__).resolve().parents[3]
-"""The task root: what lies here is what the environments run."""
+TASK_ROOT: Final = Path(inference.__file__).resolve().parent.parent
+"""Folder of the package `inference`: the environments' working directory and task root."""
 
 WAITING_A_PLACE: Final = 16
 """How many calls may wait for each environment that there may be."""
@@ -77,7 +78,7 @@ def maker(
             LambdaEnvironment(
                 handler,
                 environ=environ,
-                cwd=ROOT,
+                cwd=TASK_ROOT,
                 memory_mb=memory_mb,
                 timeout_s=TIMEOUT_S,
                 early_answers=True,

@@ -11,11 +11,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import inference
 from inference.local.fleet.errors import EmulatorUnavailableError
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
-_REQUIREMENTS = _REPOSITORY / "requirements" / "emulator.txt"
-_CACHE = _REPOSITORY / ".cache" / "emulator"
+_REQUIREMENTS = Path(__file__).with_name("emulator.txt")
+_CACHE = Path(inference.__file__).resolve().parent.parent / ".cache" / "emulator"
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
