@@ -20,8 +20,6 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.serving.shadow import Disagreement
-
 NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"
 
@@ -99,20 +97,24 @@ def count_evictions(model: str, count: int) -> None:
     _report(model, ("Evictions", MetricUnit.Count, count))
 
 
-def count_shadow(model: str, found: Disagreement | None, duration_ms: float) -> None:
-    """Report a run of the shadow version: how far it is off, or that it could not be compared."""
-    if found is None:
-        _report(model, ("ShadowErrors", MetricUnit.Count, 1))
-        return
+def count_shadow(
+    model: str, duration_ms: float, *, max_difference: float, flips: int, rows: int
+) -> None:
+    """Report a run of the shadow version, and how far its answer is off (serving/shadow.py)."""
     _report(
         model,
         ("ShadowErrors", MetricUnit.Count, 0),
         ("ShadowDuration", MetricUnit.Milliseconds, duration_ms),
         # EMF takes JSON, which has no infinity.
-        ("ShadowMaxDifference", MetricUnit.NoUnit, min(found.max_difference, _MOST)),
-        ("ShadowFlips", MetricUnit.Count, found.flips),
-        ("ShadowRows", MetricUnit.Count, found.rows),
+        ("ShadowMaxDifference", MetricUnit.NoUnit, min(max_difference, _MOST)),
+        ("ShadowFlips", MetricUnit.Count, flips),
+        ("ShadowRows", MetricUnit.Count, rows),
     )
+
+
+def count_shadow_error(model: str) -> None:
+    """Report that the shadow version could not be compared."""
+    _report(model, ("ShadowErrors", MetricUnit.Count, 1))
 
 
 def report_load(

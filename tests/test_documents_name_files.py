@@ -21,4 +21,6 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_each_file_that_a_document_names_is_there(document: Path) -> None:
     text = document.read_text("utf-8")
-    assert [name for name in NAMED.findall(text) if name not in BUILT and not (ROOT / name).exists()] == []
+    assert [
+        name for name in NAMED.findall(text) if name not in BUILT and not (ROOT / name).exists()
+    ] == []

@@ -68,7 +68,9 @@ class BatchHandler:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer an SQS event, or the probe; raises ValueError for anything else."""
         if event.get("coldpress") == "probe":
-            return self._probe()
+            from inference.serving.probe import answer_probe  # noqa: PLC0415 - no message needs it
+
+            return answer_probe(self._manager, self._settings.describe())
         records = event.get("Records") or [{}]
         if any(record.get("eventSource") != "aws:sqs" for record in records):
             raise ValueError("this function answers SQS events that hold S3's, and the probe")
@@ -129,18 +131,6 @@ class BatchHandler:
             duration_ms=round(done.total_ms, 1),
         )
         count_batch(model, done.answered, done.failed, done.total_ms)
-
-    def _probe(self) -> dict[str, Any]:
-        # Only the probe needs the HTTP routes that an Application brings with it.
-        from inference.http.application import Application  # noqa: PLC0415
-
-        seen = self._manager.seen()
-        return {
-            **Application(self._settings.serving).probe(),
-            "settings": self._settings.describe(),
-            "store_ids": sorted({each.store_id for each in seen.values()}),
-            "generations": {name: each.refs.generation for name, each in seen.items()},
-        }
 
 
 def _check_time(context: Any, records: int) -> None:

@@ -8,21 +8,16 @@ it concurrently; each thread has its own Routes (inference_routes.py), which mak
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import onnxruntime
-
-from inference.errors import NotReadyError
 from inference.http.inference_routes import Routes
 from inference.http.limits import PAYLOAD_LIMIT_BYTES, answer_too_large
 from inference.http.responses import error_answer
-from inference.loading.loader import RUNTIME, load_version
+from inference.loading.loader import load_version
 from inference.loading.memory_need import budget_bytes
 from inference.process.background import Background
 from inference.process.memory import rss_bytes
@@ -30,7 +25,6 @@ from inference.serving.manager import Manager
 from inference.serving.shadow import Shadow
 from inference.telemetry import count_call
 from model_store.layout import StoreLayout
-from model_store.release import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,26 +110,10 @@ class Application:
         return answer
 
     def probe(self) -> dict[str, Any]:
-        """Describe this environment: releases, settings, stores, generations, warm versions."""
-        from inference.serving.status import describe_environment  # noqa: PLC0415 - no call needs it
+        """Return the releases, settings and state of this environment."""
+        from inference.serving.probe import answer_probe  # noqa: PLC0415 - no call needs it
 
-        seen = self._manager.seen()
-        try:
-            published: Any = list(self._manager.published())
-        except NotReadyError as error:
-            published = {"error": str(error)}
-        return {
-            "coldpress": VERSION,
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-            "runtime": RUNTIME,
-            "settings": self._settings.describe(),
-            "store_ids": sorted({each.store_id for each in seen.values()}),
-            "generations": {name: each.refs.generation for name, each in seen.items()},
-            "published": published,
-            "environment": describe_environment(self._manager.state()),
-        }
+        return answer_probe(self._manager, self._settings.describe())
 
     def _routes(self) -> Routes:
         routes: Routes | None = getattr(self._threads, "routes", None)
@@ -162,7 +140,7 @@ def _make_manager(settings: Settings, background: Background, early: EarlyReads 
             base_bytes=rss_bytes(),
         ),
         background=background,
-        early=early,
+        take_seen=early.take_seen if early is not None else lambda _name: None,
     )
 
 

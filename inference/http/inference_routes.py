@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
 
     from inference.loading.loaded_version import LoadedVersion, Tensors
-    from inference.serving.manager import Manager, Resolved
+    from inference.serving.manager import Manager
+    from inference.serving.version_selector import Resolved
 
 ROUTING_KEY: Final = "Coldpress-Routing-Key"
 """Request header: calls with equal values go to the same side of a split."""

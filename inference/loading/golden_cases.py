@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion
     from model_store.files import FileEntry
     from model_store.version import GoldenCases, VersionContent
+
+
+def try_out(loaded: LoadedVersion) -> LoadedVersion:
+    """Run a version's golden cases, if any, and return it with their time as phase `warm_up`.
+
+    Raises GoldenCaseError, or DamagedError for a damaged file.
+    """
+    if not loaded.content.golden.cases:
+        return loaded
+    started = time.perf_counter()
+    run_golden_cases(loaded, loaded.folder, loaded.content)
+    took_ms = (time.perf_counter() - started) * 1e3
+    return loaded._replace(phases_ms={**loaded.phases_ms, "warm_up": took_ms})
 
 
 def run_golden_cases(loaded: LoadedVersion, folder: Path, content: VersionContent) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import threading
 import time
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +61,8 @@ _QUIET: Final = 3
 
 _SPINNING: Final = "session.intra_op.allow_spinning"
 """Threads that wait for work by spinning burn the processor time that computing needs."""
+
+_package_set_used: Final = threading.Event()
 
 
 def load_version(
@@ -223,6 +226,11 @@ def open_variant(variant_files: VariantFiles, prefetch: Prefetch, phases: Phases
     return session
 
 
+def has_used_package_sets() -> bool:
+    """Return True if any load in this process, also a failed one, has used a package set."""
+    return _package_set_used.is_set()
+
+
 def _packages(
     layout: StoreLayout, manifest: VersionManifest, number: int
 ) -> AbstractContextManager[Callable[[], str | None] | None]:
@@ -232,6 +240,7 @@ def _packages(
     # Imported here: most versions pin no set, and a cold start imports only what it needs.
     from inference.package_sets.active_sets import use_package_set  # noqa: PLC0415
 
+    _package_set_used.set()
     return use_package_set(layout, digest, f"version {number} of {manifest.model!r}")
 
 

@@ -12,6 +12,9 @@ import weakref
 from collections import deque
 from typing import Any, Final
 
+ROOM_DEADLINE_S: Final = 60.0
+"""Seconds that a load waits for calls and loads in progress to free memory."""
+
 _LOOK_S: Final = 0.02
 """How often whoever waits looks: that a session is gone wakes nobody."""
 

@@ -77,15 +77,15 @@ Action = Keep | Swap | LoadBeside | Load | Quarantine | Forbidden
 class Situation(NamedTuple):
     """What deciding for one call looks at.
 
-    `wanted` is the version that the call's label or number names now; `before`, the one that
+    `wanted` is the version that the call's label or number names now; `previous`, the one that
     answered that label last (None for a call by number: no other version may answer it).
     `failed` are in quarantine or out of service, `forbidden` must not run or be loaded now, by rule
     6. `untried` are warm, and their golden cases have not run yet.
-    `is_overdue`: refs have named another version than `before` for longer than callers accept.
+    `is_overdue`: refs have named another version than `previous` for longer than callers accept.
     """
 
     wanted: int
-    before: int | None = None
+    previous: int | None = None
     warm: Collection[int] = frozenset()
     loading: Collection[int] = frozenset()
     failed: Collection[int] = frozenset()
@@ -96,13 +96,13 @@ class Situation(NamedTuple):
 
 def decide(now: Situation) -> Action:
     """Decide for one call."""
-    wanted, before = now.wanted, now.before
-    other = None if before in {wanted, *now.forbidden} else before
+    wanted, previous = now.wanted, now.previous
+    other = None if previous in {wanted, *now.forbidden} else previous
     spare = other if other in now.warm else None
     if spare is not None and (wanted in now.forbidden or wanted in now.untried):
         return Keep(spare)
     if wanted in now.warm and wanted not in now.forbidden:
-        return Keep(wanted) if before in {None, wanted} else Swap(wanted)
+        return Keep(wanted) if previous in {None, wanted} else Swap(wanted)
     if wanted in now.forbidden:
         return Forbidden(wanted)
     if wanted in now.failed:
@@ -119,19 +119,19 @@ def _without(failed: int, spare: int | None, other: int | None) -> Action:
     return Quarantine(failed) if other is None else Load(other)
 
 
-def to_free(
-    *, warm: Collection[int], answering: Collection[int], asked_by_number: int | None
+def find_unneeded(
+    *, warm: Collection[int], answering: Collection[int], called_by_number: int | None
 ) -> frozenset[int]:
     """Name a model's warm versions to let go: all but those that labels need, and one more.
 
     `answering` are those that answer a label, and those that labels name: one that has just been
-    loaded answers nothing before the next call. `asked_by_number` is the version that was last
+    loaded answers nothing before the next call. `called_by_number` is the version that was last
     called by its number.
     """
-    return frozenset(warm) - frozenset(answering) - {asked_by_number}
+    return frozenset(warm) - frozenset(answering) - {called_by_number}
 
 
-class Held(NamedTuple):
+class EvictionCandidate(NamedTuple):
     """One warm version in memory. `used_s`: when it last answered, on the monotonic clock."""
 
     model: str
@@ -148,7 +148,7 @@ class Room(NamedTuple):
     With nobody to let go, there may be room now, or once a load that is under way has ended.
     """
 
-    evict: tuple[Held, ...] = ()
+    evict: tuple[EvictionCandidate, ...] = ()
 
 
 class NeverFits(NamedTuple):
@@ -156,7 +156,7 @@ class NeverFits(NamedTuple):
 
 
 def make_room(
-    *, need_bytes: int, budget_bytes: int | None, used_bytes: int, warm: Sequence[Held]
+    *, need_bytes: int, budget_bytes: int | None, used_bytes: int, warm: Sequence[EvictionCandidate]
 ) -> Room | NeverFits:
     """Decide what goes so that a load may begin: as few as possible.
 
@@ -167,12 +167,12 @@ def make_room(
         return Room()
     if need_bytes > budget_bytes:
         return NeverFits()
-    if used_bytes + need_bytes > budget_bytes + sum(held.n_bytes for held in warm):
+    if used_bytes + need_bytes > budget_bytes + sum(each.n_bytes for each in warm):
         return Room()
-    evict: list[Held] = []
-    for held in sorted(warm, key=lambda each: (each.is_replaced, each.used_s)):
+    evict: list[EvictionCandidate] = []
+    for each in sorted(warm, key=lambda one: (one.is_replaced, one.used_s)):
         if used_bytes + need_bytes <= budget_bytes:
             break
-        evict.append(held)
-        used_bytes -= held.n_bytes
+        evict.append(each)
+        used_bytes -= each.n_bytes
     return Room(tuple(evict))

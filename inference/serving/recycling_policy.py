@@ -12,23 +12,22 @@ Python cannot take back what it imported from a package set. So an environment i
 Where something answers meanwhile, it is not due before `wait_s` have passed, which differ from one
 environment to the next: all notice at about the same time, and while one starts it takes no call.
 
-How it starts anew: lambda_runtime/recycling.py. What is found here is looked for after each call (manager.py).
+How it starts anew: lambda_runtime/recycling.py. PinnedSets asks after each call (pinned_sets.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.serving.mapped_files import may_run
-from inference.serving.standings import lease_of_pinned
+from inference.serving.mapped_files import lease_of_pinned, may_run
 from model_store.refs import LATEST, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from inference.process.clock import Moment
-    from inference.serving.background_loads import Pinned
-    from inference.serving.refs_watch import ModelView
+    from inference.serving.mapped_files import Pinned
+    from inference.serving.view import ModelView
     from model_store.digests import Digest
 
     Look = Callable[[str], ModelView | None]

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import errno
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from inference.errors import NotReadyError, UnknownError
 from inference.process.clock import Moment
 from inference.process.deadline_calls import DeadlineCalls
+from inference.serving.view import ModelView
 from inference.telemetry import logger
 from model_store.errors import InvalidNameError, NotFoundError, StoreError
 from model_store.names import check_model
@@ -26,10 +27,11 @@ from model_store.reading import has_models, list_models, read_store_id, refresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from inference.loading.early_reads import EarlyReads
     from model_store.layout import StoreLayout
     from model_store.reading import Seen
-    from model_store.refs import Refs
+
+    TakeSeen = Callable[[str], tuple[Moment, Seen] | None]
+    """Returns refs of a model that were read upward before, and when that read began; once."""
 
 T = TypeVar("T")
 
@@ -49,34 +51,6 @@ _SAID_OF_A_FILE: Final = frozenset(
 """Errors of the system that say what stands in the store, and that will say so again."""
 
 
-class ModelView(NamedTuple):
-    """One model as it was last seen.
-
-    `checked_at` is the last check that read refs; `upward_at`, the last one that read upward.
-    `error` says why the check after these failed; None if none did.
-    """
-
-    seen: Seen
-    checked_at: Moment
-    upward_at: Moment
-    error: str | None = None
-
-    @property
-    def refs(self) -> Refs:
-        """The model's refs."""
-        return self.seen.refs
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Which model of which store this is: under another identity, numbers mean others."""
-        return self.seen.store_id, self.seen.refs.model_id
-
-    def is_of_same_refs(self, other: ModelView) -> bool:
-        """Whether both saw the same generation of the same model."""
-        same = self.refs.generation == other.refs.generation
-        return same and self.identity == other.identity
-
-
 class _Model:
     """What is known of one model. Its lock is for whoever changes the view by what it was."""
 
@@ -90,10 +64,10 @@ class RefsWatch:
     """The refs of one store's models. Construction does nothing."""
 
     def __init__(
-        self, layout: StoreLayout, *, ref_ttl_s: float, early: EarlyReads | None = None
+        self, layout: StoreLayout, *, ref_ttl_s: float, take_seen: TakeSeen = lambda _name: None
     ) -> None:
         self._layout = layout
-        self._early = early
+        self._take_seen = take_seen
         self._ref_ttl_s = ref_ttl_s
         self._models: dict[str, _Model] = {}
         self._calls = DeadlineCalls()
@@ -225,7 +199,7 @@ class RefsWatch:
 
     def _read_early(self, name: str) -> ModelView | None:
         """What was read upward of a model before anyone asked, if that is to be believed yet."""
-        found = self._early and self._early.take_seen(name)
+        found = self._take_seen(name)
         if not found:
             return None
         started, seen = found

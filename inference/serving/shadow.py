@@ -2,8 +2,8 @@
 
 Its answer is never returned: it runs in the background after the caller's has been made, on the
 very tensors that the answering version's session had, and what is reported is how far it is off.
-On Lambda that is in the time of the extension (lambda_runtime/extension.py), which is billed: a sample of 10
-percent of calls adds a tenth of the shadow version's run time to the bill, and its memory.
+On Lambda that is in the time of the extension (lambda_runtime/extension.py), which is billed: a
+sample of 10 percent of calls adds a tenth of the shadow version's run time to the bill, and its memory.
 
 One runs at a time. A call that comes meanwhile is not sampled, rather than queued.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from inference.errors import ServingError
 from inference.serving.warm_models import SHADOW
-from inference.telemetry import count_shadow, logger
+from inference.telemetry import count_shadow, count_shadow_error, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,13 +117,14 @@ class Shadow:
         try:
             loaded = self._manager.resolve(model, label=SHADOW).loaded
             started = time.perf_counter()
-            found = compare(outputs, loaded.run(tensors, list(outputs)))
-            count_shadow(model, found, (time.perf_counter() - started) * 1e3)
+            disagreement = compare(outputs, loaded.run(tensors, list(outputs)))
+            duration_ms = (time.perf_counter() - started) * 1e3
+            count_shadow(model, duration_ms, **disagreement._asdict())
         except (ServingError, ValueError) as error:
-            count_shadow(model, None, 0.0)
+            count_shadow_error(model)
             logger.warning("the shadow version cannot be compared", model=model, reason=str(error))
         except Exception as error:
-            count_shadow(model, None, 0.0)
+            count_shadow_error(model)
             logger.warning("the shadow version failed", model=model, exc_info=error)
         finally:
             self._running.release()

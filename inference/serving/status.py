@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inference.process.clock import Moment
 
 if TYPE_CHECKING:
-    from inference.serving.refs_watch import ModelView
+    from inference.serving.view import ModelView
     from inference.serving.warm_models import WarmModel
 
 

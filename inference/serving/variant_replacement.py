@@ -22,24 +22,25 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.errors import NotReadyError, RetiredError, ServingError, UnknownError
+from inference.loading.golden_cases import try_out
 from inference.loading.loader import Phases, check_session, open_variant
 from inference.loading.prefetch import begin_prefetch
 from inference.process.memory import give_back
-from inference.serving import background_loads
+from inference.serving import memory_ledger
 from inference.settings import Verify
 from inference.telemetry import count_replacement, logger
 from model_store.errors import StoreError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
 
     from inference.loading.loaded_version import LoadedVersion, Replacement
     from inference.loading.memory_need import Need
-    from inference.serving.memory_ledger import Account, Ledger
-    from inference.serving.refs_watch import ModelView
+    from inference.serving.memory_budget import MemoryBudget
+    from inference.serving.memory_ledger import Account
     from inference.serving.stats import Stats
-    from inference.serving.warm_models import WarmModel, WarmVersion
+    from inference.serving.view import ModelView
+    from inference.serving.warm_models import WarmModel, WarmModels, WarmVersion
     from model_store.refs import Refs
 
 
@@ -92,23 +93,20 @@ class VariantReplacement:
         number: int,
         account: Account,
         *,
-        lock: threading.Lock,
-        ledger: Ledger,
-        budget_bytes: int | None,
+        models: WarmModels,
+        budget: MemoryBudget,
         stats: Stats,
         look: Callable[[], ModelView],
-        loads_under_way: Callable[[], bool],
         shown: Callable[[BaseException], str],
     ) -> None:
         self._model = model
         self._number = number
         self._account = account
-        self._lock = lock
-        self._ledger = ledger
-        self._budget_bytes = budget_bytes
+        self._models = models
+        self._ledger = budget.ledger
+        self._budget_bytes = budget.n_bytes
         self._stats = stats
         self._look = look
-        self._loads_under_way = loads_under_way
         self._shown = shown
         self._named: Final[dict[str, Any]] = {"model": model.name, "version": number}
 
@@ -145,9 +143,9 @@ class VariantReplacement:
         self._check_wanted()
         loaded = load_replacement(before, replacement)
         self._check_wanted()
-        loaded = background_loads.tried(loaded)
+        loaded = try_out(loaded)
         refs = self._look().refs
-        with self._lock:
+        with self._models.lock:
             warm = self._wanted(refs)
             replaced = warm.loaded  # which goes when this returns: not while the lock is held
             self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
@@ -159,7 +157,7 @@ class VariantReplacement:
     def _check_wanted(self) -> tuple[LoadedVersion, Replacement]:
         """What answers, without its session, which may be let go meanwhile; and what follows it."""
         refs = self._look().refs
-        with self._lock:
+        with self._models.lock:
             loaded = self._wanted(refs).loaded
         if loaded.replacement is None:
             raise NotReplacedError("it has no other form")
@@ -169,20 +167,20 @@ class VariantReplacement:
         warm = self._model.warm.get(self._number)
         if warm is None or warm.account is not self._account:
             raise NotReplacedError("it was let go")
-        if not self._model.is_wanted(self._number, refs):
+        if not self._model.may_be_called(self._number, refs):
             raise NotReplacedError("no label names it any more")
         return warm
 
     def _reserve(self, account: Account, need: Need) -> None:
-        end_s = time.monotonic() + background_loads.ROOM_DEADLINE_S
+        end_s = time.monotonic() + memory_ledger.ROOM_DEADLINE_S
         while True:
-            with self._lock:
+            with self._models.lock:
                 room = room_for(
                     peak_bytes=need.peak_bytes,
                     budget_bytes=self._budget_bytes,
                     used_bytes=self._ledger.used_bytes,
                     staying_bytes=self._ledger.staying_bytes,
-                    loads_under_way=self._loads_under_way(),
+                    loads_under_way=self._models.is_loading(),
                 )
                 if room is Room.NOW:
                     self._ledger.reserve(account, need.peak_bytes)

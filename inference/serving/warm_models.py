@@ -1,18 +1,20 @@
-"""What one environment holds of one model: warm versions, loads under way, failures, labels.
+"""The state of one environment: its warm models, and the lock that guards them.
 
-Plain state. Everything in it is guarded by the manager's lock, which is never held during I/O,
-loading or a model's run.
+Plain state, no I/O. `WarmModels.lock` guards `by_name`, all WarmModels in it, and PinnedSets
+(pinned_sets.py). It is never held during I/O, loading or a model's run. Methods here do not take
+the lock: their callers hold it.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from inference.process.clock import Moment
 from inference.serving import policy
-from inference.serving.policy import Held
+from inference.serving.policy import EvictionCandidate
 from inference.serving.quarantine import Failure, Fault, is_quarantined
 from model_store.refs import State
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from inference.loading.loaded_version import LoadedVersion
     from inference.serving.memory_ledger import Account
-    from inference.serving.refs_watch import ModelView
+    from inference.serving.view import ModelView
     from model_store.refs import Refs
 
 SHADOW: Final = "shadow"
@@ -31,10 +33,12 @@ SHADOW: Final = "shadow"
 
 @dataclass(slots=True)
 class WarmVersion:
-    """A version that can answer. `used_s`: when it last did, on the monotonic clock.
+    """A version that can answer.
 
-    `is_tried`: its golden cases have run here, or there are none, or they could not be read.
-    `is_called`: it has answered. `is_replacing`: what replaces its form was begun, once and for all.
+    - `used_s`: time of its last answer, on the monotonic clock.
+    - `is_tried`: its golden cases have run here, or it has none, or they could not be read.
+    - `is_called`: it has answered a call.
+    - `is_replacing`: its replacement was started; it is started at most once.
     """
 
     loaded: LoadedVersion
@@ -47,10 +51,14 @@ class WarmVersion:
 
 @dataclass(slots=True)
 class WarmModel:
-    """One model of one store, under one identity: another identity is another WarmModel.
+    """The warm versions, loads in progress and failures of one model under one identity.
 
-    `answering`: the version that last answered each label; `current_at`: when that was last known
-    to be the one that refs name. `failures` are by the digest of a version's contents.
+    - `identity`: store id and model id; a model with another identity is another WarmModel.
+    - `generation`: of the newest refs that were applied here.
+    - `failures`: by the digest of a version's contents.
+    - `answering`: the version that last answered each label; `current_at`: when refs last named
+      that version for the label.
+    - `called_by_number`: the version that was last called by its number.
     """
 
     name: str
@@ -61,10 +69,10 @@ class WarmModel:
     failures: dict[str, Failure] = field(default_factory=dict)
     answering: dict[str, int] = field(default_factory=dict)
     current_at: dict[str, Moment] = field(default_factory=dict)
-    asked_by_number: int | None = None
+    called_by_number: int | None = None
 
-    def take_up(self, refs: Refs) -> None:
-        """Forget the labels that refs no longer have, and the failures of what left service."""
+    def apply_refs(self, refs: Refs) -> None:
+        """Forget labels that are not in `refs`, and failures of contents no longer in service."""
         self.generation = refs.generation
         if self.failures:
             served = {
@@ -78,26 +86,26 @@ class WarmModel:
             del self.answering[label]
             self.current_at.pop(label, None)
 
-    def before(self, label: str | None, wanted: int, view: ModelView) -> int | None:
-        """The version that answered a label last; notes that it is current, where it is."""
+    def previous(self, label: str | None, wanted: int, view: ModelView) -> int | None:
+        """Return the version that last answered a label; if it is `wanted`, note it as current."""
         if label is None:
             return None
-        before = self.answering.get(label)
-        if before == wanted:
+        previous = self.answering.get(label)
+        if previous == wanted:
             self.current_at[label] = view.checked_at
-        return before
+        return previous
 
     def is_overdue(self, label: str | None, max_staleness_s: float) -> bool:
-        """Whether a label's version was superseded longer ago than callers accept."""
+        """Return True if a label's version was superseded longer ago than `max_staleness_s`."""
         current_at = self.current_at.get(label) if label else None
         return current_at is not None and current_at.elapsed_s(Moment.now()) > max_staleness_s
 
     def can_answer(self, label: str, view: ModelView) -> bool:
-        """Whether anything is warm that a label may be answered by."""
+        """Return True if a version that may answer a label is warm."""
         return view.refs.labels.get(label) in self.warm or self.answering.get(label) in self.warm
 
     def is_out(self, number: int, refs: Refs, *, something_answers: bool) -> bool:
-        """Whether a version is out of service, or its contents are in quarantine."""
+        """Return True if a version is out of service, or its contents are in quarantine."""
         entry = refs.versions.get(number)
         if entry is None or entry.state is not State.AVAILABLE:
             return True
@@ -107,74 +115,103 @@ class WarmModel:
         )
 
     def fail(self, digest: str, number: int, generation: int, fault: Fault, reason: str) -> Failure:
-        """Note that contents failed to load. `generation`: of the refs that had them loaded."""
-        before = self.failures.get(digest)
-        tries = before.tries + 1 if before and before.fault is fault else 1
+        """Record that contents failed to load. `generation`: of the refs that the load went by."""
+        last = self.failures.get(digest)
+        tries = last.tries + 1 if last and last.fault is fault else 1
         failure = Failure(number, fault, reason, Moment.now(), generation, tries)
         self.failures[digest] = failure
         return failure
 
     def answer(self, number: int, label: str | None, view: ModelView) -> bool:
-        """Note that a warm version answers a call now; tell whether it took over from another."""
+        """Record that a warm version answers a call; return True if another one did before."""
         warm = self.warm[number]
         warm.used_s, warm.is_called = time.monotonic(), True
         if label is None:
-            self.asked_by_number = number
+            self.called_by_number = number
             return False
-        before = self.answering.get(label)
+        previous = self.answering.get(label)
         self.answering[label] = number
         if view.refs.labels.get(label) == number:
             self.current_at[label] = view.checked_at
-        return before not in {None, number}
+        return previous not in {None, number}
 
     def has(self, loaded: LoadedVersion) -> bool:
-        """Whether this very load of a version is warm."""
+        """Return True if a version is warm with the session of this very load."""
         warm = self.warm.get(loaded.number)
         return warm is not None and warm.loaded.session is loaded.session
 
-    def begins_to_be_replaced(self, number: int, refs: Refs) -> bool:
-        """Whether the form of a warm version is to be replaced from now on; True once only."""
+    def claim_replacement(self, number: int, refs: Refs) -> bool:
+        """Return True if the caller is to replace a warm version's variant; at most once a load."""
         warm = self.warm.get(number)
         if warm is None or warm.is_replacing or warm.loaded.replacement is None:
             return False
-        warm.is_replacing = warm.is_called and warm.is_tried and self.is_wanted(number, refs)
+        warm.is_replacing = warm.is_called and warm.is_tried and self.may_be_called(number, refs)
         return warm.is_replacing
 
-    def is_wanted(self, number: int, refs: Refs) -> bool:
-        """Whether calls may go on to come for a version: by a label of refs, or by its number."""
-        return number == self.asked_by_number or number in refs.labels.values()
+    def may_be_called(self, number: int, refs: Refs) -> bool:
+        """Return True if a label names a version, or it was the last one called by number."""
+        return number == self.called_by_number or number in refs.labels.values()
 
-    def take(self, number: int) -> LoadedVersion:
-        """Take a warm version out: it answers no more, and is gone when all have dropped it."""
+    def remove(self, number: int) -> LoadedVersion:
+        """Remove a warm version, for the caller to drop; calls that have it keep it."""
         warm = self.warm.pop(number)
         warm.account.is_leaving = True
         return warm.loaded
 
-    def take_all(self) -> list[LoadedVersion]:
-        """Take every warm version out, for the caller to drop."""
-        return [self.take(number) for number in [*self.warm]]
+    def remove_all(self) -> list[LoadedVersion]:
+        """Remove every warm version, for the caller to drop."""
+        return [self.remove(number) for number in [*self.warm]]
 
-    def take_unneeded(self, refs: Refs) -> list[LoadedVersion]:
-        """Take out the warm versions that nothing needs, for the caller to drop."""
+    def remove_unneeded(self, refs: Refs) -> list[LoadedVersion]:
+        """Remove the warm versions that nothing needs, for the caller to drop."""
         if len(self.warm) < 2:
             return []
-        gone = policy.to_free(
+        unneeded = policy.find_unneeded(
             warm=self.warm,
             answering=[*self.answering.values(), *refs.labels.values()],
-            asked_by_number=self.asked_by_number,
+            called_by_number=self.called_by_number,
         )
-        return [self.take(number) for number in sorted(gone)]
+        return [self.remove(number) for number in sorted(unneeded)]
 
-    def held(self, replaced_by_load_of: str) -> Iterator[Held]:
-        """The warm versions, as the policy weighs them when a load needs room."""
+    def eviction_candidates(self, loading_model: str) -> Iterator[EvictionCandidate]:
+        """Yield the warm versions as the policy weighs them when `loading_model` needs room."""
         for number, warm in self.warm.items():
             answers = number in self.answering.values()
-            is_replaced = answers and self.name == replaced_by_load_of
+            is_replaced = answers and self.name == loading_model
             n_bytes = warm.loaded.need.resident_bytes
-            yield Held(self.name, number, n_bytes, warm.used_s, is_replaced)
+            yield EvictionCandidate(self.name, number, n_bytes, warm.used_s, is_replaced)
 
 
-def also_needed(refs: Refs) -> tuple[str, ...]:
-    """The labels whose versions load without being called: a split's, and the shadow."""
+class WarmModels:
+    """All warm models of one environment, by name, and the lock that guards them."""
+
+    def __init__(self) -> None:
+        self.lock: Final = threading.Lock()
+        self.by_name: Final[dict[str, WarmModel]] = {}
+
+    def is_current(self, model: WarmModel) -> bool:
+        """Return True if a model was not removed, nor replaced under its name by another one."""
+        return self.by_name.get(model.name) is model
+
+    def is_loading(self) -> bool:
+        """Return True if a load of any model is in progress."""
+        return any(model.loads for model in self.by_name.values())
+
+    def answering(self) -> tuple[str, ...]:
+        """Return the names of the models that have a warm version."""
+        return tuple(name for name, model in self.by_name.items() if model.warm)
+
+    def eviction_candidates(self, loading_model: str) -> list[EvictionCandidate]:
+        """Return all warm versions as the policy weighs them when `loading_model` needs room."""
+        models = self.by_name.values()
+        return [each for model in models for each in model.eviction_candidates(loading_model)]
+
+    def evict(self, candidates: tuple[EvictionCandidate, ...]) -> list[LoadedVersion]:
+        """Remove versions that the policy chose, for the caller to drop."""
+        return [self.by_name[each.model].remove(each.version) for each in candidates]
+
+
+def preloaded_labels(refs: Refs) -> tuple[str, ...]:
+    """Return the labels whose versions load before a call: those of a split, and the shadow."""
     split = tuple(label for label, percent in refs.split.items() if percent)
     return (*split, SHADOW) if SHADOW in refs.labels else split

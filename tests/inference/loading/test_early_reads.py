@@ -128,11 +128,11 @@ def test_refs_that_were_read_early_are_a_first_look_for_as_long_as_they_are_beli
         return refresh(layout, model, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("inference.serving.refs_watch.refresh", counted)
-    watch = RefsWatch(StoreLayout(store), ref_ttl_s=3600, early=early)
+    watch = RefsWatch(StoreLayout(store), ref_ttl_s=3600, take_seen=early.take_seen)
     assert watch.look(ADDER).refs == refs_of(store)
     assert watch.look(ADDER).upward_at.elapsed_s(watch.look(ADDER).checked_at) == 0
     assert not reads
-    impatient = RefsWatch(StoreLayout(store), ref_ttl_s=0, early=_early(store))
+    impatient = RefsWatch(StoreLayout(store), ref_ttl_s=0, take_seen=_early(store).take_seen)
     publish_adder(store, 2.0)
     assert impatient.look(ADDER).refs == refs_of(store)
     assert reads == [ADDER]

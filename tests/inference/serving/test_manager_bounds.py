@@ -201,8 +201,8 @@ def test_a_retired_version_is_not_loaded_again_as_a_fallback(
 ) -> None:
     point_latest(store, 1)
     assert latest(manager) == 1
-    with manager._lock:
-        manager._models[ADDER].take(1)  # as for want of room
+    with manager._models.lock:
+        manager._models.by_name[ADDER].remove(1)  # as for want of room
     flip_a_byte(version_folder(store, 2) / "source/model.onnx")
     point_latest(store, 2)
     retire_in(store, ADDER, 1, DAY)
@@ -311,7 +311,10 @@ def test_what_a_version_imported_that_failed_to_load_is_leant_on_too(
     commit(store, GREETER, lambda refs: refs._replace(labels={"latest": 2}))
     assert latest(with_set, GREETER) == 1
     wait_until(lambda: with_set.state().models[GREETER].quarantined)
-    assert {number for each in with_set._loads.pinned.values() for _, _, number in each} == {1, 2}
+    assert {number for each in with_set._pinned_sets._pinned.values() for _, _, number in each} == {
+        1,
+        2,
+    }
 
 
 def test_a_process_whose_set_may_be_swept_says_that_it_must_start_anew(

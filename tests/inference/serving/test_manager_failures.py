@@ -43,7 +43,9 @@ def break_version(store: Path, number: int) -> bytes:
 
 
 def has_failed(manager: Manager, number: int) -> bool:
-    return number in {failure.version for failure in manager._models[ADDER].failures.values()}
+    return number in {
+        failure.version for failure in manager._models.by_name[ADDER].failures.values()
+    }
 
 
 def swap_to_broken(manager: Manager, store: Path) -> bytes:

@@ -132,7 +132,7 @@ def test_what_is_cold_is_not_ready_while_the_store_hangs(
             latest(manager)
     with pytest.raises(NotReadyError, match="did not answer"):
         manager.published()
-    assert manager._models == {}
+    assert manager._models.by_name == {}
     hang.release()
     wait_until(lambda: not manager._watch._calls.is_under_way(("refs", ADDER)))
     assert latest(manager) == 3

@@ -12,7 +12,7 @@ from inference.errors import NotReadyError, RetiredError, UnknownError
 from inference.process.daemon_thread import in_thread
 from inference.serving import manager as manager_module
 from inference.serving.background_loads import BackgroundLoads
-from inference.serving.manager import Manager, Resolved
+from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_store.refs import State
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from inference.serving.version_selector import Resolved
     from tests.inference.concurrency import WatchedLoader
 
 
@@ -198,14 +199,14 @@ def test_names_that_callers_make_up_leave_nothing_behind(
         with pytest.raises(UnknownError):
             manager.describe(f"made-up-{number}", 1)
     assert manager.seen() == {}
-    assert manager._models == {}
+    assert manager._models.by_name == {}
     manager.resolve(ADDER)
     for number in range(4, 300):
         with pytest.raises(UnknownError):
             manager.resolve(ADDER, number)
-    state = manager._models[ADDER]
+    state = manager._models.by_name[ADDER]
     assert (list(state.warm), state.loads, state.failures) == ([3], {}, {})
-    assert state.asked_by_number is None
+    assert state.called_by_number is None
     assert loader.loads == [3]
 
 

@@ -228,8 +228,8 @@ def test_a_load_that_waits_for_room_too_long_says_so_and_is_tried_again(
 ) -> None:
     manager = manager_of(store, budget(one), load)
     under_way = [manager.resolve("a").loaded]
-    monkeypatch.setattr("inference.serving.background_loads.ROOM_DEADLINE_S", 0.05)
-    with pytest.raises(NotReadyError, match="'b' waits for memory that calls under way have"):
+    monkeypatch.setattr("inference.serving.memory_ledger.ROOM_DEADLINE_S", 0.05)
+    with pytest.raises(NotReadyError, match="'b' waits for memory that calls in progress have"):
         manager.resolve("b")
     under_way.clear()
     clock.advance(RETRY_BROKEN_S)
@@ -243,10 +243,10 @@ def test_what_is_let_go_is_gone_at_once_though_a_call_to_it_was_refused(
     application = Application(Settings(store, ref_ttl_s=0.0))
     assert infer(application, adder_request([1.0, 2.0]), model="a").status == 200
     assert infer(application, request_body, model="a").status == 400
-    model = application._manager._models["a"]
+    model = application._manager._models.by_name["a"]
     session = weakref.ref(model.warm[1].loaded.session)
-    with application._manager._lock:
-        model.take(1)
+    with application._manager._models.lock:
+        model.remove(1)
     assert session() is None  # without a collection, for which a load would have to wait
 
 

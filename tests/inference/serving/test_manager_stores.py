@@ -45,7 +45,7 @@ def test_without_store_json_what_is_cold_is_not_ready(manager: Manager, store: P
     (store / "STORE.json").rename(store / "gone")
     with pytest.raises(NotReadyError, match="there is no store at"):
         latest(manager)
-    assert manager._models == {}
+    assert manager._models.by_name == {}
     (store / "gone").rename(store / "STORE.json")
     assert latest(manager) == 3
 

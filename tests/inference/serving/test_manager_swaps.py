@@ -83,9 +83,9 @@ def test_a_rollback_while_the_new_version_still_loads_stays_with_the_old_one(
     point_latest(store, 1)
     assert latest(manager) == 1
     loader.gate.set()
-    wait_until(lambda: not manager._models[ADDER].loads)
+    wait_until(lambda: not manager._models.by_name[ADDER].loads)
     assert [latest(manager) for _ in range(10)] == [1] * 10
-    assert list(manager._models[ADDER].warm) == [1]
+    assert list(manager._models.by_name[ADDER].warm) == [1]
 
 
 def test_two_publications_while_one_loads_end_at_the_newest(
@@ -100,9 +100,9 @@ def test_two_publications_while_one_loads_end_at_the_newest(
     wait_until(lambda: loader.loads == [1, 2, 3])
     loader.gate.set()
     wait_until(lambda: latest(manager) == 3)
-    wait_until(lambda: not manager._models[ADDER].loads)
+    wait_until(lambda: not manager._models.by_name[ADDER].loads)
     assert latest(manager) == 3
-    assert list(manager._models[ADDER].warm) == [3]
+    assert list(manager._models.by_name[ADDER].warm) == [3]
 
 
 def test_a_call_by_number_does_not_move_the_label(manager: Manager, store: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from inference.serving import policy
 from inference.serving.policy import (
     Action,
+    EvictionCandidate,
     Forbidden,
-    Held,
     Keep,
     Load,
     LoadBeside,
@@ -21,8 +21,8 @@ from inference.serving.policy import (
     Situation,
     Swap,
     decide,
+    find_unneeded,
     make_room,
-    to_free,
 )
 
 if TYPE_CHECKING:
@@ -35,76 +35,76 @@ BOTH = frozenset({OLD, NEW})
 
 CASES: dict[str, tuple[dict[str, Any], Action]] = {
     "warm, and the first of its label": ({"warm": {NEW}}, Keep(NEW)),
-    "warm, and answers already": ({"before": NEW, "warm": {NEW}}, Keep(NEW)),
-    "warm, and another answered": ({"before": OLD, "warm": BOTH}, Swap(NEW)),
-    "warm, and the other was let go": ({"before": OLD, "warm": {NEW}}, Swap(NEW)),
+    "warm, and answers already": ({"previous": NEW, "warm": {NEW}}, Keep(NEW)),
+    "warm, and another answered": ({"previous": OLD, "warm": BOTH}, Swap(NEW)),
+    "warm, and the other was let go": ({"previous": OLD, "warm": {NEW}}, Swap(NEW)),
     "warm, though its contents failed once": ({"warm": {NEW}, "failed": {NEW}}, Keep(NEW)),
     "warm, and the one before is forbidden": (
-        {"before": OLD, "warm": BOTH, "forbidden": {OLD}},
+        {"previous": OLD, "warm": BOTH, "forbidden": {OLD}},
         Swap(NEW),
     ),
     "cold": ({}, Load(NEW)),
     "cold, and loading": ({"loading": {NEW}}, Load(NEW)),
     "cold, and only another label's version is warm": ({"warm": {OLD}}, Load(NEW)),
-    "cold, and the one before was let go": ({"before": OLD}, Load(NEW)),
+    "cold, and the one before was let go": ({"previous": OLD}, Load(NEW)),
     "cold, and another one failed": ({"failed": {OLD}}, Load(NEW)),
     "cold, and failed": ({"failed": {NEW}}, Quarantine(NEW)),
     "cold, failed, and the one before went to make room": (
-        {"before": OLD, "failed": {NEW}},
+        {"previous": OLD, "failed": {NEW}},
         Load(OLD),
     ),
-    "cold, failed, and so did the one before": ({"before": OLD, "failed": BOTH}, Quarantine(NEW)),
+    "cold, failed, and so did the one before": ({"previous": OLD, "failed": BOTH}, Quarantine(NEW)),
     "cold, failed, and the one before is forbidden": (
-        {"before": OLD, "failed": {NEW}, "forbidden": {OLD}},
+        {"previous": OLD, "failed": {NEW}, "forbidden": {OLD}},
         Quarantine(NEW),
     ),
     "warm and untried": ({"warm": {NEW}, "untried": {NEW}}, Keep(NEW)),
     "warm and untried, and another answers": (
-        {"before": OLD, "warm": BOTH, "untried": {NEW}},
+        {"previous": OLD, "warm": BOTH, "untried": {NEW}},
         Keep(OLD),
     ),
     "warm and untried, and the one before is forbidden": (
-        {"before": OLD, "warm": BOTH, "untried": {NEW}, "forbidden": {OLD}},
+        {"previous": OLD, "warm": BOTH, "untried": {NEW}, "forbidden": {OLD}},
         Swap(NEW),
     ),
     "cold, and refs are too old": ({"forbidden": {NEW}}, Forbidden(NEW)),
-    "superseded": ({"before": OLD, "warm": {OLD}}, LoadBeside(OLD, load=NEW)),
+    "superseded": ({"previous": OLD, "warm": {OLD}}, LoadBeside(OLD, load=NEW)),
     "superseded, and the new one is loading": (
-        {"before": OLD, "warm": {OLD}, "loading": {NEW}},
+        {"previous": OLD, "warm": {OLD}, "loading": {NEW}},
         Keep(OLD),
     ),
     "superseded, and another one is loading": (
-        {"before": OLD, "warm": {OLD}, "loading": {3}},
+        {"previous": OLD, "warm": {OLD}, "loading": {3}},
         LoadBeside(OLD, load=NEW),
     ),
     "superseded, and the new one failed": (
-        {"before": OLD, "warm": {OLD}, "failed": {NEW}},
+        {"previous": OLD, "warm": {OLD}, "failed": {NEW}},
         Keep(OLD),
     ),
-    "overdue": ({"before": OLD, "warm": {OLD}, "is_overdue": True}, Load(NEW, instead=OLD)),
+    "overdue": ({"previous": OLD, "warm": {OLD}, "is_overdue": True}, Load(NEW, instead=OLD)),
     "overdue, and loading": (
-        {"before": OLD, "warm": {OLD}, "loading": {NEW}, "is_overdue": True},
+        {"previous": OLD, "warm": {OLD}, "loading": {NEW}, "is_overdue": True},
         Load(NEW, instead=OLD),
     ),
     "overdue, and the new one failed": (
-        {"before": OLD, "warm": {OLD}, "failed": {NEW}, "is_overdue": True},
+        {"previous": OLD, "warm": {OLD}, "failed": {NEW}, "is_overdue": True},
         Keep(OLD),
     ),
     "overdue, and the new one is warm": (
-        {"before": OLD, "warm": BOTH, "is_overdue": True},
+        {"previous": OLD, "warm": BOTH, "is_overdue": True},
         Swap(NEW),
     ),
-    "superseded, and forbidden": ({"before": OLD, "warm": {OLD}, "forbidden": {OLD}}, Load(NEW)),
+    "superseded, and forbidden": ({"previous": OLD, "warm": {OLD}, "forbidden": {OLD}}, Load(NEW)),
     "superseded, forbidden, and the new one failed": (
-        {"before": OLD, "warm": {OLD}, "forbidden": {OLD}, "failed": {NEW}},
+        {"previous": OLD, "warm": {OLD}, "forbidden": {OLD}, "failed": {NEW}},
         Quarantine(NEW),
     ),
     "refs are too old, and the one before maps nothing": (
-        {"before": OLD, "warm": {OLD}, "forbidden": {NEW}},
+        {"previous": OLD, "warm": {OLD}, "forbidden": {NEW}},
         Keep(OLD),
     ),
     "refs are too old, and it maps files": (
-        {"before": NEW, "warm": {NEW}, "forbidden": {NEW}},
+        {"previous": NEW, "warm": {NEW}, "forbidden": {NEW}},
         Forbidden(NEW),
     ),
 }
@@ -119,8 +119,8 @@ def test_a_call_is_decided_by_the_table(state: dict[str, Any], expected: Action)
 def every_situation() -> list[Situation]:
     some = [NONE, {OLD}, {NEW}, BOTH]
     return [
-        Situation(NEW, before, warm, loading, failed, forbidden, overdue, untried)
-        for before, warm, loading, failed, forbidden, overdue, untried in product(
+        Situation(NEW, previous, warm, loading, failed, forbidden, overdue, untried)
+        for previous, warm, loading, failed, forbidden, overdue, untried in product(
             [None, OLD, NEW], some, [NONE, {NEW}], some, some, [False, True], [NONE, {NEW}]
         )
     ]
@@ -132,18 +132,18 @@ def test_nothing_that_is_cold_or_forbidden_answers_in_any_situation() -> None:
         if isinstance(action, Keep | Swap | LoadBeside):
             assert action.version in now.warm, now
             assert action.version not in now.forbidden, now
-            assert action.version in {NEW, now.before}, now
+            assert action.version in {NEW, now.previous}, now
 
 
 def test_what_may_answer_answers_in_every_situation() -> None:
     for now in every_situation():
         action = decide(now)
-        spare = now.before in set(now.warm) - set(now.forbidden) - {NEW}
+        spare = now.previous in set(now.warm) - set(now.forbidden) - {NEW}
         if NEW in now.warm and NEW not in now.forbidden and not (NEW in now.untried and spare):
             assert isinstance(action, Keep | Swap), now
             assert action.version == NEW, now
         elif isinstance(action, Quarantine | Forbidden | Load) and not now.is_overdue:
-            assert now.before not in set(now.warm) - set(now.forbidden), now
+            assert now.previous not in set(now.warm) - set(now.forbidden), now
 
 
 def test_nothing_that_failed_or_is_forbidden_is_loaded_in_any_situation() -> None:
@@ -174,15 +174,15 @@ FREED = {
 def test_what_nobody_needs_is_let_go(
     warm: set[int], answering: list[int], asked: int | None, freed: set[int]
 ) -> None:
-    assert to_free(warm=warm, answering=answering, asked_by_number=asked) == freed
+    assert find_unneeded(warm=warm, answering=answering, called_by_number=asked) == freed
 
 
-A = Held("a", 1, 40, used_s=1.0)
-B = Held("b", 1, 30, used_s=2.0)
-C = Held("c", 1, 20, used_s=3.0)
-REPLACED = Held("d", 1, 50, used_s=0.0, is_replaced=True)
+A = EvictionCandidate("a", 1, 40, used_s=1.0)
+B = EvictionCandidate("b", 1, 30, used_s=2.0)
+C = EvictionCandidate("c", 1, 20, used_s=3.0)
+REPLACED = EvictionCandidate("d", 1, 50, used_s=0.0, is_replaced=True)
 
-ROOM: dict[str, tuple[int, int | None, int, list[Held], Room | NeverFits]] = {
+ROOM: dict[str, tuple[int, int | None, int, list[EvictionCandidate], Room | NeverFits]] = {
     "no budget": (1000, None, 10**9, [A, B, C], Room()),
     "it fits beside all": (10, 100, 90, [A, B, C], Room()),
     "it fits to the byte": (100, 100, 0, [], Room()),
@@ -201,14 +201,18 @@ ROOM: dict[str, tuple[int, int | None, int, list[Held], Room | NeverFits]] = {
 
 @pytest.mark.parametrize(("need", "budget", "used", "warm", "expected"), ROOM.values(), ids=ROOM)
 def test_room_is_made_by_the_table(
-    need: int, budget: int | None, used: int, warm: list[Held], expected: Room | NeverFits
+    need: int,
+    budget: int | None,
+    used: int,
+    warm: list[EvictionCandidate],
+    expected: Room | NeverFits,
 ) -> None:
     found = make_room(need_bytes=need, budget_bytes=budget, used_bytes=used, warm=warm)
     assert (type(found), found) == (type(expected), expected)
 
 
 def test_every_line_of_the_policy_is_reached_from_the_tables() -> None:
-    functions: list[Callable[..., Any]] = [decide, policy._without, to_free, make_room]
+    functions: list[Callable[..., Any]] = [decide, policy._without, find_unneeded, make_room]
     # The lines that hold code, less each function's own `def`.
     wanted = {
         line
@@ -230,7 +234,7 @@ def test_every_line_of_the_policy_is_reached_from_the_tables() -> None:
         for state, _ in CASES.values():
             decide(Situation(NEW, **state))
         for warm, answering, asked, _ in FREED.values():
-            to_free(warm=warm, answering=answering, asked_by_number=asked)
+            find_unneeded(warm=warm, answering=answering, called_by_number=asked)
         for need, budget, used, held, _ in ROOM.values():
             make_room(need_bytes=need, budget_bytes=budget, used_bytes=used, warm=held)
     finally:

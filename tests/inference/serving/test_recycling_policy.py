@@ -8,7 +8,7 @@ import pytest
 
 from inference.process.clock import Moment
 from inference.serving.recycling_policy import Conflict, find_due, find_outlived
-from inference.serving.refs_watch import ModelView
+from inference.serving.view import ModelView
 from model_store.digests import Digest
 from model_store.reading import Seen
 from model_store.refs import State
@@ -17,7 +17,7 @@ from tests.model_store.examples import REFS, refs_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.serving.background_loads import Pinned
+    from inference.serving.mapped_files import Pinned
 
 T: Final = 1_800_000_000.0
 NOTICED: Final = Moment(T, 1000.0)

@@ -236,7 +236,7 @@ def test_a_call_under_way_keeps_its_form_and_the_memory_is_counted_until_it_ends
 
 def staying_bytes(manager: Manager) -> int:
     """What loads count with: what is not about to go."""
-    return manager._loads._ledger.staying_bytes
+    return manager._budget.ledger.staying_bytes
 
 
 def test_the_form_that_took_over_is_let_go_as_any_version_is(manager: Manager) -> None:
@@ -461,7 +461,7 @@ def test_a_version_that_was_let_go_and_loaded_anew_meanwhile_is_not_the_one_that
 
 
 def session_of(manager: Manager) -> weakref.ref[Any]:
-    warm: WarmVersion = manager._models[MODEL].warm[1]
+    warm: WarmVersion = manager._models.by_name[MODEL].warm[1]
     return weakref.ref(warm.loaded.session)
 
 
