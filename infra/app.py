@@ -1,6 +1,6 @@
 """The CDK app of one stage: one stack, checked by cdk-nag's AwsSolutions pack.
 
-It knows no account and no region, so it is synthesized anywhere, offline and without credentials.
+The app knows no account and no region: it is synthesized anywhere, offline, without credentials.
 Call `infra.node.use_node` before this module is imported.
 """
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _REPORT: Final = "validation-report.json"
 _FLAGS: Final = {
-    # Without these, access logs need an ACL, which buckets whose owner owns all do not take,
+    # Without this flag, access logs need an ACL, which owner-enforced buckets refuse.
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
-    # and a zone more or less replaces every mount target.
+    # Without this flag, adding or removing a zone replaces every mount target.
     "@aws-cdk/aws-efs:mountTargetOrderInsensitiveLogicalId": True,
 }
 
@@ -33,9 +33,9 @@ _FLAGS: Final = {
 def synthesize(settings: StageSettings, assets: Assets, out: Path) -> Path:
     """Write a stage's cloud assembly to a folder; return the template's path.
 
-    Raises SynthError where cdk-nag found something that nobody acknowledged.
+    Raises SynthError where cdk-nag found something that no construct acknowledges.
     """
-    # CDK remembers what it copied for as long as the process lives, and not that it was removed.
+    # CDK caches the hashes of assets for the life of the process, also after their removal.
     AssetStaging.clear_asset_hash_cache()
     app = App(outdir=str(out), context=_FLAGS, analytics_reporting=False, tree_metadata=False)
     stack = ColdpressStack(app, settings, assets)
@@ -47,14 +47,14 @@ def synthesize(settings: StageSettings, assets: Assets, out: Path) -> Path:
         if not found:
             raise
         raise SynthError(
-            f"stage {settings.stage} has {len(found)} findings that nobody explained, the first "
+            f"stage {settings.stage} has {len(found)} findings without an explanation, the first "
             f"{found[0]}: see {out / _REPORT}"
         ) from error
     return out / stack.template_file
 
 
 def _findings(report: Path) -> list[str]:
-    """What a validation report holds against a stack, as `rule at construct`."""
+    """List the findings of a validation report, as `rule at construct`."""
     if not report.is_file():
         return []
     return [

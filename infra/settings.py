@@ -1,8 +1,8 @@
-"""What differs between stages: one frozen value, read from one file, `stages/<stage>.toml`.
+"""Settings of a stage: one frozen value, read from one file, `stages/<stage>.toml`.
 
-Every key is optional and explained at its field here; a key that is not listed, or a value that
-cannot be, is refused in one line that names the file and the key. Nothing here needs CDK, so a
-wrong file is refused before CDK is loaded.
+Every key is optional and explained at its field here. An unknown key or an impossible value is
+refused in one line that names the file and the key. This module does not need CDK, so a wrong
+file is refused before CDK is loaded.
 
     python = "3.13"
     [predict]
@@ -32,7 +32,7 @@ LOG_RETENTION_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-"""What CloudWatch Logs accepts, less "for ever"."""
+"""The periods that CloudWatch Logs accepts, except "for ever"."""
 
 _STAGE: Final = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
@@ -44,23 +44,23 @@ class FunctionSettings:
 
     memory_mb: int
     timeout_s: int
-    """Of predict's, a caller over HTTP waits 30 s; the rest lets a load come to its end."""
+    """A caller over HTTP waits 30 s for predict; the rest of its timeout lets a load finish."""
     tmp_mb: int = 512
     reserved_concurrency: int | None = None
-    """None: it shares the account's. What is reserved is taken from the account's other functions,
-    and Lambda refuses to leave them fewer than 100: a new account may not have as many."""
+    """None shares the account's concurrency. A reservation is taken from the account's other
+    functions, and Lambda refuses to leave them fewer than 100: a new account may have less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSettings(FunctionSettings):
-    """The batch function, and how many objects are worked on at once at the most."""
+    """The batch function, and the largest number of objects in progress at once."""
 
     max_concurrency: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtSettings:
-    """Whose tokens the HTTP API accepts, and meant for whom."""
+    """The issuer of the tokens that the HTTP API accepts, and their audience."""
 
     issuer: str
     audience: tuple[str, ...]
@@ -77,7 +77,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the functions run on: a Python, and a processor architecture."""
+    """The functions' platform: a Python and a processor architecture."""
 
     python: str
     architecture: str
@@ -97,28 +97,29 @@ class StageSettings:
     stage: str
     target: Target
     default_model: str
-    """The model that calls to /predict mean."""
+    """The model that answers /predict."""
     ref_ttl_s: float
-    """How long a warm function believes refs before it reads them again."""
+    """Seconds for which a warm function uses refs before it reads them again."""
     preload_models: tuple[str, ...] = ()
-    """The models that a predict function begins to load at start: the default model, unless set."""
+    """The models that a predict function begins to load at start; by default the default model."""
     max_staleness_s: float = 60.0
-    """For how long a superseded version answers while the new one loads."""
+    """Seconds for which a superseded version may answer while the new one loads."""
     shadow_percent: float = 10.0
-    """Of how many calls the version labelled `shadow` runs, too."""
+    """Percentage of calls that the version labelled `shadow` runs, too."""
     background: str = "auto"
+    """Means by which a predict function continues loads after an answer: one of BACKGROUNDS."""
     verify: str = "chunks"
-    """How a predict function's loads go on after an answer: auto, extension or thread."""
+    """Extent of the check of a version's bytes as they are read: one of VERIFIES."""
     log_level: str
     log_retention_days: int
     upload_retention_days: int
     """Days after which uploaded blobs are deleted; 0 keeps them, to fill another store from."""
     keeps_data: bool
-    """Whether the file system and the buckets stay when the stack is deleted."""
+    """Keep the file system and the buckets when the stack is deleted."""
     backs_up: bool
-    """Whether AWS Backup copies the file system every day."""
+    """Copy the file system with AWS Backup every day."""
     alarm_topic: str | None
-    """The SNS topic that is told of alarms; None: they only show in CloudWatch."""
+    """ARN of the SNS topic for alarms; None: alarms only show in CloudWatch."""
     api: ApiSettings
     predict: FunctionSettings
     batch: BatchSettings
@@ -126,11 +127,11 @@ class StageSettings:
 
     @property
     def stack_name(self) -> str:
-        """The CloudFormation stack; its outputs are what the command line reads."""
+        """Name of the CloudFormation stack, whose outputs the command line reads."""
         return f"coldpress-{self.stage}"
 
     def for_python(self, version: str) -> StageSettings:
-        """The same stage on another Python; raises SettingsError for one that Lambda lacks."""
+        """Return the stage for another Python; raises SettingsError for one that Lambda lacks."""
         if version not in PYTHONS:
             raise SettingsError(f"Python {version}: expected one of {', '.join(PYTHONS)}")
         return replace(self, target=replace(self.target, python=version))

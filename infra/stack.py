@@ -1,7 +1,7 @@
-"""One stage, as one CloudFormation stack: composes the constructs, and grants.
+"""One stage as one CloudFormation stack: the constructs, and the grants between them.
 
-Every grant stands here, where both parties are in sight; `tests/infra/test_permissions.py` holds
-them against the calls that the functions' code makes.
+Every grant is here, where both parties are visible; `tests/infra/test_permissions.py` compares the
+grants with the calls that the functions' code makes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from infra.settings import StageSettings
 
 LAST_UPLOADED: Final = "/model.toml"
-"""The object of a model that is uploaded last, so what it describes is there."""
+"""The last object that is uploaded of a model: the files that it describes are there."""
 
 _SYNC_CONCURRENCY: Final = 2
-"""The fewest that AWS takes: models are published one by one, mostly."""
+"""The smallest number that AWS accepts; models are mostly published one by one."""
 
 
 class ColdpressStack(Stack):
-    """Everything of one stage."""
+    """All resources of one stage."""
 
     def __init__(self, scope: Construct, stage: StageSettings, assets: Assets) -> None:
         super().__init__(
@@ -101,7 +101,7 @@ class ColdpressStack(Stack):
         )
 
     def _output(self, **values: str) -> None:
-        """Name what the command line needs; it finds the stack by its name."""
+        """Add stack outputs for the command line, which finds the stack by its name."""
         for name, value in values.items():
             CfnOutput(self, name, value=value)
 

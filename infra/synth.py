@@ -1,7 +1,7 @@
 """`python -m infra.synth --stage dev`: one stage's CloudFormation template.
 
 Needs no account, no credentials and no container; a package registry only for layers that are not
-built yet. What it writes to `--out` is a cloud assembly, which `infra.cdk` deploys.
+built yet. The result, in `--out`, is a cloud assembly, which `infra.cdk` deploys.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ OUT: Final = REPOSITORY / ".cache" / "cdk"
 
 @dataclass(frozen=True, slots=True)
 class Synthesized:
-    """What was made: the folder of the assembly, its template, and what a person may ask of it."""
+    """A synthesized stage: the assembly's folder, its template, and notes to print."""
 
     out: Path
     template: Path
     notes: tuple[str, ...]
 
     def report(self) -> str:
-        """All of it, a line each."""
+        """Return the notes and the number of resources, one line each."""
         resources = len(json.loads(self.template.read_text("utf-8"))["Resources"])
-        made = f"{self.template}: {resources} resources, no finding that is not explained"
+        made = f"{self.template}: {resources} resources, no unexplained finding"
         return "".join(f"{line}\n" for line in (*self.notes, made))
 
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which stage, and how it is built."""
+    """Add the options that select a stage and control its build."""
     parser.add_argument("--stage", required=True, help="a file in infra/stages/, without .toml")
     parser.add_argument(
         "--python", metavar="X.Y", help="build for this Python instead of the stage's"
@@ -71,10 +71,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--interpreter",
         type=Path,
         metavar="PATH",
-        help="compile with this interpreter, of the target's Python (default: one that is found)",
+        help="compile with this interpreter, of the target's Python (default: search for one)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the assembly goes (.cache/cdk/STAGE)"
+        "--out", type=Path, metavar="DIR", help="folder for the assembly (.cache/cdk/STAGE)"
     )
 
 
@@ -85,7 +85,7 @@ def synthesize_stage(
     interpreter: Path | None = None,
     out: Path | None = None,
 ) -> Synthesized:
-    """Build what a stage uploads and write its assembly; raises InfraError."""
+    """Build the uploads of a stage and write its assembly; raises InfraError."""
     settings = read_stage(stage)
     if python:
         settings = settings.for_python(python)
@@ -96,7 +96,7 @@ def synthesize_stage(
     out = out or OUT / stage
     _empty(out)
     use_node()
-    # Importing it starts Node, which takes seconds: not for what is refused before.
+    # Imported here: the import starts Node for seconds, and wrong settings are refused first.
     from infra.app import synthesize  # noqa: PLC0415
 
     template = synthesize(settings, assets, out)
@@ -122,9 +122,9 @@ def _bytecode(target: Target, compiler: Interpreter | None) -> str:
 
 
 def _empty(out: Path) -> None:
-    """Make room for an assembly: what an earlier one uploaded would be left in its folder."""
+    """Empty the folder, so that no upload of an earlier assembly is left in it."""
     if out.is_dir() and any(out.iterdir()) and not (out / "cdk.out").is_file():
-        raise SynthError(f"{out} holds something else than a cloud assembly: name another --out")
+        raise SynthError(f"{out} holds no cloud assembly but other files: name another --out")
     try:
         if out.exists():
             shutil.rmtree(out)

@@ -1,7 +1,6 @@
-"""Reads a stage's TOML strictly: every key once, of its type and in its range, none unknown.
+"""Strict reader of a stage's TOML: each key once, of its type and in its range, none unknown.
 
-Each check names the file and the key in the one line that it raises. What the keys are is
-settings.py's business.
+Each error is one line that names the file and the key. The keys are defined in settings.py.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ T = TypeVar("T", int, str)
 
 
 class StageTable:
-    """A table of a TOML file, whose keys are taken one by one; `done` refuses what is left."""
+    """A table of a TOML file, whose keys are taken one by one; `done` refuses remaining keys."""
 
     def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
         self._left = dict(values)
@@ -36,7 +35,7 @@ class StageTable:
             raise SettingsError(f"{path} cannot be read: {error}") from error
 
     def table(self, key: str) -> StageTable:
-        """Take a table; one that is missing is empty."""
+        """Take a table; a missing table is empty."""
         value = self._left.pop(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, value, "a table")
@@ -75,7 +74,7 @@ class StageTable:
         return value
 
     def text(self, key: str) -> str:
-        """Take a text that must be there and is not empty."""
+        """Take a required text that is not empty."""
         return self._text(key, self._taken(key))
 
     def optional_text(self, key: str) -> str | None:
@@ -99,13 +98,13 @@ class StageTable:
         return tuple(self._text(key, value) for value in values)
 
     def done(self) -> None:
-        """Refuse the keys that nobody took."""
+        """Refuse keys that were not taken."""
         if self._left:
             key = min(self._left)
             raise SettingsError(f"{self._where}: {self._prefix}{key} is not a setting here")
 
     def wrong(self, key: str, value: object, expected: str) -> SettingsError:
-        """The error for a value that is not what it must be."""
+        """Return the error for a value of the wrong type or range."""
         return SettingsError(
             f"{self._where}: {self._prefix}{key} is {value!r}: expected {expected}"
         )

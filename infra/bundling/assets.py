@@ -1,9 +1,9 @@
-"""Everything that is uploaded: two layers, and the code of readers and of the writer.
+"""All uploads: two layers, and the code of the readers and of the writer.
 
 | function | layers | code |
 |---|---|---|
 | predict | runtime | reader |
-| batch | runtime, writer (it talks to S3 by boto3) | reader |
+| batch | runtime, writer (boto3, for S3) | reader |
 | sync | runtime, writer | writer |
 """
 
@@ -45,11 +45,11 @@ class Assets:
     writer_code: Built
 
     def layers(self) -> dict[str, Built]:
-        """The layers, by what a person calls them."""
+        """Return the layers by their names in messages."""
         return {"runtime layer": self.runtime, "writer layer": self.writer}
 
     def unzipped_bytes(self) -> dict[str, int]:
-        """What each function unpacks to; raises BuildError if Lambda would refuse one."""
+        """Return each function's unzipped size; raises BuildError if Lambda would refuse one."""
         of_each = {
             "predict": {"runtime layer": self.runtime, "code": self.reader_code},
             "batch": {**self.layers(), "code": self.reader_code},
@@ -59,7 +59,7 @@ class Assets:
 
 
 def build_assets(target: Target, cache: Path, interpreter: Interpreter | None) -> Assets:
-    """Build what is not in the cache yet; raises BuildError. Needs a package registry, once."""
+    """Build uploads that are not cached; raises BuildError. Needs a package registry, once."""
     return Assets(
         runtime=build_layer(RUNTIME_LAYER, target, cache, interpreter),
         writer=build_layer(WRITER_LAYER, target, cache, interpreter),

@@ -1,11 +1,11 @@
-"""Compiles what is uploaded to bytecode, so that no cold start has to.
+"""Compile uploads to bytecode, so that no cold start has to.
 
-Lambda cannot write what it compiles, so it compiles at every cold start what came without
-bytecode. And zip files set modification times back, which makes ordinary bytecode stale: this is
-`unchecked-hash` bytecode (PEP 552), which is taken as it is.
+Lambda's code folders are read-only: modules without bytecode are compiled at every cold start. Zip
+files reset modification times, which makes ordinary bytecode stale; `unchecked-hash` bytecode
+(PEP 552) is used as it is.
 
-Only an interpreter of the target's own version can make it. Where there is none, things work
-without, and whoever builds says so.
+Only an interpreter of the target's version can make that bytecode. Without one, the uploads work
+without bytecode, and `infra.synth` prints a note.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ASK_DEADLINE_S: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python on this machine. `magic` is that of its bytecode."""
+    """A Python on this machine. `magic` is its bytecode's magic number, in hex."""
 
     path: Path
     version: str
@@ -42,7 +42,7 @@ class Interpreter:
 def find_interpreter(version: str, given: Path | None = None) -> Interpreter | None:
     """Find a CPython of a version (`3.13`) on this machine, by running it; None if there is none.
 
-    `given` is taken instead of searching; raises BuildError if it is another one.
+    `given` replaces the search; raises BuildError if it is of another version.
     """
     if given:
         interpreter = _ask(given)
@@ -54,7 +54,7 @@ def find_interpreter(version: str, given: Path | None = None) -> Interpreter | N
 
 
 def compile_tree(folder: Path, interpreter: Interpreter, *, shown_as: str) -> None:
-    """Compile every module below a folder, as seen from where it will lie (`/opt/python`).
+    """Compile every module below a folder, with paths as on Lambda (`shown_as`: `/opt/python`).
 
     The same folder and interpreter give the same bytes. Raises BuildError.
     """
@@ -63,7 +63,7 @@ def compile_tree(folder: Path, interpreter: Interpreter, *, shown_as: str) -> No
             *(interpreter.path, "-s", "-P", "-m", "compileall", "-q", "-f"),
             *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", shown_as, folder),
         ],
-        # One process, in order, and with one seed: bytecode notes which objects are shared.
+        # One process, in order, and with one seed: bytecode depends on which objects are shared.
         env={"PYTHONHASHSEED": "0"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -80,7 +80,7 @@ def _candidates(version: str) -> Iterator[Path]:
     yield Path(sys.executable)
     for folder in os.get_exec_path():
         yield Path(folder) / f"python{version}"
-    # On the path, pyenv's are shims that refuse to run versions which are not chosen.
+    # On PATH, pyenv's files are shims that refuse to run versions that are not selected.
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from sorted(root.glob(f"versions/{version}.*/bin/python"))
 

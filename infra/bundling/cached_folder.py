@@ -1,4 +1,4 @@
-"""Folders that are ready to upload, kept in a cache under keys made of all that went into them."""
+"""Folders that are ready to upload, in a cache by keys of their inputs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A folder that is ready to upload, and what its files come to."""
+    """A folder that is ready to upload, and the total size of its files."""
 
     folder: Path
     size_bytes: int
 
     @classmethod
     def at(cls, folder: Path) -> Built:
-        """Describe a folder that is complete."""
+        """Describe a complete folder."""
         return cls(folder, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 
 def put_in_place(made: Path, folder: Path) -> None:
-    """Give what was made its modes and its name; of two who make the same at once, one does.
+    """Set modes and rename a built folder into the cache; of two concurrent builds, one wins.
 
-    Lambda runs as a user of its own, so files that only their owner may read are of no use there.
+    Lambda runs as another user, so files must be readable by all.
     """
     for path in made.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -38,5 +38,5 @@ def put_in_place(made: Path, folder: Path) -> None:
 
 
 def in_mib(size_bytes: int) -> str:
-    """A size in the unit in which Lambda counts."""
+    """Format a size in the unit of Lambda's limits."""
     return f"{size_bytes / (1 << 20):.1f} MB"

@@ -1,4 +1,4 @@
-"""Gathers a function's code: the rooms that it runs, compiled, and nothing else.
+"""Gather a function's code: the packages that it runs, compiled, and nothing else.
 
 Only modules and the data files that they read are taken: no bytecode of the Python that runs here,
 no tests, no models, and nothing of what serves on a developer's machine by environments of its

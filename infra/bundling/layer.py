@@ -1,13 +1,12 @@
-"""Builds a Lambda layer from pinned requirements: wheels only, hashes checked, no container.
+"""Build a Lambda layer from pinned requirements: wheels only, hashes checked, no container.
 
-1. `uv` installs into a fresh folder for the target's Python and platform, whatever runs here.
-2. What only an installation needs is taken out: scripts (they name this machine's interpreter).
-3. Modules are compiled, if the target's Python is at hand (bytecode.py).
-4. The folder appears in the cache by one rename, under a key made of all that went into it.
+1. `uv` installs into a new folder for the target's Python and platform.
+2. Scripts are removed: they name this machine's interpreter.
+3. Modules are compiled, if the target's Python is installed here (bytecode.py).
+4. The folder appears in the cache by one rename, under a key made of all its inputs.
 
-Built twice, a layer is the same bytes; CDK uploads it anew only when something went into it. A
-second build of the same finds it in the cache. Lambda's limit is checked where layers come
-together in a function (`check_fits`).
+Two builds of the same inputs give the same bytes; CDK uploads a layer again only when its inputs
+changed. Lambda's limit is checked where the layers of a function are added up (`check_fits`).
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ if TYPE_CHECKING:
     from infra.settings import Target
 
 LIMIT_BYTES: Final = 250 << 20
-"""What a function's code and layers may come to, unzipped."""
+"""Lambda's limit for a function's code and layers together, unzipped."""
 
 _ON_LAMBDA: Final = "/opt/python"
 _HOW: Final = "1"
-"""Changes when this module builds differently from the same requirements."""
+"""Raise when this module builds differently from the same requirements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSpec:
-    """What goes into a layer. `beside`: requirements of a layer that is always there too."""
+    """Contents of a layer. `beside`: requirements of another layer that is always present, too."""
 
     name: str
     requirements: Path
@@ -69,7 +68,7 @@ def build_layer(
 
 
 def check_fits(function: str, parts: Mapping[str, Built]) -> int:
-    """Add up what a function unpacks to; raises BuildError if Lambda would refuse it."""
+    """Return a function's unzipped size; raises BuildError if Lambda would refuse it."""
     total = sum(part.size_bytes for part in parts.values())
     if total > LIMIT_BYTES:
         each = ", ".join(f"{name} {in_mib(part.size_bytes)}" for name, part in parts.items())
@@ -126,7 +125,7 @@ def _uv() -> str:
 
 def _why(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in done.stderr.splitlines()]
-    # uv says "error: what", then "cause: why" from the outside in; a mismatch's digests follow.
+    # uv prints "error: ...", then "cause: ..." lines, outermost first, then a mismatch's digests.
     said = [line.split(": ", 1)[1] for line in lines if line.startswith(("error: ", "cause: "))]
     return ": ".join(said) or f"uv ended with exit code {done.returncode}"
 

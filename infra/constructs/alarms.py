@@ -1,4 +1,4 @@
-"""What somebody should be told: work that was given up, and calls that nothing answered."""
+"""Alarms: messages that were given up, and predict calls without an answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PERIOD: Final = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """One a dead-letter queue, and one for predict calls that ended without an answer."""
+    """One alarm for each dead-letter queue, and one for predict calls without an answer."""
 
     def __init__(
         self,

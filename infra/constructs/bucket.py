@@ -1,4 +1,4 @@
-"""A bucket that is nobody's but ours: private, encrypted, versioned, over TLS only, logged."""
+"""A bucket that is private, encrypted, versioned, logged, and reached by TLS only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _UPLOAD_DAYS: Final = 7
 
 
 class PrivateBucket(s3.Bucket):
-    """What was overwritten or deleted is kept for a month; unfinished uploads, for a week.
+    """Keep overwritten and deleted objects for a month, unfinished uploads for a week.
 
-    A bucket that does not keep its data goes with its stack, but only when it is empty: nothing
-    here deletes what is in it.
+    Without `keeps_data` the bucket is deleted with its stack, but only when it is empty: no
+    resource here deletes its objects.
     """
 
     def __init__(

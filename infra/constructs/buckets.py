@@ -14,15 +14,15 @@ from constructs import Construct
 from infra.constructs.bucket import PrivateBucket
 
 UPLOADS: Final = ("blobs/", "contents/", "sets/")
-"""Where the command line puts what it publishes, by digest."""
+"""Prefixes of the command line's uploads, by digest."""
 PROGRESS: Final = ".jobs/"
-"""Where the sync function says how far it is."""
+"""Prefix of the sync function's progress objects."""
 
 _PROGRESS_DAYS: Final = 7
 
 
 class Buckets(Construct):
-    """The models' bucket, a batch's two, and the one that logs who asked for what."""
+    """The models' bucket, the two of batch, and one for access logs."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A queue between a bucket and a function: what fails is tried again, then kept to be looked at."""
+"""A queue between a bucket and a function: failed messages are retried, then kept."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 VISIBILITY_TIMEOUTS: Final = 6
-"""How many timeouts of the function a message stays hidden: AWS asks for six, for its retries."""
+"""Visibility timeout in timeouts of the function: AWS asks for six, for its retries."""
 
 _KEPT: Final = Duration.days(14)
 
 
 class EventQueue(Construct):
-    """Takes a bucket's events to a function, one object a call, and has a dead-letter queue."""
+    """Queue from a bucket's events to a function, one object a call, with a dead-letter queue."""
 
     def __init__(self, scope: Construct, construct_id: str, *, timeout_s: int) -> None:
         super().__init__(scope, construct_id)
@@ -44,9 +44,9 @@ class EventQueue(Construct):
         )
 
     def take_events_of(self, bucket: s3.Bucket, *, suffix: str = "") -> None:
-        """Have the bucket tell of every object that is created, or of those that end with this.
+        """Send an event for each created object whose key ends with `suffix`.
 
-        CDK's own way makes a function with rights to every bucket, whose log is kept for ever.
+        CDK's own notifications add a function with rights to every bucket and an endless log.
         """
         granted = self._queue.add_to_resource_policy(
             iam.PolicyStatement(
@@ -73,11 +73,11 @@ class EventQueue(Construct):
             resource.node.add_dependency(granted.policy_dependable)
 
     def feed(self, function: lambda_.IFunction, *, max_concurrency: int) -> None:
-        """Call the function with each message; what it reports as failed is tried again."""
+        """Call the function with each message; messages that it reports as failed are retried."""
         function.add_event_source(
             sources.SqsEventSource(
                 self._queue,
-                # A message that waits behind others in a call is counted as tried when time is up.
+                # A message that waits behind others in a call would count as tried when time is up.
                 batch_size=1,
                 max_concurrency=max_concurrency,
                 report_batch_item_failures=True,

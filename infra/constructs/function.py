@@ -29,7 +29,7 @@ ARCHITECTURES: Final = {
 
 
 class StoreFunction(lambda_.Function):
-    """One handler in the network, with its layers, its mount, its role, and a log that forgets."""
+    """One handler in the network, with its layers, its mount, its role and an expiring log."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class StoreFunction(lambda_.Function):
         environment: Mapping[str, str],
     ) -> None:
         self.store_role = FunctionRole(scope, f"{construct_id}Role")
-        """Its role, to be granted what it needs besides."""
+        """The function's role, for further grants."""
         log = ExpiringLogGroup(scope, f"{construct_id}Log", retention_days=stage.log_retention_days)
         log.grant_write(self.store_role)
         super().__init__(
@@ -78,11 +78,11 @@ class StoreFunction(lambda_.Function):
         acknowledge(
             self,
             "L1",
-            "which Python is a stage's setting: the newest may have no wheels of ONNX Runtime, "
-            "nor be the one that the layers' bytecode was made for",
+            "a stage sets the Python version: ONNX Runtime may have no wheels for the newest, "
+            "and the layers' bytecode is made for the version of the stage",
         )
 
 
 def python_runtime(version: str) -> lambda_.Runtime:
-    """Lambda's runtime for a Python: `3.13`."""
+    """Return Lambda's runtime for a Python version such as `3.13`."""
     return lambda_.Runtime(f"python{version}", lambda_.RuntimeFamily.PYTHON)

@@ -1,4 +1,4 @@
-"""The three functions: what each runs, of which size, on which layers, with which mount."""
+"""The three functions, each with its handler, size, layers and mount."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Functions(Construct):
-    """`predict` and `batch` read the store, `sync` writes it. What else they may do is granted."""
+    """`predict` and `batch` read the store, `sync` writes it. The stack adds further grants."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Functions(Construct):
             stage=stage,
             environment={
                 "MODELS_BUCKET": buckets.models.bucket_name,
-                # What it prepares is measured with as many threads as will serve it.
+                # Preparations are measured with as many threads as the predict function has.
                 "PREDICT_MEMORY_MB": str(stage.predict.memory_mb),
             },
         )

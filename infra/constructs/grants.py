@@ -1,6 +1,6 @@
-"""Grants that name their actions one by one, and whose wildcards are explained where they are made.
+"""Grants that name each action, and explain each wildcard.
 
-CDK's own (`bucket.grant_read`) allow every action that begins like one that is needed.
+CDK's own grants (`bucket.grant_read`) use wildcards in actions and allow more than is needed.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def grant_objects(role: FunctionRole, bucket: s3.IBucket, *actions: str, below: 
     acknowledge(
         role,
         f"IAM5[Resource::<{logical_id}.Arn>/{objects}]",
-        "which objects there will be is for the bucket's users to say",
+        "the bucket's users decide which objects exist",
     )
 
 
 def grant_listing(role: FunctionRole, bucket: s3.IBucket) -> None:
-    """Allow listing a bucket, without which S3 answers 403 for an object that is not there."""
+    """Allow listing a bucket: without it S3 answers 403, not 404, for a missing object."""
     _allow(role, ["s3:ListBucket"], bucket.bucket_arn)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP API: every address goes to the predict function, and no caller is anonymous."""
+"""The HTTP API: every path goes to the predict function, and no caller is anonymous."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _LOGGED: Final = {
     "functionError": "integrationErrorMessage",
     "refused": "authorizer.error",
 }
-"""What a call's line says: API Gateway's variables, by our names."""
+"""Fields of an access log line, as API Gateway's variables."""
 
 
 class Api(Construct):
-    """API Gateway's HTTP API with one route, `$default`; payloads are of format 2.0."""
+    """API Gateway's HTTP API with one route, `$default`, and payload format 2.0."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Api(Construct):
         log = ExpiringLogGroup(self, "AccessLog", retention_days=log_retention_days)
         resource = cast("apigateway.CfnStage", self._stage.node.default_child)
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            # A log group's own ARN ends with `:*`, which API Gateway does not want.
+            # A log group's own ARN ends with `:*`, which API Gateway refuses.
             destination_arn=Stack.of(self).format_arn(
                 service="logs",
                 resource="log-group",
@@ -80,7 +80,7 @@ class Api(Construct):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Address of the API."""
         return self._stage.url
 
 

@@ -1,4 +1,4 @@
-"""The layers: what every function runs on, and what only those that talk to S3 or write need."""
+"""The layers: one for every function, one more for functions that use S3 or publish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log group that forgets: each function, API and network here writes to one of its own."""
+"""A log group with a retention period; each function, API and network has its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class ExpiringLogGroup(logs.LogGroup):
-    """Keeps what is written for some days, and goes with its stack.
+    """Log group that keeps lines for some days and is deleted with its stack.
 
-    A function without one gets a group that Lambda makes, which keeps everything for ever.
+    For a function without a log group, Lambda makes one that keeps all lines for ever.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, retention_days: int) -> None:
         super().__init__(scope, construct_id, removal_policy=RemovalPolicy.DESTROY)
-        # CDK has an enumeration for these; settings.py has the days that CloudWatch takes.
+        # CDK has an enumeration for this; settings.py has the days that CloudWatch accepts.
         resource = cast("logs.CfnLogGroup", self.node.default_child)
         resource.retention_in_days = retention_days

@@ -1,4 +1,4 @@
-"""A function's way to the file system: where it is mounted, and what its role is allowed there."""
+"""A function's mount of the file system, and its role's permissions there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 MOUNT_PATH: Final = "/mnt/store"
 STORE_PATH: Final = f"{MOUNT_PATH}/coldpress"
-"""A folder in the mount: no store is made at the root of a file system, which may not be there."""
+"""A folder in the mount: a store at the mount point itself could be made without the mount."""
 
 
 class StoreMount(lambda_.FileSystem):
     """Mounts the file system through one access point, to read or also to write.
 
-    CDK's own `from_efs_access_point` always allows writing; this allows what was asked for, and
-    through this access point only.
+    CDK's own `from_efs_access_point` always allows writing; this class allows writing only with
+    `writes`, and through this access point only.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Acknowledges what cdk-nag finds and is as it should be, with the reason, beside the construct.
+"""Acknowledge findings of cdk-nag that are intended, with the reason, beside the construct.
 
-Synthesis fails on a finding that nobody acknowledged.
+Synthesis fails on a finding without an acknowledgment.
 """
 
 from __future__ import annotations
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Say why a finding of the AwsSolutions pack below this construct is right: `IAM5[...]`."""
+    """Accept a finding (`IAM5[...]`) of the AwsSolutions pack below this construct."""
     rule_id = f"AwsSolutions::AwsSolutions-{rule}"
     Validations.of(construct).acknowledge(Acknowledgment(id=rule_id, reason=reason))

@@ -1,8 +1,8 @@
-"""The network that the functions live in: it leads to the file system and to S3, nowhere else.
+"""The functions' network, which leads to the file system and to S3 alone.
 
 There is no internet gateway and no NAT (docs/adr/0002). S3 is reached through a gateway endpoint,
-which is free, and whose policy lets through to this deployment's buckets alone. Logs, metrics,
-traces and queues work without a way out: Lambda carries them outside of this network.
+which is free, and whose policy allows this deployment's buckets alone. Logs, metrics, traces and
+queues need no route: Lambda carries them outside of this network.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Network(Construct):
                 )
             ],
         )
-        # All of it, not only what is refused: a try to get out by HTTPS passes the rule for S3 and
-        # then finds no route, which a flow log calls accepted.
+        # All traffic, not only rejected traffic: an HTTPS connection to the internet passes the
+        # rule for S3 and then finds no route, which a flow log calls accepted.
         self.vpc.add_flow_log(
             "Flows",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(
@@ -65,7 +65,7 @@ class Network(Construct):
         )
 
     def let_reach(self, buckets: Iterable[s3.IBucket]) -> None:
-        """Let calls through to these buckets, and to no other, whatever a role allows."""
+        """Allow calls to these buckets, and to no other, whatever a role allows."""
         self._s3.add_to_policy(
             iam.PolicyStatement(
                 principals=[iam.AnyPrincipal()],

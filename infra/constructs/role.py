@@ -1,7 +1,7 @@
-"""What every function's role is allowed: what it takes to run in a network, and to be traced.
+"""The permissions of every function's role: running in a network, and tracing.
 
-The rest (its log, its mount, its buckets) is granted where the other party is known. AWS's
-managed policies are not used: they allow writing to every log.
+Further permissions (log, mount, buckets) are granted where the other party is known. AWS's managed
+policies are not used: they allow writing to every log.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ class FunctionRole(iam.Role):
             self,
             "IAM5[Resource::*]",
             "Lambda attaches the function to its network with this role, and EC2 does not say in "
-            "advance which interface that will be; X-Ray has no resources to name. The function's "
+            "advance which interface will be used; X-Ray has no resources to name. The function's "
             "own code reaches neither: its network leads to S3 alone.",
         )

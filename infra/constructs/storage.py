@@ -1,12 +1,12 @@
-"""The file system that the store is on, and the two ways to it: the writer's and the readers'.
+"""The store's file system, and its two access points: the writer's and the readers'.
 
-That readers cannot write holds three times over, so that one mistake does not undo it: their roles
-are allowed to mount only; the file system's own policy denies them writing; and their access
-point makes them a user to whom files of mode 0644 and folders of 0755 are closed.
+Three separate rules keep readers from writing, so that one mistake does not let them: their roles
+may only mount; the file system's policy denies them writing; and their access point makes them a
+user who cannot write to files of mode 0644 and folders of mode 0755.
 
-EFS lets in whom either a role's policy or the file system's allows. Here the roles' policies
-allow, and the file system's policy only denies: it binds every other role in the account too, and
-that it exists shuts out clients that name no role.
+EFS accepts a client if its role's policy or the file system's policy allows it. Here the roles'
+policies allow, and the file system's policy only denies: it applies to every other role of the
+account too, and its existence excludes clients without a role.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROOT: Final = "elasticfilesystem:ClientRootAccess"
 
 
 class Storage(Construct):
-    """An encrypted EFS file system that scales with its use, and one access point a user."""
+    """An encrypted EFS file system with elastic throughput, and one access point a user."""
 
     def __init__(
         self,
@@ -67,28 +67,28 @@ class Storage(Construct):
             enable_automatic_backups=backs_up,
             removal_policy=RemovalPolicy.RETAIN if keeps_data else RemovalPolicy.DESTROY,
             file_system_policy=_policy(),
-            # True means that CDK leaves this policy alone. With False it would add a statement
-            # that allows everyone to write through the mount targets.
+            # True makes CDK leave this policy alone. With False, CDK would add a statement that
+            # allows everyone to write through the mount targets.
             allow_anonymous_access=True,
         )
         self._writer = self._access_point("Writer", WRITER_ID)
         self._reader = self._access_point("Reader", READER_ID)
 
     def deny_writing(self, readers: Sequence[iam.IPrincipal]) -> None:
-        """Deny writing to these principals, whatever is allowed to them elsewhere.
+        """Deny writing to these principals, whatever other policies allow.
 
-        EFS enforces few condition keys, and a principal's ARN is not among them, so that everyone
-        but the writer could be denied: readers are named.
+        Denying everyone but the writer would need a condition on the principal's ARN, which EFS
+        does not support: so the readers are named.
         """
         self._files.add_to_resource_policy(_deny("ReadersWriteNothing", readers, [_WRITE, _ROOT]))
 
     def mount(self, *, writes: bool) -> StoreMount:
-        """What a function is given so that it has the file system at `mount.MOUNT_PATH`."""
+        """Return the mount that gives a function the file system at `mount.MOUNT_PATH`."""
         point = self._writer if writes else self._reader
         return StoreMount(self._files, point, writes=writes)
 
     def _access_point(self, name: str, user_id: str) -> efs.AccessPoint:
-        # Either may be the first to be used: both then make the folder, and both as the writer's.
+        # Either access point may be used first, and makes the folder: both make it the writer's.
         return self._files.add_access_point(
             name,
             path=_FOLDER,
@@ -98,10 +98,10 @@ class Storage(Construct):
 
 
 def _policy() -> iam.PolicyDocument:
-    """What nobody may do, whatever a role's policy allows.
+    """Return the denials that apply to everyone, whatever a role's policy allows.
 
-    A condition on the access point's ARN cannot stand here, for it would make the file system
-    depend on what depends on it; it stands in the roles' policies (mount.py).
+    A condition on the access point's ARN would be a circular dependency of the file system, so it
+    is in the roles' policies (mount.py).
     """
     everyone, everything = [iam.AnyPrincipal()], [_MOUNT, _WRITE, _ROOT]
     return iam.PolicyDocument(

@@ -2,14 +2,12 @@
 
     python -m infra.emulated --stage dev --store .store
 
-What is deployed is the stage's own cloud assembly, layers and all; `template.py` lists what is
-changed in its template, and why. Functions run in Lambda's own runtime client, with nothing on
-their path but their code, their layers and that client (bootstrap.py).
+The deployment is the stage's own cloud assembly with its layers; `template.py` lists the changes of
+its template, with reasons. Functions run in Lambda's own runtime client, with only their code,
+their layers and that client on their path (bootstrap.py). Start at `run.py`.
 
-Signatures are verified; functions may do what their roles and the buckets' policies allow, and
-callers with `environ`'s key, which is the account's root, everything. What it cannot show: a mount
-and its users, a network, TLS, limits of memory and payload, freezing. It is slow: nothing is timed
-through it. Linux only.
-
-Needs requirements/cloud.txt; MiniStack is in an environment of its own (ministack.txt).
+Signatures are verified. Functions may do what their roles and the buckets' policies allow; callers
+with the key of `environ`, the account's root, may do everything. Not emulated: the mount and its
+users, the network, TLS, limits of memory and payload, freezing. Too slow for measurements. Linux
+only. Needs requirements/cloud.txt; MiniStack has an environment of its own (ministack.txt).
 """

@@ -25,22 +25,26 @@ _NEEDED: Final = ("boto3", "aws_cdk", "awslambdaric")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when it was told to end, 1 with a line when it could not start."""
+    """Run the command line; return 0 after a signal, 1 (with a line) if the start failed."""
     parser = argparse.ArgumentParser(
         prog="python -m infra.emulated", description="Deploy a stage to an emulator of AWS."
     )
     parser.add_argument("--stage", required=True, help="a file in infra/stages/, without .toml")
     parser.add_argument(
-        "--store", type=Path, required=True, metavar="DIR", help="what functions have as the store"
+        "--store",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that functions use as the store",
     )
     parser.add_argument(
         "--ministack",
         type=Path,
         metavar="PATH",
-        help="the interpreter that has MiniStack (.cache/ministack/bin/python)",
+        help="interpreter with MiniStack installed (.cache/ministack/bin/python)",
     )
     options = parser.parse_args(arguments)
-    for number in _ENDS:  # SIGINT too: a shell's background processes are started to ignore it
+    for number in _ENDS:  # SIGINT too: shells start background processes with SIGINT ignored
         signal.signal(number, _end)
     try:
         with _emulated(options) as running:
@@ -56,15 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _emulated(options: argparse.Namespace) -> AbstractContextManager[EmulatedStage]:
-    """The stage; raises EmulatorError where what running it needs is not installed."""
+    """Return the stage as a context; raises EmulatorError if a needed package is missing."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise EmulatorError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: "
             f"{sys.executable} -m pip install --require-hashes -r requirements/cloud.txt "
-            "(make cloud does that, and runs this)"
+            "(make cloud does both)"
         )
-    # Imported here: they need what is looked for above.
+    # Imported here: these modules need the packages that are checked above.
     from infra.emulated.ministack import MINISTACK  # noqa: PLC0415
     from infra.emulated.run import emulated_stage  # noqa: PLC0415
 
@@ -73,7 +77,7 @@ def _emulated(options: argparse.Namespace) -> AbstractContextManager[EmulatedSta
 
 
 def _end(*_: object) -> NoReturn:
-    """Have the first signal unwind what was started, which takes seconds, and no other disturb."""
+    """Unwind at the first signal, which takes seconds, and ignore further signals."""
     for number in _ENDS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

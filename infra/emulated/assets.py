@@ -1,4 +1,4 @@
-"""What a cloud assembly uploads: its folders, and the objects that the template expects of them."""
+"""Uploads of a cloud assembly: its folders, and their objects as the template names them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _EXECUTABLE: Final = 0o100755 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """A folder of the assembly, and the object that it becomes."""
+    """A folder of the assembly, and the bucket and key of its object."""
 
     folder: Path
     bucket: str
     key: str
 
     def pack(self, to: Path, bootstrap: str | None = None) -> None:
-        """Write its zip; `bootstrap` is put into it besides, as a file that can be run.
+        """Write the folder's zip; `bootstrap` is added as an executable file of that name.
 
-        Not compressed: MiniStack is on this machine, and layers come to 200 MB.
+        Not compressed: MiniStack is on this machine, and layers are 200 MB.
         """
         with zipfile.ZipFile(to, "w") as packed:
             for path in sorted(each for each in self.folder.rglob("*") if each.is_file()):
@@ -43,7 +43,7 @@ class Asset:
 
 
 def read_assets(assembly: Path, stack: str) -> list[Asset]:
-    """The folders that an assembly uploads for a stack. The template is a file, and not one."""
+    """List the folders that an assembly uploads for a stack (not its template, a file)."""
     files = json.loads((assembly / f"{stack}.assets.json").read_text("utf-8"))["files"]
     return [
         Asset(

@@ -1,15 +1,15 @@
-"""What runs a function: Lambda's own runtime client, on the path that Lambda gives it.
+"""The `bootstrap` file of an emulated function: Lambda's runtime client, on Lambda's path.
 
-MiniStack starts a file called `bootstrap` in a function's code. This one starts `awslambdaric`, the
-client that Lambda's Python runtimes are, with nothing on its path but
+MiniStack starts the file `bootstrap` in a function's code. This file starts `awslambdaric`, the
+client in Lambda's Python runtimes, with this path alone:
 
 1. the function's code,
 2. its layers,
-3. the client and what it needs, in a folder that has nothing else,
+3. the client and its dependencies, in a folder of their own,
 4. the standard library.
 
-So what a layer lacks is missing here too. The interpreter is the one that runs this process, not
-its virtual environment: a child that a function starts must not find that environment either.
+So a package that a layer lacks is missing here too. The interpreter is that of this process, not of
+its virtual environment: a function's child processes must not find that environment either.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def bootstrap(client: Path, interpreter: Path | None = None) -> str:
-    """The file's text. `client`: the folder of `gather_client`."""
+    """Return the file's text. `client`: the folder of `gather_client`."""
     python = interpreter or Path(sys.executable).resolve()
     return f"""#!/bin/sh
 export PYTHONPATH="$LAMBDA_TASK_ROOT:$PYTHONPATH:"{shlex.quote(str(client))}
@@ -39,10 +39,10 @@ exec {shlex.quote(str(python))} -S -P -m {CLIENT} "$_HANDLER"
 
 
 def gather_client(folder: Path) -> None:
-    """Fill a folder with links to the client and what it needs; raises EmulatorError."""
+    """Fill a folder with links to the client and its dependencies; raises EmulatorError."""
     folder.mkdir(parents=True)
     wanted = [CLIENT]
-    for name in wanted:  # grows while it is walked
+    for name in wanted:  # grows during the loop
         try:
             found = distribution(name)
         except PackageNotFoundError:
@@ -53,12 +53,12 @@ def gather_client(folder: Path) -> None:
 
 
 def _tops(found: Distribution) -> set[str]:
-    """What a distribution has put at the top of site-packages."""
+    """Return a distribution's names at the top of site-packages."""
     tops = {path.parts[0] for path in found.files or []}
     return tops - {"..", "__pycache__"}
 
 
 def _needs(found: Distribution) -> list[str]:
-    """The names of what it always needs: not of its extras."""
+    """Return the names of a distribution's dependencies, without those of its extras."""
     named = (_NAME.match(each) for each in found.requires or [] if "extra ==" not in each)
     return [each.group() for each in named if each]

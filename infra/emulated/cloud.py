@@ -1,4 +1,4 @@
-"""Where an emulated cloud answers, and how it is talked to."""
+"""Address and clients of an emulated cloud."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
-"""MiniStack's, for whoever's key is not the number of another one."""
+"""MiniStack's account for keys that are not an account's number."""
 
 _KEY: Final = "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """An emulator that runs: its port on loopback, and its log."""
+    """A running emulator: its port on loopback, and its log."""
 
     port: int
     log: Path
 
     @property
     def endpoint(self) -> str:
-        """The address of all its services."""
+        """Address of all its services."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environ(self) -> dict[str, str]:
-        """The variables with which AWS's SDKs talk to it, in whichever process."""
+        """Environment variables that point AWS's SDKs at the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": _KEY,
@@ -42,7 +42,7 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """boto3's client, whatever credentials, settings and proxies this process has."""
+        """Return a boto3 client that ignores this process's credentials, settings and proxies."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -52,7 +52,7 @@ class Cloud:
             aws_session_token="",
             config=Config(
                 connect_timeout=5,
-                # A function's first call imports all that it has; nothing is sent twice meanwhile.
+                # A function's first call is slow, and must not be sent twice.
                 read_timeout=900,
                 retries={"total_max_attempts": 1},
                 proxies={},

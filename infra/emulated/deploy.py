@@ -1,8 +1,8 @@
-"""Deploys a cloud assembly to an emulated cloud, as CDK's command line does to an account.
+"""Deploy a cloud assembly to an emulated cloud, as CDK's command line does to an account.
 
-1. The bucket and the parameter are made that `cdk bootstrap` leaves behind.
-2. Assets are uploaded to where the template expects them, functions' code with its bootstrap.
-3. The stack is made of the template as MiniStack takes it (template.py), and waited for.
+1. Make the bucket and the parameter of `cdk bootstrap`.
+2. Upload the assets to the template's buckets and keys, functions' code with its bootstrap.
+3. Create the stack from the template as MiniStack accepts it (template.py), and wait for it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 120.0
 
 _BOOTSTRAP_VERSION: Final = "30"
-"""What CDK's template asks for is 6 or more."""
+"""CDK's template requires 6 or more."""
 _POLL_S: Final = 0.1
 
 
@@ -40,9 +40,9 @@ def deploy(
     client: Path,
     deadline_s: float = DEADLINE_S,
 ) -> dict[str, str]:
-    """Deploy a stack and return its outputs; raises EmulatorError that names what failed.
+    """Deploy a stack and return its outputs; raises EmulatorError with the failed resource.
 
-    `store`: the folder that functions have in place of their mount. `client`: Lambda's runtime
+    `store`: the folder that functions use in place of their mount. `client`: Lambda's runtime
     client (bootstrap.py).
     """
     template = json.loads((assembly / f"{stack}.template.json").read_text("utf-8"))
@@ -99,7 +99,7 @@ def _make(cloud: Cloud, stack: str, template: dict[str, Any], deadline_s: float)
 
 
 def _why(formation: Any, found: dict[str, Any]) -> str:
-    """The first resource that failed, and why; those after it were only called off."""
+    """Describe the first resource that failed; later failures are its consequences."""
     events = formation.describe_stack_events(StackName=found["StackName"])["StackEvents"]
     for event in reversed(events):
         if event["ResourceStatus"].endswith("_FAILED"):

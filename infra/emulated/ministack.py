@@ -1,8 +1,8 @@
-"""Runs MiniStack, an emulator of AWS, on a free loopback port, and ends all that it started.
+"""Run MiniStack, an emulator of AWS, on a free loopback port, and end all its processes.
 
-Everything that it writes is in the folder that it is given: state, temporary files, its log. It
-has no credentials, no home and no variables of this process but PATH, and so have its functions,
-which inherit its environment.
+MiniStack writes only into the given folder: state, temporary files, log. It and its functions,
+which inherit its environment, have no credentials, no home and no variable of this process but
+PATH.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from infra.bundling.function_code import REPOSITORY
 from infra.emulated.cloud import Cloud
-from infra.emulated.supervised import kept, last_words
+from infra.emulated.supervised import last_words, supervised
 from infra.errors import EmulatorError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MINISTACK: Final = REPOSITORY / ".cache" / "ministack" / "bin" / "python"
-"""The interpreter of the environment that has it: it pins botocore, so it has one of its own."""
+"""Interpreter of MiniStack's own environment: MiniStack pins botocore."""
 START_S: Final = 30.0
 
 _HOW: Final = (
@@ -42,25 +42,25 @@ _POLL_S: Final = 0.05
 def ministack(
     folder: Path, *, interpreter: Path = MINISTACK, start_s: float = START_S
 ) -> Iterator[Cloud]:
-    """Run it over a folder, which it fills, and give it when it answers; raises EmulatorError."""
+    """Run MiniStack in a folder, and yield its address when it answers; raises EmulatorError."""
     if not interpreter.is_file():
         raise EmulatorError(f"MiniStack is not installed, {interpreter} is missing: {_HOW}")
-    for attempt in range(_STARTS):  # a port that was free may be taken before MiniStack has it
+    for attempt in range(_STARTS):  # another process may take the free port before MiniStack does
         data = folder / str(attempt)
         (data / "tmp").mkdir(parents=True)
         cloud, token = Cloud(port=_free_port(), log=data / "ministack.log"), uuid.uuid4().hex
         command = (interpreter, "-m", "ministack")
         environ = _environ(data, cloud, token)
-        with kept(command, log=cloud.log, cwd=data, environ=environ) as keeper:
-            if _is_ready(keeper, cloud.port, token, start_s):
+        with supervised(command, log=cloud.log, cwd=data, environ=environ) as supervisor:
+            if _is_ready(supervisor, cloud.port, token, start_s):
                 yield cloud
                 return
             said = last_words(cloud.log)
-            if keeper.poll() is None:
+            if supervisor.poll() is None:
                 raise EmulatorError(f"MiniStack did not answer within {start_s:g} s: {said}")
         if b"already in use" not in cloud.log.read_bytes():
             break
-    raise EmulatorError(f"MiniStack ended with exit code {keeper.returncode}: {said}")
+    raise EmulatorError(f"MiniStack ended with exit code {supervisor.returncode}: {said}")
 
 
 def _environ(data: Path, cloud: Cloud, token: str) -> dict[str, str]:
@@ -75,21 +75,21 @@ def _environ(data: Path, cloud: Cloud, token: str) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         # Signatures are verified, and functions may do what their roles and policies allow.
         "AUTH": "true",
-        # Functions are told of it only when it is told itself.
+        # MiniStack passes this on to its functions.
         "AWS_ENDPOINT_URL": cloud.endpoint,
-        # It removes containers that look like its own from any Docker that it finds,
+        # Without this, MiniStack removes containers that look like its own from any Docker.
         "DOCKER_HOST": f"unix://{data}/no-docker",
-        # and listens on every address for these two, BIND_HOST or not.
+        # These two services listen on every address, whatever BIND_HOST says.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # It tells this to whoever asks, so another one that took the port is not taken for it.
+        # Part of its health answer: tells this MiniStack from another one on the same port.
         "MINISTACK_VERSION": token,
     }
 
 
-def _is_ready(keeper: subprocess.Popen[bytes], port: int, token: str, start_s: float) -> bool:
+def _is_ready(supervisor: subprocess.Popen[bytes], port: int, token: str, start_s: float) -> bool:
     deadline = time.monotonic() + start_s
-    while keeper.poll() is None and time.monotonic() < deadline:
+    while supervisor.poll() is None and time.monotonic() < deadline:
         if _version(port) == token:
             return True
         time.sleep(_POLL_S)
@@ -97,7 +97,7 @@ def _is_ready(keeper: subprocess.Popen[bytes], port: int, token: str, start_s: f
 
 
 def _version(port: int) -> str | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)  # knows of no proxy
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)  # ignores proxy settings
     try:
         connection.request("GET", "/_ministack/health")
         return str(json.load(connection.getresponse())["version"])

@@ -1,4 +1,4 @@
-"""A stage on this machine: synthesized, deployed to MiniStack, and gone when the block ends."""
+"""A stage on this machine: synthesized, deployed to MiniStack, removed when the block ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.bundling.function_code import REPOSITORY
 from infra.emulated.bootstrap import gather_client
 from infra.emulated.deploy import deploy
 from infra.emulated.ministack import MINISTACK, ministack
-from infra.emulated.supervised import kept, last_words
+from infra.emulated.supervised import last_words, supervised
 from infra.errors import EmulatorError, SynthError
 from infra.settings import read_stage
 
@@ -30,23 +30,23 @@ _STAGES_NO_ASSETS: Final = {"aws:cdk:disable-asset-staging": True}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatedStage:
-    """A stage that answers."""
+    """A running stage."""
 
     stage: str
     store: Path
-    """What its functions have in place of the mount."""
+    """Folder that the functions use in place of the mount."""
     endpoint: str
-    """The address of every AWS service."""
+    """Address of every AWS service."""
     api_url: str
-    """The HTTP API's, without a slash at its end. Calls are signed (signing.py)."""
+    """Address of the HTTP API, without a final slash. Calls are signed (signing.py)."""
     outputs: Mapping[str, str]
-    """The stack's. Its ApiUrl is what AWS would say; `api_url` is what answers here."""
+    """Outputs of the stack. ApiUrl is an address on AWS; `api_url` is the one here."""
     environ: Mapping[str, str]
-    """The variables with which AWS's SDKs and our command line talk to it, in any process."""
+    """Environment variables that point AWS's SDKs and the command line at the stage."""
     folder: Path
-    """Everything of it, while it runs."""
+    """Folder of all its files; removed at the end."""
     log: Path
-    """MiniStack's."""
+    """Log of MiniStack."""
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def emulated_stage(
 ) -> Iterator[EmulatedStage]:
     """Deploy a stage for the Python that runs here; raises InfraError in one line.
 
-    `store` is made where it is missing. `interpreter`: of the environment that has MiniStack.
+    `store` is created if it is missing. `interpreter`: of the environment with MiniStack.
     """
     stack = read_stage(stage).stack_name
     store = store.resolve()
@@ -81,9 +81,9 @@ def emulated_stage(
 
 
 def api_url(endpoint: str, on_aws: str) -> str:
-    """Where MiniStack serves the API that has this address on AWS.
+    """Return MiniStack's address of the API that has this address on AWS.
 
-    It goes by the Host header too, as AWS does; a path needs no client that can set one.
+    MiniStack also routes by the Host header, as AWS does; a path works with every client.
     """
     api_id = (urlsplit(on_aws).hostname or "").partition(".")[0]
     return f"{endpoint}/_aws/execute-api/{api_id}"
@@ -92,19 +92,19 @@ def api_url(endpoint: str, on_aws: str) -> str:
 def _synthesize(stage: str, folder: Path) -> Path:
     """Write the stage's assembly for the Python that runs here; raises SynthError.
 
-    In a process of its own, which takes CDK's Node along when it ends. Its assets stay where they
-    were built: CDK would copy 200 MB into the assembly, to be removed at the end.
+    Runs in a process of its own, which ends CDK's Node with it. Assets stay in the cache: CDK would
+    copy 200 MB into the assembly, only to be removed at the end.
     """
     out, log = folder / "assembly", folder / "synth.log"
     command = [sys.executable, "-m", "infra.synth", "--stage", stage, "--python", RUNNING]
-    temporary = folder / "synth-tmp"  # killed, CDK's Node leaves its files there
+    temporary = folder / "synth-tmp"  # CDK's Node leaves files there when it is killed
     temporary.mkdir()
     environ = {
         **os.environ,
         "CDK_CONTEXT_JSON": json.dumps(_STAGES_NO_ASSETS),
         "TMPDIR": str(temporary),
     }
-    with kept([*command, "--out", out], log=log, cwd=REPOSITORY, environ=environ) as synth:
+    with supervised([*command, "--out", out], log=log, cwd=REPOSITORY, environ=environ) as synth:
         if synth.wait():
             said = last_words(log).removeprefix("error: ")
             raise SynthError(f"stage {stage} has no template: {said}")

@@ -1,4 +1,4 @@
-"""Signs a call to an HTTP API that asks for AWS credentials (SigV4), as callers on AWS do."""
+"""Signatures (SigV4) for calls to an HTTP API that requires AWS credentials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def signed(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The headers to send with a call. `environ`: AWS's variables for key, secret and region."""
+    """Return a call's headers. `environ`: AWS's variables for key, secret and region."""
     request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
     credentials = Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"])
     SigV4Auth(credentials, "execute-api", environ["AWS_REGION"]).add_auth(request)

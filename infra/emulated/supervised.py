@@ -1,7 +1,7 @@
-"""Processes that end when this one does, with all that came from them: inference/local/fleet/process_supervisor.py.
+"""Child processes that end with this process, descendants included. Linux only.
 
-However this process ends, by an error, by Ctrl-C or by SIGKILL, nothing that it started is left.
-Linux only.
+However this process ends, by an error, by Ctrl-C or by SIGKILL, no process that it started is left.
+The work is done by inference/local/fleet/process_supervisor.py.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-KEEPER: Final = REPOSITORY / "inference/local/fleet/process_supervisor.py"
-"""Run as a script, and never imported: infra imports no room that it packs."""
+SUPERVISOR: Final = REPOSITORY / "inference/local/fleet/process_supervisor.py"
+"""Run as a script, and never imported: infra imports no package that it packs."""
 
 _STOP_S: Final = 15.0
 
 
 @contextlib.contextmanager
-def kept(
+def supervised(
     command: Sequence[str | Path], *, log: Path, cwd: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command, what it prints into `log`, and end it and all that it started at the end.
+    """Run a command with its output in `log`; end it and its descendants on exit.
 
-    What is given is its keeper: it ends when the command does, with the command's exit code.
+    Yields the supervisor, which ends when the command does, with the command's exit code.
     """
     with log.open("wb") as output:
-        keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", KEEPER, *command],
+        supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", SUPERVISOR, *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=environ,
-            # A terminal's Ctrl-C would reach all of them, and the keeper before its work is done.
+            # Else a terminal's Ctrl-C would end the supervisor before its children.
             start_new_session=True,
         )
     try:
-        yield keeper
+        yield supervisor
     finally:
-        _stop(keeper)
+        _stop(supervisor)
 
 
 def last_words(log: Path) -> str:
-    """The last thing that was printed."""
+    """Return the last line of a log that is not empty."""
     lines = log.read_text("utf-8", errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def _stop(keeper: subprocess.Popen[bytes]) -> None:
-    """Have the keeper end them all: it asks, and after three seconds does not ask any more."""
-    if keeper.stdin:
-        keeper.stdin.close()
+def _stop(supervisor: subprocess.Popen[bytes]) -> None:
+    """Let the supervisor end all: it sends SIGTERM, and after three seconds SIGKILL."""
+    if supervisor.stdin:
+        supervisor.stdin.close()
     try:
-        keeper.wait(_STOP_S)
+        supervisor.wait(_STOP_S)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(keeper.pid, signal.SIGKILL)
-        keeper.wait()
+            os.killpg(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()

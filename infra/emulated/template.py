@@ -1,15 +1,15 @@
-"""What is changed in a stage's template so that MiniStack takes it, and runs it on this machine.
+"""Changes of a stage's template for MiniStack on this machine. Pure.
 
-Pure. Resources of LEFT_OUT's types are taken out, and others no longer wait for them; whatever
-else refers to one is an error. Out of the policies of buckets and queues go the statements that
-deny what does not come over TLS, for here everything is plain HTTP on loopback; a policy without
-any other is left out like those types. Of functions, these change:
+Resources of LEFT_OUT's types are removed, also from DependsOn; any other reference to one is an
+error. Statements that deny calls without TLS are removed from the policies of buckets and queues,
+since all calls are plain HTTP on loopback; a policy without other statements is removed. Functions
+change as follows:
 
 | what | to | why |
 |---|---|---|
 | Runtime | `provided.al2023` | MiniStack's own Python is a stand-in (see bootstrap.py) |
-| STORE_PATH | a folder here | MiniStack mounts nothing: it drops FileSystemConfigs |
-| PYTHONPATH | the layers' folders here | it unpacks no layers for `provided` runtimes |
+| STORE_PATH | a folder here | MiniStack ignores FileSystemConfigs |
+| PYTHONPATH | the layers' folders here | MiniStack unpacks no layers for `provided` runtimes |
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEFT_OUT: Final = {
-    "AWS::EC2::FlowLog": "MiniStack does not know it; no packets flow there",
-    "AWS::EC2::SecurityGroupEgress": "MiniStack does not know it; nothing is kept from going out",
-    "AWS::EC2::SecurityGroupIngress": "MiniStack does not know it; nothing is kept from coming in",
+    "AWS::EC2::FlowLog": "unknown to MiniStack, which has no network",
+    "AWS::EC2::SecurityGroupEgress": "unknown to MiniStack, which limits no outgoing traffic",
+    "AWS::EC2::SecurityGroupIngress": "unknown to MiniStack, which limits no incoming traffic",
 }
-"""Types of resources, and why they are not deployed."""
+"""Types of resources that are not deployed, with reasons."""
 
 RUNTIME: Final = "provided.al2023"
 
@@ -43,9 +43,9 @@ _IN_TEXT: Final = re.compile(r"\$\{([^!.}][^.}]*)")
 def emulated(
     template: Mapping[str, Any], *, store: Path, folders: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Return the template as it is deployed to MiniStack; raises EmulatorError.
+    """Return the template for MiniStack; raises EmulatorError.
 
-    `folders`: where the content of each asset lies on this machine, by its object's key.
+    `folders`: the folder of each asset on this machine, by its object's key.
     """
     resources = {name: _over_http(body) for name, body in template["Resources"].items()}
     gone = {name for name, body in resources.items() if _is_left_out(body)}
@@ -65,7 +65,7 @@ def emulated(
 
 
 def code_keys(template: Mapping[str, Any]) -> set[str]:
-    """The keys of the objects that are functions' code."""
+    """Return the keys of the objects that hold functions' code."""
     bodies = template["Resources"].values()
     return {body["Properties"]["Code"]["S3Key"] for body in bodies if body["Type"] == _FUNCTION}
 
@@ -99,7 +99,7 @@ def _waiting_for(body: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
 
 
 def _referred(value: Any) -> Iterator[str]:
-    """The names that a part of a template refers to."""
+    """Yield the names that a part of a template refers to."""
     if isinstance(value, list):
         for each in value:
             yield from _referred(each)
@@ -118,7 +118,7 @@ def _referred(value: Any) -> Iterator[str]:
 def _layers(
     body: Mapping[str, Any], resources: Mapping[str, Any], folders: Mapping[str, Path]
 ) -> list[Path]:
-    """The folders of a function's layers; on Lambda, what a later one has lies over the others."""
+    """Return the folders of a function's layers, last first: on Lambda a later layer wins."""
     found = []
     for layer in reversed(body["Properties"].get("Layers", [])):
         resource = resources.get(layer["Ref"]) if isinstance(layer, dict) else None

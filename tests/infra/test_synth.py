@@ -60,7 +60,7 @@ def test_it_says_what_it_made(
     ]
     assert all(line.endswith("MB unzipped of 250.0 MB") for line in lines[4:-1])
     assert lines[-1].startswith(f"{template}: ")
-    assert lines[-1].endswith(" resources, no finding that is not explained")
+    assert lines[-1].endswith(" resources, no unexplained finding")
     assert template.is_file()
 
 
