@@ -33,8 +33,7 @@ WRONG = {
         "inference.serving is not allowed to import inference.http",
     ),
     "model_sync.store_io.owners": (  # an import for types alone
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
-        "    from model_sync.sources.source import Source\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    from model_sync.sources.source import Source\n",
         "model_sync.store_io is not allowed to import model_sync.sources",
     ),
     "model_store.extremes": (  # a circle

@@ -28,7 +28,7 @@ def grant_objects(role: FunctionRole, bucket: s3.IBucket, *actions: str, below: 
     acknowledge(
         role,
         f"IAM5[Resource::<{logical_id}.Arn>/{objects}]",
-        "the bucket's users decide which objects exist",
+        "the bucket's users decide which objects there will be",
     )
 
 

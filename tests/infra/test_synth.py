@@ -104,7 +104,7 @@ def test_a_folder_that_holds_other_things_is_left_alone(
     (tmp_path / "thesis.txt").write_text("ten years")
     assert synth.main(["--stage", "dev", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
-        f"error: {tmp_path} holds something else than a cloud assembly: name another --out\n"
+        f"error: {tmp_path} holds no cloud assembly but other files: name another --out\n"
     )
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
 
