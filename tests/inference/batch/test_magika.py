@@ -1,4 +1,8 @@
-"""The shipped model over real files: this repository's own, and some that were made."""
+"""The shipped model over real files: this repository's own, and some that were made.
+
+Slow, as publishing the model takes seconds. Its answers are tested in tests/models, and batches
+in this folder, with models of a few bytes.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from tests.support.places import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
 
 FILES = {
     "README.md": "markdown",

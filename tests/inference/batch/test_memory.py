@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from tests.inference.batch.buckets import Buckets
 
-MANY = 2000
 LINE = b'{"x": [1, 2], "form": "echo", "text": "' + b"x" * 100_000 + b'"}\n'
-"""Answered with itself, so that the output is as large as the input: 200 MB of each."""
+"""Answered with itself, so that the output is as large as the input."""
+MANY_IN_A_FOLDER = 400
+MANY_IN_S3 = 1000
+"""Lines whose bytes, 40 and 100 MB, are far more than memory may grow by."""
 
 MOST_MORE_FROM_A_FOLDER_BYTES = 16 << 20
 MOST_MORE_FROM_S3_BYTES = 64 << 20
@@ -73,7 +75,7 @@ def test_from_a_folder_memory_does_not_grow_with_the_object(
     published: Path, tmp_path: Path
 ) -> None:
     peaks = []
-    for lines in (1, MANY):
+    for lines in (1, MANY_IN_A_FOLDER):
         source, target = tmp_path / f"in-{lines}", tmp_path / f"out-{lines}"
         source.mkdir()
         (source / "a.jsonl").write_bytes(LINE * lines)
@@ -84,7 +86,7 @@ def test_from_a_folder_memory_does_not_grow_with_the_object(
 
 def test_from_s3_memory_does_not_grow_with_the_object(published: Path, buckets: Buckets) -> None:
     peaks = []
-    for lines in (1, MANY):
+    for lines in (1, MANY_IN_S3):
         event = sqs_event(message(buckets.put(f"{PLUS}/{lines}.jsonl", LINE * lines)))
         peaks.append(
             peak_bytes(

@@ -6,6 +6,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 THREADS = 8
-SWAPS = 10
 CALLS_A_THREAD = 50
 
 
@@ -77,14 +78,15 @@ def check(answers: list[list[Seen]]) -> None:
             assert each.values == [each.x + added, -each.x + added]
 
 
-def test_ten_publications_under_calls_from_eight_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("swaps", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_publications_under_calls_from_eight_threads(tmp_path: Path, swaps: int) -> None:
     store = tmp_path / "store"
     publish_adder(store, STEP)
     application = Application(Settings(store, ref_ttl_s=0.0))
     callers = Callers(application)
     try:
         wait_until(lambda: callers.all_saw(1))
-        for number in range(2, SWAPS + 2):
+        for number in range(2, swaps + 2):
             publish_adder(store, number * STEP)
             wait_until(partial(callers.all_saw, number))
     finally:
@@ -93,8 +95,8 @@ def test_ten_publications_under_calls_from_eight_threads(tmp_path: Path) -> None
     for seen in callers.answers:
         versions = [each.version for each in seen]
         assert versions == sorted(versions), "a thread went back"
-        assert sorted(set(versions)) == list(range(1, SWAPS + 2))
-    assert add(application, [0.0, 0.0]).version == SWAPS + 1
+        assert sorted(set(versions)) == list(range(1, swaps + 2))
+    assert add(application, [0.0, 0.0]).version == swaps + 1
 
 
 def test_rollbacks_and_promotions_in_quick_succession(store: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from inference.http.application import Application
 from inference.settings import Settings
 from tests.inference.commands import serving
-from tests.inference.http.page.stores import make_page_store
+from tests.inference.http.page.stores import add_magika, make_page_store
 from tests.inference.http.page.tabs import Tab
 
 if TYPE_CHECKING:
@@ -26,9 +26,18 @@ CHROMIUM = "chromium"
 
 @pytest.fixture(scope="session")
 def page_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a model for each thing that the page shows. Not to be changed."""
+    """A store with a model for each thing that the page asks for. Not to be changed."""
     store = tmp_path_factory.mktemp("page") / "store"
     make_page_store(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def shown_store(page_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of `page_store` with a real model, for a browser to show. Not to be changed."""
+    store = tmp_path_factory.mktemp("shown") / "store"
+    shutil.copytree(page_store, store)
+    add_magika(store)
     return store
 
 
@@ -39,9 +48,9 @@ def application(page_store: Path) -> Application:
 
 
 @pytest.fixture(scope="module")
-def site(page_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server over `page_store`."""
-    with serving(tmp_path_factory.mktemp("site") / "stderr", "--store", page_store) as server:
+def site(shown_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server over `shown_store`."""
+    with serving(tmp_path_factory.mktemp("site") / "stderr", "--store", shown_store) as server:
         yield server.url
 
 

@@ -113,7 +113,7 @@ def encode(outputs, request):
 
 
 def make_page_store(store: Path) -> None:
-    """Make a store with a model for each thing that the page shows; of `adder`, 4 versions."""
+    """Make a store with a model for each thing that is asked for; of `adder`, 4 versions."""
     sources = store.parent / "sources"
     for number in (1, 2, 3, 4):
         publish_adder(store, number * STEP)
@@ -132,6 +132,10 @@ def make_page_store(store: Path) -> None:
     publish_folder(store, sources / "picture")
     write_identities(sources / LONGEST_NAME, {LONGEST_TENSOR: TensorProto.FLOAT})
     publish_folder(store, sources / LONGEST_NAME)
+
+
+def add_magika(store: Path) -> None:
+    """Publish a real model, whose answers the page shows; this takes seconds."""
     publish(ROOT / "models" / "magika", store, progress=Silent())
 
 

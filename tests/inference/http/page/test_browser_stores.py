@@ -66,9 +66,9 @@ def test_a_store_that_is_out_of_reach_is_an_error_until_it_is_back(
 
 
 def test_a_server_that_is_gone_is_an_error_too(
-    opened: Opened, page_store: Path, tmp_path: Path
+    opened: Opened, shown_store: Path, tmp_path: Path
 ) -> None:
-    with serving(tmp_path / "stderr", "--store", page_store) as server:
+    with serving(tmp_path / "stderr", "--store", shown_store) as server:
         tab = opened(server.url).open("adder")
     assert tab.press() == "No answer"
     assert "did not answer" in tab.text("#body .error")

@@ -12,6 +12,7 @@ import pytest
 
 from infra.bundling.function_code import READER_ROOMS, gather_code
 from tests.inference.calls import event_file, get, http_event, send
+from tests.inference.commands import serving
 from tests.inference.http.page.markup import PAGE, read_markup
 
 if TYPE_CHECKING:
@@ -93,9 +94,13 @@ def test_any_form_in_which_it_is_named_is_it(application: Application, form: str
     assert send(application, http_event("GET", "/", headers=asked)).status == 304
 
 
-def test_over_http_what_is_not_sent_again_has_no_length(site: str) -> None:
-    etag = httpx.get(f"{site}/").headers["ETag"]
-    again = httpx.get(f"{site}/", headers={"If-None-Match": etag})
+def test_over_http_what_is_not_sent_again_has_no_length(page_store: Path, tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "stderr", "--store", page_store) as server,
+        httpx.Client(base_url=server.url, trust_env=False) as client,
+    ):
+        etag = client.get("/").headers["ETag"]
+        again = client.get("/", headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
     assert "Content-Length" not in again.headers
 
