@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from model_store.digests import Digest
@@ -19,13 +18,14 @@ from model_store.refs import Change, Hold, Refs, State, VersionEntry
 from model_store.signature import DATATYPES, Signature, TensorSpec
 from model_store.variant import Measurement, Variant
 from model_store.version import GoldenCases, VersionContent, VersionManifest
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
-untimed = settings(deadline=None)
+untimed = examples(100)
 """A deadline per example would be a timed assertion."""
-fewer = settings(deadline=None, max_examples=50)
+fewer = examples(25)
 """For examples that take long to make."""
 
 texts = st.text(max_size=12)

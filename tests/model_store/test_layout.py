@@ -13,7 +13,7 @@ from model_store.errors import InvalidNameError
 from model_store.layout import StoreLayout
 from tests.model_store import strategies
 from tests.model_store.examples import PREPARATION_ID, VERSION_ID
-from tests.model_store.strategies import fewer, untimed
+from tests.model_store.strategies import fewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_no_name_leads_out_of_the_models(name: str) -> None:
     ids=["staging", "version", "preparation"],
 )
 def test_no_id_leads_out_of_its_folder(place: Callable[[str], Path], parent: str) -> None:
-    @untimed
+    @fewer
     @given(awkward | strategies.ids)
     @example(f"../{VERSION_ID}")
     @example(f"{VERSION_ID}/..")

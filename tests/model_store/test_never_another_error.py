@@ -13,7 +13,7 @@ from model_store.errors import StoreError
 from tests.model_store import strategies
 from tests.model_store.damage import damaged, json_values
 from tests.model_store.examples import KINDS, PARSERS, as_json
-from tests.model_store.strategies import fewer, untimed
+from tests.model_store.strategies import fewer
 
 AWKWARD: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     ("refs", ("versions",), "1" * 5000, {}),
@@ -68,7 +68,7 @@ def test_arbitrary_json_raises_nothing_else(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_right_document_changed_in_one_place_raises_nothing_else(kind: str) -> None:
-    @untimed
+    @fewer
     @given(damaged(strategies.of_each_kind[kind]))
     def holds(data: bytes) -> None:
         _read(kind, data)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tests.inference.calls import http_event, send
+from tests.support.examples import examples
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
     from inference.http.application import Application
 
-EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = examples(40, HealthCheck.too_slow)
 STATUSES = {200, 400, 404, 405, 410, 413, 500, 503}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 METHODS = st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "get", "", "X Y"])

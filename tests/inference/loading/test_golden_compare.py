@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from inference.loading.golden_cases import compare
 from model_store.version import GoldenCases
+from tests.support.examples import examples
 
 EXACT = GoldenCases((), rtol=0.0, atol=0.0)
 LOOSE = GoldenCases((), rtol=0.01, atol=0.1)
@@ -22,7 +23,7 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = examples(40, HealthCheck.too_slow)
 
 
 @given(VALUES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
@@ -23,6 +23,7 @@ from tests.inference.calls import Answer, http_event, send
 from tests.inference.models import write_identities
 from tests.inference.protocol.test_protocol_round_trip import CUBES, ONNX_TYPES, arrays
 from tests.inference.stores import ADDER, publish_folder
+from tests.support.examples import examples
 from tests.tiny_models import write_identity
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Application:
 
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15, HealthCheck.too_slow)
 @given(data=st.data())
 def test_any_tensor_comes_back_equal_as_bytes(
     identities: Application, datatype: str, data: st.DataObject

@@ -6,17 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
 from inference.protocol.requests import check_tensors, parse_infer_request
 from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from model_store.signature import Signature
 
-EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = examples(40, HealthCheck.too_slow)
 SIGNATURES = st.sampled_from(
     [
         one_input("FP32", (-1, 2)),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto
@@ -19,6 +19,7 @@ from tests.inference.calls import infer
 from tests.inference.models import write_identities
 from tests.inference.signatures import one_input, request, tensor
 from tests.inference.stores import publish_folder
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def same(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
 @given(st.data(), st.booleans())
-@settings(deadline=None, max_examples=30)
+@examples(15)
 def test_an_array_comes_out_of_its_json_as_it_went_in(
     datatype: str, data: st.DataObject, nested: bool
 ) -> None:
@@ -79,7 +80,7 @@ def test_an_array_comes_out_of_its_json_as_it_went_in(
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
 @given(st.data())
-@settings(deadline=None, max_examples=30)
+@examples(15)
 def test_a_response_is_a_request_for_the_same_array(datatype: str, data: st.DataObject) -> None:
     array = data.draw(arrays(datatype))
     body, _ = render_infer_body({"x": array}, model="m", version=1)
@@ -91,7 +92,7 @@ def test_a_response_is_a_request_for_the_same_array(datatype: str, data: st.Data
 
 @given(hnp.arrays(np.uint64, SHAPES))
 @example(np.array([2**63, 1], np.uint64))
-@settings(deadline=None)
+@examples(50)
 def test_unsigned_integers_of_64_bits_are_exact(array: NDArray[np.uint64]) -> None:
     given_ = tensor(datatype="UINT64", shape=list(array.shape), data=array.tolist())
     parsed = parse_infer_request(request(given_), one_input("UINT64", (-1,) * array.ndim))
@@ -108,7 +109,7 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Application:
 
 
 @given(st.fixed_dictionaries({datatype: arrays(datatype, CUBES) for datatype in ONNX_TYPES}))
-@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+@examples(15, *HealthCheck)
 def test_every_datatype_comes_through_a_model_as_it_went_in(
     identities: Application, given_arrays: dict[str, NDArray[Any]]
 ) -> None:

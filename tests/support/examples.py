@@ -1,0 +1,19 @@
+"""How many examples a property test tries: few at each run, more in a profile of more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+USUAL: Final = 100
+"""Hypothesis's own number of examples; a profile with more than these multiplies all numbers."""
+
+
+def examples(count: int, *suppressed: HealthCheck) -> settings:
+    """Return settings for `count` examples, which are not timed.
+
+    In a profile of n times USUAL examples, n times as many.
+    """
+    many = max(count, count * settings.default.max_examples // USUAL)
+    return settings(deadline=None, max_examples=many, suppress_health_check=suppressed)
