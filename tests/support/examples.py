@@ -15,5 +15,6 @@ def examples(count: int, *suppressed: HealthCheck) -> settings:
 
     In a profile of n times USUAL examples, n times as many.
     """
-    many = max(count, count * settings.default.max_examples // USUAL)
+    profile = settings.default or settings()
+    many = max(count, count * profile.max_examples // USUAL)
     return settings(deadline=None, max_examples=many, suppress_health_check=suppressed)
