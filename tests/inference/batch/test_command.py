@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.inference.batch.buckets import (
     without_durations,
 )
 from tests.inference.batch.models import PLUS, lines_of, publish_model
+from tests.inference.commands import run
+from tests.inference.forked_commands import run_forked
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -28,14 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.inference.batch.buckets import Buckets
+    from tests.inference.commands import Ended
 
 DEADLINE_S = 60.0
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 class Folders:
@@ -53,18 +50,10 @@ class Folders:
 
     def arguments(self, *more: str, model: str = PLUS) -> list[str]:
         places = [model, str(self.input), str(self.output), "--store", str(self.store)]
-        return [sys.executable, "-m", "inference", "batch", *places, *more]
+        return ["batch", *places, *more]
 
-    def run(self, *more: str, model: str = PLUS) -> Ran:
-        done = subprocess.run(
-            self.arguments(*more, model=model),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+    def run(self, *more: str, model: str = PLUS) -> Ended:
+        return run_forked(*self.arguments(*more, model=model))
 
     def everything(self) -> dict[str, bytes]:
         return {
@@ -215,9 +204,7 @@ def test_the_help_says_what_comes_out_and_what_the_exit_codes_mean(folders: Fold
 
 
 def test_usage_is_exit_code_2() -> None:
-    arguments = [sys.executable, "-m", "inference", "batch", "plus"]
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    assert run("batch", "plus").code == 2
 
 
 @contextlib.contextmanager
@@ -237,7 +224,10 @@ def test_interrupted_it_leaves_no_part_of_an_output(folders: Folders, tmp_path: 
     with (
         interruptible(),
         subprocess.Popen(
-            folders.arguments(), cwd=ROOT, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "inference", *folders.arguments()],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process,
     ):
         try:

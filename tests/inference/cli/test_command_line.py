@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.inference.commands import run
+from tests.inference.forked_commands import run_forked
 from tests.inference.stores import publish_adder
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def test_predict_prints_the_answer_as_json_that_a_person_can_read(
 
 
 def test_predict_finds_the_store_by_its_variable(surface_store: Path, file: Path) -> None:
-    ended = run("predict", "echo", file, env={"STORE_PATH": str(surface_store)})
+    ended = run_forked("predict", "echo", file, env={"STORE_PATH": str(surface_store)})
     assert ended.code == 0
 
 
@@ -49,7 +50,7 @@ def test_predict_finds_the_store_by_its_variable(surface_store: Path, file: Path
 def test_predict_says_why_it_failed_in_one_line(
     surface_store: Path, file: Path, model: str, said: str
 ) -> None:
-    ended = run("predict", model, file, "--store", surface_store)
+    ended = run_forked("predict", model, file, "--store", surface_store)
     assert ended.code == 1
     assert said in ended.error
 
@@ -57,7 +58,7 @@ def test_predict_says_why_it_failed_in_one_line(
 def test_predict_says_what_a_pipeline_raised_and_where(tmp_path: Path, file: Path) -> None:
     code = "def decode(request):\n    return {}['x']\ndef encode(outputs, request):\n    return 1\n"
     publish_adder(tmp_path / "store", 1, pipeline=code)
-    ended = run("predict", "adder", file, "--store", tmp_path / "store")
+    ended = run_forked("predict", "adder", file, "--store", tmp_path / "store")
     assert ended.code == 1
     said = "pipeline.py failed in decode(): KeyError: 'x' (pipeline.py, line 2)"
     assert ended.error == said
@@ -65,7 +66,7 @@ def test_predict_says_what_a_pipeline_raised_and_where(tmp_path: Path, file: Pat
 
 def test_predict_names_a_file_that_is_not_there(surface_store: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing.png"
-    ended = run("predict", "echo", missing, "--store", surface_store)
+    ended = run_forked("predict", "echo", missing, "--store", surface_store)
     assert ended.code == 1
     assert ended.error == f"{missing}: No such file or directory"
 
@@ -73,7 +74,7 @@ def test_predict_names_a_file_that_is_not_there(surface_store: Path, tmp_path: P
 def test_predict_refuses_a_file_over_the_limit(surface_store: Path, tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
     large.write_bytes(b"x" * 5_000_000)
-    ended = run("predict", "echo", large, "--store", surface_store)
+    ended = run_forked("predict", "echo", large, "--store", surface_store)
     assert ended.code == 1
     assert "Lambda takes at most" in ended.error
 
@@ -81,7 +82,7 @@ def test_predict_refuses_a_file_over_the_limit(surface_store: Path, tmp_path: Pa
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("predict", "echo", __file__)])
 def test_a_missing_store_is_out_of_reach(tmp_path: Path, command: tuple[str, ...]) -> None:
     for flags in ([], ["--debug"]):
-        ended = run(*command, "--store", tmp_path / "nowhere", *flags)
+        ended = run_forked(*command, "--store", tmp_path / "nowhere", *flags)
         assert ended.code == 3
         assert f"there is no store at {tmp_path / 'nowhere'}" in ended.error
         assert "make sync-model" in ended.error
@@ -90,13 +91,13 @@ def test_a_missing_store_is_out_of_reach(tmp_path: Path, command: tuple[str, ...
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("predict", "echo", __file__)])
 def test_a_damaged_store_fails_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "STORE.json").write_text("{}")
-    ended = run(*command, "--store", tmp_path)
+    ended = run_forked(*command, "--store", tmp_path)
     assert ended.code == 1
     assert "STORE.json" in ended.error
 
 
 def test_debug_shows_where_a_command_failed(surface_store: Path, tmp_path: Path) -> None:
-    ended = run("predict", "echo", tmp_path / "missing", "--store", surface_store, "--debug")
+    ended = run_forked("predict", "echo", tmp_path / "missing", "--store", surface_store, "--debug")
     assert ended.code == 1
     assert "Traceback (most recent call last)" in ended.err
     assert ended.out == ""
@@ -104,7 +105,7 @@ def test_debug_shows_where_a_command_failed(surface_store: Path, tmp_path: Path)
 
 def test_debug_shows_what_is_logged(surface_store: Path, file: Path) -> None:
     for flags, shown in ([], False), (["--debug"], True):
-        ended = run("predict", "broken", file, "--store", surface_store, *flags)
+        ended = run_forked("predict", "broken", file, "--store", surface_store, *flags)
         assert ended.code == 1
         assert ("a version failed to load" in ended.err) == shown
         assert ended.out == ""
@@ -114,7 +115,7 @@ def test_debug_shows_what_is_logged(surface_store: Path, file: Path) -> None:
     ("name", "value"), [("REF_TTL_S", "soon"), ("REF_TTL_S", "-1"), ("DEFAULT_MODEL", "No Such")]
 )
 def test_a_wrong_variable_is_named(surface_store: Path, name: str, value: str) -> None:
-    ended = run("serve", "--port", "0", "--store", surface_store, env={name: value})
+    ended = run_forked("serve", "--port", "0", "--store", surface_store, env={name: value})
     assert ended.code == 1
     assert ended.error.startswith(name)
 
@@ -139,7 +140,7 @@ USAGE: list[list[str]] = [
 
 @pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
 def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
-    ended = run(*arguments)
+    ended = run_forked(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert "usage: python -m inference" in ended.err
     assert "Traceback" not in ended.err
@@ -170,6 +171,6 @@ def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
     ],
 )
 def test_help_names_every_option(arguments: list[str], said: list[str]) -> None:
-    ended = run(*arguments)
+    ended = run_forked(*arguments)
     assert (ended.code, ended.err) == (0, "")
     assert [word for word in said if word not in ended.out] == []
