@@ -154,7 +154,7 @@ def test_what_says_that_it_is_a_picture_and_is_none_is_told(opened: Opened) -> N
     tab = opened().open("echo")
     tab.query("answer=no png")
     tab.send()
-    tab.page.get_by_text("This browser cannot show it as image/png.").wait_for()
+    tab.page.get_by_text("This browser cannot show the answer as image/png.").wait_for()
 
 
 def test_other_bytes_are_downloaded(opened: Opened) -> None:
@@ -169,7 +169,7 @@ def test_of_a_long_text_the_beginning_is_shown(opened: Opened) -> None:
     tab.query("answer=long")
     tab.send()
     assert len(tab.page.locator("#body pre").text_content()) == 200_000
-    assert len(saved(tab.page, "Download all of it")) == 500_000
+    assert len(saved(tab.page, "Download the whole answer")) == 500_000
 
 
 def test_an_empty_answer_is_said_to_be_empty(opened: Opened) -> None:
