@@ -111,7 +111,7 @@ class Application:
 
     def probe(self) -> dict[str, Any]:
         """Return the releases, settings and state of this environment."""
-        from inference.serving.probe import answer_probe  # noqa: PLC0415 - no call needs it
+        from inference.serving.probe import answer_probe  # noqa: PLC0415 - inference does not need it
 
         return answer_probe(self._manager, self._settings.describe())
 

@@ -46,7 +46,7 @@ class Call:
         return value
 
     def coding(self) -> str | None:
-        """Return the content coding for a long answer; None if the caller accepts none of ours."""
+        """Return the coding for a long answer; None to send the answer uncompressed."""
         accepted = self.header("accept-encoding")
         return choose_encoding(accepted) if accepted else None
 

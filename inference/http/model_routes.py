@@ -93,7 +93,7 @@ class ModelRoutes:
             self._check_ready()
         except errors.NotReadyError as error:
             return json_answer({"live": True, "ready": False, "error": str(error)}, 503)
-        from inference.serving.status import describe_troubles  # noqa: PLC0415 - no call needs it
+        from inference.serving.status import describe_troubles  # noqa: PLC0415 - inference does not need it
 
         troubles = describe_troubles(self._manager.state())
         ready: dict[str, Any] = {"live": True, "ready": True}
@@ -112,7 +112,7 @@ class ModelRoutes:
         self.check_not_empty()
 
     def _openapi(self) -> Response[str]:
-        from inference.http.openapi import load_document  # noqa: PLC0415 - no call needs it
+        from inference.http.openapi import load_document  # noqa: PLC0415 - inference does not need it
 
         return json_answer(load_document())
 
@@ -128,7 +128,7 @@ class ModelRoutes:
     def _config(
         self, model: str, version: str | None = None, label: str | None = None
     ) -> Response[str]:
-        from inference.http.repository import model_config  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import model_config  # noqa: PLC0415 - inference does not need it
 
         found = self.describe(model, version, label)
         return json_answer(model_config(model, found.signature, _available(found.refs)))
@@ -157,7 +157,7 @@ class ModelRoutes:
         return json_answer({"model_stats": counted})
 
     def _index(self) -> Response[str]:
-        from inference.http.repository import index_entries  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import index_entries  # noqa: PLC0415 - inference does not need it
 
         body = self._call.body()
         ready_only = read_object(body).get("ready", False) if body.strip() else False

@@ -38,7 +38,7 @@ class PageRoutes:
         resolver.get("/models/<model>/labels/<label>")(self._version)
 
     def _page(self) -> Response[str]:
-        from inference.http.page import load_page  # noqa: PLC0415 - no call needs it
+        from inference.http.page import load_page  # noqa: PLC0415 - inference does not need it
 
         page = load_page()
         if _matches(self._call.header("if-none-match") or "", page.etag):
@@ -46,7 +46,7 @@ class PageRoutes:
         return body_answer(page.content_type, page.text, page.headers, self._call.coding())
 
     def _model(self, model: str) -> Response[str]:
-        from inference.http.repository import describe_refs  # noqa: PLC0415 - no call needs it
+        from inference.http.repository import describe_refs  # noqa: PLC0415 - inference does not need it
 
         refs = self._models.look_up(lambda: self._manager.refs(model))
         return json_answer(describe_refs(refs, self._manager.state().models.get(model)))

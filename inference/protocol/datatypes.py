@@ -1,7 +1,7 @@
 """The Open Inference Protocol's datatypes as numpy's dtypes, and the reverse.
 
-Source: the protocol's "Tensor Data Types". numpy has no BF16: an own dtype holds its bits
-(bfloat16.py).
+Source: the protocol's "Tensor Data Types". numpy has no BF16: the dtype BFLOAT16 holds its
+bits (bfloat16.py).
 """
 
 from __future__ import annotations

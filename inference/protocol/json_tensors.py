@@ -85,7 +85,7 @@ def _unnest(data: object, name: str, datatype: str) -> tuple[tuple[int, ...], li
 
 
 def _are_past_64_bits(flat: list[Any]) -> bool:
-    """Return True if all floats are integers of more than 64 bits, which orjson reads as floats."""
+    """Return True if all floats are 2**63 or more: orjson reads integers over 64 bits as floats."""
     return all(abs(value) >= 2**63 for value in flat if isinstance(value, float))
 
 
