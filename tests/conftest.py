@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.forked_children import forked_children
+from tests.interrupts import interruptible
 from tests.sharing import ByWhatIsMadeOnce, is_first
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with forked_children():
         return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts() -> Iterator[None]:
+    """What tests start can be interrupted, also where the tests themselves ignore SIGINT."""
+    with interruptible():
+        yield
 
 
 @pytest.fixture(autouse=True)
