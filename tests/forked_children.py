@@ -1,9 +1,9 @@
-"""Lets what runs in a process of its own (model_sync/child_process.py) be a fork of a server of forks.
+"""Lets what publishers start (trials; pip) be a fork of a server of forks.
 
 A trial of a tiny model takes half a second, nearly all of which is the importing of numpy and ONNX
-Runtime; a fork of a process that has imported them, and done nothing else, takes a twentieth. What
-runs is the module's own `main`, and what comes of it (exit code, signal, stderr, deadline) is told
-as it is of a new interpreter.
+Runtime; a fork of a process that has imported them, and done nothing else, takes a twentieth. So it
+is with pip. What runs is the module's own `main`, and what comes of it (exit code, signal, stderr,
+deadline) is told as it is of a new interpreter.
 
 Tests of the trial itself and of what it records are not run so: they are marked `own_processes`.
 Nor is what a test starts as a process, such as the command line: its trials are interpreters.
@@ -14,20 +14,23 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 from model_sync import child_process
+from model_sync.package_sets import download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
+    from types import ModuleType
 
 IMPORTED: Final = (
     "inference.loading.variant_files",
@@ -45,20 +48,33 @@ IMPORTED: Final = (
 )
 """What the trial imports before it measures."""
 
+PIP: Final = ("pip._internal.cli.main", "pip._internal.commands.download")
+"""What pip imports before it downloads."""
+
 _SERVER: Final = get_context("forkserver")
-_SERVER.set_forkserver_preload(list(IMPORTED))
-
-
-def forked_children() -> AbstractContextManager[None]:
-    """Let what `model_sync.child_process` runs be forks, as long as this lasts."""
-    return children_run_by(_run)
+_SERVER.set_forkserver_preload([*IMPORTED, *PIP, __name__])
 
 
 @contextlib.contextmanager
-def children_run_by(run: Callable[..., subprocess.CompletedProcess[str]]) -> Iterator[None]:
+def forked_children() -> Iterator[None]:
+    """Let what `model_sync.child_process` runs, and pip, be forks, as long as this lasts."""
+    with children_run_by(_run), _run_by(download, _run_pip):
+        yield
+
+
+def children_run_by(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> AbstractContextManager[None]:
     """Let `model_sync.child_process` call this where it would call subprocess.run."""
+    return _run_by(child_process, run)
+
+
+@contextlib.contextmanager
+def _run_by(
+    module: ModuleType, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> Iterator[None]:
     with mock.patch.object(
-        child_process, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})
+        module, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})
     ):
         yield
 
@@ -66,15 +82,36 @@ def children_run_by(run: Callable[..., subprocess.CompletedProcess[str]]) -> Ite
 def _run(
     command: Sequence[str], *, cwd: Path, env: dict[str, str], timeout: float, **_options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Do as subprocess.run does of what `child` asks of it: `python -B -m MODULE ARGUMENTS`."""
-    module, arguments = command[3], command[4:]
+    """Do as subprocess.run does of what `child_process` asks: `python -B -m MODULE ARGUMENTS`."""
+    return _forked(_main, command, command[3:], cwd, env, timeout)
+
+
+def _run_pip(
+    command: Sequence[str], *, env: dict[str, str], **_options: object
+) -> subprocess.CompletedProcess[str]:
+    """Do as subprocess.run does of what `download` asks of it: `python -m pip ARGUMENTS`."""
+    return _forked(_main_of_pip, command, command[3:], Path.cwd(), env, None)
+
+
+def _forked(
+    target: Callable[..., None],
+    command: Sequence[str],
+    arguments: Sequence[str],
+    cwd: Path,
+    env: dict[str, str],
+    timeout: float | None,
+) -> subprocess.CompletedProcess[str]:
     with tempfile.NamedTemporaryFile(prefix="forked-") as said:
-        process = _SERVER.Process(target=_main, args=(module, arguments, cwd, env, said.name))
+        process = _SERVER.Process(
+            target=_become,
+            args=(cwd, env, said.name, resource.getrlimit(resource.RLIMIT_FSIZE)),
+            kwargs={"main": target, "arguments": list(arguments)},
+        )
         process.start()
         try:
             process.join(timeout)
             if process.exitcode is None:
-                raise subprocess.TimeoutExpired(command, timeout)
+                raise subprocess.TimeoutExpired(command, timeout or 0)
         finally:
             process.kill()  # which asks nothing of one that has ended
             process.join()
@@ -82,15 +119,33 @@ def _run(
     return subprocess.CompletedProcess(command, process.exitcode, "", text)
 
 
-def _main(module: str, arguments: list[str], cwd: Path, env: dict[str, str], said: str) -> None:
-    """In the fork: become what a new interpreter would have been."""
+def _become(
+    cwd: Path,
+    env: dict[str, str],
+    said: str,
+    file_limit: tuple[int, int],
+    *,
+    main: Callable[[list[str]], None],
+    arguments: list[str],
+) -> None:
+    """In the fork: become what a new interpreter would have been, then run `main`."""
     for fd, path in enumerate((os.devnull, os.devnull, said)):
         opened = os.open(path, os.O_RDWR)
         os.dup2(opened, fd)
         os.close(opened)
+    resource.setrlimit(resource.RLIMIT_FSIZE, file_limit)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    sys.path[:] = [str(cwd), *env["PYTHONPATH"].split(os.pathsep)]
+    main(arguments)
+
+
+def _main(arguments: list[str]) -> None:
+    module, *its_arguments = arguments
+    sys.path[:] = [str(Path.cwd()), *os.environ["PYTHONPATH"].split(os.pathsep)]
     sys.dont_write_bytecode = True
-    importlib.import_module(module).main(arguments)
+    importlib.import_module(module).main(its_arguments)
+
+
+def _main_of_pip(arguments: list[str]) -> None:
+    sys.exit(importlib.import_module(PIP[0]).main(arguments))

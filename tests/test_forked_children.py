@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_store.layout import StoreLayout
+from model_store.package_set import Target
 from model_sync.child_process import last_line, run_module
-from model_sync.errors import TrialError
+from model_sync.errors import PackagesError, TrialError
+from model_sync.package_sets.download import download_wheels
 from model_sync.time_limit import NO_LIMIT
 from tests.forked_children import forked_children
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 
 pytestmark = pytest.mark.own_processes
 
@@ -57,3 +59,26 @@ def test_a_fork_ends_as_an_interpreter_does(
 def test_a_fork_is_ended_at_its_deadline(tmp_path: Path) -> None:
     with forked_children():
         assert _told(tmp_path, "never ends", 1)["error"] == "what is run did not end within 1 s"
+
+
+def _downloaded(tmp_path: Path, requirements: Path) -> dict[str, bytes] | str:
+    """The wheels that pip downloads, or what it is refused with."""
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        try:
+            wheels = download_wheels(requirements, Target.running(), Path(folder))
+        except PackagesError as error:
+            return str(error)
+        return {wheel.name: wheel.read_bytes() for wheel in wheels}
+
+
+def test_pip_does_the_same_in_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = tmp_path / "wheels"
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    there = write_requirements(tmp_path / "there.txt", write_wheel(wheels, "alpha"))
+    missing = write_requirements(tmp_path / "missing.txt", write_wheel(tmp_path, "beta"))
+    new = [_downloaded(tmp_path, requirements) for requirements in (there, missing)]
+    assert [type(each) for each in new] == [dict, str]
+    with forked_children():
+        assert [_downloaded(tmp_path, requirements) for requirements in (there, missing)] == new
