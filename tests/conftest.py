@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from tests.forked_children import forked_children
 from tests.interrupts import interruptible
 from tests.sharing import ByWhatIsMadeOnce, is_first
+from tests.syncing import no_waiting_for_the_disk
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,10 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Fork what publishers run in processes of their own, also for the fixtures that publish."""
-    if item.get_closest_marker("own_processes"):
-        return (yield)
-    with forked_children():
+    """Fork what publishers run, and wait for no disk; also for the fixtures that publish."""
+    with contextlib.ExitStack() as stack:
+        if not item.get_closest_marker("own_processes"):
+            stack.enter_context(forked_children())
+        if not (item.get_closest_marker("slow") or item.get_closest_marker("exhaustive")):
+            stack.enter_context(no_waiting_for_the_disk())
         return (yield)
 
 

@@ -55,6 +55,19 @@ _SERVER: Final = get_context("forkserver")
 _SERVER.set_forkserver_preload([*IMPORTED, *PIP, __name__])
 
 
+def exit_code_of_fork(work: Callable[..., None], *arguments: object) -> int:
+    """Do this work in a fork, and return how that ended: negative where a signal ended it."""
+    process = _SERVER.Process(target=work, args=arguments)
+    process.start()
+    try:
+        process.join(600)
+    finally:
+        process.kill()  # which asks nothing of one that has ended
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
 @contextlib.contextmanager
 def forked_children() -> Iterator[None]:
     """Let what `model_sync.child_process` runs, and pip, be forks, as long as this lasts."""

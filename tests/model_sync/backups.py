@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from model_sync.__main__ import main
 from model_sync.backup.image import BACKUP_JSON
 from model_sync.backup.restore import restore
 from model_sync.progress import Silent
-from tests.model_sync.command_line import environment
 from tests.model_sync.rich_store import ask
 from tests.model_sync.snapshots import modes
 
@@ -91,38 +86,4 @@ class Ends(Silent):
     def _count(self) -> None:
         self.left -= 1
         if self.left == 0:
-            self.end()
-
-    def end(self) -> None:
-        raise Ended
-
-
-class Killed(Ends):
-    """The same, and without a chance to tidy up."""
-
-    def end(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-BACKUP: Final = """
-import sys
-from pathlib import Path
-from tests.model_sync.backups import Killed, back_up
-back_up(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
-"""
-
-RESTORE: Final = """
-import sys
-from pathlib import Path
-from model_sync.backup.restore import restore
-from tests.model_sync.backups import Killed
-restore(Path(sys.argv[1]), Path(sys.argv[2]), Killed(int(sys.argv[3])))
-"""
-
-
-def killed(script: str, source: Path, target: Path, after: int) -> bool:
-    """Run a script in a process that kills itself on the way; False: it came to its end first."""
-    arguments = [sys.executable, "-c", script, str(source), str(target), str(after)]
-    done = subprocess.run(arguments, env=environment(), capture_output=True, check=False)
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr.decode()
-    return done.returncode != 0
+            raise Ended

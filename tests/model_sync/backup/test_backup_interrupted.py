@@ -14,17 +14,15 @@ from model_sync.errors import BackupError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.backups import (
-    BACKUP,
-    RESTORE,
     Ended,
     Ends,
     back_up,
     image_tree,
     is_restorable,
-    killed,
     store_tree,
     without_refs_json,
 )
+from tests.model_sync.killed import backing_up, killed, restoring
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import ADDER, newest
 
@@ -109,7 +107,7 @@ def test_a_backup_that_is_killed_is_none_and_the_next_goes_on(
     rich: StoreLayout, tmp_path: Path, after: int
 ) -> None:
     folder = tmp_path / "backup"
-    assert killed(BACKUP, rich.root, folder, after)
+    assert killed(backing_up, rich.root, folder, after)
     assert (folder / UNFINISHED).exists()
     with pytest.raises(BackupError, match=r"it has no BACKUP\.json \(one was begun there"):
         restore(folder, tmp_path / "restored", Silent())
@@ -142,7 +140,7 @@ def test_a_restore_that_is_killed_leaves_no_store(
 ) -> None:
     folder, root = tmp_path / "backup", tmp_path / "restored"
     back_up(rich.root, folder)
-    assert killed(RESTORE, folder, root, after)
+    assert killed(restoring, folder, root, after)
     assert not (root / "STORE.json").exists()
     with pytest.raises(BackupError, match="is not empty, it holds"):
         restore(folder, root, Silent())
