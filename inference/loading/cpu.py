@@ -1,4 +1,4 @@
-"""What this processor is, as far as a form of a model depends on it."""
+"""Properties of this machine's processor that decide which variants of a model it can load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 _CPUINFO: Final = "/proc/cpuinfo"
 _FIRST_BYTES: Final = 1 << 13
-"""As much of /proc/cpuinfo as the first processor takes: the others are like it."""
+"""Enough of /proc/cpuinfo to describe the first processor. The others are like the first."""
 
 _X86_64: Final = 8
 _AVX512: Final = 16
@@ -15,7 +15,7 @@ _AVX512: Final = 16
 
 @functools.cache
 def block_width() -> int:
-    """How many floats ONNX Runtime lays side by side here in its blocked layout; 0: not known."""
+    """Return the block width of ONNX Runtime's blocked layout here, in floats; 0 if unknown."""
     try:
         with open(_CPUINFO, "rb") as stream:  # noqa: PTH123 - on every cold start's path
             return width_of(stream.read(_FIRST_BYTES).decode("ascii", "replace"))
@@ -24,10 +24,10 @@ def block_width() -> int:
 
 
 def width_of(cpuinfo: str) -> int:
-    """The block width of the processor that /proc/cpuinfo describes first; 0: not known.
+    """Return the block width, in floats, of the first processor in /proc/cpuinfo; 0 if unknown.
 
-    Linux lists no flag whose registers it does not save. On aarch64 the width does not follow from
-    the processor: builds of ONNX Runtime have blocks there, or have none.
+    Linux omits the flags of an instruction set if it does not save that set's registers. On aarch64
+    the processor does not decide the width: only some builds of ONNX Runtime have blocks there.
     Source: onnxruntime/core/mlas/lib/platform.cpp, NchwcBlockSize.
     """
     flags: set[str] = set()

@@ -1,8 +1,9 @@
-"""Begins to read what PRELOAD_MODELS will need, before NumPy and ONNX Runtime are imported.
+"""Start reading the models of PRELOAD_MODELS before NumPy and ONNX Runtime are imported.
 
-These imports take longer than the first bytes of a model. So an entry point begins here, in a
-thread: refs, manifests, then the readers (prefetch.py). When the load comes, it finds what was read
-and goes on with it. What fails here is left to the load, which fails the same way and tells it.
+Importing NumPy and ONNX Runtime takes longer than reading the first bytes of a model. The entry
+point therefore starts a thread that reads refs and manifests and then starts the readers of
+prefetch.py. The load that comes later takes over the manifests and the started reads. Errors are
+not reported here: the load meets the same error and reports it.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ _FIRST_BYTES: Final = 4096
 
 
 class EarlyReads:
-    """What is being read early, for whoever comes for it first. Thread-safe."""
+    """Refs and started reads, each for the first load that takes them. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[Moment, Seen]] = {}
-        self._begun: dict[str, StartedReads] = {}
-        self._asked_for: set[str] = set()
+        self._started: dict[str, StartedReads] = {}
+        self._requested: set[str] = set()
 
     def take_seen(self, model: str) -> tuple[Moment, Seen] | None:
-        """A model's refs, read upward, and when that began; once."""
+        """Return a model's refs, read upward, and the start time of that read; only once each."""
         with self._lock:
             return self._seen.pop(model, None)
 
     def take_reads(self, entry: VersionEntry, runtime: str) -> StartedReads | None:
-        """A version as refs name it, if it is being read for that runtime; once."""
+        """Return a version's started reads for the preparation that refs name; only once each."""
         with self._lock:
-            self._asked_for.add(entry.id)
-            reads = self._begun.pop(entry.id, None)
+            self._requested.add(entry.id)
+            reads = self._started.pop(entry.id, None)
         if reads is None:
             return None
         preparation = reads.plan.preparation
@@ -64,12 +65,12 @@ class EarlyReads:
     def read(
         self, layout: StoreLayout, models: Iterable[str], runtime: str, verify: Verify
     ) -> None:
-        """Read what models' `latest` names, as far as that can be read, one after another."""
+        """Read the version that each model's `latest` label names, one after another."""
         for model in dict.fromkeys(models):
             try:
                 self._read(layout, model, runtime, verify)
-            except (StoreError, RuntimeError):  # RuntimeError: there are no more threads
-                continue  # the load will meet it, too
+            except (StoreError, RuntimeError):  # RuntimeError: no more threads
+                continue  # the load meets the same error
 
     def _read(self, layout: StoreLayout, model: str, runtime: str, verify: Verify) -> None:
         started = Moment.now()
@@ -81,14 +82,17 @@ class EarlyReads:
             return
         plan, reads = read_load_plan(layout, model, entry, runtime), None
         with self._lock:
-            if entry.id not in self._asked_for:  # else its load has begun to read it by itself
-                reads = self._begun[entry.id] = start_reads(layout, plan, verify)
+            if entry.id not in self._requested:  # else its load reads it already
+                reads = self._started[entry.id] = start_reads(layout, plan, verify)
         if reads is not None:
-            reads.prefetch.wait_until_read()  # the next one's readers come after this one's
+            reads.prefetch.wait_until_read()  # before the next model's readers start
 
 
 def begin(environ: Mapping[str, str]) -> EarlyReads:
-    """Begin, as the settings say; a wrong one is told when they are read again, soon after."""
+    """Start early reads in a thread, as the settings say.
+
+    A wrong setting is ignored here. The entry point reads the settings again soon and reports it.
+    """
     early = EarlyReads()
     try:
         settings = Settings.from_environ(environ)
@@ -109,12 +113,15 @@ def begin(environ: Mapping[str, str]) -> EarlyReads:
 
 
 def installed_version() -> str | None:
-    """The version of ONNX Runtime that an import would find, by reading its first lines."""
+    """Return the version of the ONNX Runtime that an import would find; None if unknown.
+
+    This reads the first lines of the package's `__init__.py` and imports nothing.
+    """
     for folder in sys.path:
         try:
             with open(f"{folder}/onnxruntime/__init__.py", "rb") as stream:  # noqa: PTH123 - at INIT
-                found = _VERSION.search(stream.read(_FIRST_BYTES))
+                match = _VERSION.search(stream.read(_FIRST_BYTES))
         except OSError:
             continue
-        return found[1].decode("ascii") if found else None
+        return match[1].decode("ascii") if match else None
     return None

@@ -1,9 +1,9 @@
-"""Golden cases: requests whose right answers were published with the version.
+"""Golden cases: requests whose correct answers were published with the version.
 
-A case is a folder, `golden/<case>/`, with one `request.*` and an `expected.json`. Where the
-version has a pipeline, the request's bytes go to it and `expected.json` is its answer; where it
-has none, `request.json` is an Open Inference Protocol request and `expected.json` holds the
-response's `outputs`. Numbers may differ by `atol + rtol * |expected|`; all else must be equal.
+A case is a folder, `golden/<case>/`, with one `request.*` and an `expected.json`. If the version
+has a pipeline, the pipeline gets the request's bytes and `expected.json` is its answer. If not,
+`request.json` is an Open Inference Protocol request and `expected.json` holds the response's
+`outputs`. Numbers may differ by `atol + rtol * |expected|`; everything else must be equal.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def run_golden_cases(loaded: LoadedVersion, folder: Path, content: VersionConten
 def run_golden_case(
     loaded: LoadedVersion, folder: Path, content: VersionContent, case: str
 ) -> None:
-    """Run one case and compare; raises GoldenCaseError, or DamagedError for a damaged file."""
+    """Run one case and compare its answer.
+
+    Raises GoldenCaseError, or DamagedError for a damaged file.
+    """
     request_entry, expected_entry = content.golden_files(case)
     request = _request(folder, request_entry)
     expected_bytes = read_checked(folder, expected_entry)
@@ -73,14 +76,14 @@ def run_golden_case(
 
 
 def request_of(folder: Path, content: VersionContent, case: str) -> Request:
-    """A golden case's request, as a pipeline is given it; raises DamagedError."""
+    """Return a golden case's request as the pipeline gets it; raises DamagedError."""
     return _request(folder, content.golden_files(case)[0])
 
 
 def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$") -> str | None:
-    """Describe the first difference between two JSON values; None if there is none.
+    """Describe the first difference between two JSON values; None if they agree.
 
-    `where` is the JSONPath of what is compared. The description is one line, whatever keys hold.
+    `where` is the JSONPath of the values. The description is one line, whatever the keys contain.
     """
     if _is_number(expected) and _is_number(actual):
         if _is_close(expected, actual, tolerance):
@@ -105,8 +108,8 @@ def compare(expected: Any, actual: Any, tolerance: GoldenCases, where: str = "$"
 
 def _answer(loaded: LoadedVersion, request: Request) -> Any:
     if loaded.pipeline is None:
-        asked = parse_infer_request(request.body, loaded.signature)
-        outputs = loaded.run(asked.tensors, asked.outputs)
+        infer_request = parse_infer_request(request.body, loaded.signature)
+        outputs = loaded.run(infer_request.tensors, infer_request.outputs)
         answer, _ = render_infer_body(outputs, model=loaded.model, version=loaded.number)
         return read(answer)["outputs"]
     response = loaded.predict(request)
@@ -114,9 +117,11 @@ def _answer(loaded: LoadedVersion, request: Request) -> Any:
         try:
             return json.loads(response.body)
         except ValueError as error:
-            raise GoldenCaseError(f"the answer says that it is JSON, and is not: {error}") from None
+            raise GoldenCaseError(
+                f"the answer's content type is JSON, but its body is not: {error}"
+            ) from None
     if isinstance(response.body, bytes):
-        raise GoldenCaseError("the answer is binary, and expected.json can hold JSON or text only")
+        raise GoldenCaseError("the answer is binary; expected.json can hold only JSON or text")
     return response.body
 
 
@@ -130,7 +135,7 @@ def _is_close(expected: float, actual: float, tolerance: GoldenCases) -> bool:
         return True
     try:
         return abs(actual - expected) <= tolerance.atol + tolerance.rtol * abs(expected)
-    except OverflowError:  # an integer of more digits than a float has
+    except OverflowError:  # an integer too large for a float
         return False
 
 
@@ -139,7 +144,7 @@ def _is_number(value: object) -> bool:
 
 
 def _step(key: str) -> str:
-    """One object key of a JSONPath: quoted where it is no plain name, so that it stays one line."""
+    """Return one object key as a JSONPath step, quoted unless it is an identifier."""
     return f".{key}" if key.isidentifier() else f"[{_short(key)}]"
 
 

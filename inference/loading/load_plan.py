@@ -1,6 +1,6 @@
-"""What to open of a version on this machine: its manifests, and the form that they come to.
+"""Plan the load of a version on this machine: its manifests, and the variant to load.
 
-No part of ONNX Runtime is imported here: a cold start asks this before it has imported that.
+Nothing of ONNX Runtime is imported here, because early reads plan a load before that import.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 
 class LoadPlan(NamedTuple):
-    """A version's form for one runtime. `variant` and `preparation` None: nobody prepared it.
+    """A version's folder and manifests, and the variant of it to load for one runtime.
 
-    `replacement` is the variant that replaces it once calls come, and its form; None: nothing does.
+    `variant` and `preparation` are None if the version has no preparation for the runtime; its
+    plain variant is then loaded. `replacement` is the variant that takes over once calls come, with
+    its files; None if no variant does.
     """
 
     folder: Path
@@ -41,12 +43,12 @@ class LoadPlan(NamedTuple):
     replacement: tuple[Variant, VariantFiles] | None = None
 
     def fallback(self, runtime: str) -> str | None:
-        """Why this is not a form that was prepared for here, in a line; None: it is."""
+        """Return, in one line, why this is not the runtime's chosen variant; None if it is."""
         if self.preparation is None or self.variant is None:
             return f"no preparation for {runtime}; loaded as the {PLAIN} variant"
         chosen = self.preparation.variant
         if self.preparation.fitting(block_width()) == chosen:
-            return None  # and what is opened is that one, or what replaces it
+            return None  # the plan's variant is `chosen` or its replacement
         return (
             f"the {chosen.name} variant needs a processor with blocks of {chosen.block_width}; "
             f"loaded as the {self.variant.name} variant"
@@ -54,9 +56,9 @@ class LoadPlan(NamedTuple):
 
 
 class StartedReads(NamedTuple):
-    """A form that is being read, and what importing its packages will touch, if that is known.
+    """Reads in progress for a load plan, and those for importing its package set, if recorded.
 
-    As a context, it is stopped by whatever error ends that.
+    As a context manager, it stops the reads if the block raises.
     """
 
     plan: LoadPlan
@@ -64,12 +66,12 @@ class StartedReads(NamedTuple):
     imports: ImportPrefetch | None
 
     def stop(self) -> None:
-        """Read nothing further: nobody needs it any more."""
+        """Start no further read: the load is not coming."""
         self.prefetch.stop()
         self.end_imports()
 
     def end_imports(self) -> None:
-        """Let go of what importing touches: it was imported."""
+        """Stop reading ahead for imports, and close their files: the imports are done."""
         if self.imports:
             self.imports.stop()
 
@@ -82,7 +84,10 @@ class StartedReads(NamedTuple):
 
 
 def start_reads(layout: StoreLayout, plan: LoadPlan, verify: Verify) -> StartedReads:
-    """Begin to read what a version needs; raises DamagedError where its manifest is at odds."""
+    """Start reading the files that a load plan needs.
+
+    Raises DamagedError if the preparation's manifest contradicts itself.
+    """
     packages, preparation, imports = plan.manifest.content.packages, plan.preparation, None
     if packages and preparation and preparation.imports:
         # Imported here: few versions pin a package set.
@@ -94,7 +99,10 @@ def start_reads(layout: StoreLayout, plan: LoadPlan, verify: Verify) -> StartedR
 
 
 def read_load_plan(layout: StoreLayout, model: str, entry: VersionEntry, runtime: str) -> LoadPlan:
-    """Read a version's manifests and decide on its form; raises as reading.py does."""
+    """Read a version's manifests and choose its variant.
+
+    Raises as model_store/reading.py does.
+    """
     manifest = read_version(layout, model, entry)
     preparation = read_preparation(layout, model, entry, runtime)
     folder = layout.model(model).version(entry.id)
@@ -109,5 +117,9 @@ def read_load_plan(layout: StoreLayout, model: str, entry: VersionEntry, runtime
     replacement = preparation.replacement_for(block_width())
     if replacement is None:
         return LoadPlan(folder, manifest, preparation, variant, variant_files)
-    then = files_of_variant(replacement, folder, prepared, manifest.content, preparation.chunks)
-    return LoadPlan(folder, manifest, preparation, variant, variant_files, (replacement, then))
+    replacement_files = files_of_variant(
+        replacement, folder, prepared, manifest.content, preparation.chunks
+    )
+    return LoadPlan(
+        folder, manifest, preparation, variant, variant_files, (replacement, replacement_files)
+    )

@@ -1,7 +1,7 @@
-"""A version in memory, ready to answer: tensors in, tensors out, and through its pipeline.
+"""A version in memory, ready to answer: arrays in, arrays out, directly or through its pipeline.
 
-A LoadedVersion is complete when it is made (loader.py) and never changes; it may run in several
-threads at once and frees its memory when the last reference to it goes.
+A LoadedVersion is complete when loader.py creates it and never changes. Several threads may run it
+at once. Its memory is freed when the last reference to it is gone.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[np.generic]]
     Observe = Callable[[Tensors, Tensors], None]
 
-# Where in ONNX Runtime's own source a refusal was raised: no caller's business.
+# The place in ONNX Runtime's source that raised a refusal. Callers do not need it.
 _RUNTIME_SOURCE: Final = re.compile(r"\S*onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)[^A-Za-z0-9]*")
 
 _NO_MEMORY: Final = ("bad_alloc", "allocate memory")
-"""How its messages say that there was no memory: from the allocator, and from a pool."""
+"""Texts in ONNX Runtime's messages when its allocator or a pool of it got no memory."""
 
 
 class Replacement(NamedTuple):
-    """The form in which a version goes on once calls come, what it takes, how it is checked."""
+    """The variant that replaces a loaded one once calls come: its files, memory need and checks."""
 
     variant: str
     variant_files: VariantFiles
@@ -51,15 +51,19 @@ class Replacement(NamedTuple):
 class LoadedVersion(NamedTuple):
     """A version in memory, ready to answer.
 
-    `folder` is where its files are; `need`, what it takes of memory; `phases_ms`, how long each
-    step of loading it took. `maps_files`: its session may read the version's files while it runs,
-    so they must stay where they are (serving/mapped_files.py). `has_bfloat16`: some input or output is BF16.
-    `nested` are the graph's outputs that are no tensors, with their types (protocol/sequences.py).
-    `unread` is what was left to read and check, for nothing touched it. `packages` is the package
-    set that it pins. `variant` is the form that it was loaded in; `fallback`, why it is none that
-    was prepared for here, in a line, else None; `replacement`, the one that replaces it
-    (serving/form_replacement.py); None: nothing does. `plain_imports`: why its package set is imported without
-    its index, in a line, else None.
+    - `folder`: the folder of the version's files.
+    - `need`: the memory that the version takes.
+    - `maps_files`: the session may read the version's files while it runs, so the files must stay
+      in place (serving/mapped_files.py).
+    - `has_bfloat16`: an input or output is BF16.
+    - `nested`: the types of those of the graph's outputs that are not tensors, by name
+      (protocol/sequences.py).
+    - `unread`: file ranges that the load neither read nor checked, because it did not need them.
+    - `phases_ms`: the duration of each step of the load.
+    - `variant`: the name of the loaded variant.
+    - `fallback`: in one line, why it is not the variant chosen for this runtime; else None.
+    - `replacement`: the variant that replaces it (serving/variant_replacement.py), or None.
+    - `plain_imports`: in one line, why its package set is imported without the index; else None.
     """
 
     model: str
@@ -83,17 +87,17 @@ class LoadedVersion(NamedTuple):
 
     @property
     def packages(self) -> Digest | None:
-        """The package set that it pins."""
+        """The package set that the version pins."""
         return self.content.packages
 
     def run(
         self, tensors: Mapping[str, NDArray[np.generic]], outputs: Sequence[str] | None = None
     ) -> dict[str, NDArray[np.generic]]:
-        """Run the graph: arrays that fit the signature in, arrays by output name out.
+        """Run the graph on arrays that fit the signature; return its output arrays by name.
 
-        `outputs` None gives all of them. Raises BadRequestError where the graph refuses the
-        values (dimensions that do not fit each other, an index out of range), OutputError where
-        what it gives has no form as tensors.
+        `outputs` names the outputs to return; None is all of them. Raises BadRequestError if the
+        graph refuses the values (dimensions that do not match each other, an index out of range),
+        and OutputError if an output cannot be represented as tensors.
         """
         names = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
@@ -109,22 +113,22 @@ class LoadedVersion(NamedTuple):
         self, names: list[str], tensors: Mapping[str, NDArray[np.generic]]
     ) -> list[NDArray[np.generic]]:
         if self.nested:
-            from inference.protocol import sequences  # noqa: PLC0415 - few models have them
+            from inference.protocol import sequences  # noqa: PLC0415 - few models have sequences
 
             specs = self.signature.outputs
             return sequences.run(self.session, names, tensors, self.nested, specs)
         if not self.has_bfloat16:
             values: list[NDArray[np.generic]] = self.session.run(names, dict(tensors))
             return values
-        from inference.protocol import bfloat16  # noqa: PLC0415 - few models have it
+        from inference.protocol import bfloat16  # noqa: PLC0415 - few models have BF16
 
         return bfloat16.run(self.session, names, tensors)
 
     def predict(self, request: Request, observe: Observe | None = None) -> Response:
-        """Answer a request in the model's own terms, through its pipeline.
+        """Answer a request through the version's pipeline.
 
-        `observe` is told what went into the graph and what came out of it. Raises UnknownError
-        where the version has no pipeline, BadRequestError, PipelineError.
+        `observe` is called with the graph's inputs and outputs. Raises UnknownError if the version
+        has no pipeline, BadRequestError, PipelineError.
         """
         if self.pipeline is None:
             raise UnknownError(
@@ -142,6 +146,6 @@ class LoadedVersion(NamedTuple):
 
 
 def _is_refusal(error: Exception) -> bool:
-    # ONNX Runtime has no exception of its own for memory that it could not get.
+    # ONNX Runtime has no exception type for a failed allocation.
     from_runtime = type(error).__module__.startswith("onnxruntime.")
     return from_runtime and not any(words in str(error) for words in _NO_MEMORY)

@@ -1,8 +1,8 @@
-"""Loads one version: checks its bytes, finds its packages, opens its session, runs its pipeline.
+"""Load one version: check its bytes, activate its packages, open its session, run its pipeline.
 
-Digests are checked on the way: a file that differs from what was published fails the load before
-anything is answered. What is returned is in loaded_version.py; which version to load, and when, is decided
-elsewhere (serving/policy.py, serving/manager.py).
+A file whose digest differs from the published one fails the load before anything is answered. The
+result is a LoadedVersion (loaded_version.py). Which version to load, and when, is decided in
+serving/policy.py and serving/manager.py.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ if TYPE_CHECKING:
     Observe = Callable[[Tensors, Tensors], None]
 
 RUNTIME: Final = runtime_key(onnxruntime.__version__, platform.machine())
-"""The runtime that this process is, as preparations are keyed by it."""
+"""The runtime of this process, as preparations are keyed by it."""
 
 _QUIET: Final = 3
-"""ONNX Runtime's log severity "error": its warnings are for whoever makes a model."""
+"""ONNX Runtime's log severity "error". Its warnings are for authors of models."""
 
 _SPINNING: Final = "session.intra_op.allow_spinning"
-"""Threads that wait for work by spinning burn the processor time that computing needs."""
+"""Threads that spin while they wait for work take processor time from the computation."""
 
 _package_set_used: Final = threading.Event()
 
@@ -76,20 +76,24 @@ def load_version(
     take_reads: Callable[[VersionEntry, str], StartedReads | None] = lambda _entry, _runtime: None,
     accepts_replacement: Callable[[Need], bool] | None = None,
 ) -> LoadedVersion:
-    """Load a published version in the form prepared for this runtime, else in the plain form.
+    """Load a published version: the variant prepared for this runtime, else the plain variant.
 
-    Reads what the version needs before it answers, and checks it as `verify` says; before that,
-    `make_room` is told what it takes of memory, and may raise. Raises LoadError where what was
-    published is at fault, StoreUnreachableError where the store is, and what `make_room` raises.
-    `take_reads` gives what was begun for a version and a runtime already, if anything was. With
-    `accepts_replacement` the version stays in the form that it is loaded in: the one that would replace it,
-    where `accepts_replacement` accepts its need, else as without.
+    Reads the files that the version needs before it can answer, and checks them as `verify` says.
+    Before that, `make_room` is called with the memory need of the variant, and may raise.
+
+    `take_reads` returns the reads in progress for a version and a runtime, if there are any.
+
+    With `accepts_replacement` the loaded variant is final and never replaced: it is the load plan's
+    replacement if `accepts_replacement` returns True for its need, else the load plan's variant.
+
+    Raises LoadError if the published version is at fault, StoreUnreachableError if the store is,
+    and whatever `make_room` raises.
     """
     started = time.perf_counter()
     try:
         reads = (
             None if accepts_replacement else take_reads(entry, RUNTIME)
-        )  # which is of another form, perhaps
+        )  # reads may be of another variant
         plan = reads.plan if reads else read_load_plan(layout, model, entry, RUNTIME)
         if accepts_replacement:
             plan = _without_replacement(plan, entry, accepts_replacement)
@@ -114,20 +118,21 @@ def load_version(
     except PipelineError as error:
         raise LoadError(f"version {number} of {model!r}: {error}") from error
     except StoreError as error:
-        read_store_id(layout)  # the whole store may have gone: then it is not the version's fault
+        read_store_id(layout)  # raises if the whole store is gone: not the version's fault
         if isinstance(error, NotFoundError):
             raise LoadError(f"version {number} of {model!r} is incomplete: {error}") from error
         raise LoadError(f"version {number} of {model!r} cannot be loaded: {error}") from error
-    then = None
+    replacement = None
     if plan.replacement:
         variant, variant_files = plan.replacement
-        then = Replacement(variant.name, variant_files, need_of(variant, entry.size_bytes), verify)
+        replacement_need = need_of(variant, entry.size_bytes)
+        replacement = Replacement(variant.name, variant_files, replacement_need, verify)
     return loaded._replace(
         need=need,
         phases_ms={"manifests": read_ms, **loaded.phases_ms},
         variant=plan.variant.name if plan.variant else PLAIN,
         fallback=plan.fallback(RUNTIME),
-        replacement=then,
+        replacement=replacement,
     )
 
 
@@ -151,23 +156,24 @@ def load_folder(
     variant_files: VariantFiles | None = None,
     prefetch: Prefetch | None = None,
 ) -> LoadedVersion:
-    """Load a version from its folder, which may still be in staging, in a form of it (None: plain).
+    """Load a version from its folder, which may still be in staging.
 
-    `prefetch` reads and checks that form; None: one is begun here. `layout` is of the store that
-    holds its package set, if it pins one. Raises LoadError, PipelineError, DamagedError, and
-    NotFoundError where the set is missing.
+    `variant_files` is the variant to load; None is plain. `prefetch` reads and checks that variant;
+    None starts one here. `layout` is of the store that holds the version's package set, if it pins
+    one. Raises LoadError, PipelineError, DamagedError, and NotFoundError if the package set is
+    missing.
     """
     content, signature = manifest.content, manifest.signature
     phases = Phases()
     variant_files = variant_files or files_of_plain(folder, content, {})
     prefetch = prefetch or begin_prefetch(variant_files)
-    with prefetch, _packages(layout, manifest, number) as why_plain:
+    with prefetch, _active_packages(layout, manifest, number) as why_plain:
         loading = _begin_pipeline(folder, manifest, prefetch)
         try:
             session = open_variant(variant_files, prefetch, phases)
             nested = check_session(session, signature, content.model_file)
         finally:
-            wait(loading)  # it may be importing from the package set
+            wait(loading)  # the pipeline may be importing from the package set
         pipeline = loading[0].result() if loading else None
         plain_imports = why_plain() if why_plain else None
         phases.end("pipeline")
@@ -191,23 +197,23 @@ def load_folder(
 
 
 class Phases:
-    """How long each step took, in milliseconds, by its name."""
+    """Durations of a load's steps, in milliseconds, by name."""
 
     def __init__(self) -> None:
         self.ms: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def end(self, name: str) -> None:
-        """Note what the step of this name took, which has just ended."""
+        """Record the duration of the step that has just ended."""
         now = time.perf_counter()
         self.ms[name] = (now - self._since) * 1e3
         self._since = now
 
 
 def open_variant(variant_files: VariantFiles, prefetch: Prefetch, phases: Phases) -> Any:
-    """Open a session; nothing that is wrong comes out of it, for all was checked by then."""
+    """Open a session, and return it once every byte that the variant needs was checked."""
     if not variant_files.optimized:
-        # ONNX Runtime computes with the weights while it opens such a graph.
+        # ONNX Runtime optimizes such a graph while opening it, which computes with the weights.
         prefetch.wait()
         phases.end("bytes")
         session = _open_session(variant_files)
@@ -218,7 +224,7 @@ def open_variant(variant_files: VariantFiles, prefetch: Prefetch, phases: Phases
     try:
         session = _open_session(variant_files)
     except LoadError:
-        prefetch.wait()  # what is damaged is told as that
+        prefetch.wait()  # raises DamagedError if damaged bytes are the cause
         raise
     phases.end("session")
     prefetch.wait()
@@ -231,13 +237,13 @@ def has_used_package_sets() -> bool:
     return _package_set_used.is_set()
 
 
-def _packages(
+def _active_packages(
     layout: StoreLayout, manifest: VersionManifest, number: int
 ) -> AbstractContextManager[Callable[[], str | None] | None]:
     digest = manifest.content.packages
     if digest is None:
         return contextlib.nullcontext()
-    # Imported here: most versions pin no set, and a cold start imports only what it needs.
+    # Imported here: most versions pin no set, and a cold start must import little.
     from inference.package_sets.active_sets import use_package_set  # noqa: PLC0415
 
     _package_set_used.set()
@@ -247,13 +253,16 @@ def _packages(
 def _begin_pipeline(
     folder: Path, manifest: VersionManifest, prefetch: Prefetch
 ) -> list[Future[Pipeline]]:
-    """Load the pipeline, if there is one, beside the session: ONNX Runtime leaves Python free."""
+    """Start loading the pipeline, if there is one, while the session opens.
+
+    ONNX Runtime releases Python's interpreter lock while it works.
+    """
     path = manifest.content.pipeline_file
     if path is None:
         return []
 
     def load() -> Pipeline:
-        prefetch.wait_for_folder(folder)  # it may read its data as it is loaded
+        prefetch.wait_for_folder(folder)  # the pipeline may read data files while it loads
         return _load_pipeline(folder, manifest, path)
 
     return [in_thread(load, "coldpress-pipeline")]
@@ -269,12 +278,12 @@ def _open_session(variant_files: VariantFiles) -> Any:
     graph = variant_files.folder / variant_files.graph
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
-    # A number that is given is not pinned to processors, as ONNX Runtime's own choice is.
+    # ONNX Runtime pins threads to processors only if it chooses their number itself.
     options.intra_op_num_threads = environment_threads()
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # A pool keeps the most that any call took; and a pattern is kept for each shape ever seen,
-    # with its memory where there is no pool (docs/adr/0004-memory-that-falls.md).
+    # A pool keeps the most memory that any call took. A memory pattern is kept for each input
+    # shape, together with its memory if there is no pool (docs/adr/0004-memory-that-falls.md).
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     if variant_files.optimized:
@@ -289,30 +298,31 @@ def _open_session(variant_files: VariantFiles) -> Any:
         reason = str(error).splitlines()[0].replace(str(graph), graph.name)
         raise LoadError(f"ONNX Runtime cannot load {graph.name}: {reason}") from error
     finally:
-        give_back()  # what loading took besides: up to the size of the graph's file, twice
+        give_back()  # temporary memory of the load: up to twice the size of the graph's file
 
 
 def check_session(session: Any, signature: Signature, file: str) -> dict[str, str]:
-    """Hold a session against the signature; its outputs that are no tensors, with their types.
+    """Check that a session has the signature's inputs and outputs.
 
-    `file` is the graph's, as an error names it. Raises LoadError.
+    Returns the types of the outputs that are not tensors, by name. `file` is the graph's path, for
+    messages. Raises LoadError.
     """
     outputs = session.get_outputs()
     nested = {node.name: node.type for node in outputs if node.type.startswith(("seq(", "map("))}
-    given = [node.name for node in session.get_inputs()]
-    gives = [node.name for node in outputs]
+    input_names = [node.name for node in session.get_inputs()]
+    output_names = [node.name for node in outputs]
     if nested:
-        from inference.protocol.sequences import names_of  # noqa: PLC0415 - few models have them
+        from inference.protocol.sequences import names_of  # noqa: PLC0415 - few models have sequences
 
-        gives = [each for node in outputs for each in names_of(node.name, node.type)]
+        output_names = [name for node in outputs for name in names_of(node.name, node.type)]
     if _has_bfloat16(signature) and (nested or _has_strings(signature)):
         raise LoadError(
             f"{file}: it has BF16 beside strings or sequences, which cannot be served together: "
             "cast the one or leave out the other in the graph"
         )
     for side, specs, names in (
-        ("inputs", signature.inputs, given),
-        ("outputs", signature.outputs, gives),
+        ("inputs", signature.inputs, input_names),
+        ("outputs", signature.outputs, output_names),
     ):
         if [spec.name for spec in specs] != names:
             raise LoadError(f"{file}: its {side} are not the signature's")
@@ -320,7 +330,10 @@ def check_session(session: Any, signature: Signature, file: str) -> dict[str, st
 
 
 def _has_strings(signature: Signature) -> bool:
-    """Whether an input is of strings: ONNX Runtime takes them from numpy alone (protocol/bfloat16.py)."""
+    """Return True if an input is of strings.
+
+    ONNX Runtime takes strings from NumPy only (protocol/bfloat16.py).
+    """
     return any(spec.datatype == "BYTES" for spec in signature.inputs)
 
 

@@ -1,4 +1,4 @@
-"""How much memory versions may take here, and what each needs. Pure functions of values."""
+"""Memory budget of this environment, and memory need of each version. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from model_store.variant import Variant
 
 RESERVED_BYTES: Final = 48 << 20
-"""Kept for what calls take beside the versions: bodies of 6 MB, their tensors and answers."""
+"""Memory reserved for calls beside the versions: bodies of 6 MB, their tensors and answers."""
 
 _UNMEASURED_FACTOR: Final = 3
-"""A session takes up to this much of its files at its peak, where nobody measured it: a ResNet-50
+"""Estimated peak of a session without a measurement, as a multiple of its files' size. A ResNet-50
 of 94 MB took 295 MB."""
 
 _UNMEASURED_RESIDENT_FACTOR: Final = 2
 
 
 class Need(NamedTuple):
-    """What a version takes of memory, in bytes: while it loads, and when it is warm."""
+    """Memory that a version takes, in bytes: while it loads, and when it is warm."""
 
     peak_bytes: int
     resident_bytes: int
@@ -26,7 +26,7 @@ class Need(NamedTuple):
 
 
 def need_of(variant: Variant | None, size_bytes: int) -> Need:
-    """What a version needs: as preparing it measured, else estimated from its files' size."""
+    """Return a version's need: the variant's measurement, else an estimate from the files' size."""
     if variant is None:
         return Need(
             size_bytes * _UNMEASURED_FACTOR, size_bytes * _UNMEASURED_RESIDENT_FACTOR, False
@@ -36,10 +36,10 @@ def need_of(variant: Variant | None, size_bytes: int) -> Need:
 
 
 def budget_bytes(*, budget_mb: int | None, function_mb: int | None, base_bytes: int) -> int | None:
-    """What all versions together may take; None where nobody set a limit.
+    """Return the memory that all versions together may take; None if there is no limit.
 
-    `budget_mb` (MEMORY_BUDGET_MB) wins; else the function's memory, less what the process took
-    before it loaded any (`base_bytes`) and RESERVED_BYTES.
+    `budget_mb` (MEMORY_BUDGET_MB) takes precedence. Else it is the function's memory, less
+    `base_bytes` (the process's memory before it loaded any version) and RESERVED_BYTES.
     """
     if budget_mb is not None:
         return budget_mb << 20

@@ -1,10 +1,10 @@
-"""Reads what a version needs into the page cache, by many readers at once, and checks it.
+"""Read the files that a version needs into the page cache, with many readers, and check them.
 
-One reader alone pays a round trip for each read; a file system that answers many at once is read
-many times as fast (docs/performance.md). What was checked is what is then used: its pages stay in
-the page cache, where ONNX Runtime reads or maps them.
+A single reader pays a round trip for each read. A network file system that serves many reads at
+once is many times as fast (docs/performance.md). ONNX Runtime then reads or maps the same pages of
+the page cache that were checked.
 
-Readers are daemon threads: a mount that hangs holds up whoever waits, and not the process's end.
+Readers are daemon threads: a hanging mount blocks the callers of `wait`, not the process's exit.
 """
 
 from __future__ import annotations
@@ -31,35 +31,38 @@ if TYPE_CHECKING:
     from inference.loading.variant_files import VariantFiles
 
 READERS: Final = 16
-"""How many read at once. Measured: docs/performance.md."""
+"""Number of concurrent reader threads. Measured: docs/performance.md."""
 
 _BLOCK_BYTES: Final = 1 << 20
-"""Each reader's memory. With less, readers wait more often for imports to yield the interpreter."""
+"""Size of each reader's buffer. With less, readers wait more often for the interpreter lock while
+imports run."""
 
 
 class Prefetch:
-    """What a version needs, being read, from here on. Whoever needs it waits, or stops it.
+    """Reads of a version's files, in progress from construction until done or stopped.
 
-    As a context, it is stopped by whatever error ends that.
+    As a context manager, it stops the reads if the block raises.
     """
 
-    def __init__(self, pieces: ReadPlan, *, checks_sizes: bool = True) -> None:
-        self.rest: Final = pieces.rest
-        """What is left for later: nothing touches it (`check_pieces`)."""
+    def __init__(self, plan: ReadPlan, *, checks_sizes: bool = True) -> None:
+        self.rest: Final = plan.rest
+        """File ranges that loading does not need, to be checked later (`check_file_ranges`)."""
         self._changed: Final = threading.Condition()
-        self._queue: Final = deque((*pieces.graph, *pieces.others))
-        self._graph_left: Final = set(pieces.graph)
+        self._queue: Final = deque((*plan.graph, *plan.others))
+        self._graph_left: Final = set(plan.graph)
         self._left: Final = set(self._queue)
-        self._whole: Final = list(pieces.whole)
+        self._whole: Final = list(plan.whole)
         self._error: BaseException | None = None
-        self._files: Final = {piece.file: _Opened(piece.file, checks_sizes) for piece in self._left}
+        self._files: Final = {
+            file_range.file: _LazyFile(file_range.file, checks_sizes) for file_range in self._left
+        }
         self._readers = 0
         for _ in range(min(READERS, len(self._queue))):
             if not self._start_reader():
                 break
 
     def _start_reader(self) -> bool:
-        """Start one more; False where there are no more threads, and others read already."""
+        """Start one more reader; return False if no thread is left but others are reading."""
         with self._changed:
             self._readers += 1
         try:
@@ -73,7 +76,7 @@ class Prefetch:
         return True
 
     def wait_for_graph(self) -> None:
-        """Wait until the graph is here and right, and each file there and of its size.
+        """Wait until the graph is checked, and each file is open and has its published size.
 
         Raises DamagedError.
         """
@@ -81,20 +84,20 @@ class Prefetch:
         self._wait(lambda: not self._graph_left and all(file.is_open for file in files))
 
     def wait(self) -> None:
-        """Wait until all is here and right; raises DamagedError."""
+        """Wait until everything is read and checked; raises DamagedError."""
         self._wait(lambda: not self._left)
-        while self._whole:  # their pages are here by now, so one reader does
+        while self._whole:  # from the page cache: one reader is enough
             check_file(*self._whole[-1])
             self._whole.pop()
 
     def wait_until_read(self) -> None:
-        """Wait until nothing is left to read, whatever came of it."""
+        """Wait until nothing is left to read, or reading failed. Raises nothing."""
         with self._changed:
             self._changed.wait_for(lambda: self._error or not self._left)
 
     def wait_for_folder(self, folder: Path) -> None:
-        """Wait until what lies in one of its folders is here and right; raises DamagedError."""
-        self._wait(lambda: all(piece.file.folder != folder for piece in self._left))
+        """Wait until the files in `folder` are read and checked; raises DamagedError."""
+        self._wait(lambda: all(file_range.file.folder != folder for file_range in self._left))
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +107,8 @@ class Prefetch:
             self.stop()
 
     def stop(self) -> None:
-        """Begin no other piece: nobody needs it any more."""
-        self._fail(InterruptedError("nobody waits for what is being read"))
+        """Start no further read. Callers that wait get an InterruptedError."""
+        self._fail(InterruptedError("the reads were stopped"))
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
         with self._changed:
@@ -120,12 +123,12 @@ class Prefetch:
             self._changed.notify_all()
 
     def _read(self) -> None:
-        """Read pieces until none is left. Runs in each reader's thread."""
+        """Read file ranges until none is left. Runs in each reader thread."""
         try:
-            block = _block()
-            while piece := self._next():
-                _read_piece(self._files[piece.file].descriptor(), piece, block)
-                self._done(piece)
+            buffer = _buffer()
+            while file_range := self._next():
+                _read_range(self._files[file_range.file].descriptor(), file_range, buffer)
+                self._done(file_range)
         except BaseException as error:
             self._fail(error)
         finally:
@@ -140,32 +143,35 @@ class Prefetch:
         with self._changed:
             return self._queue.popleft() if self._queue else None
 
-    def _done(self, piece: FileRange) -> None:
+    def _done(self, file_range: FileRange) -> None:
         with self._changed:
-            self._left.discard(piece)
-            self._graph_left.discard(piece)
+            self._left.discard(file_range)
+            self._graph_left.discard(file_range)
             self._changed.notify_all()
 
 
 def begin_prefetch(variant_files: VariantFiles, verify: Verify = Verify.CHUNKS) -> Prefetch:
-    """Begin to read what a form needs; raises DamagedError where its manifest is at odds."""
+    """Start reading the files of a variant.
+
+    Raises DamagedError if the preparation's manifest contradicts itself.
+    """
     return Prefetch(plan_reads(variant_files, verify), checks_sizes=verify is not Verify.OFF)
 
 
-def check_pieces(pieces: Iterable[FileRange]) -> None:
-    """Read pieces one after another, in this thread; raises DamagedError at the first wrong one."""
-    block = _block()
-    files: dict[File, _Opened] = {}
-    with contextlib.ExitStack() as opened:
-        for piece in pieces:
-            if piece.file not in files:
-                files[piece.file] = _Opened(piece.file, checks_size=True)
-                opened.callback(files[piece.file].close)
-            _read_piece(files[piece.file].descriptor(), piece, block)
+def check_file_ranges(file_ranges: Iterable[FileRange]) -> None:
+    """Read and check file ranges in this thread; raises DamagedError at the first damaged one."""
+    buffer = _buffer()
+    files: dict[File, _LazyFile] = {}
+    with contextlib.ExitStack() as stack:
+        for file_range in file_ranges:
+            if file_range.file not in files:
+                files[file_range.file] = _LazyFile(file_range.file, checks_size=True)
+                stack.callback(files[file_range.file].close)
+            _read_range(files[file_range.file].descriptor(), file_range, buffer)
 
 
-class _Opened:
-    """A file that is opened once, by whoever needs it first."""
+class _LazyFile:
+    """A file that is opened by the first reader that needs it."""
 
     def __init__(self, file: File, checks_size: bool) -> None:
         self._file = file
@@ -175,18 +181,21 @@ class _Opened:
 
     @property
     def is_open(self) -> bool:
-        """Whether it was found there, and as long as it was published."""
+        """True once the file was opened and had its published size."""
         return self._stream is not None
 
     def descriptor(self) -> int:
-        """Its descriptor; raises DamagedError where it is missing, or is not what was published."""
+        """Return the file's descriptor, opening it if necessary.
+
+        Raises DamagedError if the file is missing, or is not of its published size.
+        """
         with self._lock:
             if self._stream is None:
                 self._stream = self._open()
             return self._stream.fileno()
 
     def close(self) -> None:
-        """Close it; the descriptor is nobody's then."""
+        """Close the file; its descriptor is invalid afterwards."""
         if self._stream is not None:
             self._stream.close()
 
@@ -206,28 +215,28 @@ class _Opened:
         return stream
 
 
-def _block() -> memoryview:
-    """Memory to read into, which goes back to the system: no allocator keeps it."""
+def _buffer() -> memoryview:
+    """Allocate a read buffer that is returned to the system when freed, past any allocator."""
     return memoryview(mmap.mmap(-1, _BLOCK_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
-def _read_piece(descriptor: int, piece: FileRange, block: memoryview) -> None:
-    """Read a piece, and hold it to its digest; raises DamagedError."""
-    path = piece.file.folder / piece.file.entry.path
-    digest, at = hashlib.sha256(), 0
-    while at < piece.size_bytes:
-        into = block[: piece.size_bytes - at]
+def _read_range(descriptor: int, file_range: FileRange, buffer: memoryview) -> None:
+    """Read a file range and compare its digest; raises DamagedError."""
+    path = file_range.file.folder / file_range.file.entry.path
+    digest, position = hashlib.sha256(), 0
+    while position < file_range.size_bytes:
+        target = buffer[: file_range.size_bytes - position]
         try:
-            got = os.preadv(descriptor, [into], piece.offset + at)
+            n_bytes = os.preadv(descriptor, [target], file_range.offset + position)
         except OSError as error:
             raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
-        if not got:
-            raise DamagedError(f"{path} is damaged: it ends at byte {piece.offset + at}")
-        if piece.digest is not None:
-            digest.update(into[:got])
-        at += got
-    if piece.digest is not None and digest.hexdigest() != piece.digest:
+        if not n_bytes:
+            raise DamagedError(f"{path} is damaged: it ends at byte {file_range.offset + position}")
+        if file_range.digest is not None:
+            digest.update(target[:n_bytes])
+        position += n_bytes
+    if file_range.digest is not None and digest.hexdigest() != file_range.digest:
         raise DamagedError(
-            f"{path} is damaged: its {piece.size_bytes} bytes from {piece.offset} on have digest "
-            f"sha256:{digest.hexdigest()}, published with sha256:{piece.digest}"
+            f"{path} is damaged: its {file_range.size_bytes} bytes from {file_range.offset} on have "
+            f"digest sha256:{digest.hexdigest()}, published with sha256:{file_range.digest}"
         )

@@ -1,7 +1,7 @@
-"""What is to be read of a version before it answers, and what after: pieces of its files. Pure.
+"""Plan which bytes of a version to read before it answers, and which after. Pure.
 
-A piece is a whole file, where it is small, else one chunk of it (model_store/chunks.py): what one
-reader reads and checks at a time.
+The unit is a file range: a whole file if it is small, else one chunk of it (model_store/chunks.py).
+One reader reads and checks one file range at a time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class File(NamedTuple):
-    """A file to read: below which folder, and what was published."""
+    """A file to read: the folder that it is in, and its published path, size and digest."""
 
     folder: Path
     entry: FileEntry
 
 
 class FileRange(NamedTuple):
-    """Bytes of a file, and their SHA-256 in hex digits; None where they are not held to one."""
+    """Bytes of a file, and their SHA-256 in hex digits; None if they are not checked."""
 
     file: File
     offset: int
@@ -37,9 +37,10 @@ class FileRange(NamedTuple):
 
 
 class ReadPlan(NamedTuple):
-    """What to read, in this order: `graph`, then `others`, before an answer; `rest` after it.
+    """File ranges to read, in this order: `graph` and `others` before an answer, `rest` after it.
 
-    `whole` are files without chunks' digests, which are checked whole once they have been read.
+    `whole` are files without digests of chunks. They are checked as a whole once they have been
+    read.
     """
 
     graph: tuple[FileRange, ...]
@@ -49,7 +50,10 @@ class ReadPlan(NamedTuple):
 
 
 def plan_reads(variant_files: VariantFiles, verify: Verify) -> ReadPlan:
-    """Plan what is read of a form; raises DamagedError where its manifest contradicts itself."""
+    """Plan the reads of a variant.
+
+    Raises DamagedError if the preparation's manifest contradicts itself.
+    """
     checks = verify in {Verify.CHUNKS, Verify.ALL}
     graph: list[FileRange] = []
     others: list[FileRange] = []
@@ -66,13 +70,13 @@ def plan_reads(variant_files: VariantFiles, verify: Verify) -> ReadPlan:
             offset = number * CHUNK_BYTES
             size_bytes = min(CHUNK_BYTES, entry.size_bytes - offset)
             digest = digests[number] if checks and digests else None
-            piece = FileRange(file, offset, size_bytes, digest)
+            file_range = FileRange(file, offset, size_bytes, digest)
             if is_graph:
-                graph.append(piece)
+                graph.append(file_range)
             else:
-                (others if recorded is None or number in recorded else rest).append(piece)
-    # Each file's first piece first: opening it shows whether it is there, and how long.
-    others.sort(key=lambda piece: piece.offset > 0)
+                (others if recorded is None or number in recorded else rest).append(file_range)
+    # Each file's first range first: opening the file shows if it exists and has its size.
+    others.sort(key=lambda file_range: file_range.offset > 0)
     return ReadPlan(tuple(graph), tuple(others), tuple(rest), tuple(whole))
 
 
@@ -86,7 +90,7 @@ def _files(variant_files: VariantFiles) -> Iterator[File]:
 
 
 def _digests(variant_files: VariantFiles, entry: FileEntry) -> tuple[str, ...] | None:
-    """The digests of a file's chunks; None where they are not known."""
+    """Return the digests of a file's chunks; None if they are unknown."""
     n_chunks = count_chunks(entry.size_bytes)
     if n_chunks <= 1:
         return (entry.digest.hex,)
@@ -100,7 +104,7 @@ def _digests(variant_files: VariantFiles, entry: FileEntry) -> tuple[str, ...] |
 
 
 def _recorded(variant_files: VariantFiles, entry: FileEntry) -> frozenset[int] | None:
-    """The chunks of a file that a cold start touches; None for all."""
+    """Return the numbers of the chunks of a file that a cold start reads; None for all."""
     ranges = variant_files.recorded.get(entry.path)
     if ranges is None:
         return None

@@ -1,11 +1,11 @@
-"""How many threads a session computes with: as many as the environment has processors.
+"""Number of threads of a session: the number of processors that the environment really has.
 
-Lambda gives a function one processor per 1,769 MB of memory, and shows it more than that: two at
-1,769 MB, of which it may use one. A session left to itself starts a thread for each that it sees,
-pins each to a processor, and lets them spin while they wait; where the share is smaller, they spin
-away the time that the computing needs. What that costs is in docs/performance.md.
+Lambda gives a function one processor per 1,769 MB of memory, but shows more: at 1,769 MB a function
+sees two processors and may use one. By default, a session starts one thread for each visible
+processor, pins it there and lets it spin while it waits. If the function's share is smaller, the
+spinning takes time from the computation (measured: docs/performance.md).
 
-Nothing here is read twice: the environment's variables do not change while it lives.
+Environment variables are read once: they do not change while the process lives.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MEMORY_MB_PER_PROCESSOR: Final = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
 MEMORY_VARIABLE: Final = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
-"""Lambda sets it, in MB. Elsewhere it is not set, unless somebody measures as if on Lambda."""
+"""Set by Lambda, in MB. Elsewhere it is unset, except to measure under Lambda's limits."""
 
 
 def intra_op_threads(memory_mb: int | None, cores: int) -> int:
-    """How many threads one call computes with, at least 1 and at most `cores`.
+    """Return the number of threads for one call, at least 1 and at most `cores`.
 
-    `memory_mb` is the function's memory, None off Lambda: then every core is ours. `cores` are
-    those that this process may run on.
+    `memory_mb` is the function's memory; None off Lambda, where every core may be used. `cores` is
+    the number of processors that this process may run on.
     """
     if memory_mb is None:
         return max(cores, 1)
@@ -35,7 +35,7 @@ def intra_op_threads(memory_mb: int | None, cores: int) -> int:
 
 
 def environment_threads(environ: Mapping[str, str] = os.environ) -> int:
-    """What `intra_op_threads` gives here; raises ValueError that names the wrong variable."""
+    """Return `intra_op_threads` of this environment; raises ValueError naming a wrong variable."""
     return intra_op_threads(_memory_mb(environ), _cores())
 
 

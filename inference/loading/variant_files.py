@@ -1,4 +1,4 @@
-"""The form in which a version is opened: its own graph, or one that was prepared from it. Pure."""
+"""Files and options of the variant to load: the version's own graph, or a prepared one. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class VariantFiles(NamedTuple):
-    """A graph to open, and the files that it is made of.
+    """The files of one variant, and how to open its graph.
 
-    `files` lie in `folder`, and so does `graph`, a path in it. `version_files` lie in
-    `version_folder`: what is needed of the version besides. `optimized`: ONNX Runtime is to take
-    the graph as it is. `config` are its session configuration entries. `maps_files`: it may map
-    files while it runs. `chunks` and `recorded` are what the preparation says of the files: the
-    digests of their chunks, and which of these a cold start touches.
+    - `graph`: the graph's path in `folder`.
+    - `files`: the variant's files in `folder`.
+    - `version_files`: the other files that the version needs, in `version_folder`.
+    - `config`: the session configuration entries of ONNX Runtime.
+    - `optimized`: the graph is optimized already, and ONNX Runtime must not optimize it again.
+    - `maps_files`: the session may map files while it runs.
+    - `chunks`: the digests of the files' chunks, from the preparation.
+    - `recorded`: the chunks that a cold start reads, from the preparation.
     """
 
     folder: Path
@@ -50,10 +53,10 @@ def files_of_plain(
     chunks: Chunks = _NONE,
     recorded: Mapping[str, ChunkRanges] = _NONE,
 ) -> VariantFiles:
-    """The version's own graph, in its folder, optimized by ONNX Runtime as it is opened."""
+    """Return the plain variant: the version's own graph, which ONNX Runtime optimizes on load."""
     graph = content.model_file
     files = tuple(e for e in content.files if e.path == graph or not _is_golden(e))
-    # ONNX Runtime maps external data, and reads a graph.
+    # ONNX Runtime maps external data, but reads a graph.
     maps = any(e.path.startswith(f"{SOURCE}/") and e.path != graph for e in files)
     return VariantFiles(folder, graph, files, folder, (), config, False, maps, chunks, recorded)
 
@@ -61,7 +64,7 @@ def files_of_plain(
 def files_of_variant(
     variant: Variant, folder: Path, prepared: Path, content: VersionContent, chunks: Chunks = _NONE
 ) -> VariantFiles:
-    """A variant, of a preparation in the folder `prepared`, of the version in `folder`."""
+    """Return a variant of the version in `folder`; its preparation is in the folder `prepared`."""
     if variant.name == PLAIN:
         return files_of_plain(folder, content, variant.config, chunks, variant.recorded)
     return VariantFiles(

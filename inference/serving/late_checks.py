@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inference.errors import NotReadyError, RetiredError, UnknownError
 from inference.loading.golden_cases import try_out
-from inference.loading.prefetch import check_pieces
+from inference.loading.prefetch import check_file_ranges
 from inference.serving.refs_watch import is_unreadable
 from inference.telemetry import logger
 from model_store.errors import StoreError
@@ -57,7 +57,7 @@ class LateChecks(NamedTuple):
         """Read and check the parts of files that the load has left unread."""
         started = time.perf_counter()
         try:
-            check_pieces(self._while_warm(unread))
+            check_file_ranges(self._while_warm(unread))
         except (RetiredError, UnknownError, NotReadyError):
             return  # out of service: it answers no more, or soon will not
         except StoreError as error:

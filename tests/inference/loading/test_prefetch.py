@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.loading.prefetch import READERS, begin_prefetch, check_pieces
+from inference.loading.prefetch import READERS, begin_prefetch, check_file_ranges
 from inference.loading.read_plan import plan_reads
 from inference.loading.variant_files import VariantFiles
 from inference.settings import Verify
@@ -121,7 +121,7 @@ def test_right_bytes_are_read_once_and_nothing_is_left_open(
     prefetch.wait()
     assert sum(read) == 1000 + 100 + 2 * CHUNK_BYTES
     _wait_until(lambda: _open_files() <= before)
-    check_pieces(prefetch.rest)
+    check_file_ranges(prefetch.rest)
     assert sum(read) == 1000 + 100 + (N_CHUNKS - 1) * CHUNK_BYTES + 17
     assert _open_files() <= before
 
@@ -148,7 +148,7 @@ def test_a_wrong_bit_in_the_rest_is_found_behind_it_or_before_if_all_is_wanted(
     prefetch = begin_prefetch(form)
     prefetch.wait()
     with pytest.raises(DamagedError, match="its 17 bytes from 16777216 on have digest"):
-        check_pieces(prefetch.rest)
+        check_file_ranges(prefetch.rest)
     with pytest.raises(DamagedError, match="its 17 bytes from 16777216 on"):
         begin_prefetch(form, Verify.ALL).wait()
     for verify in (Verify.SIZE, Verify.OFF):
