@@ -1,7 +1,7 @@
-"""The reader: loads published versions from the store and answers with them.
+"""The reader: load published versions from the store and answer requests with them.
 
-Entry points are `inference.predict_function` (the Lambda handler) and `python -m inference` (the same
-handler on one machine). This room imports `model_store` and never `model_sync`.
+Entry points are `inference.predict_function` (the Lambda handler) and `python -m inference` (the
+same handler on one machine). `inference` imports `model_store` and never `model_sync`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import os
 
 from inference.process.memory import keep_one_heap
 
-# Set before ONNX Runtime is imported anywhere: it would keep a device id and usage in the home
-# folder and report them to its makers, which also costs each process some milliseconds.
+# Set before ONNX Runtime is imported anywhere. Its telemetry writes a device id and usage data to
+# the home folder and sends them to Microsoft, which also costs each process some milliseconds.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Before any thread allocates: memory of what is let go falls only with one heap (process/memory.py).
+# Before any thread allocates: evictions lower memory only with one heap (process/memory.py).
 keep_one_heap()

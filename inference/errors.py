@@ -1,18 +1,18 @@
-"""What can go wrong while answering a call. HTTP statuses are decided in http/inference_routes.py alone.
+"""Errors of a call. Only http/inference_routes.py turns them into HTTP statuses.
 
 ServingError
-├── BadRequestError     the caller's input does not fit; the message names what was wrong
+├── BadRequestError     the caller's input is wrong; the message names the wrong part
 ├── UnknownError        no such model, version, label or route
-├── RetiredError        the version was taken from service
-├── TooLargeError       the request or its answer passes Lambda's payload limit
-├── NotReadyError       nothing published, the store out of reach, or the version failed to load
+├── RetiredError        the version was retired
+├── TooLargeError       the request or its answer exceeds Lambda's payload limit
+├── NotReadyError       nothing published, the store unreachable, or the version failed to load
 ├── NoMemoryError       the version never fits into this environment's memory
-├── LoadError           a version cannot be loaded: what it holds is at fault, not the store
-├── OutputError         a version's graph gave what the protocol has no form for
-├── GoldenCaseError     a version does not answer a golden case as it should
+├── LoadError           a version cannot be loaded: its contents are at fault, not the store
+├── OutputError         the graph returned a value that the protocol cannot represent
+├── GoldenCaseError     a version answers a golden case wrongly
 └── PipelineError       a version's own code failed
 
-Messages are one line of at most 1,000 characters, however long what they quote was, and safe to
+A message is one line of at most 1,000 characters, however long the text that it quotes, and safe to
 show to a caller: no traceback, no code.
 """
 
@@ -25,7 +25,7 @@ from model_store.lines import on_one_line
 _MOST: Final = 1000
 _GAP: Final = " ... "
 _END: Final = 250
-"""How much is kept of a long message's end: there it says what was expected."""
+"""Number of characters kept of a long message's end, which says what was expected."""
 
 
 class ServingError(Exception):
@@ -36,23 +36,23 @@ class ServingError(Exception):
 
 
 class BadRequestError(ServingError):
-    """The caller's input is at fault."""
+    """The caller's input is wrong."""
 
 
 class UnknownError(ServingError):
-    """What was asked for does not exist."""
+    """The requested model, version, label or route does not exist."""
 
 
 class RetiredError(ServingError):
-    """What was asked for existed, and was retired."""
+    """The requested version was retired."""
 
 
 class TooLargeError(ServingError):
-    """A payload passes a limit that cannot be raised."""
+    """A payload exceeds a limit that cannot be raised."""
 
 
 class NotReadyError(ServingError):
-    """The call is right, and cannot be answered now."""
+    """The request is valid, but cannot be answered now."""
 
 
 class NoMemoryError(ServingError):
@@ -64,7 +64,7 @@ class LoadError(ServingError):
 
 
 class OutputError(ServingError):
-    """What a version's graph gave has no form as tensors."""
+    """An output of a version's graph cannot be represented as tensors."""
 
 
 class GoldenCaseError(ServingError):
@@ -72,9 +72,9 @@ class GoldenCaseError(ServingError):
 
 
 class PipelineError(ServingError):
-    """A version's pipeline raised, or returned what it should not.
+    """A version's pipeline raised an exception, or returned a wrong value.
 
-    `cause` says what it raised and where, for the log and for whoever publishes: not for callers.
+    `cause` is the exception and its place, for the log and the publisher; callers do not see it.
     """
 
     def __init__(self, message: str, cause: str | None = None) -> None:

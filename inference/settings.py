@@ -1,4 +1,4 @@
-"""The function's settings: read from the environment once, at start, and never again."""
+"""Settings of the function, read from the environment once, when the process starts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SettingError(ValueError):
 
 
 class BackgroundMode(StrEnum):
-    """How background work goes on after an answer: the setting `BACKGROUND`.
+    """Handling of background work after an answer: the setting `BACKGROUND`.
 
-    AUTO: for as long as callers stayed away of late. EXTENSION: until it is done. THREAD: it does
-    not; it goes on during other calls.
+    AUTO: keep working, but no longer than recent gaps between calls lasted. EXTENSION: keep working
+    until it is done. THREAD: stop after the answer, and continue during other calls.
     """
 
     AUTO = "auto"
@@ -36,10 +36,10 @@ class BackgroundMode(StrEnum):
 
 
 class Verify(StrEnum):
-    """Which bytes of a version are checked, and when: the setting `VERIFY`.
+    """Bytes of a version that are checked, and the time of the check: the setting `VERIFY`.
 
-    CHUNKS: before the first answer, the chunks that a cold start reads; later, in the background,
-    the rest. ALL: every byte before the first answer. SIZE: file sizes only. OFF: nothing.
+    CHUNKS: the chunks that a cold start reads, before the first answer; the rest later, in the
+    background. ALL: every byte, before the first answer. SIZE: file sizes only. OFF: nothing.
     """
 
     CHUNKS = "chunks"
@@ -49,22 +49,25 @@ class Verify(StrEnum):
 
 
 def background_mode(environ: Mapping[str, str]) -> BackgroundMode:
-    """Read the setting; raises SettingError naming it."""
+    """Read the setting `BACKGROUND`; raises SettingError naming it."""
     return _choice(environ, "BACKGROUND", BackgroundMode.AUTO)
 
 
 class Settings(NamedTuple):
-    """What a serving environment was told.
+    """Settings of a serving environment.
 
-    `STORE_PATH`: the store's root (on Lambda, below /mnt). `DEFAULT_MODEL`: the model of calls to
-    /predict, None if not set. `REF_TTL_S`: how long refs are believed before they are read again.
-    `MAX_STALENESS_S`: for how long a version may answer that refs no longer name, while the new one
-    loads; past that, calls wait for it. `MEMORY_BUDGET_MB`: what all versions together may take;
-    unless it is set, what `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda) leaves, and without
-    that, no limit. `PRELOAD_MODELS`: names, with commas between, that begin to load at start.
-    `SHADOW_PERCENT`: of how many calls the version labelled `shadow` runs, too, unseen.
-    `BACKGROUND`: how loads go on after an answer, on Lambda (lambda_runtime/extension.py). `VERIFY`: what of a
-    version's bytes is checked, and when (loading/read_plan.py).
+    - `STORE_PATH`: the store's root (on Lambda, below /mnt).
+    - `DEFAULT_MODEL`: the model of calls to /predict; None if unset.
+    - `REF_TTL_S`: time after which refs are read again.
+    - `MAX_STALENESS_S`: time for which a version that refs no longer name may answer while the new
+      one loads; after it, calls wait for the new version.
+    - `MEMORY_BUDGET_MB`: memory limit for all versions together. If unset, it is derived from
+      `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (set by Lambda); without both, there is no limit.
+    - `PRELOAD_MODELS`: names of models to load at start, separated by commas.
+    - `SHADOW_PERCENT`: percentage of calls that the version labelled `shadow` runs as well, without
+      answering them.
+    - `BACKGROUND`: handling of loads after an answer, on Lambda (lambda_runtime/extension.py).
+    - `VERIFY`: the bytes of a version that are checked, and when (loading/read_plan.py).
     """
 
     store_path: Path
@@ -98,7 +101,7 @@ class Settings(NamedTuple):
         )
 
     def describe(self) -> dict[str, Any]:
-        """The settings as JSON, for the probe; none of them is a secret."""
+        """Return the settings as JSON, for the probe. None of them is a secret."""
         return {
             "store_path": str(self.store_path),
             "default_model": self.default_model,
@@ -174,7 +177,7 @@ def _number(
     try:
         value = float(text)
     except ValueError:
-        value = math.nan  # which no comparison is true of
+        value = math.nan  # no comparison with it is true
     if not is_right(value):
         raise SettingError(f"{name} is {text!r}: expected {expected}")
     return value

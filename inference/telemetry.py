@@ -1,7 +1,7 @@
 """Structured logs and metrics, by Powertools: JSON lines, and CloudWatch's embedded metric format.
 
-Both go to stdout, where Lambda picks them up. Metrics have two dimensions, service and model:
-each further one multiplies what CloudWatch bills. `POWERTOOLS_LOG_LEVEL` and
+Both go to stdout, which Lambda collects. Metrics have two dimensions, service and model; each
+further dimension would multiply CloudWatch's bill. `POWERTOOLS_LOG_LEVEL` and
 `POWERTOOLS_METRICS_DISABLED` work as Powertools documents them.
 """
 
@@ -24,7 +24,7 @@ NAMESPACE: Final = "Coldpress"
 SERVICE: Final = "coldpress"
 
 _MOST: Final = 2.0**360
-"""The largest value that CloudWatch takes."""
+"""The largest metric value that CloudWatch accepts."""
 
 logger: Final = Logger(service=SERVICE)
 
@@ -33,7 +33,7 @@ _handler: Final = logger.registered_handler
 
 
 def count_call(model: str, status: int, duration_ms: float) -> None:
-    """Report one call: how long it took, and whether it failed. About 20 microseconds."""
+    """Report one call: its duration, and if it failed. About 20 microseconds."""
     _report(
         model,
         ("CallDuration", MetricUnit.Milliseconds, duration_ms),
@@ -51,7 +51,7 @@ def count_load(model: str, duration_ms: float, *, failed: bool) -> None:
 
 
 def report_fallback(model: str, version: int, why: str) -> None:
-    """Report that a version was loaded in another form than one that was prepared for here."""
+    """Report that a version was not loaded as the variant chosen for this runtime."""
     _report(model, ("FallbackLoads", MetricUnit.Count, 1))
     logger.warning(
         "a version is not prepared for this environment",
@@ -62,7 +62,7 @@ def report_fallback(model: str, version: int, why: str) -> None:
 
 
 def report_plain_imports(model: str, version: int, why: str) -> None:
-    """Report that a version's package set was imported without its index, or in part."""
+    """Report that some or all imports of a package set did not use its index."""
     _report(model, ("PlainImports", MetricUnit.Count, 1))
     logger.warning(
         "a package set is imported without its index",
@@ -73,18 +73,18 @@ def report_plain_imports(model: str, version: int, why: str) -> None:
 
 
 def report_recycling(model: str, why: str) -> None:
-    """Report that this environment starts anew, for a model's sake."""
+    """Report that this environment restarts, for the sake of a model."""
     _report(model, ("EnvironmentsRecycled", MetricUnit.Count, 1))
-    logger.info("the environment starts anew", model=model, reason=why)
+    logger.info("the environment restarts", model=model, reason=why)
 
 
 def count_swap(model: str) -> None:
-    """Report that a label's calls are answered by another version from now on."""
+    """Report that another version answers a label's calls from now on."""
     _report(model, ("Swaps", MetricUnit.Count, 1))
 
 
 def count_replacement(model: str, duration_ms: float, *, failed: bool) -> None:
-    """Report that a version goes on in another form, or that this failed and it did not."""
+    """Report that a version's replacement has taken over, or failed to."""
     _report(
         model,
         ("ReplacementDuration", MetricUnit.Milliseconds, duration_ms),
@@ -93,7 +93,7 @@ def count_replacement(model: str, duration_ms: float, *, failed: bool) -> None:
 
 
 def count_evictions(model: str, count: int) -> None:
-    """Report that so many versions were let go for a load of this model."""
+    """Report the number of versions that were evicted to load this model."""
     _report(model, ("Evictions", MetricUnit.Count, count))
 
 
@@ -125,9 +125,10 @@ def report_load(
     phases_ms: Mapping[str, float] | None = None,
     failed: str | None = None,
 ) -> float:
-    """Report one load in one line, count it, and return its milliseconds.
+    """Report one load in one line, count it, and return its duration in milliseconds.
 
-    `started`: by time.perf_counter. `phases_ms`: what its steps took; `failed`: why it failed.
+    `started` is from time.perf_counter, `phases_ms` the duration of each step, `failed` the reason
+    of a failure.
     """
     duration_ms = (time.perf_counter() - started) * 1e3
     count_load(model, duration_ms, failed=failed is not None)
@@ -148,7 +149,7 @@ def report_load(
 
 
 def count_batch(model: str, answered: int, failed: int, duration_ms: float) -> None:
-    """Report one object of a batch: its records, and how long all of it took."""
+    """Report one object of a batch: its records, and its duration."""
     _report(
         model,
         ("BatchDuration", MetricUnit.Milliseconds, duration_ms),
@@ -158,18 +159,18 @@ def count_batch(model: str, answered: int, failed: int, duration_ms: float) -> N
 
 
 def _report(model: str, *values: tuple[str, MetricUnit, float]) -> None:
-    if is_metrics_disabled():  # Powertools would collect what it does not print
+    if is_metrics_disabled():  # Powertools would collect metrics that it never prints
         return
-    # Powertools' Metrics keeps its values in the class; this one keeps them to itself, and each
-    # thread has its own, so that calls in several threads do not report each other's.
+    # Powertools' Metrics shares its values between instances. EphemeralMetrics does not, and each
+    # thread has its own instance, so that concurrent calls do not report each other's values.
     metrics: EphemeralMetrics | None = getattr(_threads, "metrics", None)
     if metrics is None:
         metrics = _threads.metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     metrics.add_dimension("model", model)
     for name, unit, value in values:
         metrics.add_metric(name, unit, value)
-    # Powertools' own print is two writes, between which other threads' lines would come; and the
-    # logger writes to the same stream, which is safe in one thread at a time only.
+    # Powertools prints a line by two writes, and another thread's line could come between them.
+    # The logger writes to the same stream, so its handler's lock is taken.
     line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
     metrics.clear_metrics()
     _handler.acquire()

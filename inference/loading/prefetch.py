@@ -237,6 +237,6 @@ def _read_range(descriptor: int, file_range: FileRange, buffer: memoryview) -> N
         position += n_bytes
     if file_range.digest is not None and digest.hexdigest() != file_range.digest:
         raise DamagedError(
-            f"{path} is damaged: its {file_range.size_bytes} bytes from {file_range.offset} on have "
-            f"digest sha256:{digest.hexdigest()}, published with sha256:{file_range.digest}"
+            f"{path} is damaged: its {file_range.size_bytes} bytes from {file_range.offset} on "
+            f"have digest sha256:{digest.hexdigest()}, published with sha256:{file_range.digest}"
         )

@@ -1,4 +1,4 @@
 """Import Python packages from published package sets.
 
-Start at `active_sets`, then `importer`. Sets are built in `model_sync.package_sets`, not here.
+Start at `active_sets`, then `importer`. `model_sync.package_sets` builds the sets.
 """

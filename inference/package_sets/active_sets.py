@@ -1,18 +1,18 @@
-"""Package sets: what a version's own code imports beyond what the runtime brings.
+"""Package sets that this process imports from: packages beyond those of the runtime layer.
 
 A version that pins a set uses it while it loads:
 
-1. Read the set's manifest; it must be for this Python and this processor.
-2. No package in it may be one that this process already imports from another set as another
-   wheel: Python holds one version of a package, and an import would quietly get the older one.
-3. Append the set's `site-packages` to `sys.path`, once. What the runtime brings is found first.
-4. Have imports from there go by the set's index (importer.py). Where that is not for this
-   Python's bytecode, or not what was published, they go as from any folder; somebody is told.
+1. Read the set's manifest. The set must be for this Python and this processor.
+2. Compare it with the sets in use. A process holds one version of a package, so a set that needs
+   another wheel of a package is refused. Otherwise its imports would silently get the older one.
+3. Append the set's `site-packages` to `sys.path`, once. Packages of the runtime are found first.
+4. Import from the set by its index (importer.py). If the index is damaged, or is for another
+   version of Python's bytecode, import as from any folder, and report the reason.
 
-A set stays in use while the process lives, also when the version that needed it is let go: what
-was imported cannot be taken back, nor can a library that was loaded, by a module that then failed.
-A load that fails before it has imported anything leaves nothing behind. The files of a set were
-checked when it was published, not when it is used.
+A set stays in use while the process lives, even after its version was evicted, because Python
+cannot unload modules or libraries, not even those of a load that failed. A load that fails before
+it imports anything leaves no trace. The files of a set were checked when the set was published;
+they are not checked again here.
 """
 
 from __future__ import annotations
@@ -47,45 +47,46 @@ if TYPE_CHECKING:
 def use_package_set(
     layout: StoreLayout, digest: Digest, needed_by: str
 ) -> AbstractContextManager[Callable[[], str | None]]:
-    """Let this process import from a package set, in the context and after it.
+    """Let this process import from a package set, inside the context and after it.
 
-    The context's value tells why imports do not go by the set's index, as far as they do not, in a
-    line; None: they do. If the context ends by an error, the set is taken back, unless something
-    needs it by then. `needed_by` names the version in messages. Raises LoadError where the set does
-    not fit this process, NotFoundError, DamagedError, FormatTooNewError. Thread-safe; two files are
-    read.
+    The context's value is a function that returns, in one line, why some or all imports do not use
+    the set's index; None if all do. If the context ends with an error, the set is removed again,
+    unless something uses it by then. `needed_by` names the version in messages.
+
+    Reads two files. Raises LoadError if the set does not fit this process, NotFoundError,
+    DamagedError, FormatTooNewError. Thread-safe.
     """
-    return _of_this_process.use(layout, digest, needed_by)
+    return _process_sets.use(layout, digest, needed_by)
 
 
 def is_in_use(layout: StoreLayout, digest: Digest) -> bool:
-    """Whether this process imports from a set, or has: then it does so to its end."""
-    return _of_this_process.is_in_use(layout, digest)
+    """Return True if this process imports from a set; it then does so until it ends."""
+    return _process_sets.is_in_use(layout, digest)
 
 
 def pieces_read(layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
-    """What this process has read of the code of a set that it imports from, in order."""
-    return _of_this_process.pieces_read(layout, digest)
+    """Return the pieces of a set's code file that this process has read, in order."""
+    return _process_sets.pieces_read(layout, digest)
 
 
 def find_conflict(
     wanted: PackageSetManifest, in_use: Iterable[PackageSetManifest]
 ) -> tuple[Wheel, Wheel] | None:
-    """The first wheels that bring one package, or one module, and differ: the wanted, the used."""
+    """Return the first two wheels, wanted and used, of one package or module that differ."""
     for manifest in in_use:
-        taken = {wheel.name: wheel for wheel in manifest.wheels}
+        used = {wheel.name: wheel for wheel in manifest.wheels}
         for wheel in wanted.wheels:
-            if wheel.digest != taken.get(wheel.name, wheel).digest:
-                return wheel, taken[wheel.name]
+            if wheel.digest != used.get(wheel.name, wheel).digest:
+                return wheel, used[wheel.name]
         for module, name in sorted(wanted.modules.items()):
             other = manifest.modules.get(module, name)
             if other != name:
-                return next(each for each in wanted.wheels if each.name == name), taken[other]
+                return next(each for each in wanted.wheels if each.name == name), used[other]
     return None
 
 
 def fits(target: Target, running: Target) -> bool:
-    """Tell whether packages for a target run on another, as far as their names tell."""
+    """Return True if packages for `target` run on `running`, judging by their names."""
     return (target.python, target.machine) == (running.python, running.machine)
 
 
@@ -93,13 +94,13 @@ def fits(target: Target, running: Target) -> bool:
 class _InUse:
     manifest: PackageSetManifest
     indexed: IndexedSite | str
-    """How it is imported; or, in a line, why it is imported as any folder."""
+    """The set's index-based importer; or, in one line, why it is imported as any folder."""
     users: int = 0
-    """Versions that loaded with it, and those that are loading."""
+    """Number of versions that load or have loaded with the set."""
 
 
 class PackageSets:
-    """The sets that one process imports from. A process has one: `use_package_set` is its."""
+    """Sets that one process imports from. Each process has one instance."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -109,7 +110,7 @@ class PackageSets:
     def use(
         self, layout: StoreLayout, digest: Digest, needed_by: str
     ) -> Iterator[Callable[[], str | None]]:
-        """As `use_package_set`."""
+        """See `use_package_set`."""
         manifest = read_package_set(layout, digest)
         running = Target.running()
         if not fits(manifest.target, running):
@@ -127,12 +128,12 @@ class PackageSets:
             raise
 
     def is_in_use(self, layout: StoreLayout, digest: Digest) -> bool:
-        """As the function of this name."""
+        """See the function `is_in_use`."""
         with self._lock:
             return site_of(layout, digest) in self._in_use
 
     def pieces_read(self, layout: StoreLayout, digest: Digest) -> tuple[Piece, ...]:
-        """As the function `pieces_read`."""
+        """See the function `pieces_read`."""
         with self._lock:
             in_use = self._in_use.get(site_of(layout, digest))
         if in_use is None or isinstance(in_use.indexed, str):
@@ -141,23 +142,23 @@ class PackageSets:
 
     def _enter(self, site: str, manifest: PackageSetManifest, needed_by: str) -> _InUse:
         with self._lock:
-            known = site in self._in_use
-        indexed = "" if known else _indexed(site, manifest)
+            is_known = site in self._in_use
+        indexed = "" if is_known else _indexed(site, manifest)
         with self._lock:
             conflict = find_conflict(manifest, (each.manifest for each in self._in_use.values()))
             if conflict:
-                raise LoadError(f"{needed_by} {_explained(*conflict)}")
+                raise LoadError(f"{needed_by} {_describe_conflict(*conflict)}")
             in_use = self._in_use.get(site)
             if in_use is None:
-                indexed = indexed or _indexed(site, manifest)  # let go since it was looked for
+                indexed = indexed or _indexed(site, manifest)  # removed since the check above
                 in_use = self._in_use[site] = _InUse(manifest, indexed)
                 if isinstance(indexed, IndexedSite):
                     install(indexed)
             in_use.users += 1
-            # Before anything is imported from it: what is published never changes.
+            # Set before the first import: published files must not change.
             sys.dont_write_bytecode = True
             if site not in sys.path:
-                # What was looked for there before may be remembered as missing.
+                # An earlier lookup there may be cached as missing.
                 sys.path_importer_cache.pop(site, None)
                 sys.path.append(site)
             return in_use
@@ -176,24 +177,24 @@ class PackageSets:
 
 
 def site_of(layout: StoreLayout, digest: Digest) -> str:
-    """A set's `site-packages`, as it stands on `sys.path`."""
+    """Return the path of a set's `site-packages`, as on `sys.path`."""
     return os.path.abspath(layout.package_set(digest) / SITE_PACKAGES)  # noqa: PTH100 - a string
 
 
-_of_this_process: Final = PackageSets()
+_process_sets: Final = PackageSets()
 
 _MAPS: Final = Path("/proc/self/maps")
 
 
 def _indexed(site: str, manifest: PackageSetManifest) -> IndexedSite | str:
-    """A set's modules by its index; or, in a line, why not."""
+    """Return a set's index-based importer; or, in one line, why there is none."""
     if manifest.index_digest is None:
         return "it was published without an index"
     folder = Path(site).parent
     try:
         data = read_beneath(folder, INDEX, MAX_DOCUMENT_BYTES)
         if Digest.of_bytes(data) != manifest.index_digest:
-            return f"{folder / INDEX} is damaged: it is not what was published"
+            return f"{folder / INDEX} is damaged: its digest is not the published one"
         index = ModuleIndex(data, str(folder / INDEX))
     except OSError as error:
         return f"{folder / INDEX} cannot be read: {error.strerror}"
@@ -203,7 +204,7 @@ def _indexed(site: str, manifest: PackageSetManifest) -> IndexedSite | str:
 
 
 def _unfit(index: ModuleIndex) -> str | None:
-    """Why this process cannot run an index's code, in a line."""
+    """Return, in one line, why this process cannot run an index's code; None if it can."""
     if sys.flags.optimize:
         return "its code is compiled with assertions, and this Python runs with -O"
     if not fits_bytecode(index):
@@ -217,27 +218,27 @@ def _why_plain(indexed: IndexedSite | str) -> str | None:
     return indexed.damaged[0] if indexed.damaged else None
 
 
-def _explained(wanted: Wheel, in_use: Wheel) -> str:
-    what = f"{wanted.name} {wanted.version}"
-    have = in_use.version if in_use.version != wanted.version else "another build of it"
+def _describe_conflict(wanted: Wheel, in_use: Wheel) -> str:
+    wanted_name = f"{wanted.name} {wanted.version}"
+    used_name = in_use.version if in_use.version != wanted.version else "another build of it"
     if wanted.name != in_use.name:
-        have = f"{in_use.name} {in_use.version}, whose modules have the same names"
+        used_name = f"{in_use.name} {in_use.version}, whose modules have the same names"
     return (
-        f"needs {what}, and another version loaded here needs {have}: it loads in an environment "
-        "that starts anew (Python cannot hold two versions of a package)"
+        f"needs {wanted_name}, and another version loaded here needs {used_name}: it loads in a "
+        "fresh environment (Python cannot hold two versions of a package)"
     )
 
 
 def _is_imported_from(site: str) -> bool:
-    # Not by getattr: a module may be a stand-in that imports when it is asked.
+    # Without getattr: a module may be a lazy stand-in that imports on attribute access.
     files = (getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()])
     return any(isinstance(file, str) and file.startswith(site + os.sep) for file in files)
 
 
 def _is_mapped(site: str) -> bool:
-    """Whether a file of the set is mapped, as a library is to the process's end. Linux tells it."""
-    place = "/".join(["", *Path(site).parts[-3:], ""])  # a link may be before it
+    """Return True if a file of the set is mapped, as a loaded library always is. Linux only."""
+    path = "/".join(["", *Path(site).parts[-3:], ""])  # a link may precede these parts
     try:
-        return place.encode() in _MAPS.read_bytes()
+        return path.encode() in _MAPS.read_bytes()
     except OSError:
         return False

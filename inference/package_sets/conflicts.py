@@ -1,4 +1,4 @@
-"""Finds which of the package sets that a process imports from keep a version from loading."""
+"""Find the package sets in use that keep a version from loading."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 def find_in_the_way(
     layout: StoreLayout, model: str, entry: VersionEntry, in_use: Iterable[Digest]
 ) -> tuple[Digest, ...]:
-    """Name the sets in use that hold another wheel of a package that a version needs.
+    """Return the sets in use that hold another wheel of a package that a version needs.
 
-    Reads manifests: to be called where a version did not load. Raises StoreError.
+    Reads manifests; for versions that failed to load. Raises StoreError.
     """
     packages = read_version(layout, model, entry).content.packages
     if packages is None:
         return ()
     wanted = read_package_set(layout, packages)
-    found = []
+    conflicting = []
     for each in in_use:
         try:
             if find_conflict(wanted, [read_package_set(layout, each)]):
-                found.append(each)
+                conflicting.append(each)
         except NotFoundError:
-            continue  # swept: it is in the way of all, and that is known (serving/recycling_policy.py)
-    return tuple(found)
+            continue  # swept: serving/recycling_policy.py handles such sets
+    return tuple(conflicting)

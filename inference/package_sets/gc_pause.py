@@ -1,12 +1,12 @@
-"""Looks for no garbage while packages are imported, nor ever among what they defined.
+"""Pause the garbage collector during imports, and exclude imported objects from collections.
 
-What a module defines stays, so Python's collector looks through all of it again and again, and
-finds nothing. Put off alone, it would look through all of it at once in the first call. So what is
-there when a load ends is set aside (`gc.freeze`): later collections pass over it. Among it may be
-what a version holds in cycles, its pipeline; so it is taken back when a version is let go
-(`unfreeze`), to be collected as all else.
+Modules define many objects that live as long as the process. The collector would traverse them
+again and again during the imports, in vain; if it were only paused, the first call would pay for
+one traversal of all of them. So all objects that exist when a load ends are frozen (`gc.freeze`),
+and later collections skip them. They may include a version's pipeline in a reference cycle, so an
+eviction unfreezes them (`unfreeze`) and the collector can free it.
 
-What this saves of an import of scikit-learn and pandas: docs/performance.md.
+Time saved for scikit-learn and pandas: docs/performance.md.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock: Final = threading.Lock()
-_within: Final[list[bool]] = []
-"""For each context that is open, whether it put the collector off."""
+_paused_by: Final[list[bool]] = []
+"""For each open context: True if it paused the collector."""
 
 
 @contextlib.contextmanager
 def gc_paused() -> Iterator[None]:
-    """Put the collector off until the last of these contexts ends. Thread-safe.
+    """Pause the collector until the last of these contexts ends. Thread-safe.
 
-    What is there then is set aside, unless that context ends by an error.
+    All objects that exist then are frozen, unless that context ends with an error.
     """
     with _lock:
-        _within.append(gc.isenabled())
+        _paused_by.append(gc.isenabled())
         gc.disable()
     ends_well = False
     try:
@@ -39,15 +39,15 @@ def gc_paused() -> Iterator[None]:
         ends_well = True
     finally:
         with _lock:
-            put_off = _within.pop()
-            if _within:
-                _within[-1] = _within[-1] or put_off
-            elif put_off:
+            was_enabled = _paused_by.pop()
+            if _paused_by:
+                _paused_by[-1] = _paused_by[-1] or was_enabled
+            elif was_enabled:
                 if ends_well:
                     gc.freeze()
                 gc.enable()
 
 
 def unfreeze() -> None:
-    """Have later collections look through what was set aside, too."""
+    """Include the frozen objects in later collections again."""
     gc.unfreeze()

@@ -1,15 +1,15 @@
-"""Imports modules of a package set by its index, without asking the file system for names.
+"""Import modules of a package set by its index, without looking names up in the file system.
 
-Python's own finder lists every folder and asks for a file's attributes several times for each name
-that it looks for; on a network file system each is a round trip, and a large package is thousands.
-A set's index (model_store/module_index.py) says what there is, and modules.bin holds all code,
-compiled. So a hook for the set's folders (`sys.path_hooks`) gives finders that answer from memory.
+For each name, Python's own finder lists folders and reads a file's attributes several times. On a
+network file system each of these is a round trip, and a large package takes thousands. A set's
+index (model_store/module_index.py) lists all modules, and modules.bin holds their compiled code. A
+hook for the set's folders (`sys.path_hooks`) returns finders that answer from memory.
 
-All else is as with plain folders, for it is Python's own: the order of `sys.path`, namespace
-packages, `__file__`, `__spec__`, resources, sources for tracebacks, extensions from their files.
-A folder of the set that a package adds to `sys.path` itself is found by its index, too.
+Everything else is Python's own: the order of `sys.path`, namespace packages, `__file__`,
+`__spec__`, resources, sources for tracebacks, extensions from their files. A folder of the set that
+a package adds to `sys.path` itself is found by the index as well.
 
-Damaged code is not run: the module is then compiled from its source, and counted.
+Damaged code is not run. Its module is compiled from source instead, and the damage is reported.
 
 Source: https://docs.python.org/3/reference/import.html, "Path entry finders".
 """
@@ -53,39 +53,39 @@ class IndexedSite:
         self.folder: Final = folder
         self.index: Final = index
         self.damaged: Final[list[str]] = []
-        """What was not as it was published, in lines."""
+        """Reports of damaged code, one line each."""
         self.pieces_read: Final[dict[Piece, None]] = {}
-        """What was read of the file of code, in order, each once: a call may read a version."""
+        """The pieces that were read, in order, each once. A dict, as an ordered set."""
         self._code_path = code_path
-        # Changed by one step each and never locked: a lock that another thread held when a process
-        # forked would be held in the child for ever.
+        # Each is changed by one atomic operation, without a lock: a lock that another thread holds
+        # during a fork would stay locked in the child for ever.
         self._descriptors: list[int] = []
         self._libraries: set[str] = set()
 
     def hook(self, path: str) -> _IndexedFinder:
-        """A finder for one of the set's folders, for `sys.path_hooks`; else raises ImportError."""
+        """Return a finder for one of the set's folders; else raise ImportError. A path hook."""
         relative = self._relative(path)
         if relative is None or not self.index.has(relative):
             raise ImportError("no folder of this package set", path=path)
         return _IndexedFinder(path, relative, self)
 
     def read(self, piece: Piece) -> bytes | None:
-        """The bytes of a piece; None where they are not those that were published."""
+        """Return the bytes of a piece; None if they are not the published ones."""
         try:
-            data = os.pread(self._opened(), piece.size_bytes, piece.offset)
+            data = os.pread(self._descriptor(), piece.size_bytes, piece.offset)
         except OSError as error:
-            self._say_once(f"{self._code_path} cannot be read: {error.strerror}")
+            self._report_once(f"{self._code_path} cannot be read: {error.strerror}")
             return None
         if hashlib.sha256(data).hexdigest()[:PIECE_DIGEST_DIGITS] != piece.digest:
-            self._say_once(f"{self._code_path} is damaged at byte {piece.offset}")
+            self._report_once(f"{self._code_path} is damaged at byte {piece.offset}")
             return None
         self.pieces_read[piece] = None
         return data
 
     def load_library(self, path: str) -> None:
-        """Load a library of the set, unless one of that name is loaded, as the linker would.
+        """Load a library of the set, unless one of its name is loaded, as the linker would.
 
-        What cannot be loaded is left to the linker, which says why.
+        A failure is ignored here: the linker meets it again, and reports it.
         """
         if path in self._libraries:
             return
@@ -97,24 +97,24 @@ class IndexedSite:
                 _dlopen(f"{self.folder}/{path}", os.RTLD_NOW)
 
     def close(self) -> None:
-        """Let go of the file of code; whoever reads again opens it again."""
+        """Close the file of code. The next read opens it again."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 
-    def _say_once(self, line: str) -> None:
+    def _report_once(self, line: str) -> None:
         if line not in self.damaged:
             self.damaged.append(line)
 
-    def _opened(self) -> int:
+    def _descriptor(self) -> int:
         try:
             return self._descriptors[-1]
         except IndexError:
-            opened = os.open(self._code_path, os.O_RDONLY | os.O_CLOEXEC)
-            self._descriptors.append(opened)  # two threads at once open it twice: no harm
-            return opened
+            descriptor = os.open(self._code_path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptors.append(descriptor)  # two threads may each open it: harmless
+            return descriptor
 
     def _relative(self, path: str) -> str | None:
-        """A folder's path in the site; None for one elsewhere. The file system is not asked."""
+        """Return a folder's path in the site; None for one elsewhere. No file system access."""
         if not path.startswith(self.folder):
             return None
         path = os.path.normpath(path)
@@ -126,9 +126,9 @@ class IndexedSite:
 
 
 class _IndexedFinder(FileFinder):
-    """Finds what can be imported from one folder of a set.
+    """Finder of the modules in one folder of a set.
 
-    A FileFinder, so that what asks for one (`pkgutil`, `pkg_resources`) gets what it asks for.
+    It is a FileFinder because `pkgutil` and `pkg_resources` require one.
     """
 
     def __init__(self, path: str, relative: str, site: IndexedSite) -> None:
@@ -138,42 +138,42 @@ class _IndexedFinder(FileFinder):
         self._inside = self.path.rstrip("/") + "/"
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """As importlib.abc.PathEntryFinder.find_spec."""
+        """See importlib.abc.PathEntryFinder.find_spec."""
         del target
         name = fullname.rpartition(".")[2]
-        found = self._names.get(name)
-        if found is None:
+        module = self._names.get(name)
+        if module is None:
             return None
-        if found.kind is Kind.NAMESPACE:
+        if module.kind is Kind.NAMESPACE:
             spec = ModuleSpec(fullname, None)
             spec.submodule_search_locations = [f"{self._inside}{name}"]
             return spec
-        path = f"{self._inside}{found.file(name)}"
+        path = f"{self._inside}{module.file(name)}"
         loader: Loader
-        # Where there is nothing to do better, Python's own: its frames are left out of tracebacks.
-        if found.suffix == _SOURCE and found.code is None:
+        # Python's own loader where ours gains nothing: tracebacks omit its frames.
+        if module.suffix == _SOURCE and module.code is None:
             loader = SourceFileLoader(fullname, path)
-        elif found.suffix == _SOURCE:
-            loader = _IndexedLoader(fullname, path, found.code, self._site)
-        elif found.suffix.endswith(_EXTENSION) and not found.libraries:
+        elif module.suffix == _SOURCE:
+            loader = _IndexedLoader(fullname, path, module.code, self._site)
+        elif module.suffix.endswith(_EXTENSION) and not module.libraries:
             loader = ExtensionFileLoader(fullname, path)
-        elif found.suffix.endswith(_EXTENSION):
-            loader = _IndexedExtensionLoader(fullname, path, found.libraries, self._site)
+        elif module.suffix.endswith(_EXTENSION):
+            loader = _IndexedExtensionLoader(fullname, path, module.libraries, self._site)
         else:
             loader = SourcelessFileLoader(fullname, path)
-        places: list[str] | None = None
-        if found.kind is Kind.PACKAGE:
-            places = [f"{self._inside}{name}"]
+        search_locations: list[str] | None = None
+        if module.kind is Kind.PACKAGE:
+            search_locations = [f"{self._inside}{name}"]
         return importlib.util.spec_from_file_location(
-            fullname, path, loader=loader, submodule_search_locations=places
+            fullname, path, loader=loader, submodule_search_locations=search_locations
         )
 
     def invalidate_caches(self) -> None:
-        """What was published does not change."""
+        """Do nothing: published files do not change."""
 
 
 class _IndexedLoader(SourceFileLoader):
-    """Loads a module of source from its code, compiled beforehand."""
+    """Loader of a source module, from its precompiled code."""
 
     def __init__(self, fullname: str, path: str, code: Piece | None, site: IndexedSite) -> None:
         super().__init__(fullname, path)
@@ -181,17 +181,20 @@ class _IndexedLoader(SourceFileLoader):
         self._site = site
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """The module's code, with the path of its source; compiled from that if need be."""
+        """Return the module's code, with its source's path; compile the source if necessary."""
         data = self._code and self._site.read(self._code)
         if not data:
             return super().get_code(fullname)
-        code: CodeType = marshal.loads(data)  # noqa: S302 - held to the index's digest
+        code: CodeType = marshal.loads(data)  # noqa: S302 - its digest was checked
         _fix_co_filename(code, self.path)
         return code
 
 
 class _IndexedExtensionLoader(ExtensionFileLoader):
-    """Loads an extension, and before it what it links to of the set: by path, without a search."""
+    """Loader of an extension that first loads the set's libraries that it links to.
+
+    The libraries are loaded by path, without a search.
+    """
 
     def __init__(
         self, fullname: str, path: str, libraries: tuple[str, ...], site: IndexedSite
@@ -201,21 +204,21 @@ class _IndexedExtensionLoader(ExtensionFileLoader):
         self._site = site
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """As importlib.machinery.ExtensionFileLoader.create_module."""
+        """See importlib.machinery.ExtensionFileLoader.create_module."""
         for library in self._libraries:
             self._site.load_library(library)
         return super().create_module(spec)
 
 
 def install(site: IndexedSite) -> None:
-    """Have imports from the set's folders go by its index, from now on."""
+    """Use the index for imports from the set's folders from now on."""
     sys.path_hooks.insert(0, site.hook)
     _forget_finders(site.folder)
     metadata.show(site.folder, site.index, site.read)
 
 
 def uninstall(site: IndexedSite) -> None:
-    """Have imports from there go as ever again."""
+    """Restore Python's default importer for the set's folders."""
     metadata.hide(site.folder)
     if site.hook in sys.path_hooks:
         sys.path_hooks.remove(site.hook)
@@ -224,7 +227,7 @@ def uninstall(site: IndexedSite) -> None:
 
 
 def fits_bytecode(index: ModuleIndex) -> bool:
-    """Whether this process can run an index's code, as far as its bytecode tells."""
+    """Return True if an index's code is of this Python's bytecode version."""
     return index.magic == importlib.util.MAGIC_NUMBER.hex()
 
 
@@ -235,4 +238,4 @@ def _forget_finders(folder: str) -> None:
 
 
 _fix_co_filename: Final[Any] = _imp._fix_co_filename  # type: ignore[attr-defined]  # noqa: SLF001
-"""Gives a code object and those in it the path where they lie, as importlib does for `.pyc`."""
+"""Set the source path of a code object and those in it, as importlib does for `.pyc`."""

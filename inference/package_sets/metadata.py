@@ -1,9 +1,10 @@
-"""`importlib.metadata` for package sets: versions and entry points by the index.
+"""`importlib.metadata` for package sets: versions and entry points from the index.
 
-Python's own way lists `site-packages` and opens a file for each question. What takes its place
-here, a method of Python's own finder, asks a set's index for the places that have one, and Python's
-own way for all others, in the order of `sys.path`. The finder is the one that others look for: a
-backport takes that method out of it, and then finds all itself.
+Python's own way lists `site-packages` and opens a file for each query. This module replaces a
+method of Python's own finder. The replacement uses a set's index for the folders of package sets
+and Python's own way for all others, in the order of `sys.path`. It replaces a method, and adds no
+finder, because a backport (importlib_metadata) removes that method and then finds everything
+itself.
 
 Source: https://docs.python.org/3/library/importlib.metadata.html, "Extending the search algorithm".
 """
@@ -39,19 +40,19 @@ def show(folder: str, index: ModuleIndex, read: Callable[[Piece], bytes | None])
     `read` returns the bytes of one piece of the set's texts, or None if they are damaged.
     """
     _sources[folder] = _Source(folder, index, read)
-    _replace(_pythons_own, _by_index)
+    _replace(_original_method, _indexed_method)
 
 
 def hide(folder: str) -> None:
-    """Find the distributions in this folder in Python's own way again."""
+    """Use Python's own way for this folder again."""
     if _sources.pop(folder, None) and not _sources:
-        _replace(_by_index, _pythons_own)
+        _replace(_indexed_method, _original_method)
 
 
-def _replace(one: Any, other: Any) -> None:
-    # Where neither is there, a backport (importlib_metadata) has taken it out, to find all itself.
-    if _method() is one and other is not None:
-        PathFinder.find_distributions = other  # type: ignore[method-assign]
+def _replace(current: Any, new: Any) -> None:
+    # If the method is neither, a backport (importlib_metadata) has removed it: leave it alone.
+    if _method() is current and new is not None:
+        PathFinder.find_distributions = new  # type: ignore[method-assign]
 
 
 def _method() -> Any:
@@ -59,38 +60,42 @@ def _method() -> Any:
 
 
 def _find_distributions(context: Any = None) -> Iterable[Any]:
-    """As importlib.metadata.DistributionFinder.find_distributions."""
+    """See importlib.metadata.DistributionFinder.find_distributions."""
     from importlib.metadata import DistributionFinder, MetadataPathFinder  # noqa: PLC0415
 
     context = context or DistributionFinder.Context()
-    for place in context.path:
-        source = _sources.get(str(place))
+    for folder in context.path:
+        source = _sources.get(str(folder))
         if source is None:
-            here = DistributionFinder.Context(name=context.name, path=[place])
+            here = DistributionFinder.Context(name=context.name, path=[folder])
             yield from MetadataPathFinder.find_distributions(here)
         else:
             yield from _distributions(source, context.name)
 
 
-_pythons_own: Final = _method()
-_by_index: Final = staticmethod(_find_distributions)
+_original_method: Final = _method()
+_indexed_method: Final = staticmethod(_find_distributions)
 
 
 def _distributions(source: _Source, name: str | None) -> Iterator[Any]:
-    """A set's distributions; those of a name alone, however it is spelt."""
+    """Return a set's distributions, or those of one name in any spelling."""
     from importlib.metadata import PathDistribution  # noqa: PLC0415 - few ask, and it is large
 
     class _IndexedDistribution(PathDistribution):
-        def __init__(self, found: Distribution) -> None:
-            super().__init__(Path(source.folder, found.folder))
-            self._found = found
+        def __init__(self, distribution: Distribution) -> None:
+            super().__init__(Path(source.folder, distribution.folder))
+            self._distribution = distribution
 
         def read_text(self, filename: Any) -> str | None:
-            piece = self._found.texts.get(str(filename))
+            piece = self._distribution.texts.get(str(filename))
             data = piece and source.read(piece)
             if data:
                 return data.decode().replace("\r\n", "\n").replace("\r", "\n")
-            if piece is None and "/" not in str(filename) and filename not in self._found.files:
+            if (
+                piece is None
+                and "/" not in str(filename)
+                and filename not in self._distribution.files
+            ):
                 return None
             return super().read_text(filename)
 
@@ -101,5 +106,5 @@ def _distributions(source: _Source, name: str | None) -> Iterator[Any]:
 
 
 def _normalized(name: str) -> str:
-    """A name as folders of distributions spell it. Source: PEP 503, and PEP 491."""
+    """Return a name as `.dist-info` folders spell it. Source: PEP 503, PEP 491."""
     return re.sub(r"[-_.]+", "-", name).lower().replace("-", "_")

@@ -1,12 +1,12 @@
-"""Reads ahead what imports of a package set will touch, as it was recorded (recorded_imports.py).
+"""Read ahead the files that imports of a package set will use, as recorded (recorded_imports.py).
 
-Imports go one after the other, and each opens files and faults in pages of them: on a network file
-system a round trip each. Many readers at once have them in the kernel's caches by the time that
-they are needed: names and attributes, as files are opened, and pages, as they are read. Files stay
-open until the imports have ended, for what nobody has open a client may ask the server for again;
-but not more than a quarter of those that a process may have open, for imports open files, too.
+Imports run one after another, and each opens files and faults in their pages: on a network file
+system, a round trip each. Many readers bring names and attributes (by opening files) and pages (by
+reading) into the kernel's caches before the imports need them. Files stay open until the imports
+have ended, because an NFS client may ask the server again about a closed file. At most a quarter of
+the process's file descriptors is used, because imports open files as well.
 
-Nothing depends on it: what cannot be read here is met by the import, which says what is wrong.
+Errors are ignored here: the import meets the same error, and reports it.
 """
 
 from __future__ import annotations
@@ -27,27 +27,30 @@ if TYPE_CHECKING:
     from model_store.recorded_imports import RecordedFile
 
 _MOST_OPEN: Final = 256
-"""How many files stay open, at most: a quarter of Lambda's 1,024."""
+"""Maximum number of files that stay open: a quarter of Lambda's limit of 1,024."""
 
 _MOST_BYTES: Final = 1 << 20
-"""A longer range is divided, so that no reader is busy with it while others have nothing to do."""
+"""Maximum size of one read. Longer ranges are split, to keep all readers busy."""
 
 
 class _Range(NamedTuple):
-    file: _Opened
+    file: _SharedFile
     offset: int
     size_bytes: int
 
 
 class ImportPrefetch:
-    """Reads of a package set's files into the page cache, by up to `readers` threads, until `stop`."""
+    """Reads of a package set's files into the page cache, in progress until `stop`.
+
+    Up to `readers` threads read.
+    """
 
     def __init__(self, folder: Path, recorded: Iterable[RecordedFile], *, readers: int) -> None:
-        most = min(_MOST_OPEN, os.sysconf("SC_OPEN_MAX") // 4)
-        self._files: Final = [_Opened(f"{folder}/{MANIFEST}", stays_open=True)]
+        most_open = min(_MOST_OPEN, os.sysconf("SC_OPEN_MAX") // 4)
+        self._files: Final = [_SharedFile(f"{folder}/{MANIFEST}", stays_open=True)]
         self._queue: Final = deque([_Range(self._files[0], 0, IMPORT_BLOCK_BYTES)])
         for each in recorded:
-            file = _Opened(f"{folder}/{each.path}", stays_open=len(self._files) < most)
+            file = _SharedFile(f"{folder}/{each.path}", stays_open=len(self._files) < most_open)
             self._files.append(file)
             for first, count in each.ranges:
                 end = (first + count) * IMPORT_BLOCK_BYTES
@@ -58,15 +61,15 @@ class ImportPrefetch:
             for _ in range(min(readers, len(self._queue)))
         ]
         for reader in self._readers:
-            with contextlib.suppress(RuntimeError):  # there are no more threads: fewer read
+            with contextlib.suppress(RuntimeError):  # no more threads: fewer readers
                 reader.start()
 
     def stop(self) -> None:
-        """Read nothing further, and let go of all files, in a thread: closing may ask a server."""
+        """Start no further read, and close all files in a thread: closing may ask the server."""
         self._queue.clear()
         try:
             threading.Thread(target=self._close, name="coldpress-imports", daemon=True).start()
-        except RuntimeError:  # there are no more threads
+        except RuntimeError:  # no more threads
             self._close()
 
     def _close(self) -> None:
@@ -80,7 +83,7 @@ class ImportPrefetch:
                 reader.join()
 
     def _read(self) -> None:
-        """Read ranges until none is left. Runs in each reader's thread."""
+        """Read ranges until none is left. Runs in each reader thread."""
         block = bytearray(_MOST_BYTES)
         while True:
             try:
@@ -90,8 +93,8 @@ class ImportPrefetch:
             file.read(offset, memoryview(block)[:size_bytes])
 
 
-class _Opened:
-    """A file that is opened by whoever needs it first, and stays open; or until it is read."""
+class _SharedFile:
+    """A file that its first reader opens; it stays open, or is closed after that read."""
 
     def __init__(self, path: str, *, stays_open: bool) -> None:
         self._path = path
@@ -101,19 +104,19 @@ class _Opened:
         self._is_closed = False
         self._readers = 0
 
-    def read(self, offset: int, into: memoryview) -> None:
-        """Read bytes into the page cache, as far as that goes."""
-        descriptor = self._take()
+    def read(self, offset: int, target: memoryview) -> None:
+        """Read bytes into the page cache, ignoring errors."""
+        descriptor = self._acquire()
         if descriptor is None:
             return
         with contextlib.suppress(OSError):
-            while into and (got := os.preadv(descriptor, [into], offset)):
-                offset += got
-                into = into[got:]
-        self._give_back()
+            while target and (n_bytes := os.preadv(descriptor, [target], offset)):
+                offset += n_bytes
+                target = target[n_bytes:]
+        self._release()
 
-    def _take(self) -> int | None:
-        """Its descriptor, for one who reads; None where it is closed, or cannot be opened."""
+    def _acquire(self) -> int | None:
+        """Return the descriptor for one reader; None if the file is closed or cannot be opened."""
         with self._lock:
             if self._is_closed:
                 return None
@@ -126,19 +129,19 @@ class _Opened:
             self._readers += 1
             return self._descriptor
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         with self._lock:
             self._readers -= 1
             if self._is_closed or not self._stays_open:
-                self._let_go()
+                self._close_if_unused()
 
     def close(self) -> None:
-        """Close it as soon as nobody reads it; nobody opens it again."""
+        """Close the file as soon as no reader uses it. It is not opened again."""
         with self._lock:
             self._is_closed = True
-            self._let_go()
+            self._close_if_unused()
 
-    def _let_go(self) -> None:
+    def _close_if_unused(self) -> None:
         if self._descriptor is not None and not self._readers:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,12 +1,13 @@
-"""What goes on off the request's path: loads, above all, of versions that come to be published.
+"""Background work of one environment: above all, loads of newly published versions.
 
-Lambda freezes an environment when it has answered, and a thread then stands still until the next
-call. So that somebody can keep the environment running (lambda_runtime/extension.py), every such work is started
-here, and here is known whether any is under way.
+Lambda freezes an environment after an answer, and its threads stand still until the next call. All
+background work is therefore started here, so that the extension (lambda_runtime/extension.py) can
+keep the environment running while any is in progress.
 
-A process must not end while ONNX Runtime works in one of its threads: Python stops threads that
-come back to it by unwinding them, through C++ that does not expect it, and the process aborts. So
-at its end it waits a little; `leave` ends it for good.
+A process must not exit while ONNX Runtime works in one of its threads. Python stops such a thread
+by unwinding it when it returns to the interpreter; ONNX Runtime's C++ frames do not expect that,
+and the process aborts. An exiting process therefore waits a little, and `leave` ends it in any
+case.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_EXIT_S: Final = 5.0
-"""How long a process that ends waits for what is under way in it."""
+"""Time that an exiting process waits for background work."""
 
 
 class Background:
-    """The work of one environment that nobody's call waits for. Thread-safe."""
+    """Background work of one environment: work that no call waits for. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._under_way: set[Future[Any]] = set()
+        self._in_progress: set[Future[Any]] = set()
         self._calls = 0
         self._awaits_call = False
         self._deferred: list[Callable[[], object]] = []
@@ -45,16 +46,16 @@ class Background:
     def start(self, work: Callable[[], T], name: str) -> Future[T]:
         """Start `work` in a daemon thread; its result or exception goes to the Future.
 
-        Whoever is told afterwards that nothing is under way also finds the Future done.
+        The Future is done before `busy` and `wait` report that the work has ended.
         """
         future = in_thread(work, name)
         with self._changed:
-            self._under_way.add(future)
-        future.add_done_callback(self._note_end)  # at once, if it has ended meanwhile
+            self._in_progress.add(future)
+        future.add_done_callback(self._note_end)  # called at once if the work has ended already
         return future
 
     def start_after_calls(self, work: Callable[[], object], name: str) -> None:
-        """Start `work` when no call is under way: it must not take from one what it needs now."""
+        """Start `work` once no call is in progress, so that it takes no processor time from one."""
         with self._changed:
             if self._calls or self._awaits_call:
                 self._deferred.append(lambda: self.start(work, name))
@@ -62,18 +63,18 @@ class Background:
         self.start(work, name)
 
     def await_call(self) -> None:
-        """Note that a call is about to come, as INIT does: what starts after calls waits for it."""
+        """Announce a call that is about to come, as INIT does: deferred work waits for it."""
         with self._changed:
             self._awaits_call = True
 
     def begin_call(self) -> None:
-        """Note that a call is being answered, until `end_call`."""
+        """Note that a call has begun; it lasts until `end_call`."""
         with self._changed:
             self._calls += 1
             self._awaits_call = False
 
     def end_call(self) -> None:
-        """Note that a call is over; after the last, what waited for that starts."""
+        """Note that a call has ended. After the last one, start the deferred work."""
         with self._changed:
             self._calls -= 1
             if self._calls or not self._deferred:
@@ -83,24 +84,24 @@ class Background:
             start()
 
     def busy(self) -> bool:
-        """Tell whether work has been started that has not ended."""
+        """Return True if any started work has not ended."""
         with self._changed:
-            return bool(self._under_way)
+            return bool(self._in_progress)
 
     def wait(self, deadline_s: float) -> bool:
-        """Wait until all work started so far has ended; False if `deadline_s` pass before.
+        """Wait until all work started so far has ended; return False after `deadline_s`.
 
-        What is started meanwhile is not waited for: ask `busy` again.
+        Work that is started during the wait is not waited for: call `busy` again.
         """
         with self._changed:
-            started = frozenset(self._under_way)
+            started = frozenset(self._in_progress)
             return self._changed.wait_for(
-                lambda: started.isdisjoint(self._under_way), max(0.0, deadline_s)
+                lambda: started.isdisjoint(self._in_progress), max(0.0, deadline_s)
             )
 
     def _note_end(self, future: Future[Any]) -> None:
         with self._changed:
-            self._under_way.discard(future)
+            self._in_progress.discard(future)
             self._changed.notify_all()
 
 
@@ -108,7 +109,7 @@ _every: Final[weakref.WeakSet[Background]] = weakref.WeakSet()
 
 
 def wait_for_all(deadline_s: float = AT_EXIT_S) -> bool:
-    """Wait until nothing is under way in this process; False if `deadline_s` pass before."""
+    """Wait until no work is in progress in this process; return False after `deadline_s`."""
     end_s = time.monotonic() + deadline_s
     while busy := [each for each in list(_every) if each.busy()]:
         if not all(each.wait(end_s - time.monotonic()) for each in busy):
@@ -120,7 +121,7 @@ atexit.register(wait_for_all)
 
 
 def leave(code: int) -> NoReturn:
-    """End this process, whatever goes on in it: a load that hangs with a lost mount, perhaps."""
+    """End this process even if work hangs in it, such as a load from a lost mount."""
     if wait_for_all():
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):

@@ -1,7 +1,7 @@
 """Elapsed time in a process that may be frozen.
 
-Lambda stops an environment between its calls. Which clock goes on meanwhile is not promised, so
-what has elapsed is the larger of what the wall clock and the monotonic clock say.
+Lambda freezes an environment between its calls and does not promise which clock advances then. The
+elapsed time is therefore the larger of the wall clock's and the monotonic clock's.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ class Moment(NamedTuple):
         return cls(time.time(), time.monotonic())
 
     def elapsed_s(self, now: Moment) -> float:
-        """How long ago this moment was at `now`; never less than 0, whatever a clock did."""
+        """Return the seconds from this moment to `now`; at least 0, even if a clock went back."""
         return max(now.wall_s - self.wall_s, now.monotonic_s - self.monotonic_s, 0.0)

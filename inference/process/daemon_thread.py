@@ -1,4 +1,4 @@
-"""Work in a daemon thread of its own, whose result somebody may wait for."""
+"""Work in a daemon thread of its own, with its result in a Future."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
 
 
 def _clear_frames(error: BaseException) -> None:
-    """Let go of what an exception's frames hold, a session perhaps, in a cycle with it.
+    """Release what an exception's frames refer to, such as a session, in a cycle with it.
 
-    Also those of what caused it: an exception that was made another has frames of its own.
+    The exceptions that it was raised from have frames of their own, which are cleared as well.
     """
     seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        traceback.clear_frames(following.__traceback__)
-        following = following.__cause__ or following.__context__
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        traceback.clear_frames(current.__traceback__)
+        current = current.__cause__ or current.__context__

@@ -1,9 +1,9 @@
-"""Runs file operations that may hang, and waits for each only so long.
+"""Run file operations that may hang, and wait for each only until a deadline.
 
-An NFS mount with the `hard` option makes a lost server a hang, not an error. Each operation runs
-in a daemon thread of its own; who waits for it gives up at a deadline, and the thread is left to
-finish, or not. The same operation is never under way twice, and there is a limit to how many may
-hang at once.
+An NFS mount with the `hard` option turns a lost server into a hang, not an error. Each operation
+runs in a daemon thread of its own. Its caller gives up at the deadline; the thread stays, and ends
+if the operation does. An operation never runs twice at once, and the number of operations in
+progress is limited.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_UNDER_WAY: Final = 64
+MAX_IN_PROGRESS: Final = 64
 
 
 class DeadlineCalls:
-    """Operations under way, by key. Thread-safe."""
+    """Operations in progress, by key. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[Hashable, Future[Any]] = {}
+        self._in_progress: dict[Hashable, Future[Any]] = {}
 
-    def is_under_way(self, key: Hashable) -> bool:
-        """Tell whether an operation has been started and has not ended."""
+    def is_in_progress(self, key: Hashable) -> bool:
+        """Return True if the operation with this key is in progress."""
         with self._lock:
-            return key in self._under_way
+            return key in self._in_progress
 
     def run(self, key: Hashable, work: Callable[[], T], deadline_s: float) -> T:
-        """Run `work`, or join it if `key` is under way, and return its result.
+        """Run `work`, or join the operation with this key if it is in progress; return its result.
 
-        Raises what `work` raises, and StoreUnreachableError when `deadline_s` have passed; the
-        operation then goes on, and whatever it does at its end still happens.
+        Raises what `work` raises, and StoreUnreachableError after `deadline_s`. The operation then
+        continues, and its side effects still happen.
         """
         with self._lock:
-            future = self._under_way.get(key)
+            future = self._in_progress.get(key)
             if future is None:
-                if len(self._under_way) >= MAX_UNDER_WAY:
+                if len(self._in_progress) >= MAX_IN_PROGRESS:
                     raise StoreUnreachableError(
-                        f"the store does not answer: {MAX_UNDER_WAY} operations hang"
+                        f"the store does not answer: {MAX_IN_PROGRESS} operations hang"
                     )
                 future = in_thread(lambda: self._finish(key, work), f"coldpress-{key}")
-                self._under_way[key] = future
+                self._in_progress[key] = future
         ended, _ = wait([future], deadline_s)
         if not ended:
             raise StoreUnreachableError(f"the store did not answer within {deadline_s:g} s")
@@ -62,4 +62,4 @@ class DeadlineCalls:
             return work()
         finally:
             with self._lock:
-                del self._under_way[key]
+                del self._in_progress[key]

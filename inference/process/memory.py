@@ -1,15 +1,15 @@
-"""What this process takes of memory, and having what it no longer uses given back.
+"""Memory of this process, and returning its free memory to the system.
 
-A version that was let go is free memory to the allocator, and stays the process's: glibc keeps
-freed blocks of up to 32 MB for the next one who asks, and each thread that loaded has a heap of its
-own, whose end nothing gives back. Three things together make memory fall, and none does it
-alone (measured: docs/adr/0004-memory-that-falls.md):
+Memory of an evicted version is free for the allocator, but stays with the process: glibc keeps
+freed blocks of up to 32 MB for later allocations, and each thread that loaded a version has a heap
+of its own that glibc does not shrink. Only these three together make the process's memory fall
+(measured: docs/adr/0004-memory-that-falls.md):
 
-- one heap for all threads (`keep_one_heap`, when this room is imported, before any thread);
-- sessions without a pool of their own (loading/loader.py);
-- `give_back` after a version was let go.
+- one heap for all threads (`keep_one_heap`, called on import of `inference`, before any thread);
+- sessions without a memory pool of their own (loading/loader.py);
+- `give_back` after each eviction.
 
-Off Linux, sizes are the peak of the process, and nothing is given back.
+Off Linux, sizes are the peak of the process, and no memory is returned.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ import sys
 from typing import Any, Final, NamedTuple
 
 _M_ARENA_MAX: Final = -8
-"""mallopt(3), of glibc alone: musl and macOS have no such thing."""
+"""Parameter of mallopt(3), in glibc only: musl and macOS have no equivalent."""
 
 
 class Memory(NamedTuple):
     """Resident memory, in bytes (proc(5), status).
 
-    `mapped_bytes`: pages of files, which the kernel may drop and read again (RssFile);
-    `anonymous_bytes` and `shared_bytes`: what it must keep (RssAnon; RssShmem, a tmpfs's files
-    too). `resident_bytes` is their sum, `peak_bytes` its highest since the process began or
-    `forget_peak`.
+    - `mapped_bytes`: pages of files, which the kernel may drop and read again (RssFile).
+    - `anonymous_bytes`, `shared_bytes`: pages that the kernel must keep (RssAnon; RssShmem, which
+      includes files in a tmpfs).
+    - `resident_bytes`: the sum of the three.
+    - `peak_bytes`: the highest sum since the process started or `forget_peak`.
     """
 
     resident_bytes: int
@@ -41,7 +42,7 @@ class Memory(NamedTuple):
 
 
 def rss_bytes() -> int:
-    """What the process takes now, of its own and of mapped files. Some 20 microseconds."""
+    """Return the process's resident memory, its own and mapped files. About 20 microseconds."""
     try:
         with open("/proc/self/statm", "rb") as stream:  # noqa: PTH123 - on every load's path
             return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -50,23 +51,23 @@ def rss_bytes() -> int:
 
 
 def split_bytes() -> Memory:
-    """What the process takes now, by kind."""
+    """Return the process's resident memory by kind."""
     try:
         with open("/proc/self/status", "rb") as stream:  # noqa: PTH123 - as above
             lines = stream.read().splitlines()
     except FileNotFoundError:
         peak = _peak_bytes()
         return Memory(peak, peak, 0, 0, peak)
-    found = dict(line.split(b":", 1) for line in lines)
+    values = dict(line.split(b":", 1) for line in lines)
     anonymous, mapped, shared, peak = (
-        int(found[name].split()[0]) * 1024
+        int(values[name].split()[0]) * 1024
         for name in (b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM")
     )
     return Memory(anonymous + mapped + shared, anonymous, mapped, shared, peak)
 
 
 def forget_peak() -> None:
-    """Count the peak from here on, where the kernel can (proc(5), clear_refs) and lets us."""
+    """Restart the count of the peak, if the kernel permits it (proc(5), clear_refs)."""
     try:
         with open("/proc/self/clear_refs", "wb") as stream:  # noqa: PTH123 - as above
             stream.write(b"5")
@@ -75,10 +76,10 @@ def forget_peak() -> None:
 
 
 def keep_one_heap() -> None:
-    """Have all threads allocate from one heap (mallopt, M_ARENA_MAX), unless the user said else.
+    """Make all threads allocate from one heap, unless the user set MALLOC_ARENA_MAX.
 
-    Threads that allocated before keep the heap that they have. Costs nothing where one call runs
-    at a time, as on Lambda.
+    Threads that have allocated before keep their heap. One heap costs nothing if one call runs at a
+    time, as on Lambda.
     """
     mallopt = _allocator("mallopt")
     if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
@@ -86,9 +87,9 @@ def keep_one_heap() -> None:
 
 
 def give_back() -> None:
-    """Have the allocator return what is free.
+    """Make the allocator return its free memory to the system.
 
-    Other threads that allocate meanwhile wait, so this is for off the request's path.
+    Allocations in other threads wait meantime, so do not call it on the request's path.
     """
     trim = _allocator("malloc_trim")
     if trim is not None:
@@ -96,7 +97,7 @@ def give_back() -> None:
 
 
 def _allocator(name: str) -> Any:
-    """One of glibc's own functions, or None where the C library is another."""
+    """Return one of glibc's own functions; None if the C library is another."""
     library = ctypes.CDLL(None)
     return getattr(library, name, None) if hasattr(library, "gnu_get_libc_version") else None
 

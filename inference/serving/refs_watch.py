@@ -84,7 +84,7 @@ class RefsWatch:
         if view and self._is_believed(model):
             return view
         key = ("refs", name)
-        if view and self._calls.is_under_way(key):
+        if view and self._calls.is_in_progress(key):
             return view
         deadline_s = CHECK_DEADLINE_S if view else COLD_CHECK_DEADLINE_S
         try:

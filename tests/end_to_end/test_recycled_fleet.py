@@ -76,6 +76,6 @@ def test_every_environment_of_a_fleet_starts_anew_and_no_call_fails(
     assert [call for call in load.calls if not call.right or call.named is None] == []
     assert {call.environment for call in load.calls} == set(newest)
     assert greetings == {(200, b"rolls 2.0")}
-    assert ended.err.count("the environment starts anew") == ENVIRONMENTS
+    assert ended.err.count("the environment restarts") == ENVIRONMENTS
     assert "has ended" not in ended.err
     assert ended.code == 0

@@ -201,7 +201,7 @@ def test_two_packages_with_one_module_do_not_go_together(
     assert importlib.import_module("twice").OF == "twice_one"
     assert refusal(sets, layout, second) == (
         f"{WHO} needs twice-two 1.0, and another version loaded here needs twice-one 1.0, whose "
-        "modules have the same names: it loads in an environment that starts anew (Python cannot "
+        "modules have the same names: it loads in a fresh environment (Python cannot "
         "hold two versions of a package)"
     )
 
@@ -225,8 +225,8 @@ def test_a_package_that_another_set_has_in_another_version_is_refused(
     use(sets, layout, first)
     for _ in range(2):
         assert refusal(sets, layout, second) == (
-            f"{WHO} needs alpha 2.0, and another version loaded here needs 1.0: it loads in an "
-            "environment that starts anew (Python cannot hold two versions of a package)"
+            f"{WHO} needs alpha 2.0, and another version loaded here needs 1.0: it loads in a "
+            "fresh environment (Python cannot hold two versions of a package)"
         )
     use(sets, layout, first)
     use(sets, layout, third)

@@ -112,7 +112,7 @@ def test_a_set_as_it_was_published_goes_by_its_index(published: Published) -> No
 
 def damage_index(published: Published) -> str:
     flip_a_byte(published.folder / INDEX)
-    return f"{published.folder / INDEX} is damaged: it is not what was published"
+    return f"{published.folder / INDEX} is damaged: its digest is not the published one"
 
 
 def remove_index(published: Published) -> str:
@@ -268,6 +268,6 @@ def test_a_version_whose_set_is_damaged_answers_and_is_counted(
     code.write_bytes(whole)
     (index,) = layout.packages.glob(f"*/{INDEX}")
     flip_a_byte(index)
-    assert counted() == ([[1]], [f"{index} is damaged: it is not what was published"])
+    assert counted() == ([[1]], [f"{index} is damaged: its digest is not the published one"])
     (manifest,) = layout.packages.glob(f"*/{MANIFEST}")
     assert PackageSetManifest.parse(manifest.read_bytes(), "").index_digest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.process.daemon_thread import in_thread
-from inference.process.deadline_calls import MAX_UNDER_WAY, DeadlineCalls
+from inference.process.deadline_calls import MAX_IN_PROGRESS, DeadlineCalls
 from model_store.errors import StoreUnreachableError
 from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 
@@ -49,7 +49,7 @@ def calls() -> DeadlineCalls:
 
 def test_a_result_comes_back(calls: DeadlineCalls) -> None:
     assert calls.run("key", lambda: 7, DEADLINE_S) == 7
-    assert not calls.is_under_way("key")
+    assert not calls.is_in_progress("key")
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyError("k"), TimeoutError("own")])
@@ -62,7 +62,7 @@ def test_an_operations_own_error_comes_back_as_it_is(
     with pytest.raises(type(error)) as caught:
         calls.run("key", fail, DEADLINE_S)
     assert caught.value is error
-    assert not calls.is_under_way("key")
+    assert not calls.is_in_progress("key")
 
 
 class Held:
@@ -118,7 +118,7 @@ def test_a_hanging_operation_is_given_up_at_its_deadline(
 ) -> None:
     with pytest.raises(StoreUnreachableError, match=r"did not answer within 0\.01 s"):
         calls.run("key", hanging, 0.01)
-    assert calls.is_under_way("key")
+    assert calls.is_in_progress("key")
 
 
 def test_a_hanging_operation_is_joined_and_not_started_again(
@@ -149,7 +149,7 @@ def test_after_its_end_an_operation_is_started_anew(calls: DeadlineCalls, hangin
     with pytest.raises(StoreUnreachableError):
         calls.run("key", hanging, 0.01)
     hanging.released.set()
-    wait_until(lambda: not calls.is_under_way("key"))
+    wait_until(lambda: not calls.is_in_progress("key"))
     assert calls.run("key", hanging, DEADLINE_S) == 2
 
 
@@ -157,7 +157,7 @@ def test_operations_of_other_keys_do_not_wait(calls: DeadlineCalls, hanging: Han
     with pytest.raises(StoreUnreachableError):
         calls.run("hangs", hanging, 0.01)
     assert calls.run("other", lambda: 1, DEADLINE_S) == 1
-    assert not calls.is_under_way("other")
+    assert not calls.is_in_progress("other")
 
 
 def test_what_an_operation_does_at_its_end_still_happens(
@@ -176,16 +176,16 @@ def test_what_an_operation_does_at_its_end_still_happens(
 
 
 def test_there_is_a_limit_to_how_many_hang(calls: DeadlineCalls, hanging: Hanging) -> None:
-    for number in range(MAX_UNDER_WAY):
+    for number in range(MAX_IN_PROGRESS):
         with pytest.raises(StoreUnreachableError, match="did not answer"):
             calls.run(number, hanging, 0.0)
-    with pytest.raises(StoreUnreachableError, match=f"{MAX_UNDER_WAY} operations hang"):
+    with pytest.raises(StoreUnreachableError, match=f"{MAX_IN_PROGRESS} operations hang"):
         calls.run("one more", hanging, 0.0)
-    assert hanging.starts <= MAX_UNDER_WAY
+    assert hanging.starts <= MAX_IN_PROGRESS
     with pytest.raises(StoreUnreachableError, match="did not answer"):
         calls.run(0, hanging, 0.0)  # one that hangs may still be joined
     hanging.released.set()
-    wait_until(lambda: not any(calls.is_under_way(n) for n in range(MAX_UNDER_WAY)))
+    wait_until(lambda: not any(calls.is_in_progress(n) for n in range(MAX_IN_PROGRESS)))
     assert calls.run("one more", lambda: 1, DEADLINE_S) == 1
 
 

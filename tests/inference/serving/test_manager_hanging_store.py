@@ -85,7 +85,7 @@ def test_what_is_warm_goes_on_while_the_store_hangs(
     refs_hang.append(Hang(refs_json(store)))
     assert at_once(8, lambda _: latest(manager)) == [3] * 8
     assert [latest(manager) for _ in range(20)] == [3] * 20
-    assert manager._watch._calls.is_under_way(("refs", ADDER))
+    assert manager._watch._calls.is_in_progress(("refs", ADDER))
     assert loader.loads == [3]
 
 
@@ -134,7 +134,7 @@ def test_what_is_cold_is_not_ready_while_the_store_hangs(
         manager.published()
     assert manager._models.by_name == {}
     hang.release()
-    wait_until(lambda: not manager._watch._calls.is_under_way(("refs", ADDER)))
+    wait_until(lambda: not manager._watch._calls.is_in_progress(("refs", ADDER)))
     assert latest(manager) == 3
 
 
