@@ -276,7 +276,7 @@ class BackgroundLoads:
             lock=self._models.lock,
             check_allowed=lambda: self._check_allowed(model, number),
             fail=fail,
-            shown=self._watch.shown,
+            public_text=self._watch.public_text,
         )
 
     def _replace(self, model: WarmModel, number: int, account: Account) -> None:
@@ -291,7 +291,7 @@ class BackgroundLoads:
             budget=self._budget,
             stats=self._stats,
             look=lambda: self._check_allowed(model, number),
-            shown=self._watch.shown,
+            public_text=self._watch.public_text,
         ).run()
 
     def _drop(self, versions: list[LoadedVersion]) -> None:
@@ -330,7 +330,7 @@ class BackgroundLoads:
     def _reason(self, error: BaseException, name: str, number: int) -> str:
         """Return why a load failed, in one line that callers may see."""
         if isinstance(error, LoadError | StoreError | NoMemoryError | NotReadyError | RetiredError):
-            return self._watch.shown(error)
+            return self._watch.public_text(error)
         if isinstance(error, GoldenCaseError):
             return f"version {number} of {name!r} is in quarantine: {error}"
         return f"version {number} of {name!r} cannot be loaded: {type(error).__name__}: {error}"

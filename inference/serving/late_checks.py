@@ -31,7 +31,7 @@ class LateChecks(NamedTuple):
 
     `check_allowed` raises if the version's files must not be touched now. `fail` puts the version
     in quarantine: it takes the error, the check's start by time.perf_counter, and what was loaded.
-    `shown` renders an error for the log.
+    `public_text` renders an error for the log.
     """
 
     model: WarmModel
@@ -39,7 +39,7 @@ class LateChecks(NamedTuple):
     lock: threading.Lock
     check_allowed: Callable[[], object]
     fail: Callable[[BaseException, float, LoadedVersion], None]
-    shown: Callable[[BaseException], str]
+    public_text: Callable[[BaseException], str]
 
     def run_golden_cases(self, loaded: LoadedVersion) -> None:
         """Run the version's golden cases."""
@@ -69,7 +69,7 @@ class LateChecks(NamedTuple):
                     "a version was not read to its end",
                     model=self.model.name,
                     version=self.number,
-                    reason=self.shown(error),
+                    reason=self.public_text(error),
                 )
                 return
             self.fail(error, started, loaded)

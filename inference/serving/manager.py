@@ -165,7 +165,7 @@ class Manager:
             loaded = warm.loaded
             return Described(refs, number, loaded.signature, loaded.pipeline is not None)
         entry = refs.versions[number]
-        manifest = self._watch.bounded(
+        manifest = self._watch.run_bounded(
             ("manifest", name, number), lambda: read_version(self._layout, name, entry)
         )
         has_pipeline = manifest.content.pipeline_file is not None
@@ -191,7 +191,7 @@ class Manager:
             view = self._selector.look(name)
             number = find_number(view.refs, None, LATEST)
         except ServingError as error:
-            logger.error("a model cannot be loaded ahead", model=name, reason=str(error))
+            logger.error("a model cannot be preloaded", model=name, reason=str(error))
             return None
         with self._models.lock:
             model = self._selector.current(name, view)

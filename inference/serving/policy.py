@@ -1,25 +1,25 @@
-"""Decides what is done for a model, at most one thing at a time. Pure functions of values.
+"""The decisions for one model: pure functions of values.
 
-For one call (`decide`):
+For one call (`decide`), where the *previous* version is the one that answered its label last:
 
-- The version that refs name answers as soon as it is warm: KEEP, or SWAP if another one did.
-- Until then the one before goes on, while the new one loads: LOAD beside.
-- A call waits (LOAD) only when nothing that may answer is warm: nothing was loaded yet, the one
-  before is out of date for too long, or rule 6 (mapped_files.py) forbids its files.
-- A version that failed is in quarantine: the one before stays, without any bound but rule 6. Where
-  that one had to go to make room, it is loaded again; where there is none, the call is refused with
-  the reason: QUARANTINE.
+- The version that refs name answers as soon as it is warm: Keep, or Swap if another one answered.
+- Until then the previous version answers while the new one loads: LoadBeside.
+- A call waits (Load) only if no version that may answer is warm: nothing was loaded yet, the
+  previous version was superseded too long ago, or rule 6 (mapped_files.py) forbids its files.
+- A version that failed is in quarantine: the previous version answers for as long as rule 6 allows.
+  If the previous version was evicted, it is loaded again; if there is none, the call is refused
+  with the reason: Quarantine.
 - A version whose golden cases have not run yet does not take over from one that answers.
 
 For one load (`make_room`), once its need of memory is known:
 
-- It fits beside all that is held: it begins.
-- It fits when others go, the least recently used first: EVICT them.
-- It fits only without the version that it replaces: that one goes last, and calls wait.
-- Not even then, as other loads are under way: nobody goes, it waits for them to end.
-- It never fits: that is an error of its own, with both numbers.
+- It fits beside all warm versions: it begins.
+- It fits if others are evicted: they are, the least recently used first.
+- It fits only without the version that it replaces: that one is evicted last, and calls wait.
+- It does not fit even so, as other loads are in progress: it waits for them, and evicts none.
+- It never fits: an error of its own, with both numbers.
 
-What is not here: loading, threads, clocks and the store (manager.py).
+What is not here: locks, loading and the store (version_selector.py, memory_budget.py).
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
 
 
 class Keep(NamedTuple):
-    """This version answers; there is nothing to do."""
+    """This version answers, as it did before."""
 
     version: int
 
 
 class Swap(NamedTuple):
-    """This version answers from now on, instead of another."""
+    """This version answers from now on, instead of another one."""
 
     version: int
 
 
 class LoadBeside(NamedTuple):
-    """This version answers; another one loads meanwhile."""
+    """The call is answered by `version`, while `load` is loaded."""
 
     version: int
     load: int
 
 
 class Load(NamedTuple):
-    """Load this version, or join its loading, and wait.
+    """The call waits until this version is loaded.
 
-    `instead` may answer if that takes longer than a call can wait: None where nothing may.
+    `instead` answers if the load takes longer than a call can wait; None if no version may.
     """
 
     version: int
@@ -60,13 +60,13 @@ class Load(NamedTuple):
 
 
 class Quarantine(NamedTuple):
-    """This version failed, is not tried now, and nothing else may answer."""
+    """This version failed, is not loaded again now, and no other one may answer."""
 
     version: int
 
 
 class Forbidden(NamedTuple):
-    """Only what rule 6 forbids could answer: refs were not read for too long."""
+    """Rule 6 forbids every version that could answer: refs were not read for too long."""
 
     version: int
 
@@ -75,13 +75,15 @@ Action = Keep | Swap | LoadBeside | Load | Quarantine | Forbidden
 
 
 class Situation(NamedTuple):
-    """What deciding for one call looks at.
+    """The input of a decision for one call.
 
-    `wanted` is the version that the call's label or number names now; `previous`, the one that
-    answered that label last (None for a call by number: no other version may answer it).
-    `failed` are in quarantine or out of service, `forbidden` must not run or be loaded now, by rule
-    6. `untried` are warm, and their golden cases have not run yet.
-    `is_overdue`: refs have named another version than `previous` for longer than callers accept.
+    - `wanted`: the version that the call's label or number names now.
+    - `previous`: the version that answered that label last; None for a call by number, which no
+      other version may answer.
+    - `failed`: versions that are in quarantine or out of service.
+    - `forbidden`: versions that must not run or be loaded now, by rule 6.
+    - `is_overdue`: `previous` was superseded longer ago than callers accept.
+    - `untried`: warm versions whose golden cases have not run yet.
     """
 
     wanted: int
@@ -95,7 +97,7 @@ class Situation(NamedTuple):
 
 
 def decide(now: Situation) -> Action:
-    """Decide for one call."""
+    """Decide which version answers one call, and which one to load."""
     wanted, previous = now.wanted, now.previous
     other = None if previous in {wanted, *now.forbidden} else previous
     spare = other if other in now.warm else None
@@ -113,7 +115,7 @@ def decide(now: Situation) -> Action:
 
 
 def _without(failed: int, spare: int | None, other: int | None) -> Action:
-    """What answers instead of a version that failed: what is warm, else what was before it went."""
+    """Decide for a call whose version failed: `spare` is warm, `other` was warm before."""
     if spare is not None:
         return Keep(spare)
     return Quarantine(failed) if other is None else Load(other)
@@ -122,46 +124,46 @@ def _without(failed: int, spare: int | None, other: int | None) -> Action:
 def find_unneeded(
     *, warm: Collection[int], answering: Collection[int], called_by_number: int | None
 ) -> frozenset[int]:
-    """Name a model's warm versions to let go: all but those that labels need, and one more.
+    """Return a model's warm versions to unload: all but those of labels and `called_by_number`.
 
-    `answering` are those that answer a label, and those that labels name: one that has just been
-    loaded answers nothing before the next call. `called_by_number` is the version that was last
-    called by its number.
+    `answering`: the versions that answer a label and those that labels name (a version that was
+    just loaded answers nothing before the next call). `called_by_number`: the version that was
+    last called by its number.
     """
     return frozenset(warm) - frozenset(answering) - {called_by_number}
 
 
 class EvictionCandidate(NamedTuple):
-    """One warm version in memory. `used_s`: when it last answered, on the monotonic clock."""
+    """A warm version. `used_s`: when it last answered, on the monotonic clock."""
 
     model: str
     version: int
     n_bytes: int
     used_s: float
     is_replaced: bool = False
-    """It is the version that the load at hand replaces, and answers until then."""
+    """True for a version that answers until the load at hand replaces it."""
 
 
 class Room(NamedTuple):
-    """There is room once these are let go, in this order, and what was let go before is gone.
+    """There is room after evicting these, in this order, and after earlier evictions are dropped.
 
-    With nobody to let go, there may be room now, or once a load that is under way has ended.
+    Without any to evict, there is room now, or when loads in progress have ended.
     """
 
     evict: tuple[EvictionCandidate, ...] = ()
 
 
 class NeverFits(NamedTuple):
-    """It needs more than there is for all versions together."""
+    """The load needs more memory than all versions may take together."""
 
 
 def make_room(
     *, need_bytes: int, budget_bytes: int | None, used_bytes: int, warm: Sequence[EvictionCandidate]
 ) -> Room | NeverFits:
-    """Decide what goes so that a load may begin: as few as possible.
+    """Decide which versions to evict so that a load may begin: as few as possible.
 
-    `need_bytes`: what it takes at its peak. `used_bytes`: what all warm versions take, and the
-    peaks of loads under way. No budget: there is room.
+    `need_bytes`: the load's peak. `used_bytes`: the sum of all warm versions and of the peaks of
+    loads in progress. Without a budget there is always room.
     """
     if budget_bytes is None:
         return Room()

@@ -1,10 +1,15 @@
-"""When a version that failed to load is tried again. Pure functions of values.
+"""Retries of versions that failed to load: pure functions of values.
 
-What failed is remembered by the digest of its contents: the same contents under another number
-fail as well. While another version answers, a broken one is left alone until refs change: whoever
-watches will publish or roll back. Where nothing else answers it is tried again on its own, in case
-that it was the environment's fault. What failed for another reason than its contents is tried again
-soon. Each failure doubles the time until the next try.
+A failure is recorded by the digest of the version's contents: the same contents under another
+number would fail, too.
+
+- Contents that are at fault, while another version answers: not tried again until refs change,
+  since the remedy is to publish or to roll back.
+- Contents that are at fault, while nothing else answers: tried again after a while, in case the
+  environment was at fault.
+- Any other cause: tried again soon.
+
+Each failure doubles the time until the next try.
 """
 
 from __future__ import annotations
@@ -16,28 +21,28 @@ if TYPE_CHECKING:
     from inference.process.clock import Moment
 
 RETRY_BROKEN_S: Final = 30.0
-"""How long contents that failed are left alone at the least, after their first failure."""
+"""Shortest time between the first failure of contents and the next try."""
 
 LONGEST_RETRY_S: Final = 900.0
 
 RETRY_PASSING_S: Final = 2.0
-"""How long a version is left alone at the least if it was not its contents that failed."""
+"""Shortest time between two tries if the contents were not at fault."""
 
 LONGEST_PASSING_S: Final = 60.0
 
 
 class Fault(Enum):
-    """Whose fault a failed load was."""
+    """Cause of a failed load."""
 
     CONTENTS = "contents"
     PASSING = "passing"
-    """The store's, or of the moment."""
+    """The store or a temporary condition was at fault, not the contents."""
     MEMORY = "memory"
-    """It needs more memory than this environment has: 507."""
+    """The version needs more memory than this environment has: status 507."""
 
 
 class Failure(NamedTuple):
-    """A version's last failed load. `tries`: how many failed, one after the other."""
+    """A version's last failed load. `tries`: number of failures in a row."""
 
     version: int
     fault: Fault
@@ -50,7 +55,7 @@ class Failure(NamedTuple):
 def is_quarantined(
     failure: Failure, generation: int, now: Moment, *, something_answers: bool
 ) -> bool:
-    """Whether contents are left alone now. `generation`: of the refs as they are seen now."""
+    """Return True if contents must not be loaded now. `generation`: of the newest refs."""
     elapsed_s = failure.at.elapsed_s(now)
     if failure.fault is Fault.PASSING:
         return elapsed_s < min(_doubled(RETRY_PASSING_S, failure.tries), LONGEST_PASSING_S)
@@ -61,7 +66,7 @@ def is_quarantined(
 
 
 def retry_after_s(tries: int) -> float:
-    """How long contents are left alone after so many failures: 30 s, doubled, at most 900 s."""
+    """Return the seconds between a failure and the next try: 30 s, doubled, at most 900 s."""
     return min(_doubled(RETRY_BROKEN_S, tries), LONGEST_RETRY_S)
 
 

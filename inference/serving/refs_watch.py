@@ -1,12 +1,12 @@
-"""Reads models' refs again and again, and remembers what it saw. Thread-safe.
+"""Read models' refs when they are due, and keep the newest view of each model. Thread-safe.
 
-- Refs are believed for `ref_ttl_s`; past that, one call reads them again, in a helper thread with
+- Refs are believed for `ref_ttl_s`. After that, one call reads them again, in a helper thread with
   a deadline: a lost NFS server hangs a read, and must not hang the call.
-- A read that fails or is overdue changes nothing but the view's age: what is warm goes on, for as
-  long as rule 6 (mapped_files.py) lets it.
-- A warm reader opens `refs.json` alone. That may be behind for as long as no writer settles, so
-  now and then it reads upward, too: only that counts for rule 6.
-- A file handle that the server no longer knows (ESTALE) is opened again, once, from the top.
+- A read that fails or passes its deadline changes nothing but the view's error: warm versions
+  answer for as long as rule 6 (mapped_files.py) allows.
+- Most reads open `refs.json` alone. It may be stale until the next writer settles, so once an hour
+  refs are read upward, too: only such a read counts for rule 6.
+- If the server no longer knows a file's handle (ESTALE), refs are read upward once more.
 """
 
 from __future__ import annotations
@@ -31,28 +31,27 @@ if TYPE_CHECKING:
     from model_store.reading import Seen
 
     TakeSeen = Callable[[str], tuple[Moment, Seen] | None]
-    """Returns refs of a model that were read upward before, and when that read began; once."""
+    """Returns a model's refs that were read upward at INIT, and when that read began; once."""
 
 T = TypeVar("T")
 
 CHECK_DEADLINE_S: Final = 1.0
-"""How long a call waits for refs when it has seen some before."""
+"""Seconds that a call waits for refs of a model that was seen before."""
 
 COLD_CHECK_DEADLINE_S: Final = 10.0
-"""How long it waits when nothing is known of the model yet."""
+"""Seconds that a call waits for refs of a model that was never seen."""
 
 UPWARD_EVERY_S: Final = 3600.0
-"""How often a check reads upward: far more often than rule 6 needs, and nearly free."""
+"""Seconds between upward reads: far more often than rule 6 needs, and nearly free."""
 
-
-_SAID_OF_A_FILE: Final = frozenset(
+_FACTS_OF_A_FILE: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG}
 )
-"""Errors of the system that say what stands in the store, and that will say so again."""
+"""System errors that state what is in the store: another read would fail in the same way."""
 
 
 class _Model:
-    """What is known of one model. Its lock is for whoever changes the view by what it was."""
+    """The view of one model. `lock` is held to change the view depending on its value."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -61,7 +60,7 @@ class _Model:
 
 
 class RefsWatch:
-    """The refs of one store's models. Construction does nothing."""
+    """The views of one store's models. Construction reads nothing."""
 
     def __init__(
         self, layout: StoreLayout, *, ref_ttl_s: float, take_seen: TakeSeen = lambda _name: None
@@ -74,10 +73,10 @@ class RefsWatch:
         self._not_empty = False
 
     def look(self, name: str) -> ModelView:
-        """Return a model as it is, or was `ref_ttl_s` ago at the most, or could last be seen.
+        """Return a view of a model that is at most `ref_ttl_s` old, or the newest one there is.
 
-        Raises UnknownError (no such model), NotReadyError (nothing is known of it, and the store
-        is out of reach or what it holds is damaged).
+        Raises UnknownError (no such model), NotReadyError (the model was never seen, and the store
+        is out of reach or its refs are damaged).
         """
         model = self._model(name)
         view = model.view
@@ -95,62 +94,67 @@ class RefsWatch:
         except StoreError as error:
             if view is None:
                 self._forget(model, name)
-                raise NotReadyError(self.shown(error)) from error
-            logger.warning("refs could not be read; what is warm goes on", model=name, error=error)
+                raise NotReadyError(self.public_text(error)) from error
+            logger.warning(
+                "refs could not be read; warm versions go on answering", model=name, error=error
+            )
             with model.lock:
                 model.tried_at = Moment.now()
-                view = (model.view or view)._replace(error=self.shown(error))
+                view = (model.view or view)._replace(error=self.public_text(error))
                 model.view = view
                 return view
         with model.lock:
-            # The check may be one that another call began, for what it then forgot.
+            # Another call may have started the check, and then forgotten the model.
             model.view = model.view or checked
             return model.view
 
     def look_again(self, name: str) -> ModelView:
-        """As `look`, reading refs now, however lately they were read."""
+        """Return a view as `look` does, reading refs now even if they are still believed."""
         self._model(name).tried_at = None
         return self.look(name)
 
     def view(self, name: str) -> ModelView | None:
-        """A model as it was last seen; None if it never was. Reads nothing."""
+        """Return a model as it was last seen; None if it never was. Reads nothing."""
         model = self._models.get(name)
         return model.view if model else None
 
     def views(self) -> dict[str, ModelView]:
-        """What was last seen, by model."""
+        """Return the models as they were last seen, by name. Reads nothing."""
         models = self._models.copy().items()
         return {name: view for name, model in models if (view := model.view)}
 
     def published(self) -> tuple[str, ...]:
-        """Name the models in the store, from a listing of it; raises NotReadyError."""
-        return self.bounded("models", lambda: list_models(self._layout))
+        """List the models in the store; raises NotReadyError."""
+        return self.run_bounded("models", lambda: list_models(self._layout))
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is published; raises NotReadyError.
+        """Return True if no model is published; raises NotReadyError.
 
-        Once something was, that is believed: this may be asked on a call's path.
+        Reads nothing once a model was seen, so that it can be asked on a call's path.
         """
         if not self._not_empty:
-            # Not `self._models`: a name that is being looked up may be nobody's.
-            self._not_empty = bool(self.views()) or self.bounded(
+            # Not `self._models`: a name that is being looked up may be of no model.
+            self._not_empty = bool(self.views()) or self.run_bounded(
                 "any", lambda: has_models(self._layout)
             )
         return not self._not_empty
 
     def check_reachable(self) -> None:
-        """Return if the store can be read now, whatever is warm; raises NotReadyError."""
-        self.bounded("store", lambda: read_store_id(self._layout))
+        """Return if the store can be read now; raises NotReadyError."""
+        self.run_bounded("store", lambda: read_store_id(self._layout))
 
-    def bounded(self, key: Hashable, work: Callable[[], T]) -> T:
-        """Read something else of the store, with a deadline; raises NotReadyError."""
+    def run_bounded(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Run another read of the store, with a deadline; raises NotReadyError.
+
+        `key`: calls with the same key share one read.
+        """
         try:
             return self._calls.run(key, work, COLD_CHECK_DEADLINE_S)
         except StoreError as error:
-            raise NotReadyError(self.shown(error)) from error
+            raise NotReadyError(self.public_text(error)) from error
 
-    def shown(self, error: BaseException) -> str:
-        """An error's text as callers may see it: paths are the store's own."""
+    def public_text(self, error: BaseException) -> str:
+        """Return an error's text for callers: with paths relative to the store."""
         return str(error).replace(f"{self._layout.root}/", "")
 
     def _model(self, name: str) -> _Model:
@@ -163,13 +167,13 @@ class RefsWatch:
         return model
 
     def _check(self, model: _Model, name: str) -> ModelView:
-        """Read a model's refs and take them up. Runs in a helper thread; one at a time a model."""
+        """Read a model's refs and store the view, in a helper thread; one at a time per model."""
         view = model.view
         if view and self._is_believed(model):
-            return view  # who asked for this came just after another check
-        if view is None and (found := self._read_early(name)):
-            model.view, model.tried_at = found, found.checked_at
-            return found
+            return view  # another check has just ended
+        if view is None and (early := self._early_view(name)):
+            model.view, model.tried_at = early, early.checked_at
+            return early
         try:
             return self._read(model, name, view)
         finally:
@@ -182,51 +186,51 @@ class RefsWatch:
     def _read(self, model: _Model, name: str, view: ModelView | None) -> ModelView:
         started = Moment.now()
         upward = view is None or view.upward_at.elapsed_s(started) >= UPWARD_EVERY_S
-        before = view.seen if view else None
+        previous = view.seen if view else None
         try:
-            seen = refresh(self._layout, name, before, upward=upward)
+            seen = refresh(self._layout, name, previous, upward=upward)
         except StoreError as error:
             if not is_stale_handle(error):
                 raise
             upward = True
-            seen = refresh(self._layout, name, before, upward=True)
+            seen = refresh(self._layout, name, previous, upward=True)
         if view is None or seen.store_id != view.seen.store_id:
-            upward = True  # which it then did unasked
+            upward = True  # `refresh` reads upward by its own choice then
         checked = ModelView(seen, started, started if upward or view is None else view.upward_at)
         with model.lock:
             model.view = checked
         return checked
 
-    def _read_early(self, name: str) -> ModelView | None:
-        """What was read upward of a model before anyone asked, if that is to be believed yet."""
-        found = self._take_seen(name)
-        if not found:
+    def _early_view(self, name: str) -> ModelView | None:
+        """Return the view that was read at INIT, if it is still to be believed."""
+        early = self._take_seen(name)
+        if not early:
             return None
-        started, seen = found
+        started, seen = early
         is_old = started.elapsed_s(Moment.now()) >= self._ref_ttl_s
         return None if is_old else ModelView(seen, started, started)
 
     def _forget(self, model: _Model, name: str) -> None:
-        """Drop a model that was not found: names that callers make up must leave nothing."""
+        """Drop a model that was not found: names that callers make up must not use memory."""
         if self._models.get(name) is model:
             del self._models[name]
 
 
 def is_stale_handle(error: BaseException) -> bool:
-    """Whether a file was deleted or replaced on the server while it was open here: ESTALE."""
+    """Return True if a file was deleted or replaced on the server while open here: ESTALE."""
     return errno.ESTALE in _errnos(error)
 
 
 def is_unreadable(error: BaseException) -> bool:
-    """Whether a file of the store could not be read: not that it is missing, or is no file."""
-    return any(number not in _SAID_OF_A_FILE for number in _errnos(error))
+    """Return True if a file of the store could not be read, not if it is missing or no file."""
+    return any(number not in _FACTS_OF_A_FILE for number in _errnos(error))
 
 
 def _errnos(error: BaseException) -> Iterator[int]:
-    """The numbers of the system's errors of which the store's errors were made."""
-    following: BaseException | None = error
-    while following is not None:
-        cause = following.__cause__
-        if isinstance(following, StoreError) and isinstance(cause, OSError) and cause.errno:
+    """Yield the system error numbers that caused a StoreError in the error's chain of causes."""
+    link: BaseException | None = error
+    while link is not None:
+        cause = link.__cause__
+        if isinstance(link, StoreError) and isinstance(cause, OSError) and cause.errno:
             yield cause.errno
-        following = cause
+        link = cause

@@ -1,11 +1,12 @@
-"""Runs the version that the label `shadow` names on a sample of calls, and compares.
+"""Run the version that the label `shadow` names on a sample of calls, and compare answers.
 
-Its answer is never returned: it runs in the background after the caller's has been made, on the
-very tensors that the answering version's session had, and what is reported is how far it is off.
-On Lambda that is in the time of the extension (lambda_runtime/extension.py), which is billed: a
-sample of 10 percent of calls adds a tenth of the shadow version's run time to the bill, and its memory.
+The shadow's answer is never returned. The shadow runs in the background after the caller's answer
+was computed, on the same tensors as the answering version's session; the difference between both
+answers is reported. On Lambda it runs in the time of the extension (lambda_runtime/extension.py),
+which is billed: a sample of 10 percent of calls adds a tenth of the shadow's run time, and the
+shadow's memory.
 
-One runs at a time. A call that comes meanwhile is not sampled, rather than queued.
+One run is in progress at a time; calls during that run are not sampled.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 
 class Disagreement(NamedTuple):
-    """How far two answers are apart.
+    """The difference between two answers.
 
-    `max_difference`: the largest absolute difference of two numbers, infinite where one is not a
-    number and the other is; `flips`: of `rows`, how many name another class (the place of the
-    largest number along the last axis), or differ at all where they are no floats.
+    - `max_difference`: the largest absolute difference of two numbers; infinite where one is NaN
+      and the other is not.
+    - `flips`: of `rows`, the number whose class differs (the index of the largest number along the
+      last axis); of outputs that are not floats, the number of elements that differ.
     """
 
     max_difference: float
@@ -54,12 +56,12 @@ def compare(answer: Tensors, shadow: Tensors) -> Disagreement:
         if expected.shape != actual.shape:
             raise ValueError(f"{name} has shape {actual.shape}, not {expected.shape}")
         if np.issubdtype(expected.dtype, np.floating):
-            found = _compare_floats(expected, actual)
+            part = _compare_floats(expected, actual)
         else:
             unequal = int(np.count_nonzero(expected != actual))
-            found = Disagreement(0.0, unequal, expected.size)
-        difference = max(difference, found.max_difference)
-        flips, rows = flips + found.flips, rows + found.rows
+            part = Disagreement(0.0, unequal, expected.size)
+        difference = max(difference, part.max_difference)
+        flips, rows = flips + part.flips, rows + part.rows
     return Disagreement(difference, flips, rows)
 
 
@@ -77,12 +79,12 @@ def _compare_floats(expected: NDArray[np.generic], actual: NDArray[np.generic]) 
     return Disagreement(difference, int(flips), one.size // one.shape[-1])
 
 
-def _copied(tensors: Tensors) -> Tensors:
+def _copy(tensors: Tensors) -> Tensors:
     return {name: tensor.copy() for name, tensor in tensors.items()}
 
 
 class Shadow:
-    """The shadow of one environment. `percent` of the calls that could be sampled are."""
+    """The shadow runs of one environment. `percent`: of calls to sample."""
 
     def __init__(
         self,
@@ -99,17 +101,19 @@ class Shadow:
         self._running = threading.Lock()
 
     def observe(self, loaded: LoadedVersion, tensors: Tensors, outputs: Tensors) -> None:
-        """Perhaps run the shadow on what a version was given, in the background; raises nothing.
+        """Start a shadow run on a version's tensors if the call is sampled; raises nothing.
 
-        Both are copied: a pipeline may use its arrays again, or work in place on what it gets.
+        Tensors and outputs are copied: a pipeline may reuse its arrays or change them in place.
         """
         number = self._manager.labelled(loaded.model, SHADOW)
         if number in {None, loaded.number} or self._draw() * 100 >= self._percent:
             return
         if not self._running.acquire(blocking=False):
             return
-        given, gave = _copied(tensors), _copied(outputs)
-        self._background.start(lambda: self._run(loaded.model, given, gave), "coldpress-shadow")
+        inputs, expected = _copy(tensors), _copy(outputs)
+        self._background.start(
+            lambda: self._run(loaded.model, inputs, expected), "coldpress-shadow"
+        )
 
     def _run(
         self, model: str, tensors: Tensors, outputs: Mapping[str, NDArray[np.generic]]

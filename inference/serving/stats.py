@@ -1,7 +1,7 @@
-"""Counts what one environment did, by model and version: what `/stats` answers.
+"""Counts of one environment, by model and version: the answer of `/stats`.
 
-Counting is for people and for Triton's clients; CloudWatch's metrics (telemetry.py) are for alarms.
-Numbers are since the environment started, and go with it. Thread-safe.
+They are for people and for Triton's clients; CloudWatch's metrics (telemetry.py) are for alarms.
+They begin at 0 in each environment and end with it. Thread-safe.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from bisect import bisect_left
 from typing import Any, Final
 
 BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
-"""The upper ends of the latency histogram's buckets, in milliseconds; one more is beyond them."""
+"""Upper ends of the latency histogram's buckets, in milliseconds; one more bucket is unbounded."""
 
 
 class VersionStats:
-    """What was done with one version."""
+    """The counts of one version."""
 
     def __init__(self) -> None:
         self.answered = 0
@@ -34,9 +34,9 @@ class VersionStats:
         self.replacement_failures = 0
 
     def to_json(self, model: str, version: int) -> dict[str, Any]:
-        """In the form of Triton's statistics extension, and with what it has no place for.
+        """Return the counts as in Triton's statistics extension, and those that it lacks.
 
-        Queueing and copying are not timed apart: an environment has one call at a time.
+        Queueing and copying are not timed separately: an environment has one call at a time.
         """
         answered = {"count": self.answered, "ns": self.answered_ns}
         nothing = {"count": 0, "ns": 0}
@@ -77,46 +77,46 @@ class Stats:
         self._versions: dict[tuple[str, int], VersionStats] = {}
 
     def call(self, model: str, version: int, duration_ns: int, *, failed: bool) -> None:
-        """Count a call that a version answered, or failed to."""
+        """Count a call to a version."""
         bucket = bisect_left(BOUNDS_MS, duration_ns / 1e6)
         with self._lock:
-            found = self._of(model, version)
-            found.buckets[bucket] += 1
-            found.last_ms = int(time.time() * 1e3)
+            counts = self._of(model, version)
+            counts.buckets[bucket] += 1
+            counts.last_ms = int(time.time() * 1e3)
             if failed:
-                found.failed += 1
-                found.failed_ns += duration_ns
+                counts.failed += 1
+                counts.failed_ns += duration_ns
             else:
-                found.answered += 1
-                found.answered_ns += duration_ns
+                counts.answered += 1
+                counts.answered_ns += duration_ns
 
     def load(self, model: str, version: int, duration_ms: float, *, failed: bool) -> None:
         """Count a load."""
         with self._lock:
-            found = self._of(model, version)
-            found.loads += not failed
-            found.load_failures += failed
-            found.load_ms = duration_ms
+            counts = self._of(model, version)
+            counts.loads += not failed
+            counts.load_failures += failed
+            counts.load_ms = duration_ms
 
     def evicted(self, model: str, version: int) -> None:
-        """Count that a version was let go to make room."""
+        """Count an eviction of a version."""
         with self._lock:
             self._of(model, version).evictions += 1
 
     def swapped(self, model: str, version: int) -> None:
-        """Count that a version took a label over from another."""
+        """Count a swap: a version took over a label from another one."""
         with self._lock:
             self._of(model, version).swaps += 1
 
     def replaced(self, model: str, version: int, *, failed: bool) -> None:
-        """Count that a version went on in another form, or failed to."""
+        """Count a replacement of a version's variant."""
         with self._lock:
-            found = self._of(model, version)
-            found.replacements += not failed
-            found.replacement_failures += failed
+            counts = self._of(model, version)
+            counts.replacements += not failed
+            counts.replacement_failures += failed
 
     def forget(self, model: str) -> None:
-        """Drop the counts of a model that is gone, or is another one under its name."""
+        """Drop the counts of a model that is gone, or replaced by another model of its name."""
         with self._lock:
             for key in [key for key in self._versions if key[0] == model]:
                 del self._versions[key]
@@ -124,16 +124,16 @@ class Stats:
     def describe(
         self, model: str | None = None, version: int | None = None
     ) -> list[dict[str, Any]]:
-        """The counts of all versions, of one model's, or of one version, in their order."""
+        """Return the counts of all versions, of one model's, or of one version, in order."""
         with self._lock:
             return [
-                found.to_json(*key)
-                for key, found in sorted(self._versions.items())
+                counts.to_json(*key)
+                for key, counts in sorted(self._versions.items())
                 if model in {None, key[0]} and version in {None, key[1]}
             ]
 
     def _of(self, model: str, version: int) -> VersionStats:
-        found = self._versions.get((model, version))
-        if found is None:
-            found = self._versions[model, version] = VersionStats()
-        return found
+        counts = self._versions.get((model, version))
+        if counts is None:
+            counts = self._versions[model, version] = VersionStats()
+        return counts

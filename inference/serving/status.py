@@ -1,4 +1,4 @@
-"""What an environment holds and is troubled by, as readiness and the probe tell it."""
+"""The state of an environment, for readiness and the probe."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 
 class Quarantined(NamedTuple):
-    """A version that failed, and why."""
+    """A version in quarantine, and the reason."""
 
     version: int
     reason: str
 
 
 class ModelState(NamedTuple):
-    """What is held of one model.
+    """The state of one model.
 
-    `warm`: the bytes that each warm version takes, by its number; `variants`: the form that each is
-    in. `staleness_s`: for how long at the most a label has been answered by a version that it no
-    longer names. `refs_error`: why refs could not be read the last time.
+    - `warm`: the bytes of each warm version, by its number; `variants`: the variant of each.
+    - `staleness_s`: the longest time for which a label has been answered by a version that it no
+      longer names.
+    - `refs_error`: why the last read of refs failed; None if it succeeded.
     """
 
     generation: int
@@ -37,12 +38,12 @@ class ModelState(NamedTuple):
 
     @property
     def failed(self) -> dict[int, str]:
-        """Why versions are in quarantine, by their numbers."""
+        """The reasons for quarantine, by version number."""
         return {each.version: each.reason for each in self.quarantined}
 
 
 class Environment(NamedTuple):
-    """What an environment holds, and how much memory that takes by its account, in bytes."""
+    """The state of all models, and the memory that they take by the ledger."""
 
     models: dict[str, ModelState]
     used_bytes: int
@@ -50,7 +51,7 @@ class Environment(NamedTuple):
 
 
 def state_of(model: WarmModel, view: ModelView) -> ModelState:
-    """The state of one model. The manager's lock is held."""
+    """Return the state of one model. The caller holds the lock of the warm models."""
     now = Moment.now()
     return ModelState(
         generation=view.refs.generation,
@@ -76,7 +77,7 @@ def state_of(model: WarmModel, view: ModelView) -> ModelState:
 
 
 def describe_environment(environment: Environment) -> dict[str, Any]:
-    """An environment's state as JSON, for the probe."""
+    """Return an environment's state as JSON, for the probe."""
     return {
         "used_bytes": environment.used_bytes,
         "budget_bytes": environment.budget_bytes,
@@ -88,7 +89,7 @@ def describe_environment(environment: Environment) -> dict[str, Any]:
 
 
 def describe_troubles(environment: Environment) -> list[dict[str, Any]]:
-    """What keeps models from what refs name, in an order that does not change; for readiness."""
+    """Return the errors that keep models from the newest versions, in a stable order."""
     troubles: list[dict[str, Any]] = []
     for name, state in sorted(environment.models.items()):
         if state.refs_error:

@@ -1,9 +1,9 @@
-"""Which version a call is for, by refs. Pure functions of values.
+"""The label that a call is for, by refs: pure functions of values.
 
-A call names a version by its number, or a label; one that names neither is for `latest`, less what
-refs split off to other labels. A split is in whole percent: 0 is never, 100 always. Calls that
-carry a routing key go by it, each key always the same way for the same split; moving a label from
-5 to 6 percent moves one key in a hundred. Others are drawn.
+A call names a version by its number, or a label. A call that names neither is for `latest`, less
+the percentage that refs split off to other labels. A split is in whole percent: 0 is never, 100
+always. A routing key sends a call the same way for as long as the split stays the same; changing a
+label from 5 to 6 percent moves one key in a hundred. Calls without a key are split at random.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from model_store.refs import Refs
 
 _POINTS: Final = 10_000
-"""How finely keys are told apart: a hundredth of a percent."""
+"""Number of points that keys are hashed to: a point is a hundredth of a percent."""
 
 
 class Wanted(NamedTuple):
-    """What a call asks for: a number, a label, or neither; and its routing key, if it has one."""
+    """The version number or label that a call names, if any, and its routing key, if it has one."""
 
     version: int | None = None
     label: str | None = None
@@ -29,9 +29,9 @@ class Wanted(NamedTuple):
 
 
 def label_of(refs: Refs, wanted: Wanted, point: float) -> str | None:
-    """The label by which a call finds its version; None for one by number.
+    """Return the label by which a call finds its version; None for a call by number.
 
-    `point`: drawn from 0 up to, not including, 1; it decides for a call without a routing key.
+    `point`: from 0 up to, not including, 1; it decides for a call without a routing key.
     """
     if wanted.version is not None:
         return None
@@ -41,7 +41,7 @@ def label_of(refs: Refs, wanted: Wanted, point: float) -> str | None:
 
 
 def split_label(refs: Refs, routing_key: str | None, point: float) -> str:
-    """The label that a call without one goes to, by the split of refs."""
+    """Return the label that a call without a label is sent to by the split of refs."""
     if routing_key is not None:
         point = _hashed(refs.model, routing_key) / _POINTS
     percents = point * 100

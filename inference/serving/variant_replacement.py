@@ -1,18 +1,20 @@
-"""Has a version go on in another form than the one that it was loaded in, once calls have come.
+"""Replace a warm version's variant by another one, once calls have come.
 
 A cold start is fastest over mapped files; some models answer much faster once their weights are
-packed. A version that was prepared for both starts mapped, and is replaced by the packed form:
+packed. A version that was prepared for both starts with the mapped variant, which is replaced by
+the packed one, the *replacement*:
 
-1. once for each load, when it has answered a call, its golden cases have run, and no call is under
-   way; not for a version that no label names and that was not the last to be called by its number;
-2. when loads under way have ended, and if there is room for both beside all else: nothing is let
-   go, and nothing else has room made at its cost. Where there is none, it stays as it is;
-3. its files are checked, its session opened and its golden cases run, as of any version that is
-   loaded while another answers: it must prove itself here, and its first call is not the slow one;
-4. the reference swaps. Calls under way end on the form that they began with.
+1. The replacement starts once for each load, when the version has answered a call, its golden cases
+   have run, and no call is in progress; not for a version that no label names and that was not the
+   last one called by its number.
+2. It waits for loads in progress, and for memory for both variants beside all else. No version is
+   evicted for it. Without enough memory the version keeps its variant.
+3. Its files are checked, its session is opened and its golden cases run, as for any version that is
+   loaded while another answers: they keep a bad variant out, and make its first call a fast one.
+4. The new session takes over. Calls in progress end on the variant that they began with.
 
-Whatever fails leaves the version as it was, is told in the log and in metrics, and is not tried
-again before the version is loaded anew. The pipeline is kept, with whatever state it has.
+A failure leaves the version as it was, is logged and counted, and is not retried until the version
+is loaded again. The pipeline is kept, with the state that it has.
 """
 
 from __future__ import annotations
@@ -45,30 +47,30 @@ if TYPE_CHECKING:
 
 
 class Room(Enum):
-    """Whether there is memory for both forms at once."""
+    """Availability of memory for both variants at once."""
 
     NOW = "now"
     LATER = "later"
-    """Something is about to end by itself, and there may be afterwards."""
+    """Not now; perhaps after loads or calls that are in progress."""
     NO = "no"
 
 
-def room_for(
+def find_room(
     *,
     peak_bytes: int,
     budget_bytes: int | None,
     used_bytes: int,
     staying_bytes: int,
-    loads_under_way: bool,
+    is_loading: bool,
 ) -> Room:
-    """Decide whether a form may be loaded beside all that is held. Pure.
+    """Decide if a variant that takes `peak_bytes` may be loaded beside all that is warm. Pure.
 
-    `staying_bytes`: of `used_bytes`, what is not about to go. A load goes first: a call may wait
-    for it.
+    `staying_bytes`: `used_bytes` without what is about to be dropped. `is_loading`: a load is in
+    progress; it goes first, since a call may wait for it.
     """
     if budget_bytes is None:
         return Room.NOW
-    if loads_under_way:
+    if is_loading:
         return Room.LATER
     if used_bytes + peak_bytes <= budget_bytes:
         return Room.NOW
@@ -76,15 +78,15 @@ def room_for(
 
 
 class NotReplacedError(ServingError):
-    """A version stays in the form that it has, and that is nobody's fault."""
+    """The version keeps its variant, without an error in it."""
 
 
 class VariantReplacement:
-    """One replacement; `run` is its background work, and raises nothing.
+    """The replacement of one version's variant. `run` is background work, and raises nothing.
 
-    `account` is the one of the form to be replaced: another one is another load. `look` gives the
-    refs that say that the version's files may be touched, else raises; `loads_under_way` is asked
-    with `lock` held, the manager's.
+    - `account`: that of the variant to replace; a version with another one was loaded again.
+    - `look`: returns the refs by which the version's files may be touched, else raises.
+    - `public_text`: renders an error for the log.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class VariantReplacement:
         budget: MemoryBudget,
         stats: Stats,
         look: Callable[[], ModelView],
-        shown: Callable[[BaseException], str],
+        public_text: Callable[[BaseException], str],
     ) -> None:
         self._model = model
         self._number = number
@@ -107,66 +109,69 @@ class VariantReplacement:
         self._budget_bytes = budget.n_bytes
         self._stats = stats
         self._look = look
-        self._shown = shown
-        self._named: Final[dict[str, Any]] = {"model": model.name, "version": number}
+        self._public_text = public_text
+        self._log_fields: Final[dict[str, Any]] = {"model": model.name, "version": number}
 
     def run(self) -> None:
-        """Replace the form, or say why not."""
+        """Replace the variant, or log why it stays."""
         started = time.perf_counter()
         account = self._ledger.open()
-        account.is_leaving = True  # nothing goes for its sake
+        account.is_leaving = True  # no version is evicted for it
         try:
             variant, phases_ms = self._replace(account)
         except (NotReplacedError, RetiredError, UnknownError, NotReadyError) as error:
             self._ledger.close(account)
-            logger.info("a version stays in its form", **self._named, reason=str(error))
+            logger.info("a version keeps its variant", **self._log_fields, reason=str(error))
         except Exception as error:
             self._ledger.close(account)
             self._report(started, failed=True)
             reason = self._reason(error)
-            logger.error("a version's other form failed", **self._named, reason=reason)
+            logger.error("a version's replacement failed", **self._log_fields, reason=reason)
         else:
             took_ms = self._report(started, failed=False)
             logger.info(
-                "a version goes on in another form",
-                **self._named,
+                "a version's variant was replaced",
+                **self._log_fields,
                 variant=variant,
                 load_ms=round(took_ms, 1),
                 phases_ms={name: round(took, 1) for name, took in phases_ms.items()},
             )
-        give_back()  # here, where nothing holds either session but those who run it
+        give_back()  # here, where only calls in progress can still have the old session
 
     def _replace(self, account: Account) -> tuple[str, Mapping[str, float]]:
-        """Load the other form and swap; its name, and what the steps took."""
-        before, replacement = self._check_wanted()
+        """Load the replacement and swap; return its variant and the milliseconds of each step."""
+        previous, replacement = self._check_replaceable()
         self._reserve(account, replacement.need)
-        self._check_wanted()
-        loaded = load_replacement(before, replacement)
-        self._check_wanted()
+        self._check_replaceable()
+        loaded = load_replacement(previous, replacement)
+        self._check_replaceable()
         loaded = try_out(loaded)
         refs = self._look().refs
         with self._models.lock:
-            warm = self._wanted(refs)
-            replaced = warm.loaded  # which goes when this returns: not while the lock is held
+            warm = self._warm(refs)
+            replaced = warm.loaded  # dropped below: not while the lock is held
             self._ledger.settle(account, loaded.need.resident_bytes, loaded.session)
             account.is_leaving, warm.account.is_leaving = False, True
             warm.loaded, warm.account = loaded, account
         del replaced
         return loaded.variant, loaded.phases_ms
 
-    def _check_wanted(self) -> tuple[LoadedVersion, Replacement]:
-        """What answers, without its session, which may be let go meanwhile; and what follows it."""
+    def _check_replaceable(self) -> tuple[LoadedVersion, Replacement]:
+        """Return what answers, without its session so as not to keep that, and its replacement.
+
+        Raises NotReplacedError, and what `look` raises.
+        """
         refs = self._look().refs
         with self._models.lock:
-            loaded = self._wanted(refs).loaded
+            loaded = self._warm(refs).loaded
         if loaded.replacement is None:
-            raise NotReplacedError("it has no other form")
+            raise NotReplacedError("it has no replacement")
         return loaded._replace(session=None), loaded.replacement
 
-    def _wanted(self, refs: Refs) -> WarmVersion:
+    def _warm(self, refs: Refs) -> WarmVersion:
         warm = self._model.warm.get(self._number)
         if warm is None or warm.account is not self._account:
-            raise NotReplacedError("it was let go")
+            raise NotReplacedError("it was unloaded")
         if not self._model.may_be_called(self._number, refs):
             raise NotReplacedError("no label names it any more")
         return warm
@@ -175,19 +180,19 @@ class VariantReplacement:
         end_s = time.monotonic() + memory_ledger.ROOM_DEADLINE_S
         while True:
             with self._models.lock:
-                room = room_for(
+                room = find_room(
                     peak_bytes=need.peak_bytes,
                     budget_bytes=self._budget_bytes,
                     used_bytes=self._ledger.used_bytes,
                     staying_bytes=self._ledger.staying_bytes,
-                    loads_under_way=self._models.is_loading(),
+                    is_loading=self._models.is_loading(),
                 )
                 if room is Room.NOW:
                     self._ledger.reserve(account, need.peak_bytes)
                     return
             if room is Room.NO or not self._ledger.wait_for_change(end_s - time.monotonic()):
                 raise NotReplacedError(
-                    f"its other form needs {need.peak_bytes:,} bytes to load, beside "
+                    f"its replacement needs {need.peak_bytes:,} bytes to load, beside "
                     f"{self._ledger.used_bytes:,} of {self._budget_bytes:,} that are taken"
                 )
 
@@ -199,23 +204,23 @@ class VariantReplacement:
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, ServingError | StoreError):
-            return self._shown(error)
+            return self._public_text(error)
         return f"{type(error).__name__}: {error}"
 
 
-def load_replacement(before: LoadedVersion, replacement: Replacement) -> LoadedVersion:
-    """Load the form that follows, and give the version in it, with the pipeline that it has.
+def load_replacement(previous: LoadedVersion, replacement: Replacement) -> LoadedVersion:
+    """Load a replacement, and return `previous` with its session and the same pipeline.
 
-    Nobody waits for it, so where chunks are checked all of them are, before anything is answered.
+    No call waits for it, so if chunks are checked at all, all of them are, before it answers.
     Raises LoadError, StoreError.
     """
     variant_files, phases = replacement.variant_files, Phases()
     verify = Verify.ALL if replacement.verify is Verify.CHUNKS else replacement.verify
     with begin_prefetch(variant_files, verify) as prefetch:
         session = open_variant(variant_files, prefetch, phases)
-        nested = check_session(session, before.signature, before.content.model_file)
+        nested = check_session(session, previous.signature, previous.content.model_file)
     phases.end("session")
-    return before._replace(
+    return previous._replace(
         session=session,
         need=replacement.need,
         maps_files=variant_files.maps_files,

@@ -266,8 +266,8 @@ def _forbidden(view: ModelView, number: int) -> NotReadyError:
     what = f"version {number} of {view.refs.model!r} may not run now"
     if may_run([lease_of(view, number)], Moment.now(), 0.0):
         return NotReadyError(
-            f"{what}: this environment imported from a package set that no version in service "
-            "is known to need, so that it may be about to be deleted: it must start anew"
+            f"{what}: this environment imported from a package set that no version in service is "
+            "known to need, so its files may be about to be deleted: it must be restarted"
         )
     return NotReadyError(
         f"{what}: its refs were not read for too long, so its files may be about to be deleted"

@@ -326,7 +326,7 @@ def test_a_process_whose_set_may_be_swept_says_that_it_must_start_anew(
     retire_in(store, GREETER, 1, DAY)
     assert latest(with_set, PLAIN) == 1
     clock.advance(DAY)
-    with pytest.raises(NotReadyError, match=r"package set .* it must start anew"):
+    with pytest.raises(NotReadyError, match=r"package set .* it must be restarted"):
         latest(with_set, PLAIN)
 
 
@@ -339,7 +339,7 @@ def test_a_process_whose_set_was_of_a_model_that_is_gone_says_so_and_looks_for_i
     opens = FailingOpens(monkeypatch)
     opens.fail(GREETER, errno.ENOENT, times=None)
     for _ in range(5):
-        with pytest.raises(NotReadyError, match=r"package set .* it must start anew"):
+        with pytest.raises(NotReadyError, match=r"package set .* it must be restarted"):
             latest(with_set, PLAIN)
     assert opens.hits <= 2  # refs.json, and the first generation: once
 

@@ -17,7 +17,7 @@ from inference.process.background import Background
 from inference.process.daemon_thread import in_thread
 from inference.serving.manager import Manager
 from inference.serving.mapped_files import LIMITS
-from inference.serving.variant_replacement import Room, room_for
+from inference.serving.variant_replacement import Room, find_room
 from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.refs import State
@@ -269,7 +269,7 @@ def test_with_just_enough_memory_for_both_it_is_replaced(store: Path) -> None:
     assert manager.state().used_bytes == PACKED_NEED.resident_bytes
 
 
-def test_without_room_for_both_it_stays_and_says_so_once(
+def test_without_find_room_both_it_stays_and_says_so_once(
     store: Path, logged: list[dict[str, Any]]
 ) -> None:
     manager = manager_of(store, BOTH - 1)
@@ -277,7 +277,7 @@ def test_without_room_for_both_it_stays_and_says_so_once(
         called(manager)
     assert variant(manager) == MAPPED
     assert manager.state().used_bytes == MAPPED_NEED.resident_bytes
-    [reason] = said(logged, "a version stays in its form")
+    [reason] = said(logged, "a version keeps its variant")
     assert "needs 5,000,000 bytes to load, beside 1,000,000 of 5,999,999 that are taken" in reason
     assert stats(manager) == (0, 0)
 
@@ -336,7 +336,7 @@ def test_a_damaged_form_leaves_the_one_that_answers_is_told_and_not_tried_again(
     answer: Any = loaded.run({"x": X})["y"]
     np.testing.assert_allclose(answer, expected(), rtol=1e-4, atol=1e-5)
     assert loaded.variant == MAPPED
-    [reason] = said(logged, "a version's other form failed")
+    [reason] = said(logged, "a version's replacement failed")
     assert f"{PACKED}/{file} is damaged" in reason
     assert str(store) not in reason
     assert stats(manager) == (0, 1)
@@ -356,7 +356,7 @@ def test_a_form_that_answers_a_golden_case_wrongly_here_does_not_take_over(
     golden.let_go()
     wait_until_idle(manager)
     assert variant(manager) == MAPPED
-    [reason] = said(logged, "a version's other form failed")
+    [reason] = said(logged, "a version's replacement failed")
     assert "golden case 'one' is answered wrongly" in reason
     assert manager.state().used_bytes == MAPPED_NEED.resident_bytes
 
@@ -368,7 +368,7 @@ def test_a_form_whose_graph_is_not_the_signatures_does_not_take_over(
     manager = manager_of(store)
     called(manager)
     assert variant(manager) == MAPPED
-    [reason] = said(logged, "a version's other form failed")
+    [reason] = said(logged, "a version's replacement failed")
     assert "its inputs are not the signature's" in reason
 
 
@@ -391,7 +391,7 @@ def test_a_version_that_its_label_left_meanwhile_is_not_replaced(
     golden.let_go()
     wait_until_idle(manager)
     assert variant(manager) == MAPPED
-    assert said(logged, "a version stays in its form") == ["no label names it any more"]
+    assert said(logged, "a version keeps its variant") == ["no label names it any more"]
     assert manager.state().used_bytes == MAPPED_NEED.resident_bytes
 
 
@@ -404,7 +404,7 @@ def test_a_version_that_its_label_left_before_is_not_begun_with(
     manager._background.end_call()
     wait_until_idle(manager)
     assert variant(manager) == MAPPED
-    assert said(logged, "a version stays in its form") == []
+    assert said(logged, "a version keeps its variant") == []
 
 
 def test_a_version_that_was_called_by_its_number_is_replaced_too(manager: Manager) -> None:
@@ -422,7 +422,7 @@ def test_a_version_that_left_service_meanwhile_is_not_replaced(
     golden.let_go()
     wait_until_idle(manager)
     assert variant(manager) == MAPPED
-    assert said(logged, "a version stays in its form") == [f"version 1 of '{MODEL}' is {state}"]
+    assert said(logged, "a version keeps its variant") == [f"version 1 of '{MODEL}' is {state}"]
     assert manager.state().used_bytes == MAPPED_NEED.resident_bytes
 
 
@@ -451,7 +451,7 @@ def test_a_version_that_was_let_go_and_loaded_anew_meanwhile_is_not_the_one_that
     manager.resolve(MODEL)
     golden.let_go()
     wait_until_idle(manager)
-    assert said(logged, "a version stays in its form") == ["it was let go"]
+    assert said(logged, "a version keeps its variant") == ["it was unloaded"]
     assert variant(manager) == MAPPED
     manager._background.end_call()
     wait_until_idle(manager)
@@ -487,7 +487,7 @@ def test_a_version_without_another_form_is_left_alone(
     wait_until_idle(application._manager)
     [counted] = application._manager.stats.describe(ADDER)
     assert (counted["replacements"], counted["replacement_failures"]) == (0, 0)
-    assert said(logged, "a version stays in its form") == []
+    assert said(logged, "a version keeps its variant") == []
 
 
 @pytest.mark.parametrize(
@@ -504,11 +504,11 @@ def test_a_version_without_another_form_is_left_alone(
 def test_there_is_room_beside_all_that_stays_when_no_load_is_under_way(
     budget: int | None, used: int, staying: int, loads: bool, room: Room
 ) -> None:
-    found = room_for(
+    found = find_room(
         peak_bytes=60,
         budget_bytes=budget,
         used_bytes=used,
         staying_bytes=staying,
-        loads_under_way=loads,
+        is_loading=loads,
     )
     assert found is room
