@@ -12,7 +12,7 @@ from inference.loading.memory_need import need_of
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import commit, entry_of, publish_folder
+from tests.inference.stores import commit, copy_model, entry_of, publish_folder
 from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
@@ -38,6 +38,17 @@ def publish_sized(store: Path, name: str, size: float = 1.0, *, constant: float 
     number = publish_folder(store, folder).version
     commit(store, name, _unmeasured)
     return number
+
+
+def copy_sized(store: Path, source: str, name: str, size: float) -> None:
+    """Copy a model by another name, whose size refs state as `size` times SIZE."""
+
+    def resized(refs: Refs) -> Refs:
+        entry = refs.versions[1]._replace(size_bytes=int(size * SIZE))
+        return refs._replace(versions={1: entry})
+
+    copy_model(store, source, name)
+    commit(store, name, resized)
 
 
 def _unmeasured(refs: Refs) -> Refs:

@@ -101,8 +101,9 @@ def test_with_too_little_time_left_the_next_call_will_do(
 
 
 def test_while_the_extension_asks_for_the_next_event_no_process_is_replaced(
-    api: RuntimeApi, caplog: pytest.LogCaptureFixture
+    api: RuntimeApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("inference.lambda_runtime.recycling._NEXT_IS_TOLD_S", 0.05)
     calls = Calls()
     told = asking(calls)
     assert answered(api, calls) is ANSWER

@@ -21,13 +21,14 @@ from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
 from tests.inference.sized_models import (
     Gated,
     answers,
+    copy_sized,
     manager_of,
     need,
     publish_sized,
     wait_until_idle,
     warm,
 )
-from tests.inference.stores import commit, flip_a_byte, version_folder
+from tests.inference.stores import commit, copy_model, flip_a_byte, version_folder
 from tests.tiny_models import adder_request
 
 if TYPE_CHECKING:
@@ -43,11 +44,15 @@ CALLS: Final = 300
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models a, b, c, d of one size, `wide` of twice that, and `swapped` of two versions."""
+    """Models a, b, c, d of one size, `wide` of twice that, and `swapped` of two versions.
+
+    Not to be changed.
+    """
     store = tmp_path_factory.mktemp("published") / "store"
-    for name in "abcd":
-        publish_sized(store, name)
-    publish_sized(store, "wide", 2.0)
+    publish_sized(store, "a")
+    for name in "bcd":
+        copy_model(store, "a", name)
+    copy_sized(store, "a", "wide", 2.0)
     for constant in (1.0, 2.0):
         publish_sized(store, "swapped", constant=constant)
     return store
@@ -319,10 +324,11 @@ def optimum(calls: list[str], needs: dict[str, Need], capacity: int) -> int:
 
 @pytest.fixture(scope="module")
 def twenty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models m0 to m19, of sizes from 1 to 3.85."""
+    """Models m0 to m19, of sizes from 1 to 3.85. Not to be changed."""
     store = tmp_path_factory.mktemp("twenty") / "store"
-    for number in range(MODELS):
-        publish_sized(store, f"m{number}", 1.0 + number * 7 % MODELS * 0.15)
+    publish_sized(store, "m0")
+    for number in range(1, MODELS):
+        copy_sized(store, "m0", f"m{number}", 1.0 + number * 7 % MODELS * 0.15)
     return store
 
 

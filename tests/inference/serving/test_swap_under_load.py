@@ -104,7 +104,7 @@ def test_rollbacks_and_promotions_in_quick_succession(store: Path) -> None:
     callers = Callers(application)
     try:
         wait_until(lambda: callers.all_saw(3))
-        for turn in range(30):
+        for turn in range(15):
             point_latest(store, 1 + turn % 3)  # no waiting: loads and refs overtake each other
         point_latest(store, 2)
         wait_until(lambda: callers.all_saw(2))
