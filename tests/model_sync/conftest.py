@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +83,12 @@ def rich(tmp_path: Path, built: Path) -> StoreLayout:
     """A copy of the store with everything in it, for one test to do what it likes with."""
     shutil.copytree(built, tmp_path / "rich", symlinks=True)
     return StoreLayout(tmp_path / "rich")
+
+
+@pytest.fixture
+def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS's SDK tries again as often as it does, and does not wait before."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
 
 
 @pytest.fixture

@@ -90,15 +90,17 @@ def test_credentials_that_are_missing_are_one_line(s3_port: int, tmp_path: Path)
     )
 
 
-def test_an_s3_that_nobody_serves_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("retries_at_once")
+def test_an_s3_that_nobody_serves_is_one_line_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.socket() as taken:  # bound and not listening
         taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        settings = aws_environment(port)
-        done = run("publish", "s3://models/adder/", "--store", "s", cwd=tmp_path, **settings)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("error: s3://models/adder/model.toml cannot be read: Could not conn")
-    assert done.err.endswith(
-        ": check the network, the region and AWS_ENDPOINT_URL_S3, and try again\n"
-    )
-    assert done.err.count("\n") == 1
+        for name, value in aws_environment(taken.getsockname()[1]).items():
+            monkeypatch.setenv(name, value)
+        assert main(["publish", "s3://models/adder/", "--store", str(tmp_path / "store")]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: s3://models/adder/model.toml cannot be read: Could not conn")
+    assert err.endswith(": check the network, the region and AWS_ENDPOINT_URL_S3, and try again\n")
+    assert err.count("\n") == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from model_sync.__main__ import main
 from tests.model_sync.command_line import COMMAND, environment, run
 from tests.model_sync.sync_job.lambda_client import response
 
@@ -22,14 +23,19 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 60.0
 
 
-def test_an_aws_that_nobody_serves_is_exit_code_3_and_one_line(dev: Cloud, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("retries_at_once")
+def test_an_aws_that_nobody_serves_is_exit_code_3_and_one_line(
+    dev: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.socket() as taken:  # bound and not listening
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        settings = {**dev.environment(), "AWS_ENDPOINT_URL": url}
-        done = run("list", "--stage", "dev", "--quiet", "--json", cwd=tmp_path, **settings)
-    assert (done.code, done.err, len(done.out.splitlines())) == (3, "", 1)
-    error = done.json["error"]
+        for name, value in {**dev.environment(), "AWS_ENDPOINT_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        assert main(["list", "--stage", "dev", "--quiet", "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert (err, len(out.splitlines())) == ("", 1)
+    error = json.loads(out)["error"]
     assert error["code"] == "unreachable"
     assert error["message"].startswith("stage 'dev' cannot be reached: Could not connect to the")
 

@@ -71,9 +71,8 @@ def test_what_aws_refuses_is_told(aws: Cloud) -> None:
     assert "AccessDenied" in message
 
 
-def test_an_endpoint_that_nobody_serves_is_unreachable(
-    aws: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("aws", "retries_at_once")
+def test_an_endpoint_that_nobody_serves_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else gets the port
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
