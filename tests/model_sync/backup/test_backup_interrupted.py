@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
     from model_store.layout import StoreLayout
 
+each_step = pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.exhaustive)])
+"""Ends at every third step of the work; at every one, where there is time for that."""
 
+
+@each_step
 def test_a_backup_that_ends_anywhere_is_none_and_the_next_goes_on(
-    rich: StoreLayout, tmp_path: Path
+    rich: StoreLayout, tmp_path: Path, step: int
 ) -> None:
-    for after in itertools.count(1, 3):
+    for after in itertools.count(1, step):
         folder = tmp_path / f"backup-{after}"
         try:
             back_up(rich.root, folder, Ends(after))
@@ -50,14 +54,15 @@ def test_a_backup_that_ends_anywhere_is_none_and_the_next_goes_on(
     assert after > 20
 
 
+@each_step
 def test_a_second_backup_that_ends_anywhere_leaves_the_first(
-    rich: StoreLayout, tmp_path: Path
+    rich: StoreLayout, tmp_path: Path, step: int
 ) -> None:
     folder = tmp_path / "backup"
     back_up(rich.root, folder)
     generation = newest(rich.root).generation
     publish(write_bare(tmp_path / "more" / ADDER, 9), rich.root, progress=Silent())
-    for after in itertools.count(1):
+    for after in itertools.count(1, step):
         try:
             back_up(rich.root, folder, Ends(after))
         except Ended:
@@ -72,8 +77,9 @@ def test_a_second_backup_that_ends_anywhere_leaves_the_first(
     assert image_tree(folder) == without_refs_json(store_tree(rich.root))
 
 
+@each_step
 def test_a_backup_of_a_model_made_anew_that_ends_anywhere_is_whole_or_none(
-    rich: StoreLayout, tmp_path: Path
+    rich: StoreLayout, tmp_path: Path, step: int
 ) -> None:
     back_up(rich.root, tmp_path / "first")
     generation = newest(rich.root).generation
@@ -82,7 +88,7 @@ def test_a_backup_of_a_model_made_anew_that_ends_anywhere_is_whole_or_none(
         publish(write_bare(tmp_path / f"{number}" / ADDER, number), rich.root, progress=Silent())
     publish(write_bare(tmp_path / "last" / "last", 9), rich.root, progress=Silent())
     whole = none = 0
-    for after in itertools.count(1):
+    for after in itertools.count(1, step):
         folder, root = tmp_path / f"backup-{after}", tmp_path / f"restored-{after}"
         shutil.copytree(tmp_path / "first", folder)
         try:
@@ -117,13 +123,14 @@ def test_a_backup_that_is_killed_is_none_and_the_next_goes_on(
     assert is_restorable(folder, tmp_path / "restored")
 
 
+@each_step
 def test_a_restore_that_ends_anywhere_leaves_an_empty_folder(
-    rich: StoreLayout, tmp_path: Path
+    rich: StoreLayout, tmp_path: Path, step: int
 ) -> None:
     folder = tmp_path / "backup"
     back_up(rich.root, folder)
     root = tmp_path / "restored"
-    for after in itertools.count(1):
+    for after in itertools.count(1, step):
         try:
             restore(folder, root, Ends(after))
         except Ended:
