@@ -272,6 +272,7 @@ def test_answers_as_the_package_does_for_files_of_many_kinds(side: Side, tmp_pat
     assert len(labels) >= 30, sorted(labels)
 
 
+@pytest.mark.parametrize("side", ["high-confidence"], indirect=True)  # all read bytes the same
 def test_answers_as_the_package_does_for_bodies_of_awkward_sizes(side: Side) -> None:
     for name, body in awkward_files():
         side.compare(name, body)
