@@ -12,6 +12,7 @@ import pytest
 
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from model_sync.sources.s3 import PART_BYTES
 from model_sync.sources.uploaded import BLOBS
 from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sync_job.buckets import Bucket, arrived, event_file, write_model
@@ -50,7 +51,7 @@ def test_publishing_a_prefix_equals_publishing_the_folder(
 
 
 def test_data_of_several_parts_arrive_whole(call: Call, bucket: Bucket, tmp_path: Path) -> None:
-    folder = write_model(tmp_path / "adder", width=5 << 20)
+    folder = write_model(tmp_path / "adder", width=(PART_BYTES + 4096) // 4)
     local = publish(folder, tmp_path / "local", progress=Silent())
     done = call(request(bucket.put_folder(folder, "adder")))
     assert (done["state"], done["digest"]) == ("done", local.digest)
