@@ -197,6 +197,7 @@ test-slow: $(VENV)/faults.stamp $(VENV)/browser.stamp $(VENV)/dev.stamp $(MINIST
 .PHONY: test-exhaustive
 test-exhaustive: $(VENV)/dev.stamp ## Kill the writers at every system call; run properties with more examples (minutes)
 	@$(PYTEST) -m exhaustive
+	@$(PYTEST) -m "hypothesis and not slow and not exhaustive" --hypothesis-profile exhaustive
 
 .PHONY: conformance
 conformance: $(VENV)/dev.stamp ## Test the server at URL against the protocol (URL=http://127.0.0.1:8080)

@@ -7,6 +7,7 @@ import gc
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.forked_children import forked_children
 from tests.interrupts import interruptible
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from xdist.remote import Producer
+
+
+# Properties whose tests say no number of examples; those that do, say it by support/examples.py.
+settings.register_profile("quick", settings(), deadline=None, max_examples=50)
+settings.register_profile("exhaustive", settings(), deadline=None, max_examples=500)
+settings.load_profile("quick")  # --hypothesis-profile, which comes later, names another
 
 
 @pytest.hookimpl(optionalhook=True)
