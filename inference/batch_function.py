@@ -1,9 +1,10 @@
 """The batch function's entry point: `inference.batch_function.handler`.
 
-Importing this module reads the settings (a wrong one fails the function's INIT, naming the
-variable) and makes the S3 client: boto3 is imported here and nowhere that predicting comes by. No
-store and no bucket is touched before the first message. On Lambda it starts anew when what it
-imported from package sets keeps a version from loading (lambda_runtime/recycling.py): its messages come back.
+Importing this module reads the settings (a wrong one fails the function's INIT with the variable's
+name) and makes the S3 client: only this function imports boto3. The first message is the first
+access to the store and to a bucket. On Lambda the environment restarts in place when modules that
+it imported from package sets keep a version from loading (lambda_runtime/recycling.py); the queue
+delivers the failed messages again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _batch: Final = BatchHandler(
 )
 
 
-def _renewed(handler: Handler) -> Handler:
+def _with_recycling(handler: Handler) -> Handler:
     if not os.environ.get("AWS_LAMBDA_RUNTIME_API"):
         return handler
     from inference.lambda_runtime.recycling import Recycler  # noqa: PLC0415 - only Lambda needs it
@@ -38,4 +39,4 @@ def _renewed(handler: Handler) -> Handler:
     return Recycler(os.environ, Calls(), None).around(handler, _batch.due, _batch.answered)
 
 
-handler: Final[Handler] = _renewed(_batch)
+handler: Final[Handler] = _with_recycling(_batch)

@@ -1,14 +1,15 @@
-"""Modules that a package imports and that nobody may ever use: imported when somebody does.
+"""Defer the import of modules that a package imports and that may never be used.
 
 Powertools' event handler imports asyncio for its GraphQL resolvers, and tempfile and zipfile for a
-build pipeline's events; NumPy imports pickle to be ready to write one. An import inside a function
-would be the way, but the packages are not ours. So, while they are imported, a stand-in is in
-`sys.modules`, and the packages keep it; it gets each attribute from the module itself, which is
-imported by the first of them. After that nothing is left of it in `sys.modules`: whoever
-imports the module later imports it as ever.
+build pipeline's events; NumPy imports pickle to be ready to write one. We cannot move these imports
+into functions, because the packages are not ours. So, while the packages are imported, a stand-in
+for each such module is in `sys.modules`, and the packages keep the stand-in. At the first attribute
+access, the stand-in imports the real module and takes attributes from it. When the packages are
+imported, the stand-ins are removed from `sys.modules`: a later import gets the real module.
 
-(`importlib.util.LazyLoader` leaves its modules there for everyone, and Python's before 3.13 run one
-twice when two threads use it first at once. Here the import is an ordinary one, with its lock.)
+(`importlib.util.LazyLoader` leaves its modules in `sys.modules` for every importer, and before
+Python 3.13 it runs a module twice if two threads use it first at the same time. Here the import is
+an ordinary one, with its lock.)
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def deferred(*names: str) -> Iterator[None]:
-    """Put off importing these modules, as far as what is imported inside needs nothing of them.
+    """Defer the import of these modules by the packages that are imported in the `with` block.
 
-    A module that has been imported already is left as it is. `from x import y` and a submodule need
-    it at once, so for a module that is imported so, this is no gain. Other threads must not import
-    meanwhile: they would get stand-ins, too.
+    A module that is already imported stays as it is. `from x import y` and the import of a
+    submodule import the real module at once, so they gain nothing. Other threads must not import
+    during the block: they would get stand-ins, too.
     """
     stand_ins = [_Deferred(name) for name in names if name not in sys.modules]
     for each in stand_ins:
@@ -42,13 +43,13 @@ def deferred(*names: str) -> Iterator[None]:
 
 
 class _Deferred(ModuleType):
-    """Stands in for a module, to be imported when an attribute of it is asked for."""
+    """Stand-in for a module; imports the module at the first attribute access."""
 
     def __getattr__(self, name: str) -> Any:
         self.step_aside()
         return getattr(importlib.import_module(self.__name__), name)
 
     def step_aside(self) -> None:
-        """Have who imports the module from now on import the module itself."""
+        """Remove this stand-in from `sys.modules`: the next import gets the real module."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]

@@ -1,22 +1,22 @@
-"""Keeps the environment running after an answer, until what goes on in the background is done.
+"""Keep the environment running after an answer until background work is done.
 
 Lambda freezes an environment when the runtime and every extension have asked for the next event.
-The answer has gone out by then: the caller does not wait. So, registered as an extension from
-inside the runtime's process, a thread does this for each invocation:
+By then the caller has the answer. So this process registers itself as an extension, and a thread
+does the following for each invocation:
 
-1. It waits until the handler of that invocation, by its request id, has returned or raised. Lambda
-   tells extensions of an invocation when it tells the runtime: no work may have begun yet.
-2. It waits until the background is idle, but
-   - no longer than callers stayed away of late (`BACKGROUND=auto`): who comes meanwhile is sent
-     to another environment, and waits for its start if there is none;
+1. Wait until the handler of this invocation, by its request id, has returned or raised. Lambda
+   notifies extensions and the runtime at the same time, so no work may have started yet.
+2. Wait until the background is idle, but
+   - no longer than the shortest recent pause of calls (`BACKGROUND=auto`): a call that arrives while
+     the environment is busy goes to another environment, and waits for its start if there is none;
    - not past the invocation's deadline less a margin: at the deadline Lambda ends the environment;
-   - not for longer than `MOST_HELD_S` in all without an idle moment: a load that hangs would hold,
-     and bill, every call to its last second.
-3. It asks for the next event. What still goes on does so during other calls.
+   - no longer than `MOST_HELD_S` in all without an idle moment: a load that hangs would keep, and
+     bill, every invocation up to its deadline.
+3. Ask for the next event. Work that is still in progress continues during later calls.
 
-A process that replaces another in its environment goes on as that one's extension, for registering
-is over by then (recycling.py). Where there is no Extensions API, or it refuses, background work
-goes on in its threads alone. Why it is done so:
+A process that replaces another in its environment continues the replaced process's extension,
+because Lambda accepts registrations during INIT only (recycling.py). Without an Extensions API, or
+if it refuses, background work runs in its threads alone. The reasons are in
 docs/adr/0003-an-extension-keeps-the-environment-running.md.
 """
 
@@ -45,36 +45,36 @@ T = TypeVar("T")
 NAME: Final = "coldpress-background"
 
 MARGIN_S: Final = 1.0
-"""How long before an invocation's deadline the environment is let go."""
+"""Seconds before an invocation's deadline at which the extension asks for the next event."""
 
 PAUSES: Final = 4
-"""Of how many last pauses between calls the shortest counts."""
+"""Number of recent pauses between calls, of which the shortest limits the wait."""
 
 MOST_HELD_S: Final = 60.0
-"""How long, over all invocations, work that does not end is waited for."""
+"""Seconds to wait, over all invocations, for background work that never becomes idle."""
 
 
 def extended(
     handler: Handler,
     background: Background,
     environ: Mapping[str, str],
-    renewed: Callable[[Handler, Calls, str | None], Handler] | None = None,
+    wrap: Callable[[Handler, Calls, str | None], Handler] | None = None,
 ) -> Handler:
-    """Register, and return the handler that tells the extension of its calls' ends.
+    """Register an extension, and return a handler that notifies it when a call ends.
 
-    To be called during INIT. Outside of Lambda it returns the handler as it is, as with
-    `BACKGROUND=thread` and where registering is refused, but for what `renewed` makes of it:
-    on Lambda it is given the handler, its calls, and the extension's identifier if there is one.
+    Call this during INIT. Outside of Lambda, return `handler` unchanged. On Lambda, `wrap` is first
+    called with the handler, its calls, and the extension's identifier (None with
+    `BACKGROUND=thread`, and if Lambda refuses the registration); it returns the handler to use.
     Raises SettingError.
     """
     address = environ.get("AWS_LAMBDA_RUNTIME_API", "")
     mode = background_mode(environ)
     if not address:
         return handler
-    api = None if mode is BackgroundMode.THREAD else _registered(address, environ)
+    api = None if mode is BackgroundMode.THREAD else _register(address, environ)
     calls = Calls()
-    if renewed:
-        handler = renewed(handler, calls, api.identifier if api else None)
+    if wrap:
+        handler = wrap(handler, calls, api.identifier if api else None)
     if api is None:
         return handler
     extension = Extension(api, calls, background, until_done=mode is BackgroundMode.EXTENSION)
@@ -82,8 +82,8 @@ def extended(
     return calls.around(handler)
 
 
-def _registered(address: str, environ: Mapping[str, str]) -> ExtensionsApi | None:
-    with deferred("ssl"):  # which http.client imports, and loopback does not speak
+def _register(address: str, environ: Mapping[str, str]) -> ExtensionsApi | None:
+    with deferred("ssl"):  # http.client imports it; a loopback connection does not use it
         from inference.lambda_runtime.extensions_api import (  # noqa: PLC0415 - only Lambda needs it
             ExtensionsApi,
             register,
@@ -96,13 +96,14 @@ def _registered(address: str, environ: Mapping[str, str]) -> ExtensionsApi | Non
 
 
 class Calls:
-    """The handler's call that ended last, until it was asked about. Thread-safe.
+    """Id of the call that ended last, until `wait_for_end` takes it. Thread-safe.
 
-    One is enough, for an environment answers one invocation at a time. It is forgotten when asked
-    about, for an event that Lambda sends again has the same id.
+    One id is enough, because an environment answers one invocation at a time. `wait_for_end` clears
+    it, because an event that Lambda sends again has the same id.
 
-    Before this process is replaced (recycling.py) it takes `leave` to keep the extension from
-    asking for the next event: Lambda would wait for an answer to a question that nobody asks.
+    Before this process is replaced (recycling.py), `leave` keeps the extension from asking for the
+    next event: the request would be lost with the process, and Lambda would wait for the extension
+    for ever.
     """
 
     def __init__(self) -> None:
@@ -111,7 +112,7 @@ class Calls:
         self._asks = self._leaves = False
 
     def around(self, handler: Handler) -> Handler:
-        """Return a handler that does the same and, whatever comes of it, notes its end."""
+        """Return a handler that calls `handler` and notes the call's end, also after an error."""
 
         def noting(event: Mapping[str, Any], context: Any) -> Any:
             try:
@@ -122,20 +123,20 @@ class Calls:
         return noting
 
     def note_end(self, request_id: str) -> None:
-        """Note that a call has ended."""
+        """Note that the call with this id has ended."""
         with self._changed:
             self._ended = request_id
             self._changed.notify_all()
 
     def wait_for_end(self, request_id: str, deadline_s: float) -> bool:
-        """Wait until a call has ended, or had before; False if `deadline_s` pass before."""
+        """Wait until the call with this id has ended; False if `deadline_s` seconds pass first."""
         with self._changed:
             ended = self._changed.wait_for(lambda: self._ended == request_id, max(0.0, deadline_s))
             self._ended = None
             return ended
 
     def ask(self, ask: Callable[[], T]) -> T:
-        """Ask for the next event, by `ask`, unless this process is about to be replaced."""
+        """Call `ask`, which asks for the next event, once `leave` does not forbid it."""
         with self._changed:
             self._changed.wait_for(lambda: not self._leaves)
             self._asks = True
@@ -147,23 +148,24 @@ class Calls:
                 self._changed.notify_all()
 
     def leave(self, deadline_s: float) -> bool:
-        """Keep the extension from asking, until `stay`; False if it asks when that has passed.
+        """Keep the extension from asking for the next event until `stay`.
 
-        It may not have been told of this call yet, as the runtime was.
+        Return False if it is still asking after `deadline_s` seconds: Lambda may notify the
+        extension of the present call later than the runtime.
         """
         with self._changed:
             self._leaves = self._changed.wait_for(lambda: not self._asks, deadline_s)
             return self._leaves
 
     def stay(self) -> None:
-        """Let the extension ask again."""
+        """Allow the extension to ask again."""
         with self._changed:
             self._leaves = False
             self._changed.notify_all()
 
 
 class Extension:
-    """What is done for each invocation. `run` is its thread's, and runs once."""
+    """The extension's loop over invocations. Call `run` once, in a thread of its own."""
 
     def __init__(
         self,
@@ -185,8 +187,8 @@ class Extension:
         self._pauses_s: deque[float] = deque(maxlen=PAUSES)
 
     def run(self) -> None:
-        """Hold each invocation for as long as there is work, to the end of the environment."""
-        ended: Moment | None = None  # from INIT to the first call is no pause between calls
+        """Keep each invocation open while there is background work, until the environment ends."""
+        ended: Moment | None = None  # the time from INIT to the first call is not a pause
         while (invocation := self._calls.ask(self._api.next)) is not None:
             if ended:
                 self._pauses_s.append(ended.elapsed_s(Moment.now()))
@@ -202,7 +204,7 @@ class Extension:
             most_s = min(most_s, *self._pauses_s) if self._pauses_s else 0.0
         until = min(until, began + most_s)
         while self._background.wait(until - time.monotonic()):
-            if not self._background.busy():  # work may have started work
+            if not self._background.busy():  # background work may have started more of it
                 self._held_s = 0.0
                 return
         self._held_s += time.monotonic() - began

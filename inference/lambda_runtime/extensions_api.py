@@ -1,9 +1,10 @@
-"""Lambda's Extensions API, as an extension inside the runtime's process speaks it.
+"""Client of Lambda's Extensions API, for an extension inside the runtime's process.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html: who has registered is
-told of each invocation, and one is over when the runtime and every extension have asked for the
-next. Nothing here raises: a function answers as well without its extension, so what goes wrong is
-one line in the log. To be imported on Lambda only: `http.client` brings 18 modules.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html: Lambda notifies a
+registered extension of each invocation. An invocation is over when the runtime and every extension
+have asked for the next one. No public function here raises: the handler answers without its
+extension as well, so a failure is one line in the log. Import this module on Lambda only:
+`http.client` imports 18 modules.
 """
 
 from __future__ import annotations
@@ -21,34 +22,35 @@ if TYPE_CHECKING:
 _PATH: Final = "/2020-01-01/extension"
 
 REGISTER_DEADLINE_S: Final = 2.0
-"""How long registering may take: it delays INIT."""
+"""Time limit for registering, which delays INIT."""
 
 TRIES: Final = 5
-"""How often the next invocation is asked for when the connection is lost, a pause between."""
+"""Number of requests for the next invocation if the connection fails, with pauses between them."""
 
 _FIRST_PAUSE_S: Final = 0.01
 
 
 class Invocation(NamedTuple):
-    """One invocation: its id, and when Lambda ends it, by the wall clock (seconds)."""
+    """One invocation: its id, and its deadline in seconds of the wall clock."""
 
     request_id: str
     deadline_s: float
 
 
 class ExtensionsApi:
-    """The API as one registered extension sees it. For one thread."""
+    """The API as one registered extension uses it. Not thread-safe."""
 
     def __init__(self, address: str, identifier: str) -> None:
-        # No timeout: the next invocation may be hours away, and all of it is frozen meanwhile.
+        # No timeout: the next invocation may be hours away, with the environment frozen until then.
         self._connection = HTTPConnection(address)
         self.identifier = identifier
         self._identity = {"Lambda-Extension-Identifier": identifier}
 
     def next(self) -> Invocation | None:
-        """Say that this extension is done, and wait for the next invocation; None: there is none.
+        """Report this extension as done, and wait for the next invocation.
 
-        After None there is nothing to ask any more.
+        Return None if there is none: the environment shuts down, or the API has failed. Do not call
+        this again after None.
         """
         pause_s = _FIRST_PAUSE_S
         for _ in range(TRIES):
@@ -73,9 +75,9 @@ class ExtensionsApi:
 
 
 def register(address: str, name: str) -> ExtensionsApi | None:
-    """Register for invocations; None, and a line in the log, where that is refused.
+    """Register an extension for invocations; return None, and log why, if Lambda refuses it.
 
-    `address` is AWS_LAMBDA_RUNTIME_API's `host:port`. Lambda takes this during INIT only.
+    `address` is the `host:port` in AWS_LAMBDA_RUNTIME_API. Lambda accepts this during INIT only.
     """
     connection = HTTPConnection(address, timeout=REGISTER_DEADLINE_S)
     try:
@@ -96,7 +98,7 @@ def register(address: str, name: str) -> ExtensionsApi | None:
 
 
 class _RefusedError(Exception):
-    """The API answered, and not with what was asked for: asking again would not help."""
+    """Unusable answer of the API; a repeated request would get the same."""
 
 
 def _identifier(response: HTTPResponse) -> str:

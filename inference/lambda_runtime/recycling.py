@@ -1,19 +1,21 @@
-"""Starts an environment anew between two calls, in its own process and without losing one.
+"""Restart an environment in place between two calls, without losing a call.
 
-What is due to go (serving/recycling_policy.py) goes when a call's answer is known, on the main thread:
+If a restart is due (serving/recycling_policy.py) once a call's answer is known, the main thread
 
-1. The extension is kept from asking for the next event. Lambda knows who asks; an extension whose
-   question dies with this process would be one that has not asked, and every call would wait for
-   it. If it asks already, or too little of the invocation is left, the next call will do.
-2. The answer is posted to Lambda's Runtime API, as the runtime itself would post it afterwards. The
-   caller has it. Anything but 202 leaves all as it was: the runtime posts it, as ever.
-3. The process is replaced (execve) by what it was started as: command, environment and folder.
-   To Lambda it is the same process, which has answered and not yet asked for the next event: so no
-   call can be under way. What starts imports everything anew, loads what was answered here, goes on
-   with the same extension, and asks for the next event.
+1. Keeps the extension from asking for the next event. Lambda knows which process asks: a request
+   that is lost with this process would count as never made, and every later call would wait for
+   it. If the extension is already asking, or too little of the invocation is left, the restart
+   waits for the next call.
+2. Posts the answer to Lambda's Runtime API, as the runtime would after the handler returns. The
+   caller now has the answer. After any status but 202 nothing has changed: the runtime posts it.
+3. Replaces the process (execve) with its original command, environment and working directory.
+   Lambda sees the same process, which has answered and not yet asked for the next event, so no call
+   can be in progress. The new process imports everything again, loads the models that were
+   answering here, continues the same extension, and asks for the next event.
 
-Why so, and what else was tried: docs/adr/0006-an-environment-starts-anew-in-place.md. The Runtime
-API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. To be imported on Lambda only.
+The reasons and the alternatives are in ADR 0006 (docs/adr/). The Runtime API:
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Import this module on
+Lambda only.
 """
 
 from __future__ import annotations
@@ -37,29 +39,29 @@ if TYPE_CHECKING:
     from inference.serving.recycling_policy import Due
 
 LEAST_APART_S: Final = 60.0
-"""How long an environment lives at the least before it starts anew again."""
+"""Least time in seconds between two restarts of an environment."""
 
 LEAST_LEFT_S: Final = 10.0
-"""How much of an invocation must be left to start anew in: at its deadline Lambda ends all."""
+"""Least rest of an invocation, in seconds, for a restart: at the deadline Lambda ends all."""
 
 _POST_DEADLINE_S: Final = 2.0
-_NEXT_IS_TOLD_S: Final = 1.0
-_INHERITED_ALWAYS: Final = 2
+_LEAVE_DEADLINE_S: Final = 1.0
+_LAST_STREAM: Final = 2
 
 
 class Recycler:
-    """Replaces this process. To be made during INIT: it notes how the process was started."""
+    """Replaces this process. Construct it during INIT: it notes the open files and the folder."""
 
     def __init__(self, environ: Mapping[str, str], calls: Calls, extension: str | None) -> None:
         self._address = environ["AWS_LAMBDA_RUNTIME_API"]
         self._calls = calls
-        # Where an environment has several calls at once, there is no time between two.
+        # In an environment with concurrent calls there is no moment between two calls.
         self._one_at_a_time = not environ.get("AWS_LAMBDA_MAX_CONCURRENCY")
         self._extension = extension
         carried = Carried.from_environ(environ)
         self._began = carried.at if carried else None
-        # Not os.environ: the runtime takes from it what it has read.
-        self._environ = _started_with()
+        # Not os.environ: the runtime removes the variables that it has read.
+        self._environ = _initial_environ()
         self._folder = Path.cwd()
         self._inherited = frozenset(_open_across_exec())
 
@@ -69,29 +71,30 @@ class Recycler:
         due: Callable[[], Due | None],
         answered: Callable[[], tuple[str, ...]],
     ) -> Handler:
-        """Return a handler that does the same and, when that is due, does not return."""
+        """Return a handler that calls `handler` and, if `due` says so, restarts the environment.
+
+        `answered` returns the names of the models that the new process should load.
+        """
         if not self._one_at_a_time:
             return handler
 
         def answering(event: Mapping[str, Any], context: Any) -> Any:
             answer = handler(event, context)
-            found = due()
-            if found is not None:
-                self.try_to_start_anew(found, answer, context, answered())
+            restart = due()
+            if restart is not None:
+                self.try_to_restart(restart, answer, context, answered())
             return answer
 
         return answering
 
-    def try_to_start_anew(
-        self, due: Due, answer: Any, context: Any, models: tuple[str, ...]
-    ) -> None:
-        """Post the answer and start anew; return only if that cannot be now, nothing posted."""
+    def try_to_restart(self, due: Due, answer: Any, context: Any, models: tuple[str, ...]) -> None:
+        """Post the answer and replace the process; return, with nothing posted, if it cannot."""
         now = Moment.now()
         if self._began is not None and self._began.elapsed_s(now) < LEAST_APART_S:
             return
         left_s = context.get_remaining_time_in_millis() / 1000
         body = _rendered(answer)
-        if body is None or left_s < LEAST_LEFT_S or not self._calls.leave(_NEXT_IS_TOLD_S):
+        if body is None or left_s < LEAST_LEFT_S or not self._calls.leave(_LEAVE_DEADLINE_S):
             return
         if not self._post(context.aws_request_id, body):
             self._calls.stay()
@@ -130,15 +133,15 @@ class Recycler:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         try:
-            os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 - what this is
+            os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 - a fixed command
         except OSError as error:
-            # The answer is out, and the runtime would post it again: Lambda starts another.
+            # The runtime would post the answer a second time. Lambda starts another process.
             logger.error("the environment could not start anew, and ends", error=str(error))
             os._exit(1)
 
 
 def _rendered(answer: Any) -> bytes | None:
-    """An answer as the runtime spells it; None where that is for the runtime to refuse."""
+    """Return an answer as the runtime encodes it; None if the runtime would refuse it."""
     if isinstance(answer, bytes):
         return None
     try:
@@ -149,20 +152,21 @@ def _rendered(answer: Any) -> bytes | None:
     return body if len(body) <= PAYLOAD_LIMIT_BYTES else None
 
 
-def _started_with() -> dict[bytes, bytes]:
+def _initial_environ() -> dict[bytes, bytes]:
+    """Return the environment that this process was started with."""
     block = Path("/proc/self/environ").read_bytes()
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {name: value for name, _, value in pairs}
 
 
 def _open_across_exec() -> list[int]:
-    """The files that a process keeps when it is replaced, but for its three streams."""
+    """Return the file descriptors that survive execve, except the three standard streams."""
     numbers = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
     return [number for number in numbers if _is_kept(number)]
 
 
 def _is_kept(number: int) -> bool:
     try:
-        return number > _INHERITED_ALWAYS and os.get_inheritable(number)
+        return number > _LAST_STREAM and os.get_inheritable(number)
     except OSError:
-        return False  # of the listing itself
+        return False  # the descriptor of the listing itself, closed by now

@@ -1,16 +1,15 @@
-"""Imports the packages that answering needs, in as short a time as that can take.
+"""Import the packages that answering needs, as fast as possible.
 
-To be imported before anything else that imports them, by a function's entry point; what comes after
-finds them imported. Of a cold start of a small model, imports are all but everything, and most of
-it are these packages (docs/performance.md says what each of these saves):
+A function's entry point imports this module before anything else that imports these packages. Most
+of the cold start of a small model is imports, and most of the imports are these packages
+(docs/performance.md has what each measure saves):
 
-- what of them no call uses is put off (deferred_imports.py);
-- no garbage is looked for meanwhile. What a module defines stays, so Python's collector looks
-  through all of it 70 times and finds nothing. It is told so, too: later collections pass over it;
-- NumPy's linear algebra (OpenBLAS) computes in the thread that asks for it. Left to itself it
-  starts one for each further processor that it sees; these spin for a tenth of a second, and take
-  what a model is being read with, or the share of a processor that Lambda gives the function.
-  Whoever sets one of `BLAS_THREADS` decides otherwise, for a pipeline that needs it.
+- Modules that these packages import and no call uses are deferred (deferred_imports.py).
+- The garbage collector is off during the imports. The objects that a module defines stay alive, so
+  the collector would scan them 70 times and free nothing. Later collections skip them as well.
+- NumPy's linear algebra (OpenBLAS) computes in the calling thread. By default it starts a thread
+  for each further processor. These threads spin for a tenth of a second and take processor time
+  from the threads that read a model. For a pipeline that needs them, set one of `BLAS_THREADS`.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ PACKAGES: Final = (
 )
 
 UNUSED: Final = ("asyncio", "gzip", "ipaddress", "pickle", "tempfile", "zipfile")
-"""What these packages import and no call of ours uses, unless a model's own code does."""
+"""Modules that these packages import and no call uses, unless a model's own code does."""
 
 BLAS_THREADS: Final = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
-"""The variables that OpenBLAS reads once, when it is loaded; the first that is set counts."""
+"""Variables that OpenBLAS reads once, when it is loaded; the first one that is set counts."""
 
 if not any(name in os.environ for name in BLAS_THREADS):
     os.environ[BLAS_THREADS[0]] = "1"
@@ -41,7 +40,7 @@ gc.disable()
 with deferred(*UNUSED):
     from inference.loading.early_reads import begin
 early: Final = begin(os.environ)
-"""What is read of the store meanwhile (loading/early_reads.py)."""
+"""Reads of the store that run during these imports (loading/early_reads.py)."""
 with deferred(*UNUSED):
     for package in PACKAGES:
         import_module(package)
