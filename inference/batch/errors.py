@@ -1,13 +1,12 @@
-"""What can go wrong with an object of a batch, apart from its records.
+"""Errors of a batch's objects. Errors of single records are not among them.
 
 BatchError
-├── EventError          a message, or the key that it names, is not what a batch is made of
-├── ObjectGoneError     the object was deleted or replaced since: nothing is left to be done
-├── StorageError        an object could not be read or written; trying again may help
-└── OutOfTimeError      the invocation ends before the object would
+├── EventError          a message, or the key in it, cannot be a batch's
+├── ObjectGoneError     the object was deleted or replaced: nothing is left to do
+├── StorageError        an object could not be read or written; a retry may help
+└── OutOfTimeError      the invocation ends before the object is done
 
-A record that is at fault is none of these: it becomes a line of `.errors.jsonl` (run.py).
-Messages are one line.
+A record that fails becomes a line of `.errors.jsonl` instead (run.py). Messages are one line.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from inference.errors import ServingError
 
 
 class BatchError(ServingError):
-    """An object of a batch came to no output."""
+    """Base class: an object of a batch has no output."""
 
 
 class EventError(BatchError):
-    """A message that no number of tries will make right."""
+    """An invalid message; a retry will not help."""
 
 
 class ObjectGoneError(BatchError):
-    """The object is no longer the one that was to be answered."""
+    """The object was deleted or replaced since the event, or since it was opened."""
 
 
 class StorageError(BatchError):
@@ -32,4 +31,4 @@ class StorageError(BatchError):
 
 
 class OutOfTimeError(BatchError):
-    """Too little of the invocation's time is left."""
+    """Too little of the invocation's time is left for the next record."""

@@ -1,8 +1,9 @@
-"""Batches from a folder on this machine into another.
+"""Batch storage in folders of this machine.
 
-Inputs are the files below the folder, by their paths with `/`. Names that begin with a dot are
-left out, and links to folders are not followed. An output is written under a name of its own at
-the top of its folder and renamed into place, so a reader sees all of it or nothing.
+Inputs are the files below the input folder, named by their relative paths with `/`. Names that
+begin with a dot are left out, and links to folders are not followed. An output is written under a
+temporary name at the top of the output folder and renamed into place, so a reader sees a complete
+file or none.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ BLOCK_BYTES: Final = 1 << 20
 
 
 def find_inputs(folder: Path) -> list[str]:
-    """Name the inputs below a folder, sorted. Raises OSError for a folder that cannot be read."""
-    found: list[str] = []
+    """Return the names of the inputs below a folder, sorted; raises OSError."""
+    inputs: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         within = os.path.relpath(parent, folder)
-        found.extend(
-            os.path.normpath(os.path.join(within, name))  # noqa: PTH118 - of strings
+        inputs.extend(
+            os.path.normpath(os.path.join(within, name))  # noqa: PTH118 - strings
             for name in names
             if not name.startswith(".")
         )
-    return sorted(found)
+    return sorted(inputs)
 
 
 class FolderInput:
-    """A file. Made at once; raises StorageError for what is no regular file that can be read."""
+    """A file. Construction raises StorageError if it is not a readable regular file."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
         self._path = folder / name
         if not _is_text(name):
-            raise StorageError(f"{name!r} has no UTF-8 form: rename it")
+            raise StorageError(f"{name!r} is not valid UTF-8: rename the file")
         try:
             self._stat = self._path.stat()
         except OSError as error:
@@ -52,15 +53,15 @@ class FolderInput:
 
     @property
     def size_bytes(self) -> int:
-        """Its size when it was found."""
+        """Size of the file at construction."""
         return self._stat.st_size
 
     def describe(self) -> dict[str, Any]:
-        """Its path in the folder, and its size."""
+        """Return the relative path and the size."""
         return {"key": self.name, "size_bytes": self.size_bytes}
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it in blocks of a mebibyte."""
+        """Yield the content in blocks of a mebibyte."""
         try:
             with self._path.open("rb") as stream:
                 while block := stream.read(BLOCK_BYTES):
@@ -69,7 +70,7 @@ class FolderInput:
             raise StorageError(f"{self._path} cannot be read: {error.strerror}") from error
 
     def confirm(self) -> None:
-        """Raise ObjectGoneError if the file was changed, replaced or deleted since."""
+        """Raise ObjectGoneError if the file was changed, replaced or deleted since construction."""
         try:
             now = self._path.stat()
         except OSError:
@@ -79,62 +80,62 @@ class FolderInput:
 
 
 class FolderOutputs:
-    """A folder that is made when the first output is."""
+    """Output folder; created with the first output."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def create(self, key: str, content_type: str) -> FolderOutput:
-        """Begin an output; its content type is not kept."""
+        """Begin an output. The content type is ignored."""
         return FolderOutput(self._folder, self._folder / key)
 
     def remove(self, key: str) -> None:
-        """Delete an output if it is there."""
+        """Delete an output if it exists."""
         path = self._folder / key
-        with _faults_of(path), contextlib.suppress(FileNotFoundError):
+        with _storage_errors(path), contextlib.suppress(FileNotFoundError):
             path.unlink()
 
 
 class FolderOutput:
-    """One file that is being written."""
+    """One output file, written under a temporary name."""
 
     def __init__(self, folder: Path, path: Path) -> None:
         self._path = path
-        self._unfinished = folder / f".coldpress-{os.urandom(8).hex()}.part"
-        with _faults_of(path):
+        self._temporary = folder / f".coldpress-{os.urandom(8).hex()}.part"
+        with _storage_errors(path):
             folder.mkdir(parents=True, exist_ok=True)
-            self._stream = self._unfinished.open("xb")
+            self._stream = self._temporary.open("xb")
 
     def write(self, data: bytes) -> None:
-        """Add bytes."""
-        with _faults_of(self._path):
+        """Append bytes."""
+        with _storage_errors(self._path):
             self._stream.write(data)
 
     def commit(self) -> None:
-        """Rename the file into place; folders on the way are made."""
-        with _faults_of(self._path):
+        """Rename the file into place; create its folder first."""
+        with _storage_errors(self._path):
             self._stream.close()
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._unfinished.replace(self._path)
+            self._temporary.replace(self._path)
 
     def discard(self) -> None:
-        """Remove what was written, unless it is in place."""
-        with contextlib.suppress(OSError):  # closing flushes, and may find the disk full
+        """Remove the temporary file, if `commit` has not renamed it."""
+        with contextlib.suppress(OSError):  # close() flushes: the disk may be full
             self._stream.close()
         with contextlib.suppress(OSError):
-            self._unfinished.unlink()
+            self._temporary.unlink()
 
 
 @contextlib.contextmanager
-def _faults_of(path: Path) -> Iterator[None]:
+def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _is_text(name: str) -> bool:

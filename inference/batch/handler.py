@@ -1,18 +1,19 @@
-"""Answers the queue's messages: each names objects in S3, whose outputs go to another bucket.
+"""Answer the queue's messages: each names objects in S3; the outputs go to another bucket.
 
-A message that is done leaves the queue. One that failed is named in `batchItemFailures`, comes
-back after the queue's visibility timeout, and after the queue's last try goes to its dead-letter
-queue. So:
+A message that is done leaves the queue. A message that fails is named in `batchItemFailures`: SQS
+delivers it again after the visibility timeout, and after its last try moves it to the dead-letter
+queue.
 
-| what | the message |
+| case | the message |
 |---|---|
-| every record answered, or at fault and in `.errors.jsonl` | done |
-| the object was deleted or replaced since; a folder's own mark (a key that ends with `/`) | done |
+| every record answered, or failed and in `.errors.jsonl` | done |
+| the object was deleted or replaced; a folder's placeholder object (its key ends with `/`) | done |
 | S3's test event | done |
-| no such model; a key that names none; no S3 event at all; an event of the output bucket | fails |
-| the store or S3 out of reach, a version that does not load, too little time left | fails |
+| an unknown model; a key without a model; not an S3 event; an event of the output bucket | fails |
+| store or S3 unreachable, a version that does not load, too little time left | fails |
 
-One invocation goes through its messages one by one, in one thread. `handler` itself: batch_function.py.
+One invocation answers its messages one after the other, in one thread. Not here: the entry point
+(batch_function.py).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from inference.batch.keys import split_key
 from inference.batch.run import run_object
 from inference.batch.s3_events import objects_in
 from inference.batch.s3_storage import S3Input, S3Outputs
-from inference.batch.versions import final_loader, newest
+from inference.batch.versions import final_loader, load_latest
 from inference.errors import ServingError
 from inference.serving.manager import Manager
 from inference.telemetry import count_batch, logger
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
     from inference.batch.settings import BatchSettings
 
 MARGIN_MS: Final = 10_000
-"""The time that is kept for leaving nothing behind: no record is begun with less than this."""
+"""Milliseconds kept for cleaning up: with less than this left, no further record is begun."""
 
 
 class BatchHandler:
-    """One environment's handler. Construction reads nothing."""
+    """The handler of one environment. Construction reads neither the store nor a bucket."""
 
     def __init__(self, settings: BatchSettings, client: S3Client) -> None:
         self._settings = settings
@@ -60,13 +61,13 @@ class BatchHandler:
             StoreLayout(settings.serving.store_path),
             ref_ttl_s=settings.serving.ref_ttl_s,
             load=final_loader(settings.serving),
-            max_staleness_s=0.0,  # the newest answers, or nothing does
+            max_staleness_s=0.0,  # no older version may answer
         )
         self.due = self._manager.due
         self.answered = self._manager.answered
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer an SQS event, or the probe; raises ValueError for anything else."""
+        """Answer an SQS event or the probe; raises ValueError for another event."""
         if event.get("coldpress") == "probe":
             from inference.serving.probe import answer_probe  # noqa: PLC0415 - no message needs it
 
@@ -74,7 +75,7 @@ class BatchHandler:
         records = event.get("Records") or [{}]
         if any(record.get("eventSource") != "aws:sqs" for record in records):
             raise ValueError("this function answers SQS events that hold S3's, and the probe")
-        # Raising where all fail would hide which did, and say nothing that the answer does not.
+        # The answer names every failed message, also when all of them fail.
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
         def answer(record: SQSRecord) -> None:
@@ -83,54 +84,54 @@ class BatchHandler:
         return dict(process_partial_response(dict(event), answer, processor, context))
 
     def _answer_message(self, record: SQSRecord, context: Any) -> None:
-        """Answer every object of a message, also after one that failed; raise the first failure."""
+        """Answer every object of a message, even after a failure; then raise the first failure."""
         failures: list[Exception] = []
         try:
-            for named in objects_in(record.body):
+            for s3_object in objects_in(record.body):
                 try:
-                    self._answer_object(named, context)
+                    self._answer_object(s3_object, context)
                 except Exception as error:
                     failures.append(error)
-                    _report_failure(record, named.key, error)
+                    _report_failure(record, s3_object.key, error)
         except EventError as error:
             _report_failure(record, None, error)
             raise
         if failures:
             raise failures[0]
 
-    def _answer_object(self, named: S3Object, context: Any) -> None:
-        if named.bucket == self._settings.output_bucket:
+    def _answer_object(self, s3_object: S3Object, context: Any) -> None:
+        if s3_object.bucket == self._settings.output_bucket:
             raise EventError(
-                f"s3://{named.bucket}/{named.key} is an output: the bucket of BATCH_OUTPUT_BUCKET "
-                "must not send events here"
+                f"s3://{s3_object.bucket}/{s3_object.key} is an output: the bucket of "
+                "BATCH_OUTPUT_BUCKET must not send events here"
             )
         _check_time(context, 0)
-        model, _ = split_key(named.key)
-        if named.key.endswith("/"):
-            logger.info("a folder's own mark is no input", key=named.key)
+        model, _ = split_key(s3_object.key)
+        if s3_object.key.endswith("/"):
+            logger.info("a folder's own mark is no input", key=s3_object.key)
             return
         try:
-            source = S3Input(self._client, named)
-            loaded = newest(self._manager, model)
-            done = run_object(
+            source = S3Input(self._client, s3_object)
+            loaded = load_latest(self._manager, model)
+            result = run_object(
                 loaded,
                 source,
                 self._outputs,
                 before_record=lambda records: _check_time(context, records),
             )
         except ObjectGoneError as error:
-            logger.warning("nothing is left to be done", key=named.key, reason=str(error))
+            logger.warning("nothing is left to be done", key=s3_object.key, reason=str(error))
             return
         logger.info(
             "an object is done",
-            key=named.key,
+            key=s3_object.key,
             model=model,
             version=loaded.number,
-            answered=done.answered,
-            failed=done.failed,
-            duration_ms=round(done.total_ms, 1),
+            answered=result.answered,
+            failed=result.failed,
+            duration_ms=round(result.total_ms, 1),
         )
-        count_batch(model, done.answered, done.failed, done.total_ms)
+        count_batch(model, result.answered, result.failed, result.total_ms)
 
 
 def _check_time(context: Any, records: int) -> None:
@@ -149,6 +150,6 @@ def _report_failure(record: SQSRecord, key: str | None, error: Exception) -> Non
         receive_count=record.attributes.approximate_receive_count,
         key=key,
         reason=str(error),
-        # What is foreseen needs no traceback; what is not has nothing else.
+        # An expected error is explained by its message, an unexpected one only by its traceback.
         exc_info=None if isinstance(error, ServingError) else error,
     )

@@ -1,8 +1,8 @@
-"""Splits JSON Lines into numbered lines, in bounded memory. Pure.
+"""Split JSON Lines into numbered lines, in bounded memory. Pure.
 
-A line ends with LF or CR LF; the last may end with the object. A line of white space alone is no
-record, but is counted, so that a record's number is its line's, from 1, as editors show it. A
-byte order mark before the first line is dropped.
+A line ends with LF or CR LF; the last one may end with the object. A blank line is not a record but
+is counted, so a record's number is its line number, from 1, as editors show it. A byte order mark
+before the first line is removed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _BLANK: Final = b" \t\r"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One record: its line's number, and its bytes without the line's end.
+    """One record: its line number, and its bytes without the line ending.
 
-    `data` None: the line is longer than the limit, and was passed over.
+    `data` is None if the line is longer than the limit: its bytes were dropped.
     """
 
     number: int
@@ -29,24 +29,24 @@ class Line:
 
 
 def split_lines(blocks: Iterable[bytes], limit_bytes: int) -> Iterator[Line]:
-    """Give every line that is not blank. Holds at most a block and `limit_bytes` at a time."""
-    held = _Held(limit_bytes)
+    """Yield every line that is not blank; keep at most a block and `limit_bytes` in memory."""
+    current = _PartialLine(limit_bytes)
     number = 1
     for block in blocks:
         start = 0
         while (end := block.find(b"\n", start)) >= 0:
-            held.add(block, start, end)
-            if line := held.take(number):
+            current.add(block, start, end)
+            if line := current.take(number):
                 yield line
             number += 1
             start = end + 1
-        held.add(block, start, len(block))
-    if line := held.take(number):
+        current.add(block, start, len(block))
+    if line := current.take(number):
         yield line
 
 
-class _Held:
-    """The line that is being put together."""
+class _PartialLine:
+    """The bytes of the current line so far."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -61,7 +61,7 @@ class _Held:
             self._parts.append(block[start:end])
 
     def take(self, number: int) -> Line | None:
-        """The line as it is now, None for a blank one; begins the next."""
+        """Return the line, None if it is blank; begin the next one."""
         too_long = self._size_bytes > self._limit_bytes
         data = b"".join(self._parts)
         self._parts.clear()

@@ -1,10 +1,10 @@
-"""What keys mean: an input's key names its model; outputs' keys follow from it. Pure.
+"""Keys of a batch: an input's key names its model and determines its outputs' keys. Pure.
 
     magika/2026/report.pdf   ->  magika/3/2026/report.pdf.out            answered by version 3
-                                 magika/3/2026/report.pdf.errors.jsonl   only if there are any
+                                 magika/3/2026/report.pdf.errors.jsonl   only if a record failed
                                  magika/3/2026/report.pdf.summary.json   written last
 
-No two inputs of a model share an output: the three endings do not end in each other.
+No two inputs of a model share an output, because none of the three suffixes ends with another.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ BINARY: Final = "application/octet-stream"
 MAX_KEY_BYTES: Final = 1024
 """S3's limit."""
 
-# Python's own table: what a machine's mime.types says must not change a batch's answers.
+# Python's own table: a machine's mime.types must not change a batch's answers.
 _TYPES: Final = mimetypes.MimeTypes()
 
 
 @dataclass(frozen=True, slots=True)
 class OutputKeys:
-    """The outputs of one object."""
+    """Keys of the outputs of one object."""
 
     answers: str
     errors: str
@@ -47,7 +47,7 @@ def split_key(key: str) -> tuple[str, str]:
 
 
 def output_keys(model: str, version: int, name: str) -> OutputKeys:
-    """Name the outputs of the object `name`; raises EventError where S3 would refuse the key."""
+    """Return the keys of the outputs of `name`; raises EventError if S3 would refuse one."""
     stem = f"{model}/{version}/{name}"
     keys = OutputKeys(f"{stem}.out", f"{stem}.errors.jsonl", f"{stem}.summary.json")
     size = max(len(keys.errors.encode()), len(keys.summary.encode()))
@@ -60,11 +60,11 @@ def output_keys(model: str, version: int, name: str) -> OutputKeys:
 
 
 def is_json_lines(name: str) -> bool:
-    """Tell whether an object holds a record a line; any other is one record."""
+    """Return True if each line of the object is a record; any other object is one record."""
     return name.lower().endswith(".jsonl")
 
 
 def content_type_of(name: str) -> str:
-    """The content type that a name's extension stands for; compressed files are only bytes."""
+    """Return the content type for a name's extension; for a compressed file, `BINARY`."""
     content_type, encoding = _TYPES.guess_type(name.rpartition("/")[2])
     return content_type if content_type and not encoding else BINARY

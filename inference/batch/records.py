@@ -1,10 +1,10 @@
-"""Answers one record, and writes answers and errors as lines. Pure but for the model's run.
+"""Answer one record; write answers and errors as lines. Pure, except for running the model.
 
-A record goes to the version's pipeline; where it has none, a record is an Open Inference Protocol
-request. Raises RECORD_FAULTS where the record is at fault, or what the pipeline made of it: then
-the next one may be right. Anything else that is raised is about the version or this environment.
+The version's pipeline answers a record; for a version without one, a record is an Open Inference
+Protocol request. The functions raise RECORD_FAULTS if the record, or the pipeline's answer to it,
+is wrong: the next record may be right. Any other error is about the version or this environment.
 
-The lines, by which answers and errors join their inputs (`record` is the input's line, from 1):
+Lines of answers and errors name their input (`record` is its line number, from 1):
 
     {"record":7,"answer":{"label":"python","score":0.99}}     JSON as the pipeline wrote it
     {"record":8,"answer":"some text"}                         text
@@ -45,14 +45,14 @@ def answer_record(loaded: LoadedVersion, body: bytes, content_type: str) -> Resp
 
 
 def answer_line(loaded: LoadedVersion, number: int, line: bytes) -> bytes:
-    """Answer a line that must be JSON, with a line; raises RECORD_FAULTS."""
-    if loaded.pipeline is not None:  # the protocol does its own parsing
+    """Answer a line of JSON; return the answer's line. Raises RECORD_FAULTS."""
+    if loaded.pipeline is not None:  # a protocol request is parsed below
         _check_json(line)
     return _as_line(number, answer_record(loaded, line, JSON))
 
 
 def error_line(number: int, reason: str) -> bytes:
-    """Say why a record has no answer."""
+    """Return the line that says why a record has no answer."""
     return _line({"record": number, "reason": on_one_line(reason)})
 
 
@@ -69,14 +69,16 @@ def _as_line(number: int, response: Response) -> bytes:
 
 
 def _with_json(number: int, text: str) -> bytes:
-    """Embed JSON as it stands: parsing and writing it anew could change its numbers."""
+    """Embed JSON text unchanged: parsing and writing it could change its numbers."""
     try:
         read(text)
-        # No string of JSON holds a bare line break: those that are left are white space.
+        # A JSON string holds no bare line break, so every line break is white space.
         one_line = text.strip().replace("\r", " ").replace("\n", " ")
         return f'{{"record":{number},"answer":{one_line}}}\n'.encode()
     except ValueError as error:
-        raise PipelineError(f"encode() called its answer JSON, and it is not: {error}") from error
+        raise PipelineError(
+            f"encode() declared its answer as JSON, but it is not: {error}"
+        ) from error
 
 
 def _check_json(line: bytes) -> None:

@@ -1,17 +1,17 @@
-"""Answers one object of a batch: reads as the list of what that is.
+"""Answer one object of a batch.
 
-1. Read the object: line by line if it is JSON Lines, else whole.
-2. Answer each record by the one version that was given. A record that is at fault becomes a line
-   of `.errors.jsonl`, and the next one follows.
+1. Read the object: line by line if it is JSON Lines, else as a whole.
+2. Answer each record by the given version. A record that fails becomes a line of `.errors.jsonl`,
+   and the next record follows.
 3. Confirm that the object that was read is still in its place.
-4. Delete an old summary; put the answers in place, then the errors, or delete what an earlier run
-   left of either; write the summary. So a summary that is there tells the truth of all three.
+4. Delete an old summary. Put the answers in place, then the errors, or delete those of an earlier
+   run. Write the summary. So an existing summary always agrees with the other two outputs.
 
-Whatever fails before 4 leaves nothing behind. The outputs are a function of the object's bytes,
-its name and the version, but for the summary's durations: the same object twice is the same bytes.
+A failure before step 4 leaves nothing behind. The outputs depend only on the object's bytes, its
+name and the version, except for the durations in the summary: a second run writes the same bytes.
 
-One form of the version answers all: two differ in a float's last bits. So it is loaded at once in
-the form in which it stays (versions.py).
+One variant of the version answers all records, because the answers of two variants differ in a
+float's last bits: a batch loads the variant that stays loaded (versions.py).
 
 Not here: the choice of the version (versions.py), the access to the objects (storage.py).
 """
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion
 
 MAX_LINE_BYTES: Final = 6_291_456
-"""The longest line that is a record: what a call to the function may hold."""
+"""Largest size of a record that is a line: the largest body of a call."""
 
 MAX_OBJECT_BYTES: Final = 64 << 20
-"""The largest object that is one record; it is in memory as a whole."""
+"""Largest size of an object that is one record; the object is read into memory."""
 
 _JSON_LINES: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What an object came to."""
+class ObjectResult:
+    """Counts, duration and output keys of an answered object."""
 
     keys: OutputKeys
     answered: int
@@ -61,11 +61,11 @@ def run_object(
     outputs: Outputs,
     *,
     before_record: Callable[[int], None] = lambda _: None,
-) -> Done:
+) -> ObjectResult:
     """Answer every record of an object and write its outputs.
 
-    `before_record` is called before each record with the number of records done; what it raises
-    ends the run, leaving nothing behind. Raises BatchError.
+    `before_record` is called before each record with the number of records done; an error that it
+    raises ends the run and leaves nothing behind. Raises BatchError.
     """
     began = time.monotonic()
     results = _Results(loaded, source, outputs)
@@ -84,7 +84,7 @@ def run_object(
 def _answer_lines(
     loaded: LoadedVersion, source: Input, results: _Results, before_record: Callable[[int], None]
 ) -> None:
-    results.begin_answers(_JSON_LINES)  # also for no records: then it is empty
+    results.begin_answers(_JSON_LINES)  # also for an object without records: the answers are empty
     for line in split_lines(source.blocks(), MAX_LINE_BYTES):
         before_record(results.done)
         with results.record(line.number):
@@ -97,7 +97,7 @@ def _answer_whole(loaded: LoadedVersion, source: Input, results: _Results) -> No
     with results.record(1):
         if source.size_bytes > MAX_OBJECT_BYTES:
             raise BadRequestError(
-                f"the object has {source.size_bytes} bytes; one that is a single record may have "
+                f"the object has {source.size_bytes} bytes; an object that is one record may have "
                 f"{MAX_OBJECT_BYTES}"
             )
         response = answer_record(loaded, b"".join(source.blocks()), content_type_of(source.name))
@@ -107,7 +107,7 @@ def _answer_whole(loaded: LoadedVersion, source: Input, results: _Results) -> No
 
 
 class _Results:
-    """The outputs of one object while they are made; answers and errors go out as they come."""
+    """The outputs of one object in progress; answers and errors are written one by one."""
 
     def __init__(self, loaded: LoadedVersion, source: Input, outputs: Outputs) -> None:
         self._keys = output_keys(loaded.model, loaded.number, source.name)
@@ -116,7 +116,7 @@ class _Results:
         self._errors: Output | None = None
         self._answered = self._failed = 0
         self._answering_s = 0.0
-        self._told = False
+        self._logged_failure = False
 
     @property
     def done(self) -> int:
@@ -132,7 +132,7 @@ class _Results:
 
     @contextlib.contextmanager
     def record(self, number: int) -> Iterator[None]:
-        """Count one record: answered, or failed with a line that says why."""
+        """Count one record as answered, or as failed and write its error line."""
         began = time.monotonic()
         try:
             yield
@@ -146,7 +146,7 @@ class _Results:
             self._answered += 1
         self._answering_s += time.monotonic() - began
 
-    def commit(self, began: float) -> Done:
+    def commit(self, began: float) -> ObjectResult:
         keys = self._keys
         self._outputs.remove(keys.summary)
         for key, output in ((keys.answers, self._answers), (keys.errors, self._errors)):
@@ -161,7 +161,7 @@ class _Results:
             summary.commit()
         finally:
             summary.discard()
-        return Done(keys, self._answered, self._failed, total_ms)
+        return ObjectResult(keys, self._answered, self._failed, total_ms)
 
     def discard(self) -> None:
         for output in (self._answers, self._errors):
@@ -186,9 +186,9 @@ class _Results:
         }
 
     def _report(self, number: int, error: BaseException) -> None:
-        # The cause of a pipeline's own failure is for the log; once, or it would be flooded.
-        if isinstance(error, PipelineError) and not self._told:
-            self._told = True
+        # The log gets the cause of a pipeline's failure; only the first, or it would be flooded.
+        if isinstance(error, PipelineError) and not self._logged_failure:
+            self._logged_failure = True
             logger.error(
                 "a pipeline failed; further failures with this object are not logged",
                 model=self._loaded.model,

@@ -1,8 +1,8 @@
-"""What a message of the queue says: S3's notifications, as S3 sends them to SQS. Pure.
+"""Messages of the queue: S3's event notifications, as S3 sends them to SQS. Pure.
 
-A body is one of S3's event documents, with one or more records, or the test event that S3 sends
-when a bucket's notifications are set up. Keys in it are URL-encoded, blanks as `+`. Source: the
-S3 user guide, "Event message structure".
+A body is an S3 event document with one or more records, or the test event that S3 sends when a
+bucket's notifications are set up. Keys are URL-encoded, with `+` for a blank. Source: the S3 user
+guide, "Event message structure".
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _CREATED: Final = "ObjectCreated:"
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """The object that a record names: key decoded, version and tag if the event has them."""
+    """The object in an event record: decoded key; version id and entity tag if known."""
 
     bucket: str
     key: str
     version_id: str | None = None
     tag: str | None = None
 
-    def is_not(self, *, version_id: str | None, tag: str) -> bool:
-        """Tell whether what is in place is another object than the event's."""
+    def differs_from(self, *, version_id: str | None, tag: str) -> bool:
+        """Return True if an object with this version id and tag is not the event's."""
         other_version = None not in {self.version_id, version_id} and self.version_id != version_id
         return other_version or (self.tag is not None and self.tag.strip('"') != tag.strip('"'))
 
 
 def objects_in(body: str) -> tuple[S3Object, ...]:
-    """The objects that a message names, none for S3's test event; raises EventError."""
+    """Return the objects in a message, none for S3's test event; raises EventError."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -53,19 +53,19 @@ def _object(record: Any) -> S3Object:
     source, name = _text(record, "eventSource"), _text(record, "eventName")
     if source != "aws:s3" or not name.removeprefix("s3:").startswith(_CREATED):
         raise EventError(
-            f"the message says {name!r} of {source!r}: only {_CREATED}* of 'aws:s3' is for batches"
+            f"the message is {name!r} of {source!r}: a batch takes only {_CREATED}* of 'aws:s3'"
         )
     encoded = _text(record, "s3", "object", "key")
     try:
         key = unquote_plus(encoded, errors="strict")
     except UnicodeDecodeError:
         raise EventError(f"the message's key {encoded!r} is not URL-encoded UTF-8") from None
-    found = record["s3"]["object"]
+    described = record["s3"]["object"]
     return S3Object(
         bucket=_text(record, "s3", "bucket", "name"),
         key=key,
-        version_id=found.get("versionId") or None,
-        tag=found.get("eTag") or None,
+        version_id=described.get("versionId") or None,
+        tag=described.get("eTag") or None,
     )
 
 

@@ -1,16 +1,16 @@
-"""Batches from S3 into S3.
+"""Batch storage in S3.
 
-An object is read in ranges, each whole before the next: a connection that stays open while records
-are answered is closed by S3 sooner or later. Every range must come from the object that was opened
-(by its entity tag), so a change meanwhile never mixes two objects.
+An object is read in ranges, each to its end before the next: S3 would close a connection that stays
+open while records are answered. Every range must come from the object that was opened (by its
+entity tag), so a change in between never mixes two objects.
 
-An output of less than a part is one PUT, which appears whole or not; a larger one is a multipart
-upload, which appears when it is completed. One that a killed function leaves unfinished is
-invisible, and is for a lifecycle rule of the bucket to remove (AbortIncompleteMultipartUpload).
+An output smaller than a part is one PUT. A larger one is a multipart upload, which becomes visible
+when it is completed. If the function is killed, its upload stays incomplete and invisible; a
+lifecycle rule of the bucket should remove it (AbortIncompleteMultipartUpload).
 
-Needs s3:GetObject and s3:ListBucket on the bucket of the inputs (without the latter, S3 says 403
-of an object that was deleted), and s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on
-the bucket of the outputs.
+Needs s3:GetObject and s3:ListBucket on the bucket of the inputs (without the latter, S3 answers 403
+for a deleted object), and s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the bucket
+of the outputs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _GONE: Final = frozenset({"404", "NoSuchKey", "412", "PreconditionFailed", "416"
 
 
 class S3Client(Protocol):
-    """The calls of boto3's S3 client that are made here. It retries what S3 asks to be retried."""
+    """The methods of boto3's S3 client that this module calls. The client does its own retries."""
 
     def head_object(self, **kwargs: Any) -> dict[str, Any]: ...  # noqa: D102 - boto3's
     def get_object(self, **kwargs: Any) -> dict[str, Any]: ...  # noqa: D102
@@ -51,11 +51,11 @@ class S3Client(Protocol):
 
 
 class S3Input:
-    """The object that an event names, if it is still the one in its place.
+    """The object of an event. Construction checks that the object is still in its place.
 
-    One that was replaced has an event of its own, so the older event has nothing left to do: were
-    it answered all the same, and late, its outputs would lie over the newer one's. Raises
-    ObjectGoneError, also for one that was deleted; StorageError.
+    A replacement has an event of its own, so the older event has nothing left to do: answering it
+    late would overwrite the outputs of the newer object. Raises ObjectGoneError if the object was
+    replaced or deleted, StorageError if it cannot be read.
     """
 
     def __init__(self, client: S3Client, event: S3Object) -> None:
@@ -65,14 +65,14 @@ class S3Input:
         _, self.name = split_key(event.key)
         head = self._head()
         self.size_bytes: int = head["ContentLength"]
-        """Its size."""
+        """Size of the object."""
         self._tag: str = head["ETag"]
         self._version_id: str | None = head.get("VersionId")
-        if event.is_not(version_id=self._version_id, tag=self._tag):
+        if event.differs_from(version_id=self._version_id, tag=self._tag):
             raise ObjectGoneError(f"{self._where} was replaced since its event")
 
     def describe(self) -> dict[str, Any]:
-        """Bucket, key, size, entity tag, and the version's id in a bucket that has versions."""
+        """Return bucket, key, size, entity tag, and in a versioned bucket the version id."""
         described = {
             "bucket": self._event.bucket,
             "key": self._event.key,
@@ -82,32 +82,32 @@ class S3Input:
         return described | ({"version_id": self._version_id} if self._version_id else {})
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it in ranges of RANGE_BYTES."""
+        """Yield the content in ranges of RANGE_BYTES."""
         for start in range(0, self.size_bytes, RANGE_BYTES):
             yield self._read(start, min(start + RANGE_BYTES, self.size_bytes))
 
     def confirm(self) -> None:
-        """Raise ObjectGoneError if it was replaced or deleted since it was opened."""
+        """Raise ObjectGoneError if the object was replaced or deleted since construction."""
         head = self._head()
         if (head["ETag"], head.get("VersionId")) != (self._tag, self._version_id):
             raise ObjectGoneError(f"{self._where} was replaced while it was read")
 
     def _head(self) -> dict[str, Any]:
-        with _faults_of_reading(self._where):
+        with _read_errors(self._where):
             return self._client.head_object(Bucket=self._event.bucket, Key=self._event.key)
 
     def _read(self, start: int, end: int) -> bytes:
         for further_tries in reversed(range(_TRIES)):
-            with _faults_of_reading(self._where):
-                found = self._client.get_object(
+            with _read_errors(self._where):
+                response = self._client.get_object(
                     Bucket=self._event.bucket,
                     Key=self._event.key,
                     IfMatch=self._tag,
                     Range=f"bytes={start}-{end - 1}",
                 )
                 try:
-                    data: bytes = found["Body"].read()
-                except (BotoCoreError, HTTPError):  # boto3 does not retry once the body has begun
+                    data: bytes = response["Body"].read()
+                except (BotoCoreError, HTTPError):  # boto3 does not retry a body's read
                     if not further_tries:
                         raise
                 else:
@@ -116,85 +116,85 @@ class S3Input:
 
 
 class S3Outputs:
-    """A bucket."""
+    """Bucket of the outputs."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def create(self, key: str, content_type: str) -> S3Output:
-        """Begin an object; nothing is sent yet."""
+        """Begin an object, without a request to S3."""
         return S3Output(self._client, self._bucket, key, content_type)
 
     def remove(self, key: str) -> None:
-        """Delete an object; S3 does not mind if it is not there."""
-        with _faults_of_writing(f"s3://{self._bucket}/{key}"):
+        """Delete an object; a missing object is no error for S3."""
+        with _write_errors(f"s3://{self._bucket}/{key}"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 class S3Output:
-    """One object that is being written, a part at a time."""
+    """One output object, sent in parts."""
 
     def __init__(self, client: S3Client, bucket: str, key: str, content_type: str) -> None:
         self._client = client
         self._place = {"Bucket": bucket, "Key": key}
         self._where = f"s3://{bucket}/{key}"
         self._content_type = content_type
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._upload: dict[str, Any] | None = None
         self._parts: list[dict[str, Any]] = []
 
     def write(self, data: bytes) -> None:
-        """Add bytes; sends a part whenever there are enough for one."""
-        self._held += data
-        if len(self._held) >= PART_BYTES:
-            with _faults_of_writing(self._where):
+        """Append bytes; send a part when there are enough bytes for one."""
+        self._buffer += data
+        if len(self._buffer) >= PART_BYTES:
+            with _write_errors(self._where):
                 self._send_part()
 
     def commit(self) -> None:
         """Make the object visible."""
-        with _faults_of_writing(self._where):
+        with _write_errors(self._where):
             if self._upload is None:
                 self._client.put_object(
-                    **self._place, Body=bytes(self._held), ContentType=self._content_type
+                    **self._place, Body=bytes(self._buffer), ContentType=self._content_type
                 )
             else:
-                if self._held:
+                if self._buffer:
                     self._send_part()
                 self._client.complete_multipart_upload(
                     **self._upload, MultipartUpload={"Parts": self._parts}
                 )
-        self._held.clear()
+        self._buffer.clear()
         self._upload = None
 
     def discard(self) -> None:
-        """Abort an upload that was begun."""
-        self._held.clear()
+        """Abort the upload if one has begun."""
+        self._buffer.clear()
         if self._upload is not None:
             with contextlib.suppress(ClientError, BotoCoreError):
                 self._client.abort_multipart_upload(**self._upload)
             self._upload = None
 
     def _send_part(self) -> None:
-        # S3 wants an upload's parts to be checked by the algorithm that its beginning named, and
-        # its end to repeat what they came to.
+        # S3 checks each part by the checksum algorithm that create_multipart_upload names, and
+        # complete_multipart_upload must repeat the parts' checksums.
         if self._upload is None:
-            begun = self._client.create_multipart_upload(
+            upload = self._client.create_multipart_upload(
                 **self._place, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
             )
-            self._upload = {**self._place, "UploadId": begun["UploadId"]}
+            self._upload = {**self._place, "UploadId": upload["UploadId"]}
         number = len(self._parts) + 1
         sent = self._client.upload_part(
-            **self._upload, PartNumber=number, Body=bytes(self._held), ChecksumAlgorithm="CRC32"
+            **self._upload, PartNumber=number, Body=bytes(self._buffer), ChecksumAlgorithm="CRC32"
         )
-        self._held.clear()
+        self._buffer.clear()
         self._parts.append(
             {"PartNumber": number, "ETag": sent["ETag"], "ChecksumCRC32": sent["ChecksumCRC32"]}
         )
 
 
 @contextlib.contextmanager
-def _faults_of_reading(where: str) -> Iterator[None]:
+def _read_errors(where: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
@@ -206,7 +206,7 @@ def _faults_of_reading(where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _faults_of_writing(where: str) -> Iterator[None]:
+def _write_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -1,4 +1,4 @@
-"""The batch function's settings: what every function is told, and where its outputs go."""
+"""The batch function's settings: those of every function, and the bucket of the outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """`BATCH_OUTPUT_BUCKET`: the bucket of the outputs; never one whose events come here."""
+    """`BATCH_OUTPUT_BUCKET`: the bucket of the outputs, which must not send its events here."""
 
     serving: Settings
     output_bucket: str
@@ -35,5 +35,5 @@ class BatchSettings:
         return cls(serving, bucket)
 
     def describe(self) -> dict[str, Any]:
-        """The settings as JSON, for the probe; none of them is a secret."""
+        """Return the settings as JSON, for the probe; none of them is a secret."""
         return {**self.serving.describe(), "batch_output_bucket": self.output_bucket}

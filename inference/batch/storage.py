@@ -1,7 +1,7 @@
-"""Where a batch's objects come from and where its outputs go: what run.py asks of them.
+"""Interfaces of a batch's storage, as run.py uses them: inputs and outputs.
 
-Two implementations: S3 (s3_storage.py) and a folder on this machine (folder_storage.py). Each of
-their methods raises StorageError where reading or writing fails.
+Two implementations: S3 (s3_storage.py) and a folder on this machine (folder_storage.py). Every
+method raises StorageError if reading or writing fails.
 """
 
 from __future__ import annotations
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
 
 
 class Input(Protocol):
-    """One object, as it was when it was opened."""
+    """One input object in the state in which it was opened."""
 
     @property
     def name(self) -> str:
-        """Its key, without the model's name."""
+        """Key of the object, without the model's name."""
 
     @property
     def size_bytes(self) -> int:
-        """Its size."""
+        """Size of the object."""
 
     def describe(self) -> dict[str, Any]:
-        """Say which object this is, for the summary: the same for the same bytes, always."""
+        """Return the object's identity for the summary; equal in every run over the object."""
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it from its beginning, in blocks of at most a few MiB.
+        """Yield the content from its beginning, in blocks of at most a few MiB.
 
-        Raises ObjectGoneError when it was deleted or replaced meanwhile.
+        Raises ObjectGoneError if the object is deleted or replaced during the read.
         """
 
     def confirm(self) -> None:
-        """Raise ObjectGoneError unless the object that was read is still the one in its place."""
+        """Raise ObjectGoneError unless the object that was read is still in its place."""
 
 
 class Output(Protocol):
-    """One object that is being written. Nobody sees any of it before `commit`."""
+    """One output object in progress; invisible to readers before `commit`."""
 
     def write(self, data: bytes) -> None:
-        """Add bytes; memory use does not grow with their sum."""
+        """Append bytes; memory use does not grow with the object's size."""
 
     def commit(self) -> None:
-        """Put it in its place, whole, in place of whatever was there."""
+        """Make the complete object visible; replace an older one."""
 
     def discard(self) -> None:
-        """Leave nothing of it; never raises, and does nothing after `commit`."""
+        """Remove every trace of the object; never raises, and does nothing after `commit`."""
 
 
 class Outputs(Protocol):
-    """The place that outputs go to."""
+    """Destination of the outputs."""
 
     def create(self, key: str, content_type: str) -> Output:
         """Begin an object."""
 
     def remove(self, key: str) -> None:
-        """Delete an object; nothing happens if it is not there."""
+        """Delete an object; a missing object is no error."""

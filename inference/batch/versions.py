@@ -1,10 +1,11 @@
-"""Loads versions for a batch: in the form in which they stay.
+"""Choose and load a version for a batch.
 
-A server may start a version in one form and go on in another (serving/form_replacement.py), whose answers differ
-in a float's last bits. A batch's outputs are a function of the object's bytes and the version, so
-its versions are opened at once in the form that a server ends with, where the function has memory
-for that, else in the one that it begins with, and never change it. What decides is the function's
-memory as it is set, and nothing that one environment measures: all of them decide alike.
+A server may answer by one variant of a version and replace it later
+(serving/variant_replacement.py); the answers of two variants differ in a float's last bits. The
+outputs of a batch must depend on the object's bytes and the version alone. So a batch loads the
+variant that a server would end with, if the function has memory for it, else the variant that a
+server begins with, and never replaces either. The decision uses the function's configured memory
+and nothing that one environment measures, so all environments decide alike.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from inference.settings import Settings
 
 BASE_BYTES: Final = 256 << 20
-"""What is counted for the process itself and for the object that is one record, of up to 64 MB."""
+"""Memory reserved for the process itself and for an object that is one record (up to 64 MiB)."""
 
 
 def final_loader(settings: Settings) -> Load:
-    """The loader of an environment with these settings."""
+    """Return the loader of final variants for an environment with these settings."""
     most_bytes = budget_bytes(
         budget_mb=settings.memory_budget_mb,
         function_mb=settings.function_memory_mb,
@@ -37,8 +38,8 @@ def final_loader(settings: Settings) -> Load:
     return partial(load_version, verify=settings.verify, accepts_replacement=accepts_replacement)
 
 
-def newest(manager: Manager, model: str) -> LoadedVersion:
-    """Return the version that `latest` names now; wait until it is loaded.
+def load_latest(manager: Manager, model: str) -> LoadedVersion:
+    """Return the version that `latest` names; wait until it is loaded.
 
     Calls to a server may be answered by the previous version while a new one loads; a batch waits.
     Raises UnknownError, RetiredError, NotReadyError.

@@ -1,7 +1,7 @@
-"""`python -m inference batch MODEL INPUT OUTPUT`: a folder in, a folder out.
+"""Command `python -m inference batch MODEL INPUT OUTPUT`: answer a folder into another folder.
 
-It is the batch function's code, over folders instead of buckets. The version that is newest at the
-start answers every file. stdout gets what it came to, stderr how far it is.
+It runs the batch function's code over folders instead of buckets. The version that is newest at the
+start answers every file. The result goes to stdout, the progress to stderr.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ DONE, FAILED = 0, 1
 PROGRESS_EVERY_S: Final = 10.0
 
 _DESCRIPTION: Final = """\
-Answer every file below INPUT by a model's newest version. A file whose name ends with .jsonl holds
-a record a line; any other is one record, its content type told by its extension. Names that begin
-with a dot are left out, and links to folders are not followed.
+Answer every file below INPUT by a model's newest version. In a file whose name ends with .jsonl,
+each line is a record. Any other file is one record, with the content type of its extension. Names
+that begin with a dot are left out, and links to folders are not followed.
 
 OUTPUT/MODEL/VERSION/ gets, for each file NAME:
   NAME.out             the answer, or a line for each record that has one:
                        {"record": <its line's number>, "answer": ...}
-  NAME.errors.jsonl    {"record": ..., "reason": ...} for each record at fault; absent if none is
-  NAME.summary.json    version and counts; written last, so what has one is complete
-Run again, it writes the same, but for the summaries' durations.
+  NAME.errors.jsonl    {"record": ..., "reason": ...} for each failed record; absent if none failed
+  NAME.summary.json    version and counts; written last, so a file that has one is complete
+A second run writes the same, except for the durations in the summaries.
 """
 _EPILOG: Final = (
-    "Exit codes: 0 every record answered; 1 a record or a file failed (the rest is answered all "
-    "the same), or nothing could be done; 2 usage; 3 the store cannot be reached; 130 interrupted."
+    "Exit codes: 0 every record answered; 1 a record or a file failed (the others are answered) or "
+    "the run could not begin; 2 usage; 3 the store cannot be reached; 130 interrupted."
 )
 
 
@@ -61,13 +61,13 @@ def add_command(
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command and return its exit code. Interrupted, it leaves no part of an output.
+    """Run the command and return its exit code. An interrupt leaves no partial output.
 
-    Raises ServingError, ValueError or OSError where nothing could be done.
+    Raises ServingError, ValueError or OSError if the run cannot begin.
     """
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "DEBUG" if options.debug else "CRITICAL")
-    # stdout is the command's own: logs, and whatever a pipeline prints, go to stderr.
+    # stdout is for the result alone: logs and the output of pipelines go to stderr.
     stdout = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         tally = _answer_folder(options)
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(slots=True)
 class Tally:
-    """What the run has come to so far, told to `out` now and then."""
+    """Counts of a run, reported to `out` every `every_s` seconds."""
 
     out: TextIO
     loaded: LoadedVersion
@@ -88,24 +88,24 @@ class Tally:
     answered_records: int = 0
     failed_records: int = 0
     failed_objects: dict[str, str] = field(default_factory=dict)
-    _told_at: float = field(default_factory=time.monotonic)
+    _reported_at: float = field(default_factory=time.monotonic)
 
-    def tell(self, of_this_object: int = 0) -> None:
-        """Write a line if the last was long ago; `of_this_object`: its records that are done."""
+    def report(self, object_records: int = 0) -> None:
+        """Write a progress line if it is time; `object_records`: done in the present file."""
         now = time.monotonic()
-        if now - self._told_at >= self.every_s:
-            self._told_at = now
-            records = self.answered_records + self.failed_records + of_this_object
+        if now - self._reported_at >= self.every_s:
+            self._reported_at = now
+            records = self.answered_records + self.failed_records + object_records
             finished = self.done_objects + len(self.failed_objects)
             self._line(f"{finished} of {self.objects} files, {records} records")
 
     def fail(self, name: str, reason: str) -> None:
-        """Note a file that came to no output."""
+        """Note a file that has no output, and write the reason."""
         self.failed_objects[name] = reason
         self._line(f"error: {reason}")
 
     def sentence(self) -> str:
-        """For a person."""
+        """Return the result as a sentence, for a person."""
         text = (
             f"{self.loaded.model} version {self.loaded.number}: {self.answered_records} of "
             f"{self.answered_records + self.failed_records} records answered, from "
@@ -114,7 +114,7 @@ class Tally:
         return text + ("; the others are in *.errors.jsonl" if self.failed_records else "")
 
     def to_json(self) -> dict[str, Any]:
-        """For a program."""
+        """Return the result as JSON, for a program."""
         return {
             "model": self.loaded.model,
             "version": self.loaded.number,
@@ -135,7 +135,7 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     from inference.batch.errors import BatchError  # noqa: PLC0415
     from inference.batch.folder_storage import FolderInput, FolderOutputs, find_inputs  # noqa: PLC0415
     from inference.batch.run import run_object  # noqa: PLC0415
-    from inference.batch.versions import final_loader, newest  # noqa: PLC0415
+    from inference.batch.versions import final_loader, load_latest  # noqa: PLC0415
     from inference.serving.manager import Manager  # noqa: PLC0415
     from inference.settings import Settings  # noqa: PLC0415
     from model_store.layout import StoreLayout  # noqa: PLC0415
@@ -144,7 +144,7 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     names = find_inputs(options.input)
     settings = Settings(options.store)
     manager = Manager(StoreLayout(options.store), ref_ttl_s=0.0, load=final_loader(settings))
-    loaded = newest(manager, options.model)
+    loaded = load_latest(manager, options.model)
     outputs = FolderOutputs(options.output)
     place = options.output / loaded.model / str(loaded.number)
     tally = Tally(sys.stderr, loaded, place, len(names))
@@ -152,22 +152,22 @@ def _answer_folder(options: argparse.Namespace) -> Tally:
     for name in names:
         try:
             source = FolderInput(options.input, name)
-            done = run_object(loaded, source, outputs, before_record=tally.tell)
+            result = run_object(loaded, source, outputs, before_record=tally.report)
         except BatchError as error:
             tally.fail(name, str(error))
         else:
             tally.done_objects += 1
-            tally.answered_records += done.answered
-            tally.failed_records += done.failed
-        tally.tell()
+            tally.answered_records += result.answered
+            tally.failed_records += result.failed
+        tally.report()
     return tally
 
 
 def _check_folders(source: Path, target: Path) -> None:
     if not source.is_dir():
-        raise ValueError(f"{source} is no folder: name the folder of inputs")
+        raise ValueError(f"{source} is not a folder: name the folder of inputs")
     if target.exists() and not target.is_dir():
-        raise ValueError(f"{target} is no folder: name the folder for outputs")
+        raise ValueError(f"{target} is not a folder: name the folder for outputs")
     if target.resolve().is_relative_to(source.resolve()):
         raise ValueError(
             f"{target} is inside {source}: its outputs would be the next run's inputs; "

@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
-from inference.batch.versions import newest
+from inference.batch.versions import load_latest
 from inference.loading.loader import load_version
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
@@ -99,7 +99,7 @@ def publish_model(store: Path, name: str, constant: float = 10.0, *, preface: st
 def load(store: Path, name: str) -> LoadedVersion:
     """Load a model's newest version."""
     manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load_version)
-    return newest(manager, name)
+    return load_latest(manager, name)
 
 
 def lines_of(*documents: object) -> bytes:

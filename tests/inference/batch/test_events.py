@@ -123,4 +123,4 @@ def test_an_object_is_another_one_by_version_or_by_tag(
     event: tuple[str | None, str | None], in_place: tuple[str | None, str], other: bool
 ) -> None:
     named = S3Object("bucket", "key", version_id=event[0], tag=event[1])
-    assert named.is_not(version_id=in_place[0], tag=in_place[1]) is other
+    assert named.differs_from(version_id=in_place[0], tag=in_place[1]) is other

@@ -76,7 +76,7 @@ def test_a_link_that_leads_nowhere_is_said_by_name(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_said_by_name(tmp_path: Path) -> None:
     write(tmp_path / os.fsdecode(b"\xff"))
     (name,) = find_inputs(tmp_path)
-    with pytest.raises(StorageError, match="has no UTF-8 form"):
+    with pytest.raises(StorageError, match="is not valid UTF-8"):
         FolderInput(tmp_path, name)
 
 

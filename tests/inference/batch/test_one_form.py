@@ -12,7 +12,7 @@ import pytest
 
 from inference.batch.handler import BatchHandler
 from inference.batch.settings import BatchSettings
-from inference.batch.versions import BASE_BYTES, newest
+from inference.batch.versions import BASE_BYTES, load_latest
 from inference.loading.memory_need import RESERVED_BYTES
 from inference.settings import Settings
 from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
@@ -106,6 +106,6 @@ def test_what_the_function_has_of_memory_decides_and_nothing_replaces_it(
     )
     manager = manager_of(settings, buckets)
     for _ in range(3):
-        assert newest(manager, MODEL).variant == form
+        assert load_latest(manager, MODEL).variant == form
         wait_until_idle(manager)
     assert variant(manager) == form

@@ -18,7 +18,7 @@ from tests.inference.batch.models import ADDER, BYTES, PLUS, add_up, lines_of, l
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.batch.run import Done
+    from inference.batch.run import ObjectResult
     from inference.loading.loaded_version import LoadedVersion
 
 
@@ -34,10 +34,10 @@ class Batch:
         (self.input / name).write_bytes(data)
         return FolderInput(self.input, name)
 
-    def run(self, model: str, name: str, data: bytes, **how: Any) -> Done:
+    def run(self, model: str, name: str, data: bytes, **how: Any) -> ObjectResult:
         return self.answer(model, self.put(name, data), **how)
 
-    def answer(self, model: str, source: FolderInput, **how: Any) -> Done:
+    def answer(self, model: str, source: FolderInput, **how: Any) -> ObjectResult:
         return run_object(self._models[model], source, FolderOutputs(self.output), **how)
 
     def read(self, key: str) -> bytes:
@@ -128,7 +128,7 @@ def test_an_object_too_large_for_one_record_is_at_fault_and_is_not_read(
     monkeypatch.setattr(source, "blocks", pytest.fail)
     batch.answer(BYTES, source)
     (error,) = read_lines(batch.read("bytes/1/large.errors.jsonl"))
-    assert error["reason"] == "the object has 4 bytes; one that is a single record may have 3"
+    assert error["reason"] == "the object has 4 bytes; an object that is one record may have 3"
     assert "fits.out" in batch.files()
 
 
@@ -174,7 +174,7 @@ def test_records_at_fault_go_to_the_errors_and_the_rest_goes_on(
             "the line is not JSON: str is not valid UTF-8",
             "the line is longer than 100 bytes",
             "pipeline.py failed in decode()",
-            "encode() called its answer JSON, and it is not",
+            "encode() declared its answer as JSON, but it is not",
         ],
         strict=True,
     ):

@@ -13,16 +13,16 @@ def tally(published: Path, every_s: float) -> tuple[Tally, io.StringIO]:
 
 
 def test_a_line_says_how_many_files_and_records_are_done(published: Path) -> None:
-    told, out = tally(published, every_s=0.0)
-    told.done_objects, told.answered_records, told.failed_records = 1, 5, 2
-    told.tell(10)
+    counts, out = tally(published, every_s=0.0)
+    counts.done_objects, counts.answered_records, counts.failed_records = 1, 5, 2
+    counts.report(10)
     assert out.getvalue() == "1 of 3 files, 17 records\n"
 
 
 def test_between_two_lines_nothing_is_said_but_failures(published: Path) -> None:
-    told, out = tally(published, every_s=3600.0)
+    counts, out = tally(published, every_s=3600.0)
     for records in range(100):
-        told.tell(records)
-    told.fail("a", "a cannot be read")
+        counts.report(records)
+    counts.fail("a", "a cannot be read")
     assert out.getvalue() == "error: a cannot be read\n"
-    assert told.to_json()["failures"] == [{"key": "a", "error": "a cannot be read"}]
+    assert counts.to_json()["failures"] == [{"key": "a", "error": "a cannot be read"}]

@@ -109,7 +109,7 @@ def test_a_request_at_fault_is_refused(adder: LoadedVersion, line: bytes) -> Non
     [
         ({"x": {}}, r"failed in decode\(\)"),
         ({"x": [1, 2, 3]}, "does not fit the model"),
-        ({"x": [1, 2], "form": "no json"}, "called its answer JSON"),
+        ({"x": [1, 2], "form": "no json"}, "declared its answer as JSON"),
     ],
 )
 def test_what_a_pipeline_fails_at_is_the_records_fault_alone(

@@ -43,7 +43,7 @@ def test_parts_are_sent_while_it_is_written(buckets: Buckets, outputs: S3Outputs
     assert buckets.unfinished_uploads() == []
     output.write(b"x")
     assert buckets.unfinished_uploads() == [KEY]
-    assert len(output._held) == 0
+    assert len(output._buffer) == 0
     output.discard()
 
 
