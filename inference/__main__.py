@@ -1,4 +1,4 @@
-"""The same handler on this machine: `python -m inference serve`, `predict`, `batch` and `run`."""
+"""The function's own handler on this machine: `serve`, `predict`, `batch` and `run`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         read_store_id(StoreLayout(options.store))
         return int(options.command(options))
     except StoreUnreachableError as error:
-        hint = "publishing a model makes one: make sync-model"
+        hint = "publishing a model creates one: make sync-model"
         return _fail(options, f"{error}; {hint}", "unreachable", UNREACHABLE)
     except (StoreError, ServingError, ValueError, OSError) as error:
         if options.debug:
@@ -57,10 +57,12 @@ def _predict(options: argparse.Namespace) -> int:
         body=body,
     )
     answer = handler(event, LocalContext())
-    answered = answer_body(answer)
+    response_body = answer_body(answer)
     if answer["statusCode"] != 200:
-        return _fail(options, ": ".join([json.loads(answered)["error"], *causes]), "failed", FAILED)
-    _print(_readable(answered))
+        return _fail(
+            options, ": ".join([json.loads(response_body)["error"], *causes]), "failed", FAILED
+        )
+    _print(_readable(response_body))
     return DONE
 
 
@@ -82,7 +84,7 @@ def _reason(error: Exception) -> str:
 
 
 def _fail(options: argparse.Namespace, message: str, code: str, exit_code: int) -> int:
-    if getattr(options, "json", False):  # not every command has it
+    if getattr(options, "json", False):  # only some commands have --json
         _print(json.dumps({"error": {"code": code, "message": message}}))
     else:
         sys.stderr.write(f"error: {message}\n")

@@ -1,4 +1,4 @@
-"""The commands of `python -m inference`, one module each.
+"""Commands of `python -m inference`, one module each.
 
 Start at `inference.__main__`. Never imported on Lambda.
 """

@@ -1,4 +1,4 @@
-"""The function's own handler, in a command's process, configured by the command's options."""
+"""The function's own handler in a command's process, configured by the command's options."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def configure(options: argparse.Namespace, *, log_level: str) -> None:
-    """Set this process's environment as the function's would be, before anything reads it.
+    """Set the environment variables of the function, before any module reads them.
 
-    Logs, and whatever a pipeline prints, go to stderr: stdout is the command's own.
+    Logs and the output of pipelines go to stderr: stdout is for the command's result alone.
     """
     os.environ["STORE_PATH"] = str(options.store)
     if options.default_model:
@@ -27,7 +27,7 @@ def configure(options: argparse.Namespace, *, log_level: str) -> None:
 
 
 def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
-    """Import the Lambda entry point; its logs are without tracebacks unless `--debug`."""
+    """Import the Lambda entry point and return its handler; log tracebacks only with `--debug`."""
     configure(options, log_level=log_level)
     from inference.predict_function import handler  # noqa: PLC0415 - it reads the environment
     from inference.telemetry import logger  # noqa: PLC0415
@@ -38,9 +38,9 @@ def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
 
 
 def logged_causes(*, shown: bool) -> list[str]:
-    """Give the list to which each logged failure adds its cause, which answers do not say.
+    """Return a list to which each logged failure appends its cause; answers do not name causes.
 
-    What is logged is shown too if `shown` says so. Call it after `local_handler`.
+    Log records are printed as well if `shown`. Call this after `local_handler`.
     """
     from inference.telemetry import logger  # noqa: PLC0415 - it reads the environment
 

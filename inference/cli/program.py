@@ -1,13 +1,13 @@
-"""Runs a script, code or a module as `__main__` in this process, as `python` itself would.
+"""Run a script, code or a module as `__main__` in this process, as `python` itself would.
 
-    script.py     sys.path[0]: its folder        sys.argv[0]: as it was named
+    script.py     sys.path[0]: its folder        sys.argv[0]: the path as given
     -c CODE       sys.path[0]: ""                sys.argv[0]: "-c"
-    -m MODULE     sys.path[0]: where one stands  sys.argv[0]: the module's file
+    -m MODULE     sys.path[0]: current folder    sys.argv[0]: the module's file
     -             standard input, as -c          sys.argv[0]: "-"
-    a folder or a zip file with `__main__.py`: that is sys.path[0]
+    a folder or a zip file with `__main__.py`: sys.path[0] is its path
 
-`__main__` is a module of its own, and stays it to the process's end: what is pickled by it, and
-multiprocessing, find it. What is uncaught is shown without the frames of whoever runs it.
+The program gets a new module `__main__`, which stays in place until the process ends: unpickling
+and multiprocessing need it. An uncaught exception is shown without the frames of this module.
 
 Source: https://docs.python.org/3/using/cmdline.html, "Interface options".
 """
@@ -33,7 +33,7 @@ CODE, MODULE, INPUT = "-c", "-m", "-"
 
 
 class Program(NamedTuple):
-    """What is to run: a path, `-c` with code or `-m` with a module's name; and its arguments."""
+    """A program and its arguments: a path, `-c` with code, or `-m` with a module's name."""
 
     kind: str
     what: str
@@ -41,7 +41,7 @@ class Program(NamedTuple):
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> Program | None:
-        """Read it as it stands on a command line; None where nothing is named."""
+        """Parse the words of a command line; return None if they name no program."""
         match [*words]:
             case ["-c" | "-m" as kind, what, *rest]:
                 return cls(kind, what, tuple(rest))
@@ -51,14 +51,13 @@ class Program(NamedTuple):
 
 
 def run(program: Program) -> int:
-    """Run it to its end and return the exit code; an uncaught exception is shown.
+    """Run a program to its end and return the exit code; show an uncaught exception.
 
-    Raises SystemExit, as the program does; OSError where its file cannot be read, before anything
-    has run.
+    Raises the program's SystemExit, and OSError if its file cannot be read, before it starts.
     """
-    prepared = _prepared(program)
+    run_it = _prepare(program)
     try:
-        prepared()
+        run_it()
     except SystemExit:
         raise
     except BaseException as error:
@@ -67,8 +66,8 @@ def run(program: Program) -> int:
     return DONE
 
 
-def _prepared(program: Program) -> Callable[[], object]:
-    """Arrange this process for a program; what is returned runs it."""
+def _prepare(program: Program) -> Callable[[], object]:
+    """Prepare this process for a program; return the function that runs it."""
     kind, what, arguments = program
     main = ModuleType("__main__")
     attributes: dict[str, Any] = vars(main)
@@ -94,7 +93,7 @@ def _prepared(program: Program) -> Callable[[], object]:
         first = os.path.dirname(os.path.realpath(what))  # noqa: PTH120
     sys.argv = [name, *arguments]
     if not sys.flags.safe_path:
-        sys.path[0] = first  # where whoever runs it was found
+        sys.path[0] = first  # replaces the entry for `python -m inference`
     sys.modules["__main__"] = main
     return run_it
 
@@ -113,8 +112,8 @@ def _source(source: bytes, path: str, attributes: dict[str, Any]) -> Callable[[]
 
 
 def _module(name: str, *, alter_argv: bool) -> Callable[[], object]:
-    # What `python -m` itself calls. `runpy.run_module`, which is public, takes `__main__` apart
-    # when the module's code has ended: threads and exit handlers still need it.
+    # The function that `python -m` calls. The public `runpy.run_module` clears `__main__` when the
+    # module's code has ended, but threads and exit handlers still need it.
     return lambda: _run_module_as_main(name, alter_argv)
 
 

@@ -1,7 +1,8 @@
-"""`python -m inference run`: a script, with a model's packages as the function has them.
+"""Command `python -m inference run`: a script, with the packages that a model's function has.
 
-What the runtime brings is found first, then what the model's package set holds, by the set's index
-(package_sets/active_sets.py). The model itself is not loaded. To run one as Python does: program.py.
+Imports find the runtime's packages first, then those of the model's package set, by the set's index
+(package_sets/active_sets.py). The model itself is not loaded. Not here: running a program as Python
+does (program.py).
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ _USAGE: Final = """\
 python -m inference run [--store DIR] [--debug] (MODEL | --set DIGEST)
                                (SCRIPT | -c CODE | -m MODULE) [ARGUMENT ...]"""
 _DESCRIPTION: Final = """\
-Run a script with a model's package set importable as the function has it: what the runtime brings
-is found first. MODEL is NAME, NAME@7 or NAME:label; of a bare NAME it is the version that 'latest'
-names. Where that version pins no package set, the script has what the runtime brings. The model is
-not loaded.
+Run a script that can import a model's package set as the function does; the runtime's packages are
+found first. MODEL is NAME, NAME@7 or NAME:label; a bare NAME means the version that 'latest' names.
+If that version pins no package set, the script has the runtime's packages alone. The model is not
+loaded.
 
   SCRIPT      a file, a folder or zip file with a __main__.py, or - for standard input
   -c CODE     code
-  -m MODULE   a module, of the set too: -m pytest
-What follows is the script's own. Options of this command stand before MODEL.
+  -m MODULE   a module, also one of the package set: -m pytest
+All later arguments are the script's own. Options of this command come before MODEL.
 """
 _EPILOG: Final = (
-    "Exit codes: the script's own; before it begins 1 failed, 2 usage, 3 the store cannot be "
+    "Exit codes: the script's own; before it starts 1 failed, 2 usage, 3 the store cannot be "
     "reached."
 )
 _REFERENCE: Final = re.compile(r"(?P<name>[^@:]*)(?:@(?P<number>[1-9][0-9]{0,17})|:(?P<label>.*))?")
@@ -62,9 +63,9 @@ def add_command(
     parser.add_argument(
         "--set",
         metavar="DIGEST",
-        help="a package set instead of a model: its digest, or what it alone begins with",
+        help="a package set instead of a model: its digest, or an unambiguous prefix of it",
     )
-    # After MODEL all is the program's, so these two are met as options only where there is none.
+    # Arguments after MODEL are the program's, so these two are options only without a MODEL.
     for flag in ("-c", "-m"):
         parser.add_argument(flag, nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -74,9 +75,9 @@ def add_command(
 def run(options: argparse.Namespace) -> int:
     """Run the program and return its exit code.
 
-    Raises StoreError, ServingError or OSError where it cannot begin, SystemExit as it does.
+    Raises StoreError, ServingError or OSError if the program cannot start, and its SystemExit.
     """
-    model, program = _named(options)
+    model, program = _parse(options)
     layout = StoreLayout(options.store)
     if model is None:
         digest: Digest | None = find_package_set(layout, options.set)
@@ -88,8 +89,8 @@ def run(options: argparse.Namespace) -> int:
     return run_as_main(program)
 
 
-def _named(options: argparse.Namespace) -> tuple[str | None, Program]:
-    """The model that is named, None where a set is, and what to run; exits with code 2."""
+def _parse(options: argparse.Namespace) -> tuple[str | None, Program]:
+    """Return the model, None with `--set`, and the program; exit with code 2 if one is missing."""
     words = [*options.words]
     for flag, given in (("-c", options.c), ("-m", options.m)):
         if given is not None:
@@ -107,14 +108,14 @@ def _named(options: argparse.Namespace) -> tuple[str | None, Program]:
 
 def _refuse(options: argparse.Namespace, why: str) -> NoReturn:
     options.usage_error(why)
-    raise SystemExit(2)  # which that has done
+    raise SystemExit(2)  # usage_error has raised it already
 
 
 def _use(layout: StoreLayout, digest: Digest, needed_by: str) -> None:
     from inference.package_sets.active_sets import site_of, use_package_set  # noqa: PLC0415 - others need none of it
 
-    # Processes that the script starts find the set as a folder: on the path that multiprocessing
-    # gives them, or, as joblib's workers and `sys.executable -c` get none, on this one.
+    # Child processes of the script import the set from its folder. multiprocessing hands them this
+    # process's sys.path; joblib's workers and `sys.executable -c` need PYTHONPATH.
     inherited = os.environ.get("PYTHONPATH")
     site = site_of(layout, digest)
     os.environ["PYTHONPATH"] = f"{inherited}{os.pathsep}{site}" if inherited else site
@@ -126,7 +127,7 @@ def _use(layout: StoreLayout, digest: Digest, needed_by: str) -> None:
 
 
 def _pinned(layout: StoreLayout, reference: str) -> tuple[Digest | None, str]:
-    """The package set that a version pins, and how the version is named."""
+    """Return the package set that a version pins, if any, and the version's name in messages."""
     match = _REFERENCE.fullmatch(reference)
     if not match:
         raise UnknownError(f"{reference!r} names no model: expected NAME, NAME@7 or NAME:label")
@@ -148,6 +149,6 @@ def _number(refs: Refs, number: str | None, label: str | None) -> int:
         return int(number)
     label = LATEST if label is None else check_label(label)
     if label not in refs.labels:
-        known = ", ".join(sorted(refs.labels)) or "none"
-        raise UnknownError(f"model {refs.model!r} has no label {label!r}; it has {known}")
+        labels = ", ".join(sorted(refs.labels)) or "none"
+        raise UnknownError(f"model {refs.model!r} has no label {label!r}; it has {labels}")
     return refs.labels[label]

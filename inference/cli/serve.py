@@ -1,7 +1,7 @@
-"""`python -m inference serve`: a store over HTTP on this machine.
+"""Command `python -m inference serve`: a store over HTTP on this machine.
 
-`--runtime process` calls the handler in this process, in threads; `--runtime lambda` calls it in
-up to `--environments` real Lambda runtimes, one call at a time in each (fleet/).
+`--runtime process` calls the handler in this process, in threads. `--runtime lambda` calls it in up
+to `--environments` real Lambda runtimes, one call at a time in each (local/fleet/).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ HANDLER: Final = "inference.predict_function.handler"
 
 _DESCRIPTION: Final = """\
 Serve over HTTP on 127.0.0.1, with the function's own handler. Prints one line when ready; Ctrl-C
-ends it.
+stops it.
 
   --runtime process  (default) the handler runs in this process, in --threads threads
   --runtime lambda   the handler runs in up to --environments real Lambda runtimes: one call at a
-                     time in each, started when calls need them, stopped between calls, limited to
-                     --memory where control groups allow it (Linux; needs requirements/cloud.txt)
+                     time in each, started when calls need them, frozen between calls, limited to
+                     --memory if control groups allow it (Linux; needs requirements/cloud.txt)
 """
 _PROCESS, _LAMBDA = "process", "lambda"
 _ONLY_WITH: Final = {
     "threads": (_PROCESS, "an environment takes one call at a time"),
     "environments": (_LAMBDA, "a process is one environment"),
-    "memory": (_LAMBDA, "a process has what the machine has"),
-    "idle": (_LAMBDA, "a process stays"),
+    "memory": (_LAMBDA, "a process has the machine's memory"),
+    "idle": (_LAMBDA, "a process runs until it is stopped"),
 }
-"""Options that mean nothing with the other runtime, and why."""
+"""Options that apply to one runtime only, and the reason."""
 
 _DEFAULTS: Final = {"threads": 4, "environments": 1, "memory": 1024, "idle": 300}
 
@@ -56,7 +56,9 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     port = _within(0, 65535, "a port")
-    parser.add_argument("--port", type=port, default=8080, help="0 takes a free one (default 8080)")
+    parser.add_argument(
+        "--port", type=port, default=8080, help="0 means any free one (default 8080)"
+    )
     parser.add_argument(
         "--model",
         dest="default_model",
@@ -64,9 +66,9 @@ def add_command(
         help="the default model, which /predict calls",
     )
     parser.add_argument("--runtime", choices=[_PROCESS, _LAMBDA], default=_PROCESS)
-    _add_number(parser, "threads", _within(1, 256, "a number of threads"), "N", "calls at once")
+    _add_number(parser, "threads", _within(1, 256, "a number of threads"), "N", "concurrent calls")
     _add_number(
-        parser, "environments", _within(1, 64, "a number of environments"), "N", "at most so many"
+        parser, "environments", _within(1, 64, "a number of environments"), "N", "largest number"
     )
     _add_number(
         parser, "memory", _within(128, 10_240, "a memory size in MB"), "MB", "of each environment"
@@ -76,13 +78,13 @@ def add_command(
         "idle",
         _within(1, 86_400, "a number of seconds"),
         "SECONDS",
-        "after which an environment without calls is let go",
+        "after which an environment without calls is stopped",
     )
     parser.set_defaults(command=run, usage_error=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop and return the exit code."""
+    """Serve until a signal stops the server, and return the exit code."""
     _check_fit(options)
     if options.runtime == _LAMBDA:
         return _serve_fleet(options)
@@ -101,7 +103,7 @@ def _serve_fleet(options: argparse.Namespace) -> int:
     from inference.local.fleet.errors import LambdaEnvironmentError  # noqa: PLC0415
     from inference.settings import Settings  # noqa: PLC0415
 
-    Settings.from_environ(os.environ)  # a wrong one is refused here, as the process would
+    Settings.from_environ(os.environ)  # refuse a wrong setting here, as --runtime process does
     fleet = FleetOptions(
         environments=_number(options, "environments"),
         memory_mb=_number(options, "memory"),
@@ -116,7 +118,7 @@ def _serve_fleet(options: argparse.Namespace) -> int:
 
 
 def _check_fit(options: argparse.Namespace) -> None:
-    """Refuse what would be ignored: exit code 2."""
+    """Refuse options that the runtime would ignore, with exit code 2."""
     for name, (runtime, why) in _ONLY_WITH.items():
         given = getattr(options, name)
         harmless = name == "environments" and given == 1
