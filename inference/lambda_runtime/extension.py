@@ -7,7 +7,7 @@ does the following for each invocation:
 1. Wait until the handler of this invocation, by its request id, has returned or raised. Lambda
    notifies extensions and the runtime at the same time, so no work may have started yet.
 2. Wait until the background is idle, but
-   - no longer than the shortest recent pause of calls (`BACKGROUND=auto`): a call that arrives while
+   - no longer than the shortest recent pause of calls (`BACKGROUND=auto`): a call that comes while
      the environment is busy goes to another environment, and waits for its start if there is none;
    - not past the invocation's deadline less a margin: at the deadline Lambda ends the environment;
    - no longer than `MOST_HELD_S` in all without an idle moment: a load that hangs would keep, and

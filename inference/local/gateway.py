@@ -1,9 +1,9 @@
 """The local gateway: HTTP on this machine to the function's own handler.
 
-A thin ASGI application. It makes of each request the event that API Gateway would make, has it
-answered, and writes the answer, so that what runs here is what Lambda runs. What answers is the
-handler in this process (InThreads), or a fleet of environments (fleet/invoking.py). It listens on
-loopback only: it has no authentication.
+A thin ASGI application. It turns each request into the event that API Gateway would make, gets an
+answer, and writes it as the response; so the code that runs here is the code that runs on Lambda.
+Events are answered by the handler in this process (InThreads) or by a fleet of environments
+(fleet/http_answers.py). The server listens on loopback only: there is no authentication.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NOT_MODIFIED: Final = 304
 
 @dataclass(frozen=True, slots=True)
 class LocalContext:
-    """What of Lambda's context object a handler may read."""
+    """The part of Lambda's context object that a handler may read."""
 
     function_name: str = "coldpress-local"
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -76,14 +76,14 @@ def _set_result(answered: asyncio.Future[Any], result: object) -> None:
 
 
 class InThreads:
-    """Answers events by a handler in this process, in `threads` worker threads."""
+    """Answers events with a handler in this process, in `threads` worker threads."""
 
     def __init__(self, handler: Handler, *, threads: int) -> None:
         self._handler = handler
         self._workers = Workers(threads, "call")
 
     async def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one event; a handler that fails is an answer too."""
+        """Answer one event; if the handler raises, with status 500."""
         answer: dict[str, Any] = await self._workers.call(lambda: self._call(event))
         return answer
 
@@ -96,7 +96,7 @@ class InThreads:
 
 
 class Gateway:
-    """An ASGI application over what answers events, and never raises."""
+    """An ASGI application that answers requests with `answers`, which must not raise."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -116,13 +116,13 @@ class Gateway:
             try:
                 answer = await self._answers(event)
             except asyncio.CancelledError:
-                return  # the server ends, and waited for this call long enough
+                return  # the server ends, and this call took longer than its grace period
         answered = answer_body(answer)
         status = answer["statusCode"]
-        own = {"Coldpress-Request-Id": str(uuid.uuid4())}
-        if status != _NOT_MODIFIED:  # whose length would be that of what is not sent
-            own["Content-Length"] = str(len(answered))
-        headers = {**own, **answer.get("headers", {})}
+        added = {"Coldpress-Request-Id": str(uuid.uuid4())}
+        if status != _NOT_MODIFIED:  # its Content-Length would be that of a full response
+            added["Content-Length"] = str(len(answered))
+        headers = {**added, **answer.get("headers", {})}
         raw_headers = [
             (name.lower().encode(), str(value).encode()) for name, value in headers.items()
         ]
@@ -144,9 +144,9 @@ def _event(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """Read a request's body; None if the caller went away in the middle of it.
+    """Read a request's body; return None if the caller disconnects first.
 
-    Raises TooLargeError, and reads no further, once it cannot fit.
+    Raises TooLargeError, without reading further, once the body is over the limit.
     """
     body = bytearray()
     while True:

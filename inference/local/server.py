@@ -1,4 +1,4 @@
-"""Runs the local gateway until it is told to stop."""
+"""Run the local gateway until a signal stops it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DRAIN_S = 10
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM; uvicorn's own way raises them again when all has ended."""
+        """Stop on SIGINT and SIGTERM; uvicorn's method would raise them again at the end."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say that it is ready once signals are heard and connections taken."""
+        """Print the ready line once signals are handled and connections accepted."""
         await super().startup(sockets)
         if sockets and not self.should_exit:
             port = sockets[0].getsockname()[1]
@@ -41,12 +41,12 @@ class _Server(uvicorn.Server):
 
 
 def serve(answers: Answers, *, port: int) -> None:
-    """Serve on 127.0.0.1 until SIGINT or SIGTERM, then finish what is under way and return.
+    """Serve on 127.0.0.1 until SIGINT or SIGTERM, then finish the calls in progress and return.
 
-    Port 0 takes any free one. Prints one line on stdout when ready: `coldpress ready http://...`.
-    Raises OSError if the port is taken.
+    Port 0 means any free port. Prints one line on stdout when ready: `coldpress ready http://...`.
+    Raises OSError if the port is in use.
     """
-    # By its protocol asyncio knows to send each piece at once (TCP_NODELAY).
+    # asyncio sets TCP_NODELAY only on a socket whose protocol is given.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -54,7 +54,7 @@ def serve(answers: Answers, *, port: int) -> None:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            hint = "end what listens there, or name another port (0 takes a free one)"
+            hint = "stop the process that listens there, or name another port (0: any free one)"
             raise OSError(f"port {port} of 127.0.0.1 is in use: {hint}") from error
         raise
     listener.listen(512)

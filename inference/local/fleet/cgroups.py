@@ -1,8 +1,9 @@
-"""Limits an environment's memory and processors as Lambda does, by Linux control groups.
+"""Limit an environment's memory and processors as Lambda does, with Linux control groups.
 
-`find_limits` looks for folders of the kernel's in which this process may make groups: one a
-controller in version 1, one for both in version 2. A group holds the function's runtime and what
-that starts; the emulator and the keeper, which Lambda has elsewhere, stay outside.
+`find_limits` looks for the kernel's folders in which this process may create groups: one a
+controller in version 1, one for both in version 2. A group holds the function's runtime and its
+descendants. The emulator and the supervisor stay outside, because Lambda runs their counterparts
+elsewhere.
 
 Lambda gives a function one processor per 1,769 MB. Sources: Lambda's developer guide, "Configure
 Lambda function memory"; the kernel's admin guide, "Control Group v2" and "Memory Resource
@@ -27,11 +28,11 @@ _CONTROLLERS: Final = ("memory", "cpu")
 
 
 class NoLimitsError(RuntimeError):
-    """This process may not limit others on this machine; the message is one line."""
+    """This process cannot create control groups on this machine; the message is one line."""
 
 
 class Hierarchy(NamedTuple):
-    """Where the kernel shows a controller, and this process's own group in it."""
+    """Mount point of a controller's hierarchy, and the group in it to create others under."""
 
     version: int
     mounted: Path
@@ -39,48 +40,48 @@ class Hierarchy(NamedTuple):
 
 
 class Enclosure(NamedTuple):
-    """One environment's groups: made before it starts, entered by its runtime."""
+    """The control groups of one environment; created before its start, entered by its runtime."""
 
     folders: tuple[Path, ...]
     limits: Mapping[Path, str]
     kills: Path
 
     def make(self) -> None:
-        """Make the groups and set their limits; raises OSError."""
+        """Create the groups and set their limits; raises OSError."""
         for folder in self.folders:
             folder.mkdir(exist_ok=True)
         for path, limit in self.limits.items():
             path.write_text(limit, "ascii")
 
     def remove(self) -> None:
-        """Remove the groups, which must be empty; what is not there is no error."""
+        """Remove the groups, which must be empty; a missing group is no error."""
         for folder in self.folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
     def entered_by(self, command: Sequence[str]) -> list[str]:
-        """The command that runs this command inside."""
-        # 0 is whoever writes it: nothing runs outside for a moment, or has to be found.
+        """Return the command that runs `command` inside the groups."""
+        # 0 stands for the writing process: so the runtime never runs outside its groups.
         enter = [f"echo 0 > {shlex.quote(str(folder / 'cgroup.procs'))}" for folder in self.folders]
         return ["/bin/sh", "-c", " && ".join([*enter, 'exec "$@"']), "sh", *command]
 
     def killed(self) -> int:
-        """How many processes inside the kernel has killed for want of memory."""
+        """Return the number of processes inside that the kernel killed for lack of memory."""
         try:
             lines = self.kills.read_text("ascii").splitlines()
-        except OSError:  # an old kernel does not count, and a removed group has nothing to say
+        except OSError:  # an old kernel has no such count; the group may be removed
             return 0
         return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 class Limits(NamedTuple):
-    """What environments of one size may use, and where their groups go, by controller."""
+    """Limits of environments of one size, and the hierarchies for their groups, by controller."""
 
     memory_mb: int
     places: Mapping[str, Hierarchy]
 
     def enclosure(self, name: str) -> Enclosure:
-        """The groups of an environment of this name; nothing is made yet."""
+        """Return the groups for an environment of this name, without creating them."""
         folders = {each: hierarchy.own / name for each, hierarchy in self.places.items()}
         limits: dict[Path, str] = {}
         for controller, hierarchy in self.places.items():
@@ -93,28 +94,28 @@ class Limits(NamedTuple):
 
 
 def find_limits(memory_mb: int) -> Limits:
-    """Find where groups can be made, and try it; raises NoLimitsError with the reason."""
+    """Find hierarchies in which groups can be created, and try it; raises NoLimitsError."""
     try:
-        found = hierarchies(
+        by_controller = hierarchies(
             Path("/proc/self/mountinfo").read_text("utf-8"),
             Path("/proc/self/cgroup").read_text("utf-8"),
         )
         limits = Limits(
             memory_mb,
-            {name: _with_children(found.get(name), name) for name in _CONTROLLERS},
+            {name: _with_children(by_controller.get(name), name) for name in _CONTROLLERS},
         )
-        tried = limits.enclosure(f"coldpress-{os.getpid()}-tried")
+        trial = limits.enclosure(f"coldpress-{os.getpid()}-trial")
         try:
-            tried.make()
+            trial.make()
         finally:
-            tried.remove()
+            trial.remove()
     except OSError as error:
         raise NoLimitsError(f"{error.filename}: {error.strerror}") from None
     return limits
 
 
 def hierarchies(mountinfo: str, own: str) -> dict[str, Hierarchy]:
-    """Where the memory and cpu controllers are, from two files of /proc; see proc(5), cgroups(7).
+    """Locate the memory and cpu controllers from two files of /proc; see proc(5), cgroups(7).
 
     A controller belongs to version 1 if any of its hierarchies names it, else to version 2.
     """
@@ -141,13 +142,16 @@ def _mount(line: str) -> tuple[str, str, Path, set[str]]:
 
 
 def _with_children(hierarchy: Hierarchy | None, controller: str) -> Hierarchy:
-    """Where in a hierarchy a new group has the controller; raises NoLimitsError."""
+    """Return the hierarchy with a group whose children get the controller.
+
+    Raises NoLimitsError.
+    """
     if hierarchy is None:
         raise NoLimitsError(f"there is no control group for {controller}")
     if hierarchy.version == 1:
         return hierarchy
-    # In version 2 a group that has processes, such as this one, gives its children no controller,
-    # unless it is the machine's root; but the groups beside it have those of its parent.
+    # In version 2 a group with processes, such as this process's own, cannot give its children a
+    # controller, unless it is the root group. Then its siblings get those of its parent.
     with contextlib.suppress(OSError):
         (hierarchy.own / "cgroup.subtree_control").write_text(f"+{controller}", "ascii")
     for folder in (hierarchy.own, *hierarchy.own.parents):
@@ -155,7 +159,7 @@ def _with_children(hierarchy: Hierarchy | None, controller: str) -> Hierarchy:
             break
         if controller in (folder / "cgroup.subtree_control").read_text("ascii").split():
             return hierarchy._replace(own=folder)
-    raise NoLimitsError(f"no control group from {hierarchy.own} up gives others {controller}")
+    raise NoLimitsError(f"no control group from {hierarchy.own} up gives its children {controller}")
 
 
 def _files(controller: str, version: int, memory_mb: int) -> dict[str, str]:

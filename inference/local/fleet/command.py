@@ -1,4 +1,4 @@
-"""Serves a store by a fleet of environments: what `serve --runtime lambda` does."""
+"""Serve a store with a fleet of environments: the implementation of `serve --runtime lambda`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 TASK_ROOT: Final = Path(inference.__file__).resolve().parent.parent
 """Folder of the package `inference`: the environments' working directory and task root."""
 
-WAITING_A_PLACE: Final = 16
-"""How many calls may wait for each environment that there may be."""
+WAITING_PER_ENVIRONMENT: Final = 16
+"""Number of calls that may wait, per environment of the fleet's limit."""
 
 TIMEOUT_S: Final = 30
-"""The function's own."""
+"""The function's own timeout."""
 
 
 class FleetOptions(NamedTuple):
-    """What a fleet is made of."""
+    """Size of a fleet: most environments, the memory of each, seconds until an idle one stops."""
 
     environments: int
     memory_mb: int
@@ -44,16 +44,16 @@ class FleetOptions(NamedTuple):
 def serve_fleet(
     handler: str, environ: Mapping[str, str], options: FleetOptions, *, port: int
 ) -> None:
-    """Serve a handler on 127.0.0.1 until SIGINT or SIGTERM; then nothing of it is left.
+    """Serve a handler on 127.0.0.1 until SIGINT or SIGTERM, then end every environment.
 
     `environ` is the function's configuration. Environments start when calls need them.
-    Raises EmulatorUnavailableError, or OSError if the port is taken.
+    Raises EmulatorUnavailableError, or OSError if the port is in use.
     """
     _check_installed()
     with Fleet(
         maker(handler, settings_among(environ), options.memory_mb, _report),
         most=options.environments,
-        most_waiting=options.environments * WAITING_A_PLACE,
+        most_waiting=options.environments * WAITING_PER_ENVIRONMENT,
         idle_s=options.idle_s,
         report=_report,
     ) as fleet:
@@ -63,7 +63,7 @@ def serve_fleet(
 def maker(
     handler: str, environ: Mapping[str, str], memory_mb: int, report: Callable[[str], None]
 ) -> Callable[[], NumberedEnvironment]:
-    """What makes a function's environments, each with a number; limited, or a line says why not."""
+    """Return a factory of numbered environments; report a line if they cannot be limited."""
     try:
         limits = find_limits(memory_mb)
     except NoLimitsError as error:

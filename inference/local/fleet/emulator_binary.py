@@ -1,6 +1,6 @@
-"""Where the Lambda Runtime Interface Emulator comes from.
+"""Location of the Lambda Runtime Interface Emulator.
 
-`emulator_path()` fetches the static binary that the wheel `aws-sam-cli` carries, once.
+`emulator_path()` gets the static binary once, from the `aws-sam-cli` wheel that emulator.txt pins.
 """
 
 import platform
@@ -20,10 +20,10 @@ _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 def emulator_path(requirements: Path = _REQUIREMENTS, cache: Path = _CACHE) -> Path:
-    """Return the emulator's executable, fetching it if `cache` does not have it.
+    """Return the path of the emulator's executable; download it if `cache` does not have it.
 
-    Fetching runs pip, which checks the hash that `requirements` pins. Several threads and
-    processes may fetch at once: each installs by a rename, and the last one stays.
+    The download runs pip, which checks the hash that `requirements` pins. Several threads and
+    processes may download concurrently: each renames its file into place, and the last one stays.
     Raises EmulatorUnavailableError.
     """
     if sys.platform != "linux":
@@ -48,9 +48,9 @@ def _fetch(requirements: Path, name: str, folder: Path) -> Path:
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     pip = subprocess.run(command, capture_output=True, text=True, check=False)
     if pip.returncode != 0:
-        said = [line for line in pip.stderr.splitlines() if "WARNING" not in line] or ["nothing"]
-        errors = [line for line in said if "ERROR" in line] or said
-        raise EmulatorUnavailableError(f"pip could not fetch aws-sam-cli: {errors[-1].strip()}")
+        lines = [line for line in pip.stderr.splitlines() if "WARNING" not in line] or ["nothing"]
+        errors = [line for line in lines if "ERROR" in line] or lines
+        raise EmulatorUnavailableError(f"pip could not download aws-sam-cli: {errors[-1].strip()}")
     [wheel] = folder.glob("*.whl")
     try:
         with zipfile.ZipFile(wheel) as archive:

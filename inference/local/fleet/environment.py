@@ -1,17 +1,17 @@
 """One Lambda execution environment, with the real Python runtime and without a container.
 
-    with LambdaEnvironment("inference.predict_function.handler", environ={"STORE": "/mnt/store"}) as function:
+    with LambdaEnvironment("inference.predict_function.handler", environ={...}) as function:
         answer = function.invoke({"rawPath": "/v2/health/ready"})
 
-The runtime is `awslambdaric`; Lambda's side of it is the Runtime Interface Emulator, which
-unlike Lambda
+The runtime is `awslambdaric`. The Runtime Interface Emulator stands for Lambda; unlike Lambda, it
 - begins INIT at the first call, with no limit but the function's timeout;
-- starts the runtime anew, in the same environment, at the call after one that killed it;
-- enforces no memory limit (cgroups.py does), and answers every call under one made-up ARN;
-- never freezes: `freeze` does that, as strictly as Lambda;
-- holds an answer back until extensions are done: with `early`, `invoke_raw` does not.
+- restarts the runtime in the same environment at the first call after the runtime died;
+- enforces no memory limit (cgroups.py does), and sends the same made-up ARN with every call;
+- never freezes the environment: `freeze` does, as strictly as Lambda;
+- returns an answer only when extensions are done: `invoke_raw` with `early` does not wait.
 
-Linux only. Where the emulator comes from: emulator_binary.py; how all of it ends: process_supervisor.py.
+Linux only. Not here: the emulator's download (emulator_binary.py), the end of its processes
+(process_supervisor.py).
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ if TYPE_CHECKING:
 
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 _MOST_REQUEST_BYTES: Final = 6 * 1024 * 1024
-# How much later than the function's own timeout an answer may come: INIT restarts, a busy machine.
+# Seconds after the function's timeout in which an answer may still come: INIT restarts, a busy
+# machine.
 _OVERDUE_S: Final = 15.0
-# How long an environment may take to be done after its answer without any extension's doing.
+# Seconds that an environment without extensions may take to be done after its answer.
 _HELD_S: Final = 0.005
 _TIMED_OUT: Final = b"Task timed out after "
-# What the emulator answers, within milliseconds, to a call that comes while it is still ending the
-# one before, which timed out: about one of a hundred on a busy machine. Nothing of it has begun.
+# The emulator's answer, within milliseconds, to a call that comes while the emulator still ends the
+# previous one, which timed out: about one in a hundred on a busy machine. The call has not begun.
 _STILL_ENDING: Final = "Error: ErrGateCanceled"
 
 
 class LambdaEnvironment:
-    """A function's environment from `start` to `stop`; it starts once. A context manager.
+    """A function's environment from `start` to `stop`; can be started once. A context manager.
 
-    `environ` is the function's configuration, laid over what Lambda sets; of this process's own
-    environment only PATH, HOME and TMPDIR go in, and no AWS credentials. The handler's module is
-    looked for in `cwd`, Lambda's task root, then on a PYTHONPATH given in `environ`.
-    `memory_mb` is told; it is enforced where an `enclosure` is given. Only one with
-    `early_answers` gives answers early. Safe to use from several threads; calls are made one at a
-    time, as Lambda makes them.
+    `environ` is the function's configuration and overrides the variables that Lambda sets. Of this
+    process's own environment, the function gets only PATH, HOME and TMPDIR, and no AWS credentials.
+    The handler's module is imported from `cwd`, Lambda's task root, else from a PYTHONPATH in
+    `environ`. The function reads `memory_mb` as its memory size; only an `enclosure` enforces it.
+    Early answers need `early_answers`. Thread-safe; as on Lambda, calls run one at a time.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LambdaEnvironment:
         self._cwd = (cwd or Path.cwd()).absolute()
         runtime = [python, "-m", "awslambdaric", handler]
         self._early = EarlyAnswers() if early_answers else None
-        if self._early:  # the emulator sets it, to its own
+        if self._early:  # overrides the emulator's own address
             runtime = ["/usr/bin/env", f"AWS_LAMBDA_RUNTIME_API={self._early.address}", *runtime]
         self._process = EmulatorProcess(
             enclosure.entered_by(runtime) if enclosure else runtime,
@@ -86,7 +86,7 @@ class LambdaEnvironment:
                 **environment_variables.set_by_lambda(handler, self._cwd, memory_mb, timeout_s),
                 **(environ or {}),
             },
-            removed_at_end=enclosure.folders if enclosure else (),
+            remove_at_end=enclosure.folders if enclosure else (),
         )
         self._enclosure = enclosure
         self._deadline_s = timeout_s + _OVERDUE_S
@@ -97,12 +97,12 @@ class LambdaEnvironment:
         self._connection: http.client.HTTPConnection | None = None
         self._timed_out = False
         self.last_call_s = 0.0
-        """From sending the last event to having its whole answer; thaw and freeze not counted."""
+        """Seconds from sending the last event to its complete answer, without thaw and freeze."""
 
     def start(self) -> Self:
         """Start the emulator and return when it listens; the function's INIT waits for a call.
 
-        Raises EmulatorUnavailableError, or EnvironmentEndedError with what was printed.
+        Raises EmulatorUnavailableError, or EnvironmentEndedError with the emulator's output.
         """
         if self._enclosure:
             self._enclosure.make()
@@ -117,20 +117,20 @@ class LambdaEnvironment:
     def invoke(self, event: Mapping[str, Any]) -> Any:
         """Call the function with an event and return its answer, both as JSON values.
 
-        Raises InvocationError when the function failed: an answer with both `errorType` and
-        `errorMessage` is such a failure, for nothing else in the emulator's answer says so.
-        Raises EnvironmentEndedError when there is no environment or no answer from it.
+        Raises InvocationError if the function failed. The emulator's answer shows a failure only
+        by its contents, so an answer with both `errorType` and `errorMessage` counts as one.
+        Raises EnvironmentEndedError if the environment is not running or does not answer.
         """
         return json.loads(self.invoke_raw(json.dumps(event).encode()))
 
     def invoke_raw(self, payload: bytes, early: Callable[[bytes], None] | None = None) -> bytes:
-        """Call the function with an event as it is and return its answer as it came.
+        """Call the function with the event's bytes and return the answer's bytes.
 
-        Thaws a frozen environment first. Raises what `invoke` raises. Where extensions hold the
-        environment after its answer, `early` is called with the answer; it returns when they are
-        done, and may still raise then.
+        Thaws a frozen environment first. Raises the errors of `invoke`. If extensions keep the
+        environment busy after its answer, `early` is called with the answer; this method returns
+        when the extensions are done, and may still raise then.
         """
-        if len(payload) > _MOST_REQUEST_BYTES:  # the emulator cuts it, without a word
+        if len(payload) > _MOST_REQUEST_BYTES:  # the emulator truncates it silently
             message = f"an event of {len(payload)} bytes; Lambda takes {_MOST_REQUEST_BYTES}"
             raise InvocationError("RequestEntityTooLargeException", message)
         with self._call:
@@ -148,7 +148,7 @@ class LambdaEnvironment:
             if error is None and (status != http.HTTPStatus.OK or not answer):
                 reason = f"HTTP {status} and no reason; it printed: {self._process.last_words()}"
                 error = InvocationError("Sandbox.Failure", reason)
-            if error is not None and self._process.stopping:  # the emulator answers so, told to end
+            if error is not None and self._process.stopping:  # the emulator's answer to SIGTERM
                 raise EnvironmentEndedError("the environment was stopped during the call")
             if error is not None:
                 raise error
@@ -171,7 +171,7 @@ class LambdaEnvironment:
             answer = response.read()
             self.last_call_s = time.perf_counter() - began
         except TimeoutError:
-            # Its call is still under way, and a second one beside it would crash the emulator.
+            # The call is still in progress, and a concurrent second one would crash the emulator.
             self.stop()
             waited = f"{self._deadline_s:g} s"
             raise EnvironmentEndedError(f"no answer in {waited}: stopped the environment") from None
@@ -183,50 +183,50 @@ class LambdaEnvironment:
         return response.status, answer
 
     def freeze(self) -> None:
-        """Stop every process of the environment, and return when no thread of them runs.
+        """Stop every process of the environment, and return when none of their threads runs.
 
-        Waits for a call under way. See freezer.py; raises LambdaEnvironmentError.
+        Waits for the call in progress. See freezer.py; raises LambdaEnvironmentError.
         """
         with self._call, self._freezing:
-            if not self._process.stopping:  # what is being ended must be able to end
+            if not self._process.stopping:  # processes that are shutting down must run
                 self._freezer.freeze()
 
     def thaw(self) -> None:
-        """Let every process run that `freeze` stopped; what runs already is left alone."""
+        """Continue every process that `freeze` stopped."""
         with self._call:
             self._freezer.thaw()
 
     def is_whole(self) -> bool:
-        """Tell whether it runs, and nothing of it has ended since it was frozen."""
-        return self._process.running and self._freezer.all_there()
+        """Return True if the environment runs and no process of it has ended since `freeze`."""
+        return self._process.running and self._freezer.all_alive()
 
     def ran_out_of_memory(self) -> bool:
-        """Tell whether the kernel ever killed a process of it for passing its memory limit."""
+        """Return True if the kernel has killed a process of the environment at its memory limit."""
         return self._enclosure is not None and self._enclosure.killed() > 0
 
     def pids(self) -> tuple[int, ...]:
-        """Return the environment's living processes: the emulator, the runtime and their own.
+        """Return the ids of the living processes: the emulator, the runtime and their descendants.
 
         Parents come before children. Before the first call there is only the emulator.
         """
         return self._process.pids()
 
     def logs(self) -> str:
-        """Return what the environment has printed so far: the function's lines and Lambda's.
+        """Return the environment's output so far: the function's lines and Lambda's.
 
-        A line may come a moment later than the answer of the call that printed it.
+        A line may appear a moment later than the answer of the call that printed it.
         """
         return self._process.logs()
 
     def take_logs(self) -> str:
-        """Return what was printed and forget it; only while it is frozen, or has ended."""
+        """Return the output and clear it; only for a frozen or ended environment."""
         return self._process.take_logs()
 
     def stop(self) -> None:
-        """End every process of the environment, frozen or not; more than once is no error.
+        """End every process of the environment, frozen or not; may be called again.
 
-        A call under way in another thread fails with EnvironmentEndedError. Raises
-        LambdaEnvironmentError when a process stays.
+        A call in progress in another thread fails with EnvironmentEndedError. Raises
+        LambdaEnvironmentError if a process cannot be ended.
         """
         with self._freezing:
             self._process.stopping = True

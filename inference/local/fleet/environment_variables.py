@@ -1,4 +1,4 @@
-"""The environment variables of a function's environment. Pure.
+"""Environment variables of a function's environment. Pure.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 The emulator adds AWS_LAMBDA_RUNTIME_API, AWS_LAMBDA_METADATA_* and empty credentials.
@@ -21,23 +21,23 @@ _NEVER: Final = ("AWS_", "LAMBDA_", "PYTHON", "_")
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What any environment gets of this process's own: nothing that the function could read."""
+    """Return the variables of this process that every environment gets; none is a setting."""
     return {name: environ[name] for name in _ALWAYS if name in environ}
 
 
 def settings_among(environ: Mapping[str, str]) -> dict[str, str]:
-    """What may be a function's configuration: all but what is AWS's, Lambda's or Python's."""
+    """Return the variables that may configure a function: all but AWS's, Lambda's and Python's."""
     return {name: value for name, value in environ.items() if not name.startswith(_NEVER)}
 
 
 def set_by_lambda(handler: str, cwd: Path, memory_mb: int, timeout_s: int) -> dict[str, str]:
-    """The variables of a Python function on Lambda."""
+    """Return the variables that Lambda sets for a Python function."""
     name = "function"
     return {
         "_HANDLER": handler,
         "AWS_DEFAULT_REGION": "us-east-1",  # the one in the emulator's ARN
         "AWS_REGION": "us-east-1",
-        # The runtime encodes answers and polls for calls differently from 3.12 on by this name.
+        # By this name the runtime encodes answers and polls for calls differently since 3.12.
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -48,9 +48,9 @@ def set_by_lambda(handler: str, cwd: Path, memory_mb: int, timeout_s: int) -> di
         "LAMBDA_TASK_ROOT": str(cwd),
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        # Not Lambda's, from here on. The emulator's own setting, which it passes on:
+        # Lambda sets none of the following. The emulator's own setting, which it passes on:
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s),
-        # HOME is this machine's: its AWS credentials must not be the function's.
+        # HOME is this machine's, and the function must not find its AWS credentials there.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }

@@ -1,25 +1,25 @@
-"""What can go wrong with environments. HTTP statuses are decided in http_answers.py alone.
+"""Errors of environments. HTTP statuses are decided in http_answers.py alone.
 
 LambdaEnvironmentError
 ├── EmulatorUnavailableError   this machine has no emulator or runtime client, and cannot get one
-├── EnvironmentEndedError      it did not start, or is no longer there, or did not answer
+├── EnvironmentEndedError      it did not start, has ended, or did not answer
 ├── InvocationError            it answered that the function failed
-└── ThrottledError             every environment is busy, and as many calls wait as may
+└── ThrottledError             every environment is busy, and no more calls may wait
 """
 
 from __future__ import annotations
 
 
 class LambdaEnvironmentError(RuntimeError):
-    """What is wrong with an environment or with a call."""
+    """Base class: a failure of an environment or of a call."""
 
 
 class EmulatorUnavailableError(LambdaEnvironmentError):
-    """What environments are made of is not on this machine; the message is one line."""
+    """The emulator or the runtime client is missing on this machine; the message is one line."""
 
 
 class EnvironmentEndedError(LambdaEnvironmentError):
-    """The environment did not start, is no longer there, or did not answer in time."""
+    """The environment did not start, has ended, or did not answer in time."""
 
 
 class InvocationError(LambdaEnvironmentError):
@@ -33,4 +33,4 @@ class InvocationError(LambdaEnvironmentError):
 
 
 class ThrottledError(LambdaEnvironmentError):
-    """There is no room for another call now."""
+    """Too many calls are waiting: this one is refused."""

@@ -1,8 +1,8 @@
-"""Calls a fleet with events, and makes answers for HTTP of what comes of them.
+"""Call a fleet with events, and turn the results into HTTP answers.
 
-What AWS answers where the function has not: 429 when it throttles, 502 when the function failed,
-as function URLs do (HTTP APIs say 503 and 500, which the function may also mean itself), and 503
-when 30 seconds have passed, which is as long as an HTTP API waits.
+If the function itself has not answered, the status is AWS's: 429 if the call is throttled, 502 if
+the function failed, as for function URLs (HTTP APIs use 503 and 500, which the function may use
+itself), and 503 after 30 seconds, the longest time that an HTTP API waits.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ENVIRONMENT_HEADER: Final = "Coldpress-Environment"
 
 
 class FleetAnswers:
-    """What a Gateway asks for answers, each in one of a fleet's environments."""
+    """Answers a Gateway's events, each in one of a fleet's environments."""
 
     def __init__(self, fleet: Fleet, *, waits_s: float = WAITS_S) -> None:
         self._fleet = fleet
         self._waits_s = waits_s
 
     async def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one event; whatever fails is an answer too."""
+        """Answer one event; a failure becomes an answer with its status."""
         payload = json.dumps(event, separators=(",", ":")).encode()
         try:
             called = asyncio.wrap_future(self._fleet.submit(payload))

@@ -1,12 +1,12 @@
-"""Shares calls out among environments, as Lambda does: one call in flight in each.
+"""Assign calls to environments as Lambda does: one call at a time in each.
 
-A call goes to the environment that answered last of those that are idle; so the others fall idle
-for long, and are let go after `idle_s`. One that is being stopped after its answer is as good as
-idle: the call waits for it. When all are busy, another starts, up to `most`. Beyond that calls
-wait, in the order in which they came, up to `most_waiting`; Lambda would refuse them at once.
+A call goes to the idle environment that answered last, so the others stay idle and are stopped
+after `idle_s`. An environment that is being frozen after its answer counts as idle: the call waits
+for it. When all are busy, another one starts, up to `most`. Beyond that, up to `most_waiting` calls
+wait in the order of arrival; Lambda would refuse them at once.
 
-Each place has a thread of its own, which lives as long as its environment does. The lock guards
-who is idle, busy or waiting, and is never held while anything is called, started or ended.
+Each slot has a thread of its own, which ends with its environment. The lock guards the lists of
+idle workers and waiting calls, and is never held while an environment is called, started or ended.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _END_S: Final = 30.0
 
 
 class Answered(NamedTuple):
-    """What a function answered, and in which environment."""
+    """A function's answer, and the number of its environment."""
 
     payload: bytes
     environment: int
@@ -46,9 +46,9 @@ class _Call(NamedTuple):
 
 
 class _Worker(NamedTuple):
-    """A place, and what brings it its calls: None ends it."""
+    """A slot, and the queue of its calls, in which None ends its thread."""
 
-    place: Slot
+    slot: Slot
     inbox: queue.SimpleQueue[_Call | None]
 
 
@@ -75,9 +75,9 @@ class Fleet:
         self._ending = False
 
     def submit(self, payload: bytes) -> Future[Answered]:
-        """Have an event answered; the Future may be cancelled while the call waits.
+        """Submit an event; the Future may be cancelled while the call waits.
 
-        The Future raises what LambdaEnvironment.invoke_raw raises. Raises ThrottledError.
+        The Future raises the errors of LambdaEnvironment.invoke_raw. Raises ThrottledError.
         """
         call = _Call(payload, Future())
         with self._lock:
@@ -98,7 +98,7 @@ class Fleet:
         return call.answered
 
     def stop(self) -> None:
-        """End every environment, whatever it does; more than once is no error."""
+        """End every environment, also busy ones; may be called again."""
         with self._lock:
             self._ending = True
             workers = list(self._workers)
@@ -108,7 +108,7 @@ class Fleet:
             for worker in self._idle:
                 worker.inbox.put(None)
             self._idle.clear()
-        ends = [in_thread(worker.place.end, "fleet-end") for worker in workers]
+        ends = [in_thread(worker.slot.end, "fleet-end") for worker in workers]
         deadline = time.monotonic() + _END_S
         for end in ends:
             with contextlib.suppress(LambdaEnvironmentError, TimeoutError):
@@ -134,7 +134,7 @@ class Fleet:
         return len(self._waiting) < self._most_waiting
 
     def _add_worker(self, call: _Call) -> None:
-        """Start a place's thread with its first call. The lock is held."""
+        """Start a slot's thread with its first call. Call this with the lock held."""
         worker = _Worker(Slot(self._make, self._report), queue.SimpleQueue())
         worker.inbox.put(call)
         self._workers.append(worker)
@@ -143,19 +143,19 @@ class Fleet:
         ).start()
 
     def _work(self, worker: _Worker) -> None:
-        """Answer calls until none has come for long. Runs in the place's thread."""
+        """Answer calls until none has come for `idle_s`. Runs in the slot's thread."""
         try:
             while call := self._next(worker):
-                wanted = call.answered.set_running_or_notify_cancel()
-                give = _answer(worker.place, call) if wanted else _nothing
-                with self._lock:  # before the caller has its answer, and calls again
+                uncancelled = call.answered.set_running_or_notify_cancel()
+                give = _answer(worker.slot, call) if uncancelled else _nothing
+                with self._lock:  # before the caller gets its answer and may call again
                     self._settling += 1
                 give()
-                worker.place.settle()
+                worker.slot.settle()
                 self._make_idle(worker)
         finally:
             with contextlib.suppress(LambdaEnvironmentError):
-                worker.place.end()
+                worker.slot.end()
             with self._lock:
                 self._workers.remove(worker)
 
@@ -167,10 +167,10 @@ class Fleet:
                 if worker in self._idle:
                     self._idle.remove(worker)
                     return None
-            return worker.inbox.get()  # it was given a call just now, or told to end
+            return worker.inbox.get()  # a call, or None, has just been put into the queue
 
     def _make_idle(self, worker: _Worker) -> None:
-        """Give the place the call that has waited longest, or note that it has none."""
+        """Give the slot the call that has waited longest, or note the slot as idle."""
         with self._lock:
             self._settling -= 1
             if self._ending:
@@ -181,18 +181,18 @@ class Fleet:
                 self._idle.append(worker)
 
 
-def _answer(place: Slot, call: _Call) -> Callable[[], None]:
-    """Have a call answered; what gives its caller the answer, or the error, if it has none yet."""
+def _answer(slot: Slot, call: _Call) -> Callable[[], None]:
+    """Answer a call; return the function that gives the caller its answer or error."""
 
     def give(payload: bytes, number: int) -> None:
         call.answered.set_result(Answered(payload, number))
 
     try:
-        payload, number = place.answer(call.payload, give)
+        payload, number = slot.answer(call.payload, give)
     except BaseException as error:
         return _nothing if call.answered.done() else partial(call.answered.set_exception, error)
     return _nothing if call.answered.done() else partial(give, payload, number)
 
 
 def _nothing() -> None:
-    """Give nobody anything: the call was given up, or has its answer."""
+    """Do nothing: the call was cancelled, or already has its answer."""

@@ -1,8 +1,9 @@
-"""Takes a function's answer on its way to the emulator, which holds it back from the caller.
+"""Read a function's answer on its way to the emulator, which returns it to the caller later.
 
-Lambda gives an answer out as soon as the runtime has posted it, and lets the environment run on
-until its extensions have asked for the next event. The emulator waits for that first. So the
-runtime's calls go through here: passed on byte by byte, and looked at for the one that answers.
+Lambda returns an answer as soon as the runtime has posted it, and lets the environment run until
+its extensions have asked for the next event. The emulator waits for the extensions first. So the
+runtime's requests pass through this proxy, which forwards every byte and looks for the request that
+posts the answer.
 Source: Lambda's developer guide, "Using the Lambda runtime API": Invocation response.
 """
 
@@ -23,13 +24,13 @@ _ANSWER: Final = re.compile(rb"POST /2018-06-01/runtime/invocation/[^/ ]+/respon
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+) *\r\n", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _MOST_BYTES: Final = 6 * 1024 * 1024
-"""An answer that is larger is no answer: the emulator makes an error of it."""
+"""Largest answer; the emulator turns a larger one into an error."""
 
 _PIECE_BYTES: Final = 65_536
 
 
 class AnswerScanner:
-    """Finds the answers in what a runtime sends on one connection. Pure."""
+    """Finds the answers in the bytes that a runtime sends on one connection. Pure."""
 
     def __init__(self) -> None:
         self._unread = bytearray()
@@ -38,7 +39,7 @@ class AnswerScanner:
         self._lost = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what was sent next; return the answers that are complete with it."""
+        """Take the next bytes; return the answers that they complete."""
         answers: list[bytes] = []
         if self._lost:
             return answers
@@ -58,7 +59,7 @@ class AnswerScanner:
         if end < 0:
             return False
         head = bytes(self._unread[: end + 2])
-        if _CHUNKED.search(head):  # no runtime does that; it could not be followed further
+        if _CHUNKED.search(head):  # no runtime does this; the next request cannot be located
             self._lost = True
             self._unread.clear()
             return False
@@ -70,35 +71,36 @@ class AnswerScanner:
 
 
 class EarlyAnswers:
-    """Where a runtime finds its Runtime API, until `close`. One call at a time."""
+    """A Runtime API that forwards to the emulator's, until `close`. One call at a time."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: str = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._woken, self._wake = socket.socketpair()
+        self._wake_reader, self._wake_writer = socket.socketpair()
         self._answer = b""
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._closed = False
 
     def start(self, runtime_api_port: int) -> None:
-        """Pass on what comes to the emulator's own Runtime API."""
+        """Start to forward connections to the emulator's own Runtime API."""
         threading.Thread(
             target=self._accept, args=(runtime_api_port,), name="runtime-api", daemon=True
         ).start()
 
     def forget(self) -> None:
-        """Forget what was answered to the call before."""
-        while _readable(self._woken, 0):
-            self._woken.recv(64)
+        """Forget the answer of the previous call."""
+        while _readable(self._wake_reader, 0):
+            self._wake_reader.recv(64)
 
     def wait(self, other: socket.socket, *, answer_s: float, held_s: float) -> bytes | None:
-        """Wait until the function has answered; None if `other` had something by then.
+        """Wait up to `answer_s` seconds for the function's answer; return None without one.
 
-        Once there is an answer, `other` has `held_s` to have something after all.
+        Return None as well if `other` becomes readable before the answer, or within `held_s`
+        seconds after it: the emulator itself has answered.
         """
         poll = select.poll()
-        for each in (other, self._woken):
+        for each in (other, self._wake_reader):
             poll.register(each, select.POLLIN)
         ready = [fd for fd, _ in poll.poll(answer_s * 1e3)]
         if not ready or other.fileno() in ready or _readable(other, held_s):
@@ -106,13 +108,15 @@ class EarlyAnswers:
         return self._answer
 
     def close(self) -> None:
-        """Close every connection; what is still open at the runtime's side fails."""
+        """Close every connection; requests of the runtime in progress fail."""
         with self._lock:
             self._closed = True
-            ends = [self._listener, *self._open, self._woken, self._wake]
+            ends = [self._listener, *self._open, self._wake_reader, self._wake_writer]
         for each in ends:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)  # or who waits for it would not notice
+                each.shutdown(
+                    socket.SHUT_RDWR
+                )  # close() alone does not wake a thread that waits on it
             each.close()
 
     def _accept(self, runtime_api_port: int) -> None:
@@ -130,17 +134,17 @@ class EarlyAnswers:
                     emulator.close()
                     return
                 self._open += [runtime, emulator]
-            _pass_on(runtime, emulator, partial(self._look, AnswerScanner()))
-            _pass_on(emulator, runtime, _ignore)
+            _forward(runtime, emulator, partial(self._look, AnswerScanner()))
+            _forward(emulator, runtime, _ignore)
 
     def _look(self, scanner: AnswerScanner, data: bytes) -> None:
         for answer in scanner.feed(data):
             self._answer = answer
-            self._wake.send(b"!")
+            self._wake_writer.send(b"!")
 
 
-def _pass_on(source: socket.socket, to: socket.socket, look: Callable[[bytes], None]) -> None:
-    """Start to pass on what comes from a connection, until either is closed."""
+def _forward(source: socket.socket, to: socket.socket, look: Callable[[bytes], None]) -> None:
+    """Start a thread that forwards one connection to another until either is closed."""
 
     def run() -> None:
         with contextlib.suppress(OSError):
@@ -155,7 +159,7 @@ def _pass_on(source: socket.socket, to: socket.socket, look: Callable[[bytes], N
 
 
 def _ignore(_: bytes) -> None:
-    """Look at nothing."""
+    """Ignore the bytes."""
 
 
 def _readable(each: socket.socket, wait_s: float) -> bool:

@@ -1,13 +1,12 @@
-"""One place in a fleet: an environment at a time, made when a call needs it, replaced when it dies.
+"""One slot in a fleet: holds one environment at a time, and replaces it when it dies.
 
-Like Lambda, it gives the answer out first and stops the environment then; and it lets no call
-find an environment that died while it stood still.
+The environment is created when a call needs it. As on Lambda, the caller gets the answer before the
+environment is frozen, and a call never reaches an environment that died while it was frozen.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inference.local.fleet.errors import (
@@ -21,89 +20,87 @@ if TYPE_CHECKING:
 
     from inference.local.fleet.environment import LambdaEnvironment
 
-_AFTER_WHICH_IT_IS_REPLACED: Final = ("Runtime.", "Sandbox.", "Extension.")
-"""Errors by which Lambda says that the environment failed, not the handler; by their prefix."""
+_REPLACED_AFTER: Final = ("Runtime.", "Sandbox.", "Extension.")
+"""Prefixes of Lambda's error types for a failure of the environment, not of the handler."""
 
-_LAMBDAS_OWN: Final = re.compile(
-    r"(START|END|REPORT) RequestId: |.* \[[A-Z]+\] \(rapid\) |\[WARNING\]\t.*\tLAMBDA_WARNING: "
-)
-"""Lines of Lambda's, about every call and every end; they would hide the others."""
+_LAMBDA_LINES: Final = ("START RequestId", "END RequestId", "REPORT RequestId")
+"""Prefixes of the lines that Lambda prints at every call; they would hide the other lines."""
 
 
 class NumberedEnvironment(NamedTuple):
-    """An environment, not started yet, and what it is called."""
+    """An environment that is not started yet, and its number."""
 
     number: int
     environment: LambdaEnvironment
 
 
 class Slot:
-    """One thread calls `answer` and `settle`, in turns; `end` may come from another."""
+    """One thread calls `answer` and `settle` in turns; any thread may call `end`."""
 
     def __init__(
         self, make: Callable[[], NumberedEnvironment], report: Callable[[str], None]
     ) -> None:
-        """`report` gets lines: what environments print, and when one ends before its time."""
+        """`report` gets lines: the output of environments, and their unexpected ends."""
         self._make = make
         self._report = report
-        self._held: NumberedEnvironment | None = None
+        self._current: NumberedEnvironment | None = None
         self._ended = False
 
     def answer(self, payload: bytes, early: Callable[[bytes, int], None]) -> tuple[bytes, int]:
-        """Call the environment; its answer, and its number. Raises LambdaEnvironmentError.
+        """Call the environment; return the answer and the environment's number.
 
-        `early` is given both if extensions keep it busy after its answer; it may raise all the
-        same, later. Afterwards it runs on until `settle`.
+        If extensions keep the environment busy after its answer, `early` gets both first. Raises
+        LambdaEnvironmentError, also after `early`. The environment runs until `settle`.
         """
-        number, environment = self._whole()
+        number, environment = self._running()
         try:
-            return environment.invoke_raw(payload, lambda held: early(held, number)), number
+            return environment.invoke_raw(payload, lambda answer: early(answer, number)), number
         except InvocationError as error:
-            if error.error_type.startswith(_AFTER_WHICH_IT_IS_REPLACED):
-                raise self._after_its_end(error, environment) from None
+            if error.error_type.startswith(_REPLACED_AFTER):
+                raise self._replace_after(error, environment) from None
             raise
         except EnvironmentEndedError as error:
             self._replace(str(error))
             raise
 
     def settle(self) -> None:
-        """Freeze the environment, if there is one, and report what it printed."""
-        if self._held is None:
+        """Freeze the environment, if there is one, and report its output."""
+        if self._current is None:
             return
         try:
-            self._held.environment.freeze()
+            self._current.environment.freeze()
         except LambdaEnvironmentError as error:
             self._replace(str(error))
         else:
-            self._pass_on(self._held.environment.take_logs())
+            self._report_lines(self._current.environment.take_logs())
 
     def end(self) -> None:
-        """End the environment; what is called at the time fails, and there will be no other."""
+        """End the environment for good; the call in progress fails."""
         self._ended = True
-        held = self._held
-        if held:
-            held.environment.stop()
+        current = self._current
+        if current:
+            current.environment.stop()
 
-    def _whole(self) -> NumberedEnvironment:
-        """The environment, which can answer: the one that is there, or another."""
-        if self._held and not self._held.environment.is_whole():
+    def _running(self) -> NumberedEnvironment:
+        """Return an environment that can answer: the present one, or a new one."""
+        if self._current and not self._current.environment.is_whole():
             self._replace("it died between two calls")
-        if self._held is None:
-            self._held = self._make()
+        if self._current is None:
+            self._current = self._make()
             try:
-                self._held.environment.start()
+                self._current.environment.start()
             except LambdaEnvironmentError as error:
                 self._replace(str(error))
                 raise
             except OSError as error:
                 self._replace(str(error))
                 raise EnvironmentEndedError(f"the environment did not start: {error}") from error
-        if self._ended:  # before it had begun to start, perhaps
-            self._held.environment.stop()
+        if self._ended:  # `end` may have come before `start`
+            self._current.environment.stop()
             raise EnvironmentEndedError("the fleet has ended")
-        return self._held
+        return self._current
 
-    def _after_its_end(
+    def _replace_after(
         self, error: InvocationError, environment: LambdaEnvironment
     ) -> InvocationError:
         message = error.message
@@ -113,20 +110,18 @@ class Slot:
         return InvocationError(error.error_type, message)
 
     def _replace(self, reason: str) -> None:
-        """Let go of the environment; the next call makes another."""
-        held, self._held = self._held, None
-        if held is None:
+        """Stop and drop the environment; the next call creates another."""
+        current, self._current = self._current, None
+        if current is None:
             return
         with contextlib.suppress(LambdaEnvironmentError):
-            held.environment.stop()
-        self._pass_on(held.environment.take_logs())
+            current.environment.stop()
+        self._report_lines(current.environment.take_logs())
         if not self._ended:
             first_line = reason.partition("\n")[0]
-            self._report(f"environment {held.number} has ended: {first_line}")
+            self._report(f"environment {current.number} has ended: {first_line}")
 
-    def _pass_on(self, printed: str) -> None:
+    def _report_lines(self, printed: str) -> None:
         for line in printed.splitlines():
-            if line and not line.startswith(
-                ("START RequestId", "END RequestId", "REPORT RequestId")
-            ):
+            if line and not line.startswith(_LAMBDA_LINES):
                 self._report(line)

@@ -34,7 +34,7 @@ def living(pids: list[int]) -> list[int]:
 
 
 def everything(environment: LambdaEnvironment) -> list[int]:
-    keeper = environment._process._keeper
+    keeper = environment._process._supervisor
     assert keeper is not None
     return [keeper.pid, *environment.pids()]
 
@@ -136,7 +136,7 @@ function = LambdaEnvironment("app.handler", cwd=Path(sys.argv[1])).start()
 function.invoke({"do": "detach"})
 event = {"do": "sleep", "seconds": 600, "begun": sys.argv[2]}
 threading.Thread(target=function.invoke, args=(event,), daemon=True).start()
-print(function._process._keeper.pid, *function.pids(), flush=True)
+print(function._process._supervisor.pid, *function.pids(), flush=True)
 threading.Event().wait()
 """
 
