@@ -83,7 +83,9 @@ def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, registry: Path) ->
 
 
 def test_a_registry_without_the_wheel_is_one_clear_line(tmp_path: Path, registry: Path) -> None:
-    with pytest.raises(EmulatorUnavailableError, match=r"could not download aws-sam-cli: .+") as error:
+    with pytest.raises(
+        EmulatorUnavailableError, match=r"could not download aws-sam-cli: .+"
+    ) as error:
         emulator_path(pin(registry, "0" * 64), tmp_path / "cache")
 
     assert "\n" not in str(error.value)
