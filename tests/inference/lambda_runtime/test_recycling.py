@@ -1,6 +1,7 @@
-"""How a process is replaced between two calls, and all that leaves it as it was.
+"""A process is replaced between two calls; everything that can fail leaves it as it was.
 
-What it is replaced for: inference/serving/test_recycling_policy.py, tests/package_sets/test_recycled_environments.py.
+The reasons for a replacement: tests/inference/serving/test_recycling_policy.py and
+tests/package_sets/test_recycled_environments.py.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def test_with_too_little_time_left_the_next_call_will_do(
 def test_while_the_extension_asks_for_the_next_event_no_process_is_replaced(
     api: RuntimeApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.lambda_runtime.recycling._NEXT_IS_TOLD_S", 0.05)
+    monkeypatch.setattr("inference.lambda_runtime.recycling._LEAVE_DEADLINE_S", 0.05)
     calls = Calls()
     told = asking(calls)
     assert answered(api, calls) is ANSWER
