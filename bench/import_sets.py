@@ -17,7 +17,7 @@ from bench.cold_runs import WORKERS
 from model_store.package_set import BUILDER, SITE_PACKAGES, Target
 from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.publish import publish_wheels
-from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.runtime_packages import installed_runtime
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
 
@@ -99,7 +99,7 @@ def make_set(name: str) -> Made:
 def _publish(chosen: Set, store: Path) -> str:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="wheels-") as folder:
         target = Target.running()
-        wheels = get_wheels(REQUIREMENTS, target, brought_here(), Path(folder), Silent())
+        wheels = get_wheels(REQUIREMENTS, target, installed_runtime(), Path(folder), Silent())
         kept = tuple(each for each in wheels if each.name.lower().startswith(chosen.wheels or ""))
         manifest, _ = publish_wheels(kept, open_store(store), target, Silent())
     return str(manifest.digest)

@@ -26,7 +26,7 @@ from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialE
 from model_sync.package_sets.unused_marks import rely_on
 from model_sync.preparation.build import prepare as make_preparation
 from model_sync.publishing.placed_folders import PlacedFolders
-from model_sync.publishing.resume import ToBeContinued, rest_ms
+from model_sync.publishing.resume import ToBeContinued, preparation_ms
 from model_sync.refs import changes
 from model_sync.refs.commit import settle
 from model_sync.request_fields import parse_version
@@ -57,10 +57,10 @@ def prepare(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
     numbers = _to_prepare(verb.newest, reference)
     started = False
     for number in numbers:
-        entry = changes.to_prepare(verb.newest, number)
+        entry = changes.entry_to_prepare(verb.newest, number)
         if number in made or (RUNTIME in entry.preparations and not again):
             continue
-        if started and not store.time_limit.leaves_ms(rest_ms(entry.size_bytes)):
+        if started and not store.time_limit.leaves_ms(preparation_ms(entry.size_bytes)):
             raise ToBeContinued(_done(made))
         started = True
         if verb.prepare(number):
@@ -108,7 +108,7 @@ class _Prepare:
                 raise type(error)(f"version {number} of {name!r}: {error}") from error
 
             def decide(refs: Refs) -> Refs:
-                following = changes.prepared(
+                following = changes.add_preparation(
                     refs,
                     number,
                     self._runtime,

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from model_store.lines import on_one_line
 from model_sync.errors import FULL, PackagesError, SpaceError
-from model_sync.package_sets.pip_report import Missing, yanked
-from model_sync.package_sets.runtime_packages import left_to_the_runtime, refuse_same_modules
-from model_sync.package_sets.source_requirements import what_is_built
+from model_sync.package_sets.pip_report import Missing, describe_yanked
+from model_sync.package_sets.runtime_packages import leave_out_runtime_packages, refuse_same_modules
+from model_sync.package_sets.source_requirements import first_source_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def get_wheels(
     """
     progress.step(f"getting the wheels of {requirements}")
     wheels = download_wheels(requirements, target, folder)
-    kept, left = left_to_the_runtime(wheels, brought, requirements)
+    kept, left = leave_out_runtime_packages(wheels, brought, requirements)
     refuse_same_modules(kept, brought, requirements)
     if left:
         progress.step(f"leaving {', '.join(left)} to the runtime, which brings the same")
@@ -64,7 +64,7 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
     """
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
-    built = what_is_built(requirements)
+    built = first_source_requirement(requirements)
     if built:
         raise PackagesError(
             f"{requirements}: {on_one_line(built)} is no wheel, and nothing is built here: build "
@@ -80,10 +80,10 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
         missing = Missing.of_error(failure)
         unreachable = _unreachable(failure, log)
         if missing and not unreachable:
-            raise PackagesError(f"{requirements}: {missing.explained(log, target)}")
+            raise PackagesError(f"{requirements}: {missing.explain(log, target)}")
         reason = unreachable or _reason(failure)
         raise PackagesError(f"{requirements}: {reason} ({_described(target)})")
-    taken_back = yanked(log)
+    taken_back = describe_yanked(log)
     if taken_back:
         raise PackagesError(f"{requirements}: {taken_back}")
     wheels = tuple(sorted(folder.glob("*.whl")))

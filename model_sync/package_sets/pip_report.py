@@ -46,7 +46,7 @@ class Missing(NamedTuple):
         found = _MISSING.search(stderr)
         return cls(found[1], found[2]) if found else None
 
-    def explained(self, log: str, target: Target) -> str:
+    def explain(self, log: str, target: Target) -> str:
         """Why there is no wheel of it for a target, and what there is."""
         wanted = f"for Python {target.python} on {target.platform}"
         needed = self._needed_python(log)
@@ -94,7 +94,7 @@ class Missing(NamedTuple):
         return canonical_name(name) == canonical_name(self.name) and version == self.version
 
 
-def yanked(log: str) -> str | None:
+def describe_yanked(log: str) -> str | None:
     """What was downloaded although its makers took it back, and why they did; None if nothing."""
     found = [
         f"{name} {version} was yanked ({_why(reason)})"

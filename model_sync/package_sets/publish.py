@@ -72,7 +72,7 @@ def publish_packages(
     Raises PackagesError or StoreError; nothing visible has changed then.
     """
     compiler = interpreter_for(target, interpreter)
-    brought = Runtime.here().brings_to(target)
+    brought = Runtime.here().packages_for(target)
     with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
         wheels = get_wheels(requirements, target, brought, Path(temporary), progress)
         return publish_wheels(wheels, layout, target, progress, pruned=pruned, compiler=compiler)

@@ -20,7 +20,7 @@ from packaging.version import Version
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.package_sets.names import canonical_name
-from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
+from model_sync.package_sets.top_modules import installed_top_modules, top_modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,24 +39,24 @@ class Runtime(NamedTuple):
     """What runs somewhere, and which packages it brings there: versions by canonical names."""
 
     target: Target
-    brings: Mapping[str, str]
+    packages: Mapping[str, str]
 
     @classmethod
     def here(cls) -> Self:
         """This process's own."""
-        return cls(Target.running(), brought_here())
+        return cls(Target.running(), installed_runtime())
 
-    def brings_to(self, target: Target) -> Mapping[str, str]:
+    def packages_for(self, target: Target) -> Mapping[str, str]:
         """What the runtime brings to a target, if need be another one; raises PackagesError."""
-        return self.brings if target == self.target else _pinned_for(target)
+        return self.packages if target == self.target else _pinned_for(target)
 
     def describe(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
         """What it brings to a target, as `packages constraints --json` prints it."""
         target = self.target.asked(python=python, platform=platform)
-        return {"target": target.to_json(), "constraints": dict(self.brings_to(target))}
+        return {"target": target.to_json(), "constraints": dict(self.packages_for(target))}
 
 
-def brought_here() -> dict[str, str]:
+def installed_runtime() -> dict[str, str]:
     """The versions of what this process has of the runtime, by canonical names."""
     found: dict[str, str] = {}
     names = [*ROOTS]
@@ -74,7 +74,7 @@ def brought_here() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def left_to_the_runtime(
+def leave_out_runtime_packages(
     wheels: tuple[Path, ...], brought: Mapping[str, str], requirements: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
@@ -101,7 +101,7 @@ def refuse_same_modules(
 
     Which modules these are, what is installed here says. Raises PackagesError.
     """
-    theirs = {module: each for each in brought for module in top_modules_here(each)}
+    theirs = {module: each for each in brought for module in installed_top_modules(each)}
     for wheel in wheels:
         if same := sorted(theirs.keys() & top_modules_of(wheel)):
             parsed, other = parse_wheel_filename(wheel.name), theirs[same[0]]

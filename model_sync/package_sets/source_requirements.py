@@ -26,7 +26,7 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.*|.*/.*|\.+|.*\.(?:zip|t
 _WHEEL: Final = ".whl"
 
 
-def what_is_built(requirements: Path) -> str | None:
+def first_source_requirement(requirements: Path) -> str | None:
     """The first requirement that names by its address what is no wheel; None if none does.
 
     Raises OSError.

@@ -35,7 +35,7 @@ def top_modules_of(wheel: Path) -> frozenset[str]:
         raise PackagesError(f"{wheel.name} cannot be unpacked: {error}") from error
 
 
-def top_modules_here(package: str) -> frozenset[str]:
+def installed_top_modules(package: str) -> frozenset[str]:
     """Those of a package that is installed for this Python; none of one that is not."""
     try:
         files = distribution(package).files or ()

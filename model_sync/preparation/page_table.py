@@ -28,12 +28,12 @@ _PAGEMAP: Final = Path("/proc/self/pagemap")
 _MAPS: Final = Path("/proc/self/maps")
 
 
-def are_told() -> bool:
+def has_page_table() -> bool:
     """Whether the kernel tells."""
     return _PAGEMAP.exists()
 
 
-def look_at_pages(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def read_page_table(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """For each page of a file, whether this process maps it, and whether it has touched it."""
     n_pages = -(-path.stat().st_size // PAGE_BYTES)
     mapped, present = np.zeros(n_pages, np.bool_), np.zeros(n_pages, np.bool_)
@@ -52,7 +52,7 @@ def look_at_pages(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def mapped_files(folder: str) -> frozenset[str]:
     """The files that this process maps whose paths begin with `folder`; none where none is told."""
-    if not are_told():
+    if not has_page_table():
         return frozenset()
     paths = (line.split(maxsplit=5)[5:] for line in _lines())
     return frozenset(path[0] for path in paths if path and path[0].startswith(folder))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model_store.chunks import CHUNK_BYTES
-from model_sync.preparation.page_table import PAGE_BYTES, are_told, look_at_pages, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, has_page_table, ranges_of, read_page_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
 
-def record(form: VariantFiles) -> dict[str, ChunkRanges]:
+def record_chunks(form: VariantFiles) -> dict[str, ChunkRanges]:
     """The chunks that this process touched of a form's files of more than one, by path.
 
     Of a file that is not named, all; so it is where the kernel does not tell (off Linux).
     """
-    if not are_told():
+    if not has_page_table():
         return {}
     return {
         entry.path: _touched(form.folder / entry.path)
@@ -37,7 +37,7 @@ def record(form: VariantFiles) -> dict[str, ChunkRanges]:
 
 def _touched(path: Path) -> ChunkRanges:
     """A file's chunks of which a page was touched, or is not mapped now."""
-    mapped, present = look_at_pages(path)
+    mapped, present = read_page_table(path)
     needed = present | ~mapped
     chunks = np.logical_or.reduceat(needed, np.arange(0, len(needed), CHUNK_BYTES // PAGE_BYTES))
     return ranges_of(map(int, chunks.nonzero()[0]))

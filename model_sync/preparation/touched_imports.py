@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inference.package_sets.active_sets import pieces_read
 from model_store.module_index import CODE, INDEX
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
-from model_sync.preparation.page_table import PAGE_BYTES, look_at_pages, mapped_files, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, mapped_files, ranges_of, read_page_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +79,7 @@ class ImportRecorder:
 
 def _touched(path: Path) -> ChunkRanges:
     """The blocks of a mapped file with a page that was touched; its first is read to map it."""
-    _, present = look_at_pages(path)
+    _, present = read_page_table(path)
     per_block = IMPORT_BLOCK_BYTES // PAGE_BYTES
     return ranges_of({0, *(int(page) // per_block for page in present.nonzero()[0])})
 

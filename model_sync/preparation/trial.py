@@ -50,7 +50,7 @@ _STEADY_RUNS: Final = 15
 hundredth; the fastest counts, for it is the least disturbed."""
 
 
-class Tried(NamedTuple):
+class TrialResult(NamedTuple):
     """What a trial measured, and which chunks of the larger files it touched, by their paths.
 
     `imports`: what importing from the version's package set touched; of the plain form alone.
@@ -69,7 +69,7 @@ def try_version(
     variant: Variant | None = None,
     prepared: Path | None = None,
     time_limit: TimeLimit = NO_LIMIT,
-) -> Tried:
+) -> TrialResult:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
     `result` is where the process writes what it found; the plain form's outputs go beside it, and
@@ -106,7 +106,7 @@ def try_version(
         for path, ranges in found.pop("recorded").items()
     }
     imports = parse_recorded(found.pop("imports"), str(result))
-    return Tried(Measurement(**found), recorded, imports)
+    return TrialResult(Measurement(**found), recorded, imports)
 
 
 def main(arguments: list[str]) -> None:
@@ -140,10 +140,10 @@ def _try(
     from inference.process.memory import forget_peak, split_bytes  # noqa: PLC0415
     from inference.settings import Verify  # noqa: PLC0415
     from model_sync.preparation.read_only_folder import make_read_only  # noqa: PLC0415
-    from model_sync.preparation.touched_chunks import record  # noqa: PLC0415
+    from model_sync.preparation.touched_chunks import record_chunks  # noqa: PLC0415
     from model_sync.preparation.touched_imports import ImportRecorder  # noqa: PLC0415
-    from model_sync.preparation.trial_inputs import measured_inputs  # noqa: PLC0415
-    from model_sync.preparation.trial_outputs import has_plain, hold_to_plain, keep_plain  # noqa: PLC0415
+    from model_sync.preparation.trial_inputs import trial_inputs  # noqa: PLC0415
+    from model_sync.preparation.trial_outputs import compare_with_plain, has_plain, save_plain  # noqa: PLC0415
 
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
@@ -168,7 +168,7 @@ def _try(
         if number == 0:
             first_ms = (time.perf_counter() - started) * 1e3
     warm_ms = 0.0
-    for number, tensors in enumerate(measured_inputs(loaded, folder, content)):
+    for number, tensors in enumerate(trial_inputs(loaded, folder, content)):
         try:
             outputs, took_ms = _timed(loaded, tensors)
         except Exception as error:
@@ -179,9 +179,9 @@ def _try(
             break  # inputs that were made of its signature, and are not to its liking
         first_ms = first_ms or took_ms
         if is_plain:
-            keep_plain(results, number, outputs)
+            save_plain(results, number, outputs)
         else:
-            hold_to_plain(results, number, outputs, content.golden)
+            compare_with_plain(results, number, outputs, content.golden)
         warm_ms = max(warm_ms, _fastest_ms(loaded, tensors))
     after = split_bytes()
     resident_bytes = max(after.resident_bytes - before.resident_bytes, 0)
@@ -193,7 +193,7 @@ def _try(
         "resident_bytes": resident_bytes,
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
         # What calls touch, golden cases say; inputs that were made say it of no table's rows.
-        "recorded": record(files) if content.golden.cases else {},
+        "recorded": record_chunks(files) if content.golden.cases else {},
         "imports": [each.to_json() for each in recorder.recorded()] if recorder else [],
     }
 

@@ -25,14 +25,14 @@ _MOST: Final = 2
 """Golden cases that are measured: the largest. All of them are held to their answers."""
 
 
-def measured_inputs(
+def trial_inputs(
     loaded: LoadedVersion, folder: Path, content: VersionContent
 ) -> list[dict[str, NDArray[Any]]]:
     """The tensors to run, the largest first. Those that were made it may refuse: nobody said so."""
     cases = [_of_case(loaded, folder, content, case) for case in content.golden.cases]
     if cases:
         return sorted(cases, key=_size, reverse=True)[:_MOST]
-    return [made_inputs(loaded.signature)]
+    return [generate_inputs(loaded.signature)]
 
 
 def _of_case(
@@ -48,7 +48,7 @@ def _size(tensors: dict[str, NDArray[Any]]) -> int:
     return sum(tensor.size for tensor in tensors.values())
 
 
-def made_inputs(signature: Signature) -> dict[str, NDArray[Any]]:
+def generate_inputs(signature: Signature) -> dict[str, NDArray[Any]]:
     """Arrays of the signature's dtypes and shapes, the same each time; sizes that are free are 1.
 
     Floats are normally distributed. Integers are 0 and strings empty: the most likely to be an

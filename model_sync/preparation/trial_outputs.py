@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model_store.version import GoldenCases
 
 
-def keep_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -> None:
+def save_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -> None:
     """Write the plain form's outputs of one run."""
     path = folder / f"plain-{number}.npz"
     with naming(str(path)), path.open("wb") as stream:
@@ -36,7 +36,7 @@ def has_plain(folder: Path) -> bool:
     return (folder / "plain-0.npz").exists()
 
 
-def hold_to_plain(
+def compare_with_plain(
     folder: Path, number: int, outputs: Mapping[str, NDArray[Any]], tolerance: GoldenCases
 ) -> None:
     """Raise TrialError where another form's outputs of that run are others."""

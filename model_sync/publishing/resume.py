@@ -49,7 +49,7 @@ class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in th
         self.resume = resume
 
 
-def rest_ms(size_bytes: int) -> float:
+def preparation_ms(size_bytes: int) -> float:
     """How long preparing a version may take, as an estimate that is rather too long.
 
     A trial has a deadline of its own (preparation/trial.py); how many there are, and how long they take, grows
@@ -59,7 +59,7 @@ def rest_ms(size_bytes: int) -> float:
     return (DEADLINE_S + size_bytes / _REST_BYTES_PER_S) * 1000 + MARGIN_MS
 
 
-def take_up(staging: Staging, uploaded: UploadedContents) -> set[FileEntry]:
+def resume_copy(staging: Staging, uploaded: UploadedContents) -> set[FileEntry]:
     """What had arrived of uploaded contents when their staging folder was kept.
 
     Raises RequestError where none of these contents is waiting there, and then leaves the folder
@@ -127,7 +127,7 @@ def copy_files(
         if came != entry:
             raise uploaded.damaged(entry.path)
         copied.add(entry)
-    rest = rest_ms(uploaded.content.size_bytes)
+    rest = preparation_ms(uploaded.content.size_bytes)
     if len(copied) > before and not time_limit.leaves_ms(rest):
         _pause(staging, folder, uploaded, copied)
 

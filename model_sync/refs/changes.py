@@ -131,7 +131,7 @@ def release(refs: Refs, job: str) -> Refs:
     return refs._replace(holds={k: v for k, v in refs.holds.items() if k != job})
 
 
-def prepared(
+def add_preparation(
     refs: Refs,
     number: int,
     runtime: str,
@@ -144,7 +144,7 @@ def prepared(
 
     Nothing is to be done where another one is named by now: another writer was first.
     """
-    entry = to_prepare(refs, number)
+    entry = entry_to_prepare(refs, number)
     if entry.id != version_id:
         raise ChangeError(
             f"{refs.model!r} was deleted and published anew while its version {number} was being "
@@ -156,7 +156,7 @@ def prepared(
     return refs._replace(versions={**refs.versions, number: entry})
 
 
-def to_prepare(refs: Refs, number: int) -> VersionEntry:
+def entry_to_prepare(refs: Refs, number: int) -> VersionEntry:
     """A version that may be prepared: one in service."""
     entry = _existing(refs, number)
     if entry.state is State.RETIRED:

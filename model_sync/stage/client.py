@@ -164,7 +164,7 @@ class StageStore:
         bucket = self._stage.output("ModelsBucket")
         with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
             wheels = get_wheels(
-                requirements, target, runtime.brings_to(target), Path(temporary), self._progress
+                requirements, target, runtime.packages_for(target), Path(temporary), self._progress
             )
             described = describe_set(hash_wheels(wheels), target, pruned=pruned)
             key = upload_set(self._client, bucket, described, wheels, self._progress)

@@ -72,7 +72,7 @@ def create_file(path: Path) -> int:
     return fd
 
 
-def writing_back(fd: int) -> Callable[[int], None]:
+def start_writeback(fd: int) -> Callable[[int], None]:
     """Have the system write a growing file to its disk meanwhile: the fsync at its end waits less.
 
     The function that is returned is told the file's size after each block, and starts writing

@@ -135,7 +135,7 @@ def copy_in(
         Hashing() as hashing,
         os.fdopen(durable.create_file(place), "wb", buffering=0) as out,
     ):
-        start_writing_back = durable.writing_back(out.fileno())
+        start_writing_back = durable.start_writeback(out.fileno())
 
         def write(block: bytes) -> None:
             nonlocal size, written

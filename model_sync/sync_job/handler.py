@@ -39,7 +39,7 @@ from model_sync.errors import RequestError, SyncError, code_of
 from model_sync.identity import publisher
 from model_sync.mounted_store import MountedStore
 from model_sync.package_sets.publish import describe_packages
-from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.runtime_packages import installed_runtime
 from model_sync.publishing.resume import ToBeContinued
 from model_sync.sources.recipe import RECIPE, read_recipe
 from model_sync.sources.s3 import S3Source, parse_s3_url
@@ -103,7 +103,7 @@ class SyncJob:
             "numpy": np.__version__,
             "runtime": RUNTIME,
             "target": Target.running().to_json(),
-            "brings": brought_here(),
+            "brings": installed_runtime(),
             "settings": self._settings.describe(),
             "store_ids": [],
             "generations": {},

@@ -8,10 +8,10 @@ from model_store.package_set import Target
 from model_sync.errors import RequestError, SourceError
 from model_sync.package_sets.interpreters import interpreter_for
 from model_sync.package_sets.publish import describe_set, find_published, publish_set
-from model_sync.package_sets.runtime_packages import brought_here, refuse_shadowed
+from model_sync.package_sets.runtime_packages import installed_runtime, refuse_shadowed
 from model_sync.publishing.publication import Publication
 from model_sync.publishing.publish import publish_source
-from model_sync.publishing.resume import take_up
+from model_sync.publishing.resume import resume_copy
 from model_sync.refs.commit import settle
 from model_sync.sources.recipe import read_recipe
 from model_sync.store_io.staging import Staging
@@ -43,7 +43,7 @@ def publish_uploaded(
     if request.model is None:
         raise RequestError("'model' is missing: uploaded contents have no name of their own")
     with Staging(layout, resume=request.resume) as staging:
-        copied = take_up(staging, uploaded) if request.resume else set()
+        copied = resume_copy(staging, uploaded) if request.resume else set()
         settle(layout.model(request.model), staging)
         publication = Publication(
             layout, request.model, staging, progress, who=request.who, time_limit=time_limit
@@ -93,7 +93,7 @@ def publish_uploaded_set(
     if described.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
     if described.target == Target.running():  # of another, this process has not what it brings
-        refuse_shadowed(described, brought_here(), uploaded.name)
+        refuse_shadowed(described, installed_runtime(), uploaded.name)
     compiler = interpreter_for(described.target)
     with Staging(layout) as staging:
         progress.step(

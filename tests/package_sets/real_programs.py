@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any, Final
 
-from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.runtime_packages import installed_runtime
 from tests.inference.commands import environ
 from tests.support.places import ROOT
 
@@ -88,7 +88,7 @@ def _environment(folder: Path) -> Path:
     """The Python of an environment with links to what the runtime brings here."""
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    for name in brought_here():
+    for name in installed_runtime():
         found = distribution(name)
         tops = {path.parts[0] for path in found.files or ()} - {"..", "__pycache__"}
         for top in tops:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target
 from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.publish import publish_wheels
-from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.runtime_packages import installed_runtime
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
 
@@ -43,7 +43,7 @@ def published_set(folder: Path) -> Iterator[LargeSet]:
     try:
         wheels, target = folder / "wheels", Target.running()
         wheels.mkdir()
-        kept = get_wheels(REQUIREMENTS, target, brought_here(), wheels, Silent())
+        kept = get_wheels(REQUIREMENTS, target, installed_runtime(), wheels, Silent())
         layout = open_store(folder / "store")
         # With their own tests, which are run.
         manifest, _ = publish_wheels(kept, layout, target, Silent(), pruned=False)

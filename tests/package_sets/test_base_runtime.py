@@ -13,8 +13,8 @@ from model_sync.package_sets.publish import publish_packages
 from model_sync.package_sets.runtime_packages import (
     ROOTS,
     Runtime,
-    brought_here,
-    left_to_the_runtime,
+    installed_runtime,
+    leave_out_runtime_packages,
 )
 from model_sync.progress import Silent
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
@@ -35,15 +35,15 @@ def test_what_it_brings_is_what_the_layer_is_built_from() -> None:
     asked = (ROOT / "requirements" / "function.in").read_text().splitlines()
     assert {*ROOTS} == {line for line in asked if line and not line.startswith("#")}
     here = Target.running()
-    by_the_pins = Runtime(Target("none", ""), {}).brings_to(here)
-    assert brought_here() == by_the_pins
+    by_the_pins = Runtime(Target("none", ""), {}).packages_for(here)
+    assert installed_runtime() == by_the_pins
     assert Runtime.here() == (here, by_the_pins)
 
 
 def test_for_another_python_it_brings_what_its_layer_would_be_built_from() -> None:
     here = Runtime.here()
     old, new = (
-        here.brings_to(Target(python, "aarch64-manylinux_2_28")) for python in ("3.11", "3.13")
+        here.packages_for(Target(python, "aarch64-manylinux_2_28")) for python in ("3.11", "3.13")
     )
     assert old.keys() == new.keys()
     assert old["numpy"] != new["numpy"]
@@ -51,17 +51,17 @@ def test_for_another_python_it_brings_what_its_layer_would_be_built_from() -> No
 
 def test_the_same_versions_are_left_out() -> None:
     pinned = named("alpha-1.0", "NumPy-2.4.6", "typing_extensions-4.16")
-    assert left_to_the_runtime(pinned, BROUGHT, FILE) == (
+    assert leave_out_runtime_packages(pinned, BROUGHT, FILE) == (
         named("alpha-1.0"),
         ("numpy 2.4.6", "typing-extensions 4.16"),
     )
-    assert left_to_the_runtime(pinned[:1], BROUGHT, FILE) == (pinned[:1], ())
+    assert leave_out_runtime_packages(pinned[:1], BROUGHT, FILE) == (pinned[:1], ())
 
 
 def test_other_versions_are_refused_with_both_named() -> None:
     pinned = named("alpha-1.0", "numpy-2.4.7", "typing_extensions-4.0.0")
     with pytest.raises(PackagesError) as caught:
-        left_to_the_runtime(pinned, BROUGHT, FILE)
+        leave_out_runtime_packages(pinned, BROUGHT, FILE)
     assert str(caught.value) == (
         "pins.txt pins numpy 2.4.7, where the runtime brings 2.4.6; typing-extensions 4.0.0, where "
         "the runtime brings 4.16.0: that is found first, so compile with `uv pip compile "
@@ -72,7 +72,7 @@ def test_other_versions_are_refused_with_both_named() -> None:
 def test_a_set_for_a_store_here_is_held_against_what_is_installed(
     layout: StoreLayout, wheels: Path, tmp_path: Path
 ) -> None:
-    brought = brought_here()["orjson"]
+    brought = installed_runtime()["orjson"]
     alpha = write_wheel(wheels, "alpha")
     same, other = (write_wheel(wheels, "orjson", version=each) for each in (brought, "9.9"))
     pins = write_requirements(tmp_path / "pins.txt", alpha, same)
@@ -85,4 +85,4 @@ def test_a_set_for_a_store_here_is_held_against_what_is_installed(
 
 def test_requirements_of_nothing_else_need_no_set() -> None:
     with pytest.raises(PackagesError, match=r"^pins.txt pins only what the runtime brings itself"):
-        left_to_the_runtime(named("numpy-2.4.6"), BROUGHT, FILE)
+        leave_out_runtime_packages(named("numpy-2.4.6"), BROUGHT, FILE)

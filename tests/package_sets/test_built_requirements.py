@@ -11,7 +11,7 @@ import pytest
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.package_sets.publish import publish_packages
-from model_sync.package_sets.source_requirements import what_is_built
+from model_sync.package_sets.source_requirements import first_source_requirement
 from model_sync.progress import Silent
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_an_address_that_is_no_wheels_is_found(tmp_path: Path, text: str, built:
     (tmp_path / "inner.txt").write_text("-r pins.txt\n./inner\n")
     pins = tmp_path / "pins.txt"
     pins.write_text(text)
-    found = what_is_built(pins)
+    found = first_source_requirement(pins)
     assert found
     assert found.partition("#")[0] == built
 
@@ -69,7 +69,7 @@ def test_an_address_that_is_no_wheels_is_found(tmp_path: Path, text: str, built:
 def test_what_names_no_address_or_a_wheels_is_left_to_pip(tmp_path: Path, text: str) -> None:
     pins = tmp_path / "pins.txt"
     pins.write_text(text)
-    assert what_is_built(pins) is None
+    assert first_source_requirement(pins) is None
 
 
 def test_the_build_script_of_a_source_archive_does_not_run(

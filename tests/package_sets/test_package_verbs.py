@@ -11,7 +11,7 @@ from model_store.package_set import Target
 from model_sync.__main__ import main
 from model_sync.cli.print_packages import listed
 from model_sync.package_sets.publish import publish_wheels
-from model_sync.package_sets.runtime_packages import PINS, brought_here
+from model_sync.package_sets.runtime_packages import PINS, installed_runtime
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.package_sets.models import MODEL, write_greeter
@@ -137,7 +137,7 @@ def test_sets_are_listed_as_a_table_the_newest_first(capsys: pytest.CaptureFixtu
 def test_constraints_are_a_file_that_uv_takes(say: Say) -> None:
     first, *pins = say("constraints").splitlines()
     assert first.startswith("# What the runtime brings to Python ")
-    assert pins == [f"{name}=={version}" for name, version in brought_here().items()]
+    assert pins == [f"{name}=={version}" for name, version in installed_runtime().items()]
     assert say("constraints", "--python", "3.11") != say("constraints", "--python", "3.13")
     pinned = PINS.read_text()
     for line in say("constraints", "--python", "3.13").splitlines()[1:]:

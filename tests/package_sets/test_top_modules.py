@@ -9,8 +9,8 @@ import pytest
 from model_store.package_set import Target
 from model_sync.errors import PackagesError
 from model_sync.package_sets.download import get_wheels
-from model_sync.package_sets.runtime_packages import brought_here
-from model_sync.package_sets.top_modules import top_modules_here, top_modules_of
+from model_sync.package_sets.runtime_packages import installed_runtime
+from model_sync.package_sets.top_modules import installed_top_modules, top_modules_of
 from model_sync.progress import Silent
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 
@@ -36,8 +36,8 @@ def test_they_are_modules_packages_and_extensions_and_no_namespace(tmp_path: Pat
 
 
 def test_those_of_what_is_installed_are_its_modules() -> None:
-    assert "onnxruntime" in top_modules_here("onnxruntime")
-    assert top_modules_here("nobody-installed-this") == frozenset()
+    assert "onnxruntime" in installed_top_modules("onnxruntime")
+    assert installed_top_modules("nobody-installed-this") == frozenset()
 
 
 def test_a_package_of_another_name_with_a_module_of_the_runtimes_is_refused(
@@ -47,7 +47,7 @@ def test_a_package_of_another_name_with_a_module_of_the_runtimes_is_refused(
         wheels, "onnxruntime_gpu", version="2.0", files={"onnxruntime/__init__.py": ""}
     )
     pins = write_requirements(tmp_path / "pins.txt", wheel)
-    brought = brought_here()
+    brought = installed_runtime()
     said = (
         f"pins onnxruntime-gpu 2.0, which brings the module onnxruntime, and so does the runtime's "
         f"onnxruntime {brought['onnxruntime']}: that is found first"

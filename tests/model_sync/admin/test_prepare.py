@@ -23,7 +23,7 @@ from model_sync.mounted_store import MountedStore
 from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from model_sync.publishing.resume import ToBeContinued, rest_ms
+from model_sync.publishing.resume import ToBeContinued, preparation_ms
 from model_sync.sweep.verb import sweep_store
 from model_sync.time_limit import TimeLimit
 from tests.inference.stores import flip_a_byte
@@ -334,7 +334,7 @@ def test_what_a_writer_left_half_done_heals_though_nothing_is_to_be_prepared(
 def test_each_call_gets_on_by_a_version_and_what_may_not_fit_waits_for_the_next(
     store: StoreLayout,
 ) -> None:
-    least_ms = rest_ms(refs(store).versions[2].size_bytes)
+    least_ms = preparation_ms(refs(store).versions[2].size_bytes)
 
     def calling(resume: str | None, remaining_ms: float) -> dict[str, Any]:
         return ask(store, "prepare", again=True, resume=resume, remaining_ms=lambda: remaining_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING
 
-from model_sync.preparation.page_table import PAGE_BYTES, look_at_pages, ranges_of
+from model_sync.preparation.page_table import PAGE_BYTES, ranges_of, read_page_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ def test_a_page_that_was_touched_is_told_from_one_that_is_mapped_alone(tmp_path:
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
         mapped.madvise(mmap.MADV_RANDOM)  # nothing is read ahead
         mapped[200 * PAGE_BYTES] = 1
-        is_mapped, is_present = look_at_pages(path)
+        is_mapped, is_present = read_page_table(path)
     assert is_mapped.all()
     assert list(map(int, is_present.nonzero()[0])) == [200]
 
@@ -32,7 +32,7 @@ def test_a_mapping_behind_the_files_end_is_none_of_its_pages(tmp_path: Path) -> 
     half = 4 * PAGE_BYTES
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), half, offset=half):
         stream.truncate(PAGE_BYTES)
-        is_mapped, is_present = look_at_pages(path)
+        is_mapped, is_present = read_page_table(path)
     assert (is_mapped.tolist(), is_present.tolist()) == ([False], [False])
 
 

@@ -17,7 +17,7 @@ from model_store.version import VersionManifest
 from model_sync.errors import TrialError
 from model_sync.graphs.inspection import inspect
 from model_sync.preparation.trial import try_version
-from model_sync.preparation.trial_outputs import keep_plain
+from model_sync.preparation.trial_outputs import save_plain
 from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
@@ -125,7 +125,7 @@ def test_another_form_that_refuses_what_the_plain_one_ran_is_refused(tmp_path: P
     variant = Variant("other", "source/model.onnx", {}, None)
     place: dict[str, Any] = {"layout": _store(tmp_path), "variant": variant, "prepared": folder}
     assert try_version(folder, tmp_path / "result.json", **place).measurement.warm_ms == 0
-    keep_plain(tmp_path, 0, {"y": np.zeros((1, 2), np.float32)})
+    save_plain(tmp_path, 0, {"y": np.zeros((1, 2), np.float32)})
     with pytest.raises(TrialError, match="it refuses what the plain form runs"):
         try_version(folder, tmp_path / "result.json", **place)
 

@@ -10,7 +10,7 @@ import pytest
 from inference.protocol.datatypes import BFLOAT16
 from model_store.version import GoldenCases
 from model_sync.errors import TrialError
-from model_sync.preparation.trial_outputs import hold_to_plain, keep_plain
+from model_sync.preparation.trial_outputs import compare_with_plain, save_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ NAN, INF = np.nan, np.inf
 
 
 def held(folder: Path, plain: Any, given: Any) -> None:
-    keep_plain(folder, 0, {"an/odd name": plain})
-    hold_to_plain(folder, 0, {"an/odd name": given}, TOLERANCE)
+    save_plain(folder, 0, {"an/odd name": plain})
+    compare_with_plain(folder, 0, {"an/odd name": given}, TOLERANCE)
 
 
 SAME = {

@@ -198,14 +198,16 @@ RUNTIME = "ort-2-x86_64-p1"
 VERSION_ID, OLD, NEW = "20261123T060000Z-0f3c9a51be77", "old", "new"
 
 
-def prepared(refs: Refs, number: int, *, instead_of: str | None = None, **fields: str) -> Refs:
+def add_preparation(
+    refs: Refs, number: int, *, instead_of: str | None = None, **fields: str
+) -> Refs:
     named = {"version_id": VERSION_ID, "preparation_id": NEW, **fields}
-    return changes.prepared(refs, number, RUNTIME, instead_of=instead_of, **named)
+    return changes.add_preparation(refs, number, RUNTIME, instead_of=instead_of, **named)
 
 
 def test_a_preparation_is_added_beside_those_for_other_runtimes() -> None:
     before = refs_of()
-    after = prepared(before, 1)
+    after = add_preparation(before, 1)
     made = {**before.versions[1].preparations, RUNTIME: NEW}
     assert after == before._replace(
         versions={**before.versions, 1: before.versions[1]._replace(preparations=made)}
@@ -213,10 +215,10 @@ def test_a_preparation_is_added_beside_those_for_other_runtimes() -> None:
 
 
 def test_a_preparation_replaces_only_the_one_that_its_maker_saw() -> None:
-    before = prepared(refs_of(), 1, preparation_id=OLD)
-    assert prepared(before, 1) == before, "another writer was first"
-    assert prepared(before, 1, instead_of="another") == before
-    assert prepared(before, 1, instead_of=OLD).versions[1].preparations[RUNTIME] == NEW
+    before = add_preparation(refs_of(), 1, preparation_id=OLD)
+    assert add_preparation(before, 1) == before, "another writer was first"
+    assert add_preparation(before, 1, instead_of="another") == before
+    assert add_preparation(before, 1, instead_of=OLD).versions[1].preparations[RUNTIME] == NEW
 
 
 @pytest.mark.parametrize(
@@ -232,4 +234,4 @@ def test_a_preparation_is_named_only_for_the_version_in_service_that_it_was_made
     number: int, version_id: str, message: str
 ) -> None:
     with pytest.raises(ChangeError, match=message):
-        prepared(refs_of(), number, version_id=version_id)
+        add_preparation(refs_of(), number, version_id=version_id)

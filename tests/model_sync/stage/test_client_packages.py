@@ -110,7 +110,7 @@ def test_another_version_of_what_the_functions_bring_is_refused_before_anything_
     remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
 ) -> None:
     pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "orjson", version="9.9"))
-    brought = remote.runtime().brings["orjson"]
+    brought = remote.runtime().packages["orjson"]
     said = f"^{pins} pins orjson 9.9, where the runtime brings {brought}: "
     with pytest.raises(PackagesError, match=said):
         remote.publish_packages(pins, PackageSetOptions())
@@ -142,7 +142,7 @@ def test_a_stage_compiles_with_its_own_python_alone(
 def test_the_same_version_is_left_to_the_functions(
     remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
 ) -> None:
-    brought = remote.runtime().brings["orjson"]
+    brought = remote.runtime().packages["orjson"]
     wheels = (
         write_wheel(registry, "orjson", version=brought),
         write_wheel(registry, "alpha"),

@@ -9,7 +9,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
-from model_sync.package_sets.runtime_packages import brought_here
+from model_sync.package_sets.runtime_packages import installed_runtime
 from tests.model_sync.command_line import run
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.lambda_client import Answering, response
@@ -105,7 +105,7 @@ def test_package_sets_are_published_and_listed(
     assert capsys.readouterr().out.startswith(f"package set {made['digest']}\n")
     assert main(["packages", "constraints", *DEV, "--json"]) == 0
     brought = json.loads(capsys.readouterr().out)
-    assert brought == {"target": made["target"], "constraints": brought_here()}
+    assert brought == {"target": made["target"], "constraints": installed_runtime()}
     assert main(["packages", "list", *DEV, "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)["packages"]
     assert {**made, "pinned_by": []} == {**listed, "created": True}
