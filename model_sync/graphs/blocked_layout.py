@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from model_sync.errors import TrialError
-from model_sync.graphs.subgraphs import inner_graphs
+from model_sync.graphs.subgraphs import subgraphs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,5 +68,5 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Every node, those of graphs within nodes too."""
     for node in graph.node:
         yield node
-        for inner in inner_graphs(node):
+        for inner in subgraphs_of(node):
             yield from _nodes(inner)

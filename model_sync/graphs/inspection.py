@@ -15,7 +15,7 @@ from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
 from model_sync.errors import InspectionError
 from model_sync.graphs.signature import signature_of
-from model_sync.graphs.subgraphs import inner_graphs
+from model_sync.graphs.subgraphs import subgraphs_of
 from model_sync.store_io.disk_space import naming
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
     from model_store.signature import Signature
 
-_MOST_BYTES: Final = (2 << 30) - 1
+_MAX_BYTES: Final = (2 << 30) - 1
 """A Protocol Buffers message holds no more; it is read into memory as a whole."""
 
 
 def refuse_too_large(size_bytes: int, name: str) -> None:
     """Raise InspectionError for a graph that is larger than any that can be read; `name` is its."""
-    if size_bytes > _MOST_BYTES:
+    if size_bytes > _MAX_BYTES:
         raise InspectionError(
-            f"{name} has {size_bytes} bytes, and ONNX files end at {_MOST_BYTES}: "
+            f"{name} has {size_bytes} bytes, and ONNX files end at {_MAX_BYTES}: "
             "export it with its weights as external data"
         )
 
@@ -114,7 +114,7 @@ def _of_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-        for inner in inner_graphs(node):
+        for inner in subgraphs_of(node):
             yield from _of_graph(inner)
 
 

@@ -30,7 +30,7 @@ EXTENDED: Final = "ORT_ENABLE_EXTENDED"
 HIGHEST: Final = "ORT_ENABLE_ALL"
 
 _DEADLINE_S: Final = 600
-_LEAST_EXTERNAL_BYTES: Final = 1024
+_MIN_EXTERNAL_BYTES: Final = 1024
 """Smaller tensors stay in the graph: shapes and the like, which are read when it is opened."""
 
 
@@ -79,7 +79,7 @@ def _optimize(graph: str, folder: Path, level: str) -> None:
     options.optimized_model_filepath = str(folder / GRAPH)
     for key, value in {
         "session.optimized_model_external_initializers_file_name": WEIGHTS,
-        "session.optimized_model_external_initializers_min_size_in_bytes": _LEAST_EXTERNAL_BYTES,
+        "session.optimized_model_external_initializers_min_size_in_bytes": _MIN_EXTERNAL_BYTES,
         "session.disable_prepacking": 1,
     }.items():
         options.add_session_config_entry(key, str(value))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
 
-def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
+def subgraphs_of(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs that a node holds as attributes, and not those within these."""
     for attribute in node.attribute:
         if attribute.HasField("g"):

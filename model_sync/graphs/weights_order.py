@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 
-from model_sync.graphs.subgraphs import inner_graphs
+from model_sync.graphs.subgraphs import subgraphs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def _in_order(graph: GraphProto) -> Iterator[TensorProto]:
         for name in node.input:
             if name in left:
                 yield left.pop(name)
-        for inner in inner_graphs(node):
+        for inner in subgraphs_of(node):
             yield from _in_order(inner)
     yield from left.values()
 

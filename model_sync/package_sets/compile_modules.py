@@ -43,6 +43,6 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except OSError as error:
-        met = {name: getattr(error, name) for name in ("errno", "strerror", "filename")}
-        sys.stdout.write(json.dumps(met) + "\n")
+        fields = {name: getattr(error, name) for name in ("errno", "strerror", "filename")}
+        sys.stdout.write(json.dumps(fields) + "\n")
         sys.exit(1)

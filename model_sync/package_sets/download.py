@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from model_sync.progress import Progress
 
 _GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
-_OLDEST_GLIBC_MINOR: Final = 17
+_MIN_GLIBC_MINOR: Final = 17
 # pip's own 5 and 15 make a registry that cannot be reached known after a minute and a half.
 _RETRIES: Final = "2"
 _TIMEOUT_S: Final = "10"
 # What is read here is what pip says at this level, whatever somebody set for their own terminal.
-_SPEAKING: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
+_PIP_ENVIRONMENT: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
 
 
 def get_wheels(
     requirements: Path,
     target: Target,
-    brought: Mapping[str, str],
+    runtime_packages: Mapping[str, str],
     folder: Path,
     progress: Progress,
 ) -> tuple[Path, ...]:
@@ -50,8 +50,8 @@ def get_wheels(
     """
     progress.step(f"getting the wheels of {requirements}")
     wheels = download_wheels(requirements, target, folder)
-    kept, left = leave_out_runtime_packages(wheels, brought, requirements)
-    refuse_same_modules(kept, brought, requirements)
+    kept, left = leave_out_runtime_packages(wheels, runtime_packages, requirements)
+    refuse_same_modules(kept, runtime_packages, requirements)
     if left:
         progress.step(f"leaving {', '.join(left)} to the runtime, which brings the same")
     return kept
@@ -64,11 +64,11 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
     """
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
-    built = first_source_requirement(requirements)
-    if built:
+    source_requirement = first_source_requirement(requirements)
+    if source_requirement:
         raise PackagesError(
-            f"{requirements}: {on_one_line(built)} is no wheel, and nothing is built here: build "
-            "a wheel of it, or pin a version that has one"
+            f"{requirements}: {on_one_line(source_requirement)} is no wheel, and nothing is "
+            "built here: build a wheel of it, or pin a version that has one"
         )
     failure, log = _run_pip(requirements, target, folder)
     if failure is not None:
@@ -82,13 +82,13 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
         if missing and not unreachable:
             raise PackagesError(f"{requirements}: {missing.explain(log, target)}")
         reason = unreachable or _reason(failure)
-        raise PackagesError(f"{requirements}: {reason} ({_described(target)})")
-    taken_back = describe_yanked(log)
-    if taken_back:
-        raise PackagesError(f"{requirements}: {taken_back}")
+        raise PackagesError(f"{requirements}: {reason} ({_describe(target)})")
+    yanked = describe_yanked(log)
+    if yanked:
+        raise PackagesError(f"{requirements}: {yanked}")
     wheels = tuple(sorted(folder.glob("*.whl")))
     if not wheels:
-        raise PackagesError(f"{requirements} names no package {_described(target)}")
+        raise PackagesError(f"{requirements} names no package {_describe(target)}")
     return wheels
 
 
@@ -112,10 +112,10 @@ def _run_pip(requirements: Path, target: Target, folder: Path) -> tuple[str | No
             text=True,
             errors="replace",
             check=False,
-            env={**os.environ, **_SPEAKING},
+            env={**os.environ, **_PIP_ENVIRONMENT},
         )
-        noted = log.read_text("utf-8", "replace") if log.is_file() else ""
-    return (done.stderr if done.returncode else None), noted
+        log_text = log.read_text("utf-8", "replace") if log.is_file() else ""
+    return (done.stderr if done.returncode else None), log_text
 
 
 def _platform_tags(platform: str) -> list[str]:
@@ -127,7 +127,7 @@ def _platform_tags(platform: str) -> list[str]:
     if not match:
         raise PackagesError(f"{platform!r} is no platform: expected one like x86_64-manylinux_2_28")
     machine, minor = match[1], int(match[2])
-    tags = [f"manylinux_2_{m}_{machine}" for m in range(minor, _OLDEST_GLIBC_MINOR - 1, -1)]
+    tags = [f"manylinux_2_{m}_{machine}" for m in range(minor, _MIN_GLIBC_MINOR - 1, -1)]
     return [*tags, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"linux_{machine}"]
 
 
@@ -153,5 +153,5 @@ def _reason(stderr: str) -> str:
     return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")
 
 
-def _described(target: Target) -> str:
+def _describe(target: Target) -> str:
     return f"for Python {target.python} on {target.platform}"

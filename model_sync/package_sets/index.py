@@ -59,12 +59,12 @@ def write_index(
 
     Raises PackagesError; OSError where the file system is full.
     """
-    looked = sorted(_look(site, _suffixes(target)))
+    scanned = sorted(_scan(site, _suffixes(target)))
     # A package is in the folder that it is in, and in its own as `__init__`: one source.
     sources = sorted(
         {
             _joined(path, found.file(name))
-            for path, names in looked
+            for path, names in scanned
             for name, found in names.items()
             if found.suffix == _SOURCE
         }
@@ -76,10 +76,10 @@ def write_index(
     libraries = Libraries(site)
     folders = {
         path: {
-            name: _completed(found, _joined(path, found.file(name)), compiled, libraries)
+            name: _with_code(found, _joined(path, found.file(name)), compiled, libraries)
             for name, found in names.items()
         }
-        for path, names in looked
+        for path, names in scanned
     }
     distributions = _append_texts(site, code)
     (folder / INDEX).write_bytes(render_index(magic, folders, distributions))
@@ -89,7 +89,7 @@ def _joined(folder: str, file: str) -> str:
     return f"{folder}/{file}" if folder else file
 
 
-def _completed(
+def _with_code(
     found: Found, path: str, compiled: Mapping[str, Piece | None], libraries: Libraries
 ) -> Found:
     if found.suffix.endswith(_EXTENSION):
@@ -103,7 +103,7 @@ def _suffixes(target: Target) -> tuple[str, ...]:
     return (tag, ".abi3.so", ".so", _SOURCE, _SOURCELESS)
 
 
-def _look(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, Found]]]:
+def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, Found]]]:
     """Every folder, with what can be imported from it."""
     for path, folders, files in os.walk(site):
         relative = Path(path).relative_to(site).as_posix()
@@ -140,16 +140,16 @@ def _compile(
     parts = [code.with_name(f"{code.name}.{part}") for part in range(n_parts)]
     names = [sources[bounds[part] : bounds[part + 1]] for part in range(n_parts)]
     processes = [
-        _Compiling(interpreter, site, part, chosen)
+        _Compiler(interpreter, site, part, chosen)
         for part, chosen in zip(parts, names, strict=True)
     ]
     with ThreadPoolExecutor(n_parts) as pool:
         try:
             # Each waits until it is given its paths.
-            given = [pool.submit(process.finish) for process in processes]
-            for first in as_completed(given):
+            results = [pool.submit(process.finish) for process in processes]
+            for first in as_completed(results):
                 first.result()
-            outputs = [each.result() for each in given]
+            outputs = [each.result() for each in results]
         finally:
             for process in processes:
                 process.kill()
@@ -164,7 +164,7 @@ def _compile(
     return outputs[0][0], pieces
 
 
-class _Compiling:
+class _Compiler:
     """One process that compiles."""
 
     def __init__(self, interpreter: str, site: Path, output: Path, sources: list[str]) -> None:
@@ -181,9 +181,9 @@ class _Compiling:
 
         Raises the OSError that it met; PackagesError, where it ended otherwise, or does not end.
         """
-        given = "".join(f"{path}\n" for path in self._sources).encode()
+        paths = "".join(f"{path}\n" for path in self._sources).encode()
         try:
-            output, errors = self._process.communicate(given, timeout=_DEADLINE_S)
+            output, errors = self._process.communicate(paths, timeout=_DEADLINE_S)
         except subprocess.TimeoutExpired:
             with self._process:  # whose end closes its pipes
                 self._process.kill()

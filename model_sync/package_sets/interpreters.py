@@ -18,9 +18,9 @@ from model_sync.errors import PackagesError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ASK: Final = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+_QUERY: Final = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
 _DEADLINE_S: Final = 30
-_HOW_NAMED: Final = "(--interpreter, or TARGET_INTERPRETER)"
+_HOW_TO_NAME: Final = "(--interpreter, or TARGET_INTERPRETER)"
 
 
 def interpreter_for(target: Target, named: Path | None = None) -> str:
@@ -33,27 +33,27 @@ def interpreter_for(target: Target, named: Path | None = None) -> str:
     wanted = f"python{target.python}" if named is None else str(named)
     found = shutil.which(wanted)
     if found is None and named is not None:
-        raise PackagesError(f"there is no {wanted} that can be run {_HOW_NAMED}")
+        raise PackagesError(f"there is no {wanted} that can be run {_HOW_TO_NAME}")
     if found is None:
         raise PackagesError(
             f"packages for Python {target.python} need that Python to compile them, and no "
-            f"{wanted} is on the PATH: install it, or say where it is {_HOW_NAMED}"
+            f"{wanted} is on the PATH: install it, or say where it is {_HOW_TO_NAME}"
         )
-    implementation, version = _ask(found)
+    implementation, version = _query(found)
     if (implementation, version) != ("cpython", target.python):
         what = "Python" if implementation == "cpython" else implementation
         raise PackagesError(
             f"{found} is {what} {version}, and the packages are for Python {target.python}: name "
-            f"one of that version {_HOW_NAMED}"
+            f"one of that version {_HOW_TO_NAME}"
         )
     return found
 
 
-def _ask(interpreter: str) -> tuple[str, str]:
+def _query(interpreter: str) -> tuple[str, str]:
     """What an interpreter is, and of which version."""
     try:
         done = subprocess.run(
-            [interpreter, "-I", "-S", "-c", _ASK],
+            [interpreter, "-I", "-S", "-c", _QUERY],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -63,10 +63,10 @@ def _ask(interpreter: str) -> tuple[str, str]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PackagesError(
-            f"{interpreter} cannot be run: {on_one_line(str(error))} {_HOW_NAMED}"
+            f"{interpreter} cannot be run: {on_one_line(str(error))} {_HOW_TO_NAME}"
         ) from error
     match done.stdout.split():
         case [implementation, version] if not done.returncode:
             return implementation, version
     said = done.stderr.strip().splitlines() or ["it does not say its version"]
-    raise PackagesError(f"{interpreter} is no Python: {on_one_line(said[0])} {_HOW_NAMED}")
+    raise PackagesError(f"{interpreter} is no Python: {on_one_line(said[0])} {_HOW_TO_NAME}")

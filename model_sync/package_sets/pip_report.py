@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from model_store.package_set import Target
 
-_MOST_NAMED: Final = 6
+_MAX_LISTED: Final = 6
 
 _MISSING: Final = re.compile(
     r"No matching distribution found for ([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;,(]+)"
@@ -55,7 +55,7 @@ class Missing(NamedTuple):
         files = _files(log)
         tags = [tag for file in files for tag in self._tags_of(file)]
         if tags:
-            there = _listed(sorted(tags, key=lambda tag: (not _near(tag, target), tag)))
+            there = _list(sorted(tags, key=lambda tag: (not _near(tag, target), tag)))
             return f"{self} has no wheel {wanted}: there are wheels for {there}"
         sources = [file for file in files if self._is_source(file)]
         if sources:
@@ -65,7 +65,7 @@ class Missing(NamedTuple):
             )
         others = _VERSIONS.search(log)
         if others and others[1] != "none":
-            newest = [version.strip() for version in others[1].split(",")][: -_MOST_NAMED - 1 : -1]
+            newest = [version.strip() for version in others[1].split(",")][: -_MAX_LISTED - 1 : -1]
             return f"there is no {self}: the newest with wheels {wanted} are {', '.join(newest)}"
         if any(_is_of(file, self.name) for file in files):
             return f"there is no {self}, and no other version of it {wanted}"
@@ -97,13 +97,13 @@ class Missing(NamedTuple):
 def describe_yanked(log: str) -> str | None:
     """What was downloaded although its makers took it back, and why they did; None if nothing."""
     found = [
-        f"{name} {version} was yanked ({_why(reason)})"
+        f"{name} {version} was yanked ({_reason(reason)})"
         for name, version, reason in _YANKED.findall(log)
     ]
     return f"{'; '.join(found)}: pin another version" if found else None
 
 
-def _why(reason: str) -> str:
+def _reason(reason: str) -> str:
     stripped = on_one_line(reason.strip())
     return "no reason is given" if stripped in {"", "<none given>"} else stripped
 
@@ -125,7 +125,7 @@ def _near(tag: str, target: Target) -> bool:
     return target.machine in tag and (tag.startswith(python) or "linux" in tag)
 
 
-def _listed(tags: Iterable[str]) -> str:
+def _list(tags: Iterable[str]) -> str:
     known = list(dict.fromkeys(tags))
-    more = len(known) - _MOST_NAMED
-    return ", ".join(known[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(known) - _MAX_LISTED
+    return ", ".join(known[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -48,7 +48,7 @@ _READS_STUBS: Final = re.compile(rb"""attach_stub|["'][^"'\n]*\.pyi["']""")
 _IMPORTS_TESTS: Final = re.compile(rb"\b(?:from|import)\b(?:[^\n#(]|\\\n)*(?:\([^)]*)?\btests?\b")
 _NAMES_TESTS: Final = re.compile(rb"tests?\b")
 """What most files lack; looking for it takes little."""
-_MOST_SOURCE_BYTES: Final = 8 << 20
+_MAX_SOURCE_BYTES: Final = 8 << 20
 _NOT_READABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """What a broken archive raises. Unpacking it will say so."""
 
@@ -79,14 +79,14 @@ class LeftOut(NamedTuple):
     @classmethod
     def of_wheels(cls, wheels: Iterable[Path], *, pruned: bool) -> Self:
         """Look at a set's wheels; raises nothing, whatever they hold."""
-        held = {wheel: _members(wheel) for wheel in wheels}
-        tests = _unneeded_tests(held) if pruned else frozenset()
+        members_by_wheel = {wheel: _members(wheel) for wheel in wheels}
+        tests = _unneeded_tests(members_by_wheel) if pruned else frozenset()
         left_out = {
             wheel.name: {
                 *_bytecode(members),
                 *(_pruned(wheel, members, tests) if pruned else ()),
             }
-            for wheel, members in held.items()
+            for wheel, members in members_by_wheel.items()
         }
         return cls(
             {wheel: frozenset(each.name for each in found) for wheel, found in left_out.items()},
@@ -141,15 +141,18 @@ def _pruned(
                 yield member
 
 
-def _unneeded_tests(held: Mapping[Path, list[_Member]]) -> frozenset[PurePosixPath]:
+def _unneeded_tests(members_by_wheel: Mapping[Path, list[_Member]]) -> frozenset[PurePosixPath]:
     """The folders of tests that nothing outside of them imports from, in any wheel."""
     tests = {
         folder
-        for members in held.values()
+        for members in members_by_wheel.values()
         for member in members
         if (folder := member.tests) and member.place.suffix == ".py"
-    } - _all_there_is(held)
-    code = {wheel: [each for each in members if not each.tests] for wheel, members in held.items()}
+    } - _only_python(members_by_wheel)
+    code = {
+        wheel: [each for each in members if not each.tests]
+        for wheel, members in members_by_wheel.items()
+    }
     while True:
         needed = {
             folder
@@ -162,14 +165,14 @@ def _unneeded_tests(held: Mapping[Path, list[_Member]]) -> frozenset[PurePosixPa
         tests -= needed  # what they import is needed in turn
         code = {
             wheel: [each for each in members if each.tests in needed]
-            for wheel, members in held.items()
+            for wheel, members in members_by_wheel.items()
         }
 
 
-def _all_there_is(held: Mapping[Path, list[_Member]]) -> set[PurePosixPath]:
+def _only_python(members_by_wheel: Mapping[Path, list[_Member]]) -> set[PurePosixPath]:
     """The folders of tests without which a wheel would hold no Python at all."""
     found: set[PurePosixPath] = set()
-    for members in held.values():
+    for members in members_by_wheel.values():
         python = [member for member in members if member.place.suffix in {".py", ".so"}]
         if all(member.tests for member in python):
             found |= {folder for member in python if (folder := member.tests)}
@@ -181,7 +184,7 @@ def _code(wheel: Path, members: list[_Member]) -> Iterator[tuple[PurePosixPath, 
     try:
         with zipfile.ZipFile(wheel) as archive:
             for member in members:
-                if member.place.suffix == ".py" and member.size_bytes <= _MOST_SOURCE_BYTES:
+                if member.place.suffix == ".py" and member.size_bytes <= _MAX_SOURCE_BYTES:
                     yield member.place, archive.read(member.name)
     except _NOT_READABLE:
         return

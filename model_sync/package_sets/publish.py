@@ -72,9 +72,9 @@ def publish_packages(
     Raises PackagesError or StoreError; nothing visible has changed then.
     """
     compiler = interpreter_for(target, interpreter)
-    brought = Runtime.here().packages_for(target)
+    runtime_packages = Runtime.here().packages_for(target)
     with tempfile.TemporaryDirectory(prefix="coldpress-wheels-") as temporary:
-        wheels = get_wheels(requirements, target, brought, Path(temporary), progress)
+        wheels = get_wheels(requirements, target, runtime_packages, Path(temporary), progress)
         return publish_wheels(wheels, layout, target, progress, pruned=pruned, compiler=compiler)
 
 
@@ -124,8 +124,8 @@ def describe_set(
         if name in wheels:
             raise PackagesError(f"two wheels are of the package {name}: a set holds each once")
         wheels[name] = Wheel(name, parsed.version, digest)
-    made_of = tuple(sorted(wheels.values()))
-    return PackageSetManifest(target, made_of, 0, 0, Digest.of_bytes(b""), now(), pruned)
+    sorted_wheels = tuple(sorted(wheels.values()))
+    return PackageSetManifest(target, sorted_wheels, 0, 0, Digest.of_bytes(b""), now(), pruned)
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
@@ -196,7 +196,7 @@ def publish_set(
             # Another publisher of the same set was first: its set is this set.
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise
-            return _published(folder), False
+            return _read_manifest(folder), False
     return manifest, True
 
 
@@ -214,10 +214,10 @@ def list_packages(layout: StoreLayout) -> list[dict[str, Any]]:
     if not layout.packages.is_dir():
         return []
     paths = sorted(layout.packages.glob(f"*/{MANIFEST}"))
-    return [describe_packages(_published(path.parent)) for path in paths]
+    return [describe_packages(_read_manifest(path.parent)) for path in paths]
 
 
-def _published(folder: Path) -> PackageSetManifest:
+def _read_manifest(folder: Path) -> PackageSetManifest:
     path = folder / MANIFEST
     return PackageSetManifest.parse(path.read_bytes(), str(path))
 

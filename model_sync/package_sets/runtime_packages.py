@@ -75,7 +75,7 @@ def installed_runtime() -> dict[str, str]:
 
 
 def leave_out_runtime_packages(
-    wheels: tuple[Path, ...], brought: Mapping[str, str], requirements: Path
+    wheels: tuple[Path, ...], runtime_packages: Mapping[str, str], requirements: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
 
@@ -83,9 +83,11 @@ def leave_out_runtime_packages(
     """
     parsed = {wheel: parse_wheel_filename(wheel.name) for wheel in wheels}
     pinned = {wheel: (canonical_name(p.distribution), p.version) for wheel, p in parsed.items()}
-    _refuse_others(dict(pinned.values()), brought, str(requirements))
-    kept = tuple(wheel for wheel, (name, _) in pinned.items() if name not in brought)
-    left = tuple(f"{name} {version}" for name, version in pinned.values() if name in brought)
+    _refuse_others(dict(pinned.values()), runtime_packages, str(requirements))
+    kept = tuple(wheel for wheel, (name, _) in pinned.items() if name not in runtime_packages)
+    left = tuple(
+        f"{name} {version}" for name, version in pinned.values() if name in runtime_packages
+    )
     if not kept:
         raise PackagesError(
             f"{requirements} pins only what the runtime brings itself ({', '.join(left)}): "
@@ -95,34 +97,40 @@ def leave_out_runtime_packages(
 
 
 def refuse_same_modules(
-    wheels: tuple[Path, ...], brought: Mapping[str, str], requirements: Path
+    wheels: tuple[Path, ...], runtime_packages: Mapping[str, str], requirements: Path
 ) -> None:
     """Refuse wheels of other names that bring a module of the runtime's: it is found first.
 
     Which modules these are, what is installed here says. Raises PackagesError.
     """
-    theirs = {module: each for each in brought for module in installed_top_modules(each)}
+    runtime_modules = {
+        module: each for each in runtime_packages for module in installed_top_modules(each)
+    }
     for wheel in wheels:
-        if same := sorted(theirs.keys() & top_modules_of(wheel)):
-            parsed, other = parse_wheel_filename(wheel.name), theirs[same[0]]
+        if shared := sorted(runtime_modules.keys() & top_modules_of(wheel)):
+            parsed, other = parse_wheel_filename(wheel.name), runtime_modules[shared[0]]
             package = canonical_name(parsed.distribution)
             raise PackagesError(
                 f"{requirements} pins {package} {parsed.version}, which "
-                f"brings the module {same[0]}, and so does the runtime's {other} {brought[other]}: "
-                f"that is found first, so pin what needs {other} instead"
+                f"brings the module {shared[0]}, and so does the runtime's {other} "
+                f"{runtime_packages[other]}: that is found first, so pin what needs {other} instead"
             )
 
 
-def refuse_shadowed(described: PackageSetManifest, brought: Mapping[str, str], name: str) -> None:
+def refuse_shadowed(
+    described: PackageSetManifest, runtime_packages: Mapping[str, str], name: str
+) -> None:
     """Refuse a set with another version of what the runtime brings; raises PackagesError."""
-    _refuse_others({each.name: each.version for each in described.wheels}, brought, name)
+    _refuse_others({each.name: each.version for each in described.wheels}, runtime_packages, name)
 
 
-def _refuse_others(pinned: Mapping[str, str], brought: Mapping[str, str], name: str) -> None:
+def _refuse_others(
+    pinned: Mapping[str, str], runtime_packages: Mapping[str, str], name: str
+) -> None:
     others = [
-        f"{package} {version}, where the runtime brings {brought[package]}"
+        f"{package} {version}, where the runtime brings {runtime_packages[package]}"
         for package, version in sorted(pinned.items())
-        if package in brought and Version(version) != Version(brought[package])
+        if package in runtime_packages and Version(version) != Version(runtime_packages[package])
     ]
     if others:
         raise PackagesError(

@@ -31,25 +31,25 @@ def first_source_requirement(requirements: Path) -> str | None:
 
     Raises OSError.
     """
-    return next(_built(requirements, set()), None)
+    return next(_source_requirements(requirements, set()), None)
 
 
-def _built(path: Path, seen: set[Path]) -> Iterator[str]:
+def _source_requirements(path: Path, seen: set[Path]) -> Iterator[str]:
     if path in seen:
         return
     seen.add(path)
     text = _CONTINUED.sub(" ", path.read_text("utf-8", "replace"))
     for line in text.splitlines():
-        stated = _COMMENT.sub("", line).strip()
-        included, editable = _INCLUDED.fullmatch(stated), _EDITABLE.fullmatch(stated)
+        text_of_line = _COMMENT.sub("", line).strip()
+        included, editable = _INCLUDED.fullmatch(text_of_line), _EDITABLE.fullmatch(text_of_line)
         if included:
             inner = path.parent / included[1]
             if inner.is_file():  # if not, pip says so
-                yield from _built(inner, seen)
+                yield from _source_requirements(inner, seen)
         elif editable:
             yield editable[1]
-        elif not stated.startswith("-"):
-            requirement = _OPTIONS.sub("", stated.split(" ;")[0]).strip()
+        elif not text_of_line.startswith("-"):
+            requirement = _OPTIONS.sub("", text_of_line.split(" ;")[0]).strip()
             if _names_no_wheel(requirement):
                 yield requirement
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OF_MODULES: Final = (".py", ".pyc", ".so")
 _INSTALLED_INTO_SITE: Final = {"purelib", "platlib"}
-_NOT_MEANT: Final = {
+_IGNORED: Final = {
     "benchmark", "benchmarks", "docs", "example", "examples", "script", "scripts", "test", "tests",
 }  # fmt: skip
 """What many wheels have there by mistake, and nobody imports."""
@@ -58,4 +58,4 @@ def _top_modules(paths: Iterable[str]) -> frozenset[str]:
             found.add(name)
         elif name == "__init__":
             found.add(first)
-    return frozenset(name for name in found if name.isidentifier() and name not in _NOT_MEANT)
+    return frozenset(name for name in found if name.isidentifier() and name not in _IGNORED)

@@ -139,7 +139,7 @@ def claim(layout: StoreLayout, digest: Digest) -> bool:
 
 def delete_claimed(layout: StoreLayout, digest: Digest, trash: Trash) -> tuple[str, ...]:
     """Move a claimed set to trash; returns the names there. Any number may do it at once."""
-    taken = []
+    trashed = []
     try:
         with open_folder(layout.root, _PACKAGES, digest.hex) as folder:
             if not _has(folder, DELETING):
@@ -148,14 +148,14 @@ def delete_claimed(layout: StoreLayout, digest: Digest, trash: Trash) -> tuple[s
             for name in others:
                 if name != DELETING:
                     with contextlib.suppress(FileNotFoundError):
-                        taken.append(trash.take(folder, name))
+                        trashed.append(trash.take(folder, name))
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(DELETING, dir_fd=folder)
         with open_folder(layout.root, _PACKAGES) as packages:
             _remove_empty(packages, digest.hex)
     except FileNotFoundError:
         pass
-    return tuple(taken)
+    return tuple(trashed)
 
 
 def _has(folder: int, name: str) -> bool:

@@ -58,11 +58,11 @@ MAPPED: Final = "mapped"
 WIDE: Final = "wide"
 WIDE_MAPPED: Final = "wide-mapped"
 
-_AGAIN: Final = 2
+_REPEATS: Final = 2
 """How often what is in doubt is measured again."""
 
 _UNPACKED: Final = {"session.disable_prepacking": "1"}
-_FORMS: Final[dict[str, dict[str, Mapping[str, str]]]] = {
+_VARIANTS: Final[dict[str, dict[str, Mapping[str, str]]]] = {
     PORTABLE: {PORTABLE: {}, MAPPED: _UNPACKED},
     WIDE: {WIDE: {}, WIDE_MAPPED: _UNPACKED},
 }
@@ -85,15 +85,15 @@ def prepare(
     be loaded or fails a golden case, SpaceError where what is made does not fit, OutOfTimeError
     where the time that is left does not suffice.
     """
-    preparing = _Preparing(folder, manifest, layout, staging, progress, time_limit)
-    preparing.plain()
-    if preparing.source_bytes >= _LEAST_BYTES:
-        preparing.portable()
-        preparing.wide()
-    return preparing.chosen(runtime)
+    builder = _PreparationBuilder(folder, manifest, layout, staging, progress, time_limit)
+    builder.try_plain()
+    if builder.source_bytes >= _LEAST_BYTES:
+        builder.try_portable()
+        builder.try_wide()
+    return builder.finish(runtime)
 
 
-class _Preparing:
+class _PreparationBuilder:
     """One preparation under way: its staged folder, and what was tried so far."""
 
     def __init__(
@@ -122,33 +122,33 @@ class _Preparing:
         self._source = [entry for entry in files if entry.path.startswith(f"{SOURCE}/")]
         self.source_bytes = sum(entry.size_bytes for entry in self._source)
 
-    def plain(self) -> None:
+    def try_plain(self) -> None:
         """Try the version's own graph."""
         variant = Variant(PLAIN, self._manifest.content.model_file, {}, None)
-        self._variants.append(self._tried(variant))
+        self._variants.append(self._try(variant))
         for entry in self._manifest.content.files:
             if entry.size_bytes > CHUNK_BYTES and not entry.path.startswith(f"{GOLDEN}/"):
                 with open_beneath(self._folder, entry.path) as stream:
                     self._chunks[entry.path] = digest_chunks(stream)[1]
 
-    def portable(self) -> None:
+    def try_portable(self) -> None:
         """Make the graph that is right on every processor, and try it packed and mapped."""
         self._progress.step("optimizing the graph, and measuring its forms")
         source = self._folder / self._manifest.content.model_file
         try:
-            self._optimize({source: self._made(PORTABLE)}, EXTENDED)
+            self._optimize({source: self._new_folder(PORTABLE)}, EXTENDED)
         except TrialError as error:
             self._refuse(PORTABLE, str(error))
             return
-        self._try_forms(PORTABLE)
+        self._try_variants(PORTABLE)
 
-    def wide(self) -> None:
+    def try_wide(self) -> None:
         """Make the graph for processors like this one, where it is another than the portable."""
         portable = self._staged / PORTABLE / GRAPH
         if not portable.exists() or not blocked_layout.has_convolutions(portable):
             return
         source = self._folder / self._manifest.content.model_file
-        made = self._made(WIDE)
+        made = self._new_folder(WIDE)
         probe = self._results / "probe.onnx"
         probed = self._results / "probed"
         probed.mkdir()
@@ -163,9 +163,9 @@ class _Preparing:
             reason = f"its blocks are {width} wide, and readers take them to be {block_width()}"
             self._refuse(WIDE, reason, width)
         elif (made / GRAPH).read_bytes() != portable.read_bytes():
-            self._try_forms(WIDE, width)
+            self._try_variants(WIDE, width)
 
-    def chosen(self, runtime: str) -> PreparationManifest:
+    def finish(self, runtime: str) -> PreparationManifest:
         """Choose, drop the files of what is never opened, and write the manifest."""
         self._settle_doubts()
         choice = choose(self._variants, self._manifest.content.optimize_for, self._source)
@@ -173,8 +173,8 @@ class _Preparing:
             each if each.name in choice.kept else each._replace(files=()) for each in self._variants
         )
         kept = {entry.path for variant in variants for entry in variant.files}
-        for folder in _FORMS:
-            if _in(folder, GRAPH) not in kept:
+        for folder in _VARIANTS:
+            if _path_in(folder, GRAPH) not in kept:
                 shutil.rmtree(self._staged / folder, ignore_errors=True)
         preparation = PreparationManifest(
             model=self._manifest.model,
@@ -195,17 +195,17 @@ class _Preparing:
 
     def _settle_doubts(self) -> None:
         """Measure again what may have been slow by chance; the fastest counts."""
-        for _ in range(_AGAIN):
+        for _ in range(_REPEATS):
             names = doubtful(self._variants, self._manifest.content.optimize_for, self._source)
             for number, variant in enumerate(self._variants):
                 if variant.name in names:
                     with contextlib.suppress(TrialError, OutOfTimeError):
-                        again = self._tried(variant)
+                        again = self._try(variant)
                         self._variants[number] = variant._replace(
                             measurement=variant.measured.faster(again.measured)
                         )
 
-    def _made(self, folder: str) -> Path:
+    def _new_folder(self, folder: str) -> Path:
         """A new folder for an optimized graph; raises SpaceError where that would not fit."""
         made = self._staged / folder
         require_space(self._staged, self.source_bytes, "the optimized form of its graph")
@@ -216,26 +216,28 @@ class _Preparing:
         optimize(graphs, level, layout=self._layout, time_limit=self._time_limit)
 
     def _refuse(self, folder: str, reason: str, width: int = 0) -> None:
-        variant = Variant(folder, _in(folder, GRAPH), {}, None, optimized=True)
+        variant = Variant(folder, _path_in(folder, GRAPH), {}, None, optimized=True)
         self._variants.append(variant._replace(refused=reason, block_width=width))
 
-    def _try_forms(self, folder: str, width: int = 0) -> None:
+    def _try_variants(self, folder: str, width: int = 0) -> None:
         """Try the forms that are opened from a folder that was made."""
-        files = tuple(self._taken(path) for path in sorted((self._staged / folder).iterdir()))
-        for name, config in _FORMS[folder].items():
+        files = tuple(self._seal_file(path) for path in sorted((self._staged / folder).iterdir()))
+        for name, config in _VARIANTS[folder].items():
             if config and self.source_bytes < _LEAST_UNPACKED_BYTES:
                 continue
-            variant = Variant(name, _in(folder, GRAPH), config, None, optimized=True, files=files)
+            variant = Variant(
+                name, _path_in(folder, GRAPH), config, None, optimized=True, files=files
+            )
             variant = variant._replace(block_width=width)
             try:
-                variant = self._tried(variant)
+                variant = self._try(variant)
             except TrialError as error:
                 variant = variant._replace(refused=str(error))
             self._variants.append(variant)
 
-    def _tried(self, variant: Variant) -> Variant:
+    def _try(self, variant: Variant) -> Variant:
         """A variant with what was measured and recorded of it; raises TrialError."""
-        found = try_version(
+        result = try_version(
             self._folder,
             self._results / f"{variant.name}.json",
             layout=self._layout,
@@ -243,13 +245,13 @@ class _Preparing:
             prepared=self._staged,
             time_limit=self._time_limit,
         )
-        self._imports = self._imports or found.imports
-        return variant._replace(measurement=found.measurement, recorded=found.recorded)
+        self._imports = self._imports or result.imports
+        return variant._replace(measurement=result.measurement, recorded=result.recorded)
 
-    def _taken(self, path: Path) -> FileEntry:
+    def _seal_file(self, path: Path) -> FileEntry:
         """A file that ONNX Runtime wrote, made durable and described."""
         path.chmod(durable.FILE_MODE)
-        name = _in(path.parent.name, path.name)
+        name = _path_in(path.parent.name, path.name)
         with path.open("rb") as stream:
             digest, chunks = digest_chunks(stream)
             if chunks:
@@ -261,5 +263,5 @@ class _Preparing:
         return (self._folder / path).exists() or (self._staged / path).exists()
 
 
-def _in(folder: str, file: str) -> str:
+def _path_in(folder: str, file: str) -> str:
     return f"{folder}/{file}"

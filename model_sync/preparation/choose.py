@@ -66,13 +66,13 @@ def choose(
     variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
 ) -> Choice:
     """Choose by what was measured; `variants` hold a plain one that was, which opens `source`."""
-    found = _found(variants, source)
-    choice = _best(found, optimize_for)
-    if not found[choice.name].block_width:
+    candidates = _candidates(variants, source)
+    choice = _choose_here(candidates, optimize_for)
+    if not candidates[choice.name].block_width:
         return choice
-    everywhere = {name: form for name, form in found.items() if not form.block_width}
+    portable = {name: costs for name, costs in candidates.items() if not costs.block_width}
     # What is served on other processors is not replaced: it is to be fast enough as it is.
-    fallback = _table(everywhere, optimize_for)
+    fallback = _cheapest(portable, optimize_for)
     return choice._replace(fallback=fallback, why=f"{choice.why}; on other processors {fallback}")
 
 
@@ -80,26 +80,26 @@ def doubtful(
     variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
 ) -> frozenset[str]:
     """The forms that are passed over for a slowness that may be chance, and plain; or none."""
-    found = _found(variants, source)
-    plain = found[PLAIN]
+    candidates = _candidates(variants, source)
+    plain = candidates[PLAIN]
     names = {
         name
-        for name, form in found.items()
-        if form.cold_ms <= plain.cold_ms * _GAIN
-        and plain.warm_ms * _SLOWER < form.warm_ms <= plain.warm_ms * _DOUBTFUL
+        for name, costs in candidates.items()
+        if costs.cold_ms <= plain.cold_ms * _GAIN
+        and plain.warm_ms * _SLOWER < costs.warm_ms <= plain.warm_ms * _DOUBTFUL
     }
     return frozenset({PLAIN, *names}) if names and optimize_for == "balanced" else frozenset()
 
 
-class _Form(NamedTuple):
+class _Costs(NamedTuple):
     cold_ms: float
     warm_ms: float
     block_width: int
 
 
-def _found(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dict[str, _Form]:
+def _candidates(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dict[str, _Costs]:
     """The forms that may be chosen."""
-    found = {}
+    candidates = {}
     for variant in variants:
         measured = variant.measurement
         if variant.refused is not None or measured is None:
@@ -111,8 +111,8 @@ def _found(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dict[str
         else:
             ready_ms = read_ms + measured.load_ms
         cold_ms = ready_ms + measured.first_ms
-        found[variant.name] = _Form(cold_ms, measured.warm_ms, variant.block_width)
-    return found
+        candidates[variant.name] = _Costs(cold_ms, measured.warm_ms, variant.block_width)
+    return candidates
 
 
 def _touched_bytes(variant: Variant, files: Sequence[FileEntry]) -> int:
@@ -129,46 +129,52 @@ def _touched_bytes(variant: Variant, files: Sequence[FileEntry]) -> int:
     return touched
 
 
-def _best(found: Mapping[str, _Form], optimize_for: str) -> Choice:
-    plain = found[PLAIN]
-    best = _table(found, optimize_for)
-    quickest = min(found, key=lambda name: found[name].cold_ms)
-    much_faster = found[best].cold_ms > max(
-        found[quickest].cold_ms * _MUCH_FASTER, found[quickest].cold_ms + _MUCH_FASTER_MS
+def _choose_here(candidates: Mapping[str, _Costs], optimize_for: str) -> Choice:
+    plain = candidates[PLAIN]
+    best = _cheapest(candidates, optimize_for)
+    quickest = min(candidates, key=lambda name: candidates[name].cold_ms)
+    much_faster = candidates[best].cold_ms > max(
+        candidates[quickest].cold_ms * _MUCH_FASTER, candidates[quickest].cold_ms + _MUCH_FASTER_MS
     )
-    if optimize_for != "balanced" or not much_faster or not _is_too_slow(found[quickest], plain):
-        return Choice(best, f"{optimize_for}: {_why(best, found[best], plain)}")
+    if (
+        optimize_for != "balanced"
+        or not much_faster
+        or not _is_too_slow(candidates[quickest], plain)
+    ):
+        return Choice(best, f"{optimize_for}: {_why(best, candidates[best], plain)}")
     fitting = {
-        name: form
-        for name, form in found.items()
-        if form.block_width in {0, found[quickest].block_width}
+        name: costs
+        for name, costs in candidates.items()
+        if costs.block_width in {0, candidates[quickest].block_width}
     }
-    fastest_ms = min(form.warm_ms for form in fitting.values())
-    fast = [name for name, form in fitting.items() if form.warm_ms <= fastest_ms * _SLOWER]
+    fastest_ms = min(costs.warm_ms for costs in fitting.values())
+    fast = [name for name, costs in fitting.items() if costs.warm_ms <= fastest_ms * _SLOWER]
     replacement = min(fast, key=lambda name: fitting[name].cold_ms)
     return Choice(
         quickest,
-        f"{optimize_for}: {_why(quickest, found[quickest], plain)}, and then "
-        f"{replacement}: {found[replacement].warm_ms:.2f} ms warm",
+        f"{optimize_for}: {_why(quickest, candidates[quickest], plain)}, and then "
+        f"{replacement}: {candidates[replacement].warm_ms:.2f} ms warm",
         replacement=replacement,
     )
 
 
-def _table(found: Mapping[str, _Form], optimize_for: str) -> str:
+def _cheapest(candidates: Mapping[str, _Costs], optimize_for: str) -> str:
     """What the table above chooses."""
-    plain = found[PLAIN]
+    plain = candidates[PLAIN]
     if optimize_for == "balanced":
-        found = {name: form for name, form in found.items() if not _is_too_slow(form, plain)}
-    cost: Callable[[_Form], float] = _warm_ms if optimize_for == "warm" else _cold_ms
-    best = min(found, key=lambda name: cost(found[name]))
-    return PLAIN if cost(found[best]) > cost(plain) * _GAIN else best
+        candidates = {
+            name: costs for name, costs in candidates.items() if not _is_too_slow(costs, plain)
+        }
+    cost: Callable[[_Costs], float] = _warm_ms if optimize_for == "warm" else _cold_ms
+    best = min(candidates, key=lambda name: cost(candidates[name]))
+    return PLAIN if cost(candidates[best]) > cost(plain) * _GAIN else best
 
 
-def _is_too_slow(form: _Form, plain: _Form) -> bool:
-    return form.warm_ms > plain.warm_ms * _SLOWER
+def _is_too_slow(costs: _Costs, plain: _Costs) -> bool:
+    return costs.warm_ms > plain.warm_ms * _SLOWER
 
 
-def _why(name: str, best: _Form, plain: _Form) -> str:
+def _why(name: str, best: _Costs, plain: _Costs) -> str:
     if name == PLAIN:
         return "no other form is better by a tenth"
     return (
@@ -177,9 +183,9 @@ def _why(name: str, best: _Form, plain: _Form) -> str:
     )
 
 
-def _cold_ms(form: _Form) -> float:
-    return form.cold_ms
+def _cold_ms(costs: _Costs) -> float:
+    return costs.cold_ms
 
 
-def _warm_ms(form: _Form) -> float:
-    return form.warm_ms
+def _warm_ms(costs: _Costs) -> float:
+    return costs.warm_ms

@@ -42,7 +42,7 @@ class ImportRecorder:
         self._layout = layout
         self._digest = digest
         self._folder: Final = str(layout.package_set(digest))
-        self._opened: Final[dict[str, None]] = {}
+        self._opened_paths: Final[dict[str, None]] = {}
         sys.addaudithook(self._audit)
 
     def recorded(self) -> tuple[RecordedFile, ...]:
@@ -50,12 +50,12 @@ class ImportRecorder:
         folder = Path(self._folder)
         pieces = pieces_read(self._layout, self._digest)
         code = [(piece.offset, piece.offset + piece.size_bytes) for piece in pieces]
-        found = [
+        recorded_files = [
             RecordedFile(INDEX, _blocks([(0, (folder / INDEX).stat().st_size)])),
             RecordedFile(CODE, _blocks(code)),
         ]
         mapped = mapped_files(f"{self._folder}/")
-        for path in dict.fromkeys((*self._opened, *sorted(mapped))):
+        for path in dict.fromkeys((*self._opened_paths, *sorted(mapped))):
             try:
                 size = os.stat(path).st_size  # noqa: PTH116 - a path as an event gives it
             except OSError:
@@ -63,8 +63,8 @@ class ImportRecorder:
             relative = os.path.relpath(path, self._folder)
             if relative not in {INDEX, CODE}:
                 ranges = _touched(Path(path)) if path in mapped else _blocks([(0, size)])
-                found.append(RecordedFile(Path(relative).as_posix(), ranges))
-        return tuple(each for each in found if each.ranges)
+                recorded_files.append(RecordedFile(Path(relative).as_posix(), ranges))
+        return tuple(each for each in recorded_files if each.ranges)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         position = _NAMES.get(event)
@@ -74,7 +74,7 @@ class ImportRecorder:
         if isinstance(path, bytes):
             path = os.fsdecode(path)
         if isinstance(path, str) and path.startswith(self._folder + os.sep):
-            self._opened[os.path.normpath(path)] = None
+            self._opened_paths[os.path.normpath(path)] = None
 
 
 def _touched(path: Path) -> ChunkRanges:

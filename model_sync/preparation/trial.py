@@ -96,17 +96,17 @@ def try_version(
     if done.returncode == _NO_ROOM:
         raise SpaceError(f"no room left while writing {result}: make room, and try again")
     try:
-        found = json.loads(result.read_text("utf-8"))
+        result_fields = json.loads(result.read_text("utf-8"))
     except (OSError, ValueError):
         raise TrialError(f"the trial of the model ended early: {last_line(done)}") from None
-    if "error" in found:
-        raise TrialError(found["error"])
+    if "error" in result_fields:
+        raise TrialError(result_fields["error"])
     recorded = {
         path: tuple((first, count) for first, count in ranges)
-        for path, ranges in found.pop("recorded").items()
+        for path, ranges in result_fields.pop("recorded").items()
     }
-    imports = parse_recorded(found.pop("imports"), str(result))
-    return TrialResult(Measurement(**found), recorded, imports)
+    imports = parse_recorded(result_fields.pop("imports"), str(result))
+    return TrialResult(Measurement(**result_fields), recorded, imports)
 
 
 def main(arguments: list[str]) -> None:
@@ -115,14 +115,14 @@ def main(arguments: list[str]) -> None:
     files = json.loads(arguments[4])
     variant = Variant.from_json(files, "the variant") if files else None
     try:
-        found = _try(folder, StoreLayout(root), variant, prepared, result.parent)
+        result_fields = _try(folder, StoreLayout(root), variant, prepared, result.parent)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             sys.exit(_NO_ROOM)
-        found = {"error": str(error) or type(error).__name__}
+        result_fields = {"error": str(error) or type(error).__name__}
     try:
         with naming(str(result)):
-            result.write_text(json.dumps(found), "utf-8")
+            result.write_text(json.dumps(result_fields), "utf-8")
     except OSError as error:
         if error.errno in FULL:
             sys.exit(_NO_ROOM)
@@ -148,9 +148,9 @@ def _try(
     path = folder / MANIFEST
     manifest = VersionManifest.parse(path.read_bytes(), str(path))
     content = manifest.content
-    tried = variant or Variant(PLAIN, content.model_file, {}, None)
-    files = files_of_variant(tried, folder, prepared, content)
-    is_plain = tried.name == PLAIN
+    variant_to_try = variant or Variant(PLAIN, content.model_file, {}, None)
+    files = files_of_variant(variant_to_try, folder, prepared, content)
+    is_plain = variant_to_try.name == PLAIN
     before = split_bytes()
     prefetch = begin_prefetch(files, Verify.ALL)
     prefetch.wait()  # what is measured next is not disturbed by it

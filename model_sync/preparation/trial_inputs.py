@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SEED: Final = 7
 
-_MOST: Final = 2
+_MAX_CASES: Final = 2
 """Golden cases that are measured: the largest. All of them are held to their answers."""
 
 
@@ -29,13 +29,13 @@ def trial_inputs(
     loaded: LoadedVersion, folder: Path, content: VersionContent
 ) -> list[dict[str, NDArray[Any]]]:
     """The tensors to run, the largest first. Those that were made it may refuse: nobody said so."""
-    cases = [_of_case(loaded, folder, content, case) for case in content.golden.cases]
+    cases = [_case_tensors(loaded, folder, content, case) for case in content.golden.cases]
     if cases:
-        return sorted(cases, key=_size, reverse=True)[:_MOST]
+        return sorted(cases, key=_size, reverse=True)[:_MAX_CASES]
     return [generate_inputs(loaded.signature)]
 
 
-def _of_case(
+def _case_tensors(
     loaded: LoadedVersion, folder: Path, content: VersionContent, case: str
 ) -> dict[str, NDArray[Any]]:
     request = request_of(folder, content, case)

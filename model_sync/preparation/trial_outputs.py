@@ -40,9 +40,9 @@ def compare_with_plain(
     folder: Path, number: int, outputs: Mapping[str, NDArray[Any]], tolerance: GoldenCases
 ) -> None:
     """Raise TrialError where another form's outputs of that run are others."""
-    with np.load(folder / f"plain-{number}.npz", allow_pickle=False) as kept:
+    with np.load(folder / f"plain-{number}.npz", allow_pickle=False) as plain_outputs:
         for (key, given), name in zip(_numbered(outputs).items(), outputs, strict=True):
-            difference = _difference(kept[key], given, tolerance)
+            difference = _difference(plain_outputs[key], given, tolerance)
             if difference:
                 raise TrialError(f"its output {name!r} is not the plain form's: {difference}")
 

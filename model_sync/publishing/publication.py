@@ -182,9 +182,9 @@ class Publication:
                     refs = next_refs
                     self._unsettled = settle_committed(self._model, self._staging, refs)
                     break
-                decided_on = refs
+                previous = refs
                 refs = newest_to_build_on(self._layout, self._name, self._staging)
-                losses.count(decided_on, refs)
+                losses.count(previous, refs)
         finally:
             self._placed.withdraw_unnamed()
         return self._result(refs, digest, plan)

@@ -116,7 +116,7 @@ def copy_files(
         (folder / entry.path).unlink(missing_ok=True)  # a part of it, if time was up meanwhile
         try:
             path, size = entry.path, entry.size_bytes
-            came = copy_in(uploaded, path, folder, path, advance, size_bytes=size)
+            copied_entry = copy_in(uploaded, path, folder, path, advance, size_bytes=size)
         except _TimeIsUpError:
             if len(copied) == before:
                 raise OutOfTimeError(
@@ -124,7 +124,7 @@ def copy_files(
                     "invocation lasts: raise the sync function's timeout"
                 ) from None
             _pause(staging, folder, uploaded, copied)
-        if came != entry:
+        if copied_entry != entry:
             raise uploaded.damaged(entry.path)
         copied.add(entry)
     rest = preparation_ms(uploaded.content.size_bytes)
@@ -140,12 +140,12 @@ def _pause(
     staging: Staging, folder: Path, uploaded: UploadedContents, copied: set[FileEntry]
 ) -> None:
     seal(folder)  # what is noted is there after a crash, too
-    noted = {
+    document = {
         "format": FORMAT,
         "contents": str(uploaded.content.digest),
         "files": [entry.to_json() for entry in sorted(copied)],
     }
-    durable.write_file(staging.path(_COPIED), documents.render(noted))
+    durable.write_file(staging.path(_COPIED), documents.render(document))
     durable.sync_folder(staging.folder)
     staging.keep()
     raise ToBeContinued(staging.id)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from model_store.signature import Signature, TensorSpec
 
 ALLOW: Final = "--allow-signature-change"
-_MOST_TOLD: Final = 8
+_MAX_LISTED: Final = 8
 
 _INPUT, _OUTPUT = "input", "output"
 
@@ -67,10 +67,10 @@ def check_signature_change(
     differences = compare(old, new)
     breaking = [each.text for each in differences if each.breaks]
     if breaking and not allowed:
-        more = len(breaking) - _MOST_TOLD
-        told = "; ".join(breaking[:_MOST_TOLD]) + (f" (and {more} more)" if more > 0 else "")
+        more = len(breaking) - _MAX_LISTED
+        listed = "; ".join(breaking[:_MAX_LISTED]) + (f" (and {more} more)" if more > 0 else "")
         raise SignatureError(
-            f"callers of {served}, would be broken: {told}: "
+            f"callers of {served}, would be broken: {listed}: "
             f"publish it under another label, or with {ALLOW}"
         )
     return tuple(
@@ -82,20 +82,20 @@ def check_signature_change(
 def compare(old: Signature, new: Signature) -> tuple[Difference, ...]:
     """All differences, those that break callers first; () for what is the same."""
     found = [
-        *_of_side(_INPUT, old.inputs, new.inputs),
-        *_of_side(_OUTPUT, old.outputs, new.outputs),
+        *_compare_side(_INPUT, old.inputs, new.inputs),
+        *_compare_side(_OUTPUT, old.outputs, new.outputs),
     ]
     return tuple(sorted(found, key=lambda difference: not difference.breaks))
 
 
-def _of_side(
+def _compare_side(
     side: str, old: tuple[TensorSpec, ...], new: tuple[TensorSpec, ...]
 ) -> Iterator[Difference]:
     before = {spec.name: spec for spec in old}
     after = {spec.name: spec for spec in new}
     for name, spec in before.items():
         if name in after:
-            yield from _of_tensor(side, spec, after[name])
+            yield from _compare_tensor(side, spec, after[name])
         else:
             yield Difference(f"{side} {name!r} is gone, or renamed", breaks=True)
     for name in after:
@@ -105,13 +105,13 @@ def _of_side(
         yield Difference(f"the {side}s come in another order", breaks=False)
 
 
-def _of_tensor(side: str, old: TensorSpec, new: TensorSpec) -> Iterator[Difference]:
+def _compare_tensor(side: str, old: TensorSpec, new: TensorSpec) -> Iterator[Difference]:
     what = f"{side} {old.name!r}"
     if old.datatype != new.datatype:
         yield Difference(f"{what} was {old.datatype}, is {new.datatype}", breaks=True)
     if old.shape != new.shape:
         narrow, wide = (old.shape, new.shape) if side == _INPUT else (new.shape, old.shape)
-        text = f"{what} had shape {_shown(old.shape)}, has {_shown(new.shape)}"
+        text = f"{what} had shape {_show_shape(old.shape)}, has {_show_shape(new.shape)}"
         yield Difference(text, breaks=not _is_within(narrow, wide))
 
 
@@ -124,7 +124,7 @@ def _is_within(narrow: tuple[int, ...] | None, wide: tuple[int, ...] | None) -> 
     return all(many in {one, DYNAMIC} for one, many in zip(narrow, wide, strict=True))
 
 
-def _shown(shape: tuple[int, ...] | None) -> str:
+def _show_shape(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return "of any rank"
     return f"[{', '.join('any' if size == DYNAMIC else str(size) for size in shape)}]"

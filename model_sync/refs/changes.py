@@ -98,7 +98,7 @@ def retire(refs: Refs, number: int, *, now: str, sweep_after: str) -> Refs:
             f"version {number} of {refs.model!r} is named by {', '.join(named)}: "
             "move the label first (promote, rollback or unlabel)"
         )
-    job = next((job for job, hold in refs.holds.items() if _holds(hold, number, now)), None)
+    job = next((job for job, hold in refs.holds.items() if _is_held(hold, number, now)), None)
     if job:
         raise ChangeError(
             f"version {number} of {refs.model!r} is held by {job!r} until "
@@ -200,5 +200,5 @@ def _retired(entry: VersionEntry, now: str, sweep_after: str) -> VersionEntry:
     return entry._replace(state=State.RETIRED, retired_at=now, sweep_after=sweep_after)
 
 
-def _holds(hold: Hold, number: int, now: str) -> bool:
+def _is_held(hold: Hold, number: int, now: str) -> bool:
     return hold.version == number and hold.until > now

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from model_store.layout import ModelLayout
     from model_sync.store_io.staging import Staging
 
-MOST_IN_VAIN: Final = 20
+MAX_LOSSES: Final = 20
 """Far more than a file system that is slow to show what it has would ever take."""
 
 
@@ -45,15 +45,15 @@ class Losses:
     """
 
     def __init__(self) -> None:
-        self._in_vain = 0
+        self._count = 0
 
     def count(self, before: Refs | None, newest: Refs | None) -> None:
         """Take note of a loss, after which refs are read anew; raises DamagedError."""
-        self._in_vain = self._in_vain + 1 if newest == before else 0
-        if self._in_vain == MOST_IN_VAIN:
+        self._count = self._count + 1 if newest == before else 0
+        if self._count == MAX_LOSSES:
             name = f"the model {newest.model!r}" if newest else "a new model"
             raise DamagedError(
-                f"a change of {name} was not taken {MOST_IN_VAIN} times, and nobody else made one: "
+                f"a change of {name} was not taken {MAX_LOSSES} times, and nobody else made one: "
                 "verify says what is wrong"
             )
 
@@ -64,7 +64,7 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
     `refs.writer` must be of this attempt alone: it settles who won when the file system's own
     answer leaves doubt. Also False: the model that they follow was removed.
     """
-    if not _follows(layout, refs):
+    if not _follows_same_model(layout, refs):
         return False
     durable.make_folder(layout.refs_folder, within=layout.root)
     staged = staging.path(f"refs-{refs.writer}.json")
@@ -72,7 +72,7 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
     target = layout.generation(refs.generation)
     try:
         if durable.link_new(staged, target):
-            return _counts(layout, refs)
+            return _is_in_own_model(layout, refs)
         data = target.read_bytes()
     except OSError as error:
         try:
@@ -96,7 +96,7 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
     """
     while True:
         installed = _read_installed(layout)
-        if installed and _is_strange(layout, installed):
+        if installed and _is_of_former_model(layout, installed):
             layout.refs_json.unlink(missing_ok=True)
             installed = None
         newest = read_upward_from(layout, installed)
@@ -158,7 +158,7 @@ def _read_installed(layout: ModelLayout) -> Refs | None:
     return refs
 
 
-def _follows(layout: ModelLayout, refs: Refs) -> bool:
+def _follows_same_model(layout: ModelLayout, refs: Refs) -> bool:
     """Whether the generation before is of the same model; of the first: whether the id is.
 
     Raises DamagedError where `refs.json` says that it is there: losing again and again is no way.
@@ -177,7 +177,7 @@ def _follows(layout: ModelLayout, refs: Refs) -> bool:
     return False
 
 
-def _counts(layout: ModelLayout, refs: Refs) -> bool:
+def _is_in_own_model(layout: ModelLayout, refs: Refs) -> bool:
     """Whether a generation that was just linked lies in the folder of the model that it is of.
 
     In that order: if the folder was exchanged before the link, the one before it is looked for in
@@ -187,7 +187,7 @@ def _counts(layout: ModelLayout, refs: Refs) -> bool:
     try:
         linked = read_generation(layout, refs.generation)
         if linked is not None and linked.writer == refs.writer:
-            if _follows(layout, refs):
+            if _follows_same_model(layout, refs):
                 return True
             target.unlink(missing_ok=True)
     except (OSError, StoreError):
@@ -195,7 +195,7 @@ def _counts(layout: ModelLayout, refs: Refs) -> bool:
     return False
 
 
-def _is_strange(layout: ModelLayout, installed: Refs) -> bool:
+def _is_of_former_model(layout: ModelLayout, installed: Refs) -> bool:
     """Whether `refs.json` is of the model that was here before, by a late `settle` of it."""
     try:
         model_id = read_model_id(layout)

@@ -52,7 +52,7 @@ def replaced_preparations(newest_first: Iterable[Refs], ids: Collection[str]) ->
 
     Looks back no further than to the first of the newest generation's versions.
     """
-    open_ids, found = set(ids), set()
+    open_ids, replaced = set(ids), set()
     kept: set[int] | None = None
     for refs in newest_first:
         if kept is None:
@@ -62,9 +62,9 @@ def replaced_preparations(newest_first: Iterable[Refs], ids: Collection[str]) ->
         if not open_ids or not numbers:
             break
         for number in numbers:
-            found |= open_ids & set(refs.versions[number].preparations.values())
-        open_ids -= found
-    return frozenset(found)
+            replaced |= open_ids & set(refs.versions[number].preparations.values())
+        open_ids -= replaced
+    return frozenset(replaced)
 
 
 class LookBack(NamedTuple):

@@ -83,20 +83,20 @@ def remove_folder(layout: StoreLayout, last: Refs, trash: Trash) -> str | None:
     if not last.is_removed:
         raise AssertionError(f"{last.model!r} was not removed: its folder stays")
     place = layout.model(last.model)
-    if not _is_it(place, last):
+    if not _is_same_model(place, last):
         return None
     try:
         with open_folder(layout.root, "models") as models:
-            taken = trash.take(models, last.model)
-            if _is_moved(trash, taken, last):
-                return taken
-            _put_back(trash, taken, models, last.model)
+            trashed = trash.take(models, last.model)
+            if _is_expected(trash, trashed, last):
+                return trashed
+            _put_back(trash, trashed, models, last.model)
     except FileNotFoundError:
         return None  # somebody else was first
     return None
 
 
-def _is_it(place: ModelLayout, last: Refs) -> bool:
+def _is_same_model(place: ModelLayout, last: Refs) -> bool:
     """Whether the model at this place is still the one that was removed."""
     with contextlib.suppress(NotFoundError):
         if read_model_id(place) != last.model_id:
@@ -104,19 +104,19 @@ def _is_it(place: ModelLayout, last: Refs) -> bool:
     return read_generation(place, last.generation) == last
 
 
-def _is_moved(trash: Trash, taken: str, last: Refs) -> bool:
+def _is_expected(trash: Trash, trashed: str, last: Refs) -> bool:
     try:
-        data = trash.read(taken, f"refs/{last.generation}.json")
+        data = trash.read(trashed, f"refs/{last.generation}.json")
         return Refs.parse(data, "what was moved to trash") == last
     except (OSError, StoreError):
         return False
 
 
-def _put_back(trash: Trash, taken: str, models: int, name: str) -> None:
+def _put_back(trash: Trash, trashed: str, models: int, name: str) -> None:
     try:
-        trash.put_back(taken, models, name)
+        trash.put_back(trashed, models, name)
     except OSError as error:
         raise DamagedError(
-            f"models/{name} was made anew, moved to {TRASH}/{trash.id}/{taken} by mistake, and "
+            f"models/{name} was made anew, moved to {TRASH}/{trash.id}/{trashed} by mistake, and "
             f"cannot be put back ({error.strerror}): move it by hand, within a day"
         ) from error

@@ -63,6 +63,6 @@ def change_refs(
             )
             if try_commit(place, staging, after):
                 return Outcome(before, after, settle_committed(place, staging, after))
-            decided_on = before
+            previous = before
             before = settle(place, staging)
-            losses.count(decided_on, before)
+            losses.count(previous, before)

@@ -48,10 +48,10 @@ class FolderSource:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             real = os.path.realpath(parent)
             if not Path(real).is_relative_to(self._real):
-                raise SourceError(f"{_shown(parent)} leads out of the model's folder")
+                raise SourceError(f"{_printable(parent)} leads out of the model's folder")
             outer = above.get(os.path.dirname(parent), frozenset())  # noqa: PTH120 - of strings
             if real in outer:
-                raise SourceError(f"{_shown(parent)} links to a folder above it")
+                raise SourceError(f"{_printable(parent)} links to a folder above it")
             above[parent] = outer | {real}
             found.extend(
                 os.path.relpath(os.path.join(parent, name), self.folder)  # noqa: PTH118 - of strings
@@ -85,10 +85,12 @@ class FolderSource:
                 stream.seek(min(hole, BLOCK_BYTES), os.SEEK_CUR)
             return _ZEROS[:hole] if hole else stream.read(BLOCK_BYTES)
         except OSError as error:
-            raise SourceError(f"{_shown(self.folder / path)} cannot be read: {error}") from error
+            raise SourceError(
+                f"{_printable(self.folder / path)} cannot be read: {error}"
+            ) from error
 
     def _open(self, path: str) -> BufferedReader:
-        shown = _shown(self.folder / path)
+        shown = _printable(self.folder / path)
         try:
             real = (self.folder / check_relative_path(path)).resolve(strict=True)
             if not real.is_relative_to(self._real):
@@ -121,10 +123,10 @@ def _hole_bytes(stream: BufferedReader) -> int:
 
 
 def _refuse_unlisted(error: OSError) -> None:
-    raise SourceError(f"{_shown(error.filename)} cannot be listed: {error.strerror}") from error
+    raise SourceError(f"{_printable(error.filename)} cannot be listed: {error.strerror}") from error
 
 
-def _shown(path: Path | str) -> str:
+def _printable(path: Path | str) -> str:
     """A path as messages show it: in one line, and as it is."""
     text = str(path)
     return text if text.isprintable() else ascii(text)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RECIPE: Final = "model.toml"
-_MOST_BYTES: Final = 1 << 20
+_MAX_BYTES: Final = 1 << 20
 _RTOL: Final = 1e-5
 _ATOL: Final = 1e-6
 
@@ -116,8 +116,8 @@ def read_recipe(source: Source, *, name: str | None = None, implied_name: str = 
 
 
 def _read_table(source: Source, where: str) -> dict[str, object]:
-    if source.size_bytes(RECIPE) > _MOST_BYTES:
-        raise RecipeError(f"{where} is larger than {_MOST_BYTES} bytes")
+    if source.size_bytes(RECIPE) > _MAX_BYTES:
+        raise RecipeError(f"{where} is larger than {_MAX_BYTES} bytes")
     blocks: list[bytes] = []
     source.copy(RECIPE, blocks.append)
     try:
@@ -144,8 +144,8 @@ def _recipe(fields: Fields, name: str | None, implied_name: str) -> Recipe:
 
 def _name(fields: Fields, name: str | None, implied_name: str) -> str:
     if "name" in fields.names():
-        stated = fields.text("name")
-        return check_model(stated if name is None else name)
+        value = fields.text("name")
+        return check_model(value if name is None else name)
     if name is not None:
         return check_model(name)
     try:
@@ -189,11 +189,11 @@ def _packages(table: Fields) -> Packages:
 
 
 def _optimize_for(table: Fields) -> str:
-    stated = table.text("optimize_for")
-    if stated not in OBJECTIVES:
+    value = table.text("optimize_for")
+    if value not in OBJECTIVES:
         known = ", ".join(OBJECTIVES)
-        raise RecipeError(f"{table.where}: 'optimize_for' is {stated!r}, expected one of {known}")
-    return stated
+        raise RecipeError(f"{table.where}: 'optimize_for' is {value!r}, expected one of {known}")
+    return value
 
 
 def _path(table: Fields, key: str) -> str:

@@ -146,11 +146,11 @@ class S3Source:
 
     def _head(self, path: str) -> Pin:
         with s3_errors_as_source_errors(self._address(path)):
-            found = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
-        version_id = found.get("VersionId")
+            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
+        version_id = head.get("VersionId")
         if version_id == "null":
             version_id = None
-        return Pin(found["ContentLength"], found["ETag"], version_id)
+        return Pin(head["ContentLength"], head["ETag"], version_id)
 
     def _address(self, path: str) -> str:
         return f"{self.name}/{path}"
@@ -181,11 +181,11 @@ def s3_errors_as_source_errors(address: str, *, done: str = "read") -> Iterator[
     except S3DownloadFailedError as error:  # a later part was another object's
         raise SourceError(f"{address} changed while it was read: publish again") from error
     except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
-        said = " ".join(str(error).split())
-        raise SourceError(f"{address} cannot be {done}: {said}{_what_to_do(error)}") from error
+        reason = " ".join(str(error).split())
+        raise SourceError(f"{address} cannot be {done}: {reason}{_remedy(error)}") from error
 
 
-def _what_to_do(error: Exception) -> str:
+def _remedy(error: Exception) -> str:
     match error:
         case NoCredentialsError():
             return ": set AWS_PROFILE, or log in"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BLOBS: Final = "blobs/"
 CONTENTS: Final = "contents/"
 SETS: Final = "sets/"
-_MOST_BYTES: Final = 64 << 20
+_MAX_BYTES: Final = 64 << 20
 
 
 class UploadedContents:
@@ -117,8 +117,8 @@ class UploadedSet:
         require_space(folder, self.size_bytes, f"the wheels of {self.name}")
         for wheel in self._wheels:
             size = wheel.size_bytes
-            came = copy_in(self, wheel.file, folder, wheel.file, advance, size_bytes=size)
-            if came.digest != wheel.digest:
+            copied = copy_in(self, wheel.file, folder, wheel.file, advance, size_bytes=size)
+            if copied.digest != wheel.digest:
                 raise _damaged(self._blobs, self.name, wheel.file, wheel.digest)
         return tuple(folder / wheel.file for wheel in self._wheels)
 
@@ -144,8 +144,8 @@ def _damaged(blobs: S3Source, name: str, path: str, digest: Digest) -> SourceErr
 def _read_document(bucket: S3Source, key: str, prefix: str) -> Fields:
     if not key.startswith(prefix):
         raise SourceError(f"{key!r} is no upload: expected {prefix}<digest>.json")
-    if bucket.size_bytes(key) > _MOST_BYTES:
-        raise SourceError(f"{bucket.name}/{key} is larger than {_MOST_BYTES} bytes")
+    if bucket.size_bytes(key) > _MAX_BYTES:
+        raise SourceError(f"{bucket.name}/{key} is larger than {_MAX_BYTES} bytes")
     blocks: list[bytes] = []
     bucket.copy(key, blocks.append)
     try:

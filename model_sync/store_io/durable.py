@@ -44,17 +44,17 @@ def make_folder(folder: Path, *, within: Path | None = None) -> None:
     nothing in it yet can be so, for each is made complete before the next.
     """
     if within is None:
-        goes_up = not folder.parent.is_dir()
+        needs_parent = not folder.parent.is_dir()
     else:
-        goes_up = folder.parent != within and not folder.is_dir()
-    if goes_up:
+        needs_parent = folder.parent != within and not folder.is_dir()
+    if needs_parent:
         make_folder(folder.parent, within=within)
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
-    found = folder.stat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = folder.stat()
+    if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    if stat.S_IMODE(found.st_mode) != FOLDER_MODE and found.st_uid == os.geteuid():
+    if stat.S_IMODE(status.st_mode) != FOLDER_MODE and status.st_uid == os.geteuid():
         folder.chmod(FOLDER_MODE)
         sync_folder(folder)  # its mode, before anything that it holds counts
     sync_folder(folder.parent)
@@ -78,14 +78,14 @@ def start_writeback(fd: int) -> Callable[[int], None]:
     The function that is returned is told the file's size after each block, and starts writing
     every so often, without waiting for it. A hint: nothing is durable before the fsync.
     """
-    begun = 0
+    started_bytes = 0
 
     def start(size: int) -> None:
-        nonlocal begun
-        if size - begun >= _WRITE_BACK_BYTES:
+        nonlocal started_bytes
+        if size - started_bytes >= _WRITE_BACK_BYTES:
             # It starts to write what is not written yet, and drops what is: of this range, nothing.
-            os.posix_fadvise(fd, begun, size - begun, os.POSIX_FADV_DONTNEED)
-            begun = size
+            os.posix_fadvise(fd, started_bytes, size - started_bytes, os.POSIX_FADV_DONTNEED)
+            started_bytes = size
 
     return start
 

@@ -15,7 +15,7 @@ from model_store.digests import ALGORITHM, Digest
 if TYPE_CHECKING:
     from types import TracebackType
 
-_MOST_BLOCKS: Final = 32
+_MAX_BLOCKS: Final = 32
 """How far hashing may be behind: so many blocks are in memory at the most."""
 
 
@@ -29,9 +29,9 @@ class Hashing:
     def __init__(self) -> None:
         self._hash = hashlib.new(ALGORITHM)
         self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(_MOST_BLOCKS)
+        self._room = threading.Semaphore(_MAX_BLOCKS)
         self._thread: threading.Thread | None = None
-        self._any = False
+        self._has_blocks = False
 
     def __enter__(self) -> Self:
         return self
@@ -46,8 +46,8 @@ class Hashing:
 
     def update(self, block: bytes) -> None:
         """Take the next block, which must not change; waits where hashing is far behind."""
-        if not self._any:
-            self._any = True
+        if not self._has_blocks:
+            self._has_blocks = True
             self._hash.update(block)
             return
         if self._thread is None:

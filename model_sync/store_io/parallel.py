@@ -34,14 +34,14 @@ class SharedProgress:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._telling = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
 
     def advance(self, n_bytes: int) -> None:
         """Say that so many more bytes are done; raises StoppedError once the work is stopped."""
         if self._stopped.is_set():
             raise StoppedError
-        with self._telling:
+        with self._lock:
             self._progress.advance(n_bytes)
 
     def stop(self) -> None:
@@ -61,11 +61,11 @@ def in_parallel(
 
     `items` is iterated by one thread at a time.
     """
-    iterator, taking = iter(items), threading.Lock()
+    iterator, lock = iter(items), threading.Lock()
 
     def drain() -> None:
         while not shared.is_stopped:
-            with taking:
+            with lock:
                 item = next(iterator, _END)
             if item is _END:
                 return

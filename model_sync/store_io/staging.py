@@ -53,21 +53,21 @@ class Staging:
         self.id: Final = resume or new_id()
         self._folder = layout.staging(self.id)
         self._root = layout.root
-        self._made = resume is not None
+        self._exists = resume is not None
         self._kept = False
 
     def __enter__(self) -> Self:
-        if self._made and not self._folder.is_dir():
+        if self._exists and not self._folder.is_dir():
             raise RequestError(f"{self._folder} is gone: publish again, from the beginning")
         return self
 
     @property
     def folder(self) -> Path:
         """The folder, which is there."""
-        if not self._made:
+        if not self._exists:
             with writing(str(self._folder)):
                 durable.make_folder(self._folder, within=self._root)
-            self._made = True
+            self._exists = True
         return self._folder
 
     def __exit__(
@@ -79,7 +79,7 @@ class Staging:
         if self._kept:
             return
         # Also where making it failed in the middle: whether it is there is not known then.
-        if self._made or error is not None:
+        if self._exists or error is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             with contextlib.suppress(OSError):
                 durable.sync_folder(self._folder.parent)
@@ -135,7 +135,7 @@ def copy_in(
         Hashing() as hashing,
         os.fdopen(durable.create_file(place), "wb", buffering=0) as out,
     ):
-        start_writing_back = durable.start_writeback(out.fileno())
+        write_back = durable.start_writeback(out.fileno())
 
         def write(block: bytes) -> None:
             nonlocal size, written
@@ -146,7 +146,7 @@ def copy_in(
             view = memoryview(block)
             while written < size:
                 written += out.write(view[written - size :])
-            start_writing_back(size)
+            write_back(size)
             advance(len(block))
 
         source.copy(path, write)

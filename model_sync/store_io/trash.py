@@ -102,44 +102,44 @@ class Trash:
         Raises FileNotFoundError where somebody else was first.
         """
         trash = self._open()
-        taken = f"{next(self._count)}-{name}"
-        os.rename(name, taken, src_dir_fd=folder, dst_dir_fd=trash)
+        trashed = f"{next(self._count)}-{name}"
+        os.rename(name, trashed, src_dir_fd=folder, dst_dir_fd=trash)
         os.fsync(trash)
         os.fsync(folder)
-        return taken
+        return trashed
 
-    def put_back(self, taken: str, folder: int, name: str) -> None:
+    def put_back(self, trashed: str, folder: int, name: str) -> None:
         """Rename what was taken back; raises OSError where there is something else by now."""
         trash = self._open()
-        os.rename(taken, name, src_dir_fd=trash, dst_dir_fd=folder)
+        os.rename(trashed, name, src_dir_fd=trash, dst_dir_fd=folder)
         os.fsync(folder)
         os.fsync(trash)
 
-    def read(self, taken: str, path: str) -> bytes:
+    def read(self, trashed: str, path: str) -> bytes:
         """Read a small file of what was taken."""
-        fd = os.open(f"{taken}/{path}", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._open())
+        fd = os.open(f"{trashed}/{path}", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._open())
         with os.fdopen(fd, "rb") as stream:
             return stream.read()
 
-    def empty(self, taken: str) -> int:
+    def empty(self, trashed: str) -> int:
         """Delete what was taken; returns the bytes that it held.
 
         Goes on after an error and raises the first at the end. Folders are deleted from the top:
         those inside are moved up first, so that no depth is too deep.
         """
-        trash, freed, failed = self._open(), 0, None
-        waiting = [taken]
-        while waiting:
-            name = waiting.pop()
+        trash, freed, first_error = self._open(), 0, None
+        pending = [trashed]
+        while pending:
+            name = pending.pop()
             try:
-                freed += self._delete(trash, name, waiting)
+                freed += self._delete(trash, name, pending)
             except OSError as error:
-                failed = failed or error
-        if failed:
-            raise failed
+                first_error = first_error or error
+        if first_error:
+            raise first_error
         return freed
 
-    def _delete(self, trash: int, name: str, waiting: list[str]) -> int:
+    def _delete(self, trash: int, name: str, pending: list[str]) -> int:
         status = os.lstat(name, dir_fd=trash)
         if not stat.S_ISDIR(status.st_mode):
             os.unlink(name, dir_fd=trash)
@@ -151,7 +151,7 @@ class Trash:
                 if stat.S_ISDIR(status.st_mode):
                     moved = f"{next(self._count)}-inner"
                     os.rename(inner, moved, src_dir_fd=folder, dst_dir_fd=trash)
-                    waiting.append(moved)
+                    pending.append(moved)
                 else:
                     os.unlink(inner, dir_fd=folder)
                     freed += _freed(status)

@@ -10,7 +10,7 @@ import pytest
 
 from model_store.errors import DamagedError
 from model_store.reading import read_upward
-from model_sync.refs.commit import MOST_IN_VAIN, Losses, ensure_model, try_commit
+from model_sync.refs.commit import MAX_LOSSES, Losses, ensure_model, try_commit
 from model_sync.store_io.staging import Staging
 from tests.model_sync.generations import following
 from tests.model_sync.snapshots import FILE, FOLDER, snapshot
@@ -167,10 +167,10 @@ def test_only_losses_to_nobody_in_a_row_end_a_writer() -> None:
     other, losses = following(one), Losses()
     for _ in range(3):
         losses.count(one, other)
-        for _ in range(MOST_IN_VAIN - 1):
+        for _ in range(MAX_LOSSES - 1):
             losses.count(one, one)
     losses.count(other, None)
-    for _ in range(MOST_IN_VAIN - 1):
+    for _ in range(MAX_LOSSES - 1):
         losses.count(None, None)
     with pytest.raises(DamagedError, match="a change of a new model was not taken"):
         losses.count(None, None)
