@@ -1,7 +1,8 @@
 """A model's folder on this machine, as a Source (source.py).
 
-Only files inside the folder are taken. A symbolic link is followed and stored as what it points
-at, if that is inside too; one that leads out, a device, a pipe or a socket is refused.
+Only files inside the folder are read. A symbolic link to a file inside the folder is followed, and
+the file's contents are stored. A link that leads out of the folder, a device, a pipe and a socket
+are refused.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class FolderSource:
         return str(self.folder)
 
     def files(self, below: str = ".") -> tuple[str, ...]:
-        """The paths of all files below a folder, sorted, hidden ones left out."""
+        """Return the sorted paths of all files below a folder, without hidden files."""
         found: list[str] = []
         root = self.folder / below
         if not root.is_dir():
@@ -61,24 +62,24 @@ class FolderSource:
         return tuple(sorted(found))
 
     def has(self, path: str) -> bool:
-        """Tell whether there is such a file."""
-        # A link to nothing is there, and cannot be read: that is for whoever reads it to say.
+        """Return True if the file exists."""
+        # A broken link counts as existing, so that reading it raises an error that names it.
         place = self.folder / path
         return os.path.lexists(place) and not place.is_dir()
 
     def size_bytes(self, path: str) -> int:
-        """The size of one file."""
+        """Return the size of one file."""
         with self._open(path) as stream:
             return os.fstat(stream.fileno()).st_size
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`, in blocks of 256 KiB at most."""
+        """Pass all bytes of one file to `write`, in blocks of at most 256 KiB."""
         with self._open(path) as stream:
             while block := self._read(stream, path):
                 write(block)
 
     def _read(self, stream: BufferedReader, path: str) -> bytes:
-        """The next bytes; those of a hole are not asked of the system, which would cache them."""
+        """Return the next block. Holes are not read, because the system would cache their zeros."""
         try:
             hole = _hole_bytes(stream)
             if hole:
@@ -95,7 +96,7 @@ class FolderSource:
             real = (self.folder / check_relative_path(path)).resolve(strict=True)
             if not real.is_relative_to(self._real):
                 raise SourceError(f"{shown} leads out of the model's folder")
-            # To open a device may do something, to open a pipe would wait for a writer.
+            # Check before opening: that may trigger a device, or wait for a pipe's writer.
             if not stat.S_ISREG(real.stat().st_mode):
                 raise SourceError(f"{shown} is not a regular file")
             fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -105,21 +106,21 @@ class FolderSource:
             raise SourceError(f"{self.folder}: {error}") from error
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
             raise SourceError(f"{shown} cannot be read: {error}") from error
-        if not stat.S_ISREG(os.fstat(fd).st_mode):  # it became another meanwhile
+        if not stat.S_ISREG(os.fstat(fd).st_mode):  # replaced since the check above
             os.close(fd)
             raise SourceError(f"{shown} is not a regular file")
         return os.fdopen(fd, "rb")
 
 
 def _hole_bytes(stream: BufferedReader) -> int:
-    """How many bytes there are before the next data, or the end; the place stays where it is."""
+    """Return the number of bytes before the next data or the end; keep the stream's position."""
     place = stream.tell()
     try:
         data = stream.seek(place, os.SEEK_DATA)
-    except OSError as error:  # EINVAL and the like: it cannot say
+    except OSError as error:  # other errors, as EINVAL: SEEK_DATA is not supported
         data = stream.seek(0, os.SEEK_END) if error.errno == errno.ENXIO else place
     stream.seek(place)
-    return max(data - place, 0)  # it may have shrunk meanwhile
+    return max(data - place, 0)  # negative if the file has just shrunk
 
 
 def _refuse_unlisted(error: OSError) -> None:
@@ -127,6 +128,6 @@ def _refuse_unlisted(error: OSError) -> None:
 
 
 def _printable(path: Path | str) -> str:
-    """A path as messages show it: in one line, and as it is."""
+    """Return a path for messages: on one line, with unprintable characters escaped."""
     text = str(path)
     return text if text.isprintable() else ascii(text)

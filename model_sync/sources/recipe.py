@@ -1,27 +1,27 @@
-"""What to publish: `model.toml` as a frozen value, or what a bare folder implies.
+"""Recipe: the contents of `model.toml`, or the defaults for a folder without that file.
 
     name = "magika"                      # default: the folder's name
     [model]
     file = "build/model.onnx"            # default: the only .onnx file
     [build]
-    script = "build.py"                  # run when an output is missing
+    script = "build.py"                  # runs if an output is missing
     outputs = ["build/model.onnx"]
-    requirements = "build.txt"           # what the script imports, pinned with hashes
+    requirements = "build.txt"           # the script's own imports, pinned with hashes
     [pipeline]
     file = "pipeline.py"
-    data = ["build/config.json"]         # stays where it is, as seen from the pipeline
+    data = ["build/config.json"]         # keeps its path relative to the pipeline
     [golden]
     folder = "golden"                    # golden/<case>/request.* and expected.json
     rtol = 1e-5
     atol = 1e-6
     [packages]
     requirements = "requirements.txt"    # pinned, with hashes: the version's package set
-    prune = true                         # less what a server never needs (package_sets/pruning.py)
+    prune = true                         # leave out tests and the like (package_sets/pruning.py)
     [optimize]
-    optimize_for = "balanced"            # or "cold", "warm": what its form is chosen for
+    optimize_for = "balanced"            # or "cold", "warm": how its variant is chosen
 
 Every table is optional; a key that is not listed here is refused. A folder without model.toml
-must hold one .onnx file. Reading happens when called; nothing is run or copied here.
+must hold exactly one .onnx file. This module reads when it is called; it runs and copies nothing.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _ATOL: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A script that makes outputs, run in the model's folder; paths are relative to it.
+    """A build script and its outputs; paths are relative to the model's folder, where it runs.
 
-    `requirements`: what it imports, and the model does not.
+    `requirements`: file with the packages that the script needs and the model does not.
     """
 
     script: str
@@ -71,7 +71,7 @@ class PipelineFiles:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Where golden cases lie, and how far a float may be off."""
+    """The folder of the golden cases, and the tolerances for floats."""
 
     folder: str | None = None
     rtol: float = _RTOL
@@ -80,9 +80,9 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The requirements of a version's package set; a path relative to the model's folder.
+    """The requirements file of a version's package set, relative to the model's folder.
 
-    `prune`: leave out what a server never needs.
+    `prune`: leave out files that a server never needs.
     """
 
     requirements: str
@@ -91,7 +91,7 @@ class Packages:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to publish. `model_file` None: the only .onnx file in the folder."""
+    """A model's recipe. `model_file` None: the only .onnx file in the folder."""
 
     name: str
     model_file: str | None = None
@@ -103,9 +103,9 @@ class Recipe:
 
 
 def read_recipe(source: Source, *, name: str | None = None, implied_name: str = "") -> Recipe:
-    """Read what a source says of itself. `name` wins over the recipe's, that over `implied_name`.
+    """Read a source's recipe. The model's name is `name`, else the recipe's, else `implied_name`.
 
-    Raises RecipeError naming the file and the key, or SourceError.
+    Raises RecipeError, which names the file and the key, or SourceError.
     """
     where = f"{source.name}/{RECIPE}"
     table = _read_table(source, where) if source.has(RECIPE) else {}

@@ -1,9 +1,8 @@
-"""Where bytes come from: a prefix in an S3 bucket.
+"""A prefix in an S3 bucket, as a Source (source.py), and the S3 client.
 
-Each object is pinned when it is first looked at: to its version where the bucket keeps versions,
-to its ETag where it does not; one that changes after that fails the publication instead of
-mixing two states. Bytes arrive through boto3's transfer library in parallel ranges, in order and
-in bounded memory.
+Each object is pinned at its first use: to its version if the bucket keeps versions, else to its
+ETag. If a pinned object changes, the publication fails instead of mixing two states. Bytes arrive
+through boto3's transfer library in parallel ranges, in order and in bounded memory.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ if TYPE_CHECKING:
     from model_sync.store_io.staging import Write
 
 PART_BYTES: Final = 8 << 20
-"""The size of a range; ten are under way at once, so about 80 MB are in memory at the most."""
+"""Size of a range. Ten ranges are fetched in parallel, so at most about 80 MB are in memory."""
 
 _CONFIG: Final = Config(
     connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4}
 )
-"""An S3 that cannot be reached is an error within seconds: boto3's own limit is a minute per try."""
+"""An unreachable S3 is an error within seconds; boto3's default is a minute per attempt."""
 
 _TRANSFER: Final = TransferConfig(
     multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_io_queue=10
@@ -52,7 +51,7 @@ _URL: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)")
 
 
 class Pin(NamedTuple):
-    """One state of an object: what it was when it was first looked at."""
+    """The state of an object at its first use."""
 
     size_bytes: int
     etag: str
@@ -60,17 +59,20 @@ class Pin(NamedTuple):
 
 
 def s3_client() -> Any:
-    """Make a client; nothing is asked of S3 yet. Raises SourceError for settings that are wrong."""
+    """Create a client by boto3's own settings (`AWS_ENDPOINT_URL_S3`, `AWS_PROFILE`, ...).
+
+    No request is sent yet. Raises SourceError if a setting is wrong.
+    """
     try:
         return boto3.client("s3", config=_CONFIG)
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+    except (BotoCoreError, ValueError) as error:  # ValueError: the endpoint is not a URL
         raise SourceError(f"no S3 client can be made: {error}") from error
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:
-    """Split `s3://bucket/prefix/` into bucket and prefix, which ends with a slash.
+    """Split `s3://bucket/prefix/` into bucket and prefix; the prefix ends with a slash.
 
-    Raises SourceError for what is no such address.
+    Raises SourceError if `url` is not such an address.
     """
     match = _URL.fullmatch(url)
     if not match or not _is_utf8(url):
@@ -93,7 +95,7 @@ class S3Source:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def files(self, below: str = ".") -> tuple[str, ...]:
-        """The paths of all objects below a folder, sorted, hidden ones and markers left out."""
+        """Return the sorted paths of all objects below a folder, without hidden objects and markers."""
         prefix = self._prefix if below == "." else f"{self._prefix}{check_relative_path(below)}/"
         with s3_errors_as_source_errors(f"s3://{self._bucket}/{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -104,7 +106,7 @@ class S3Source:
         return tuple(sorted(path for path in paths if not _is_hidden(path)))
 
     def has(self, path: str) -> bool:
-        """Tell whether there is such an object."""
+        """Return True if the object exists."""
         try:
             self._pin(path)
         except MissingError:
@@ -112,16 +114,16 @@ class S3Source:
         return True
 
     def size_bytes(self, path: str) -> int:
-        """The size of one object."""
+        """Return the size of one object."""
         return self._pin(path).size_bytes
 
     def state(self, path: str) -> str:
-        """Which state of one object this is: its version's id, or its tag where there is none."""
+        """Return the pinned state of one object: its version's id, else its ETag."""
         pin = self._pin(path)
         return pin.version_id or pin.etag.strip('"')
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one object, as it was pinned, to `write`."""
+        """Pass all bytes of one object, in its pinned state, to `write`."""
         pin = self._pin(path)
         arguments = {"VersionId": pin.version_id} if pin.version_id else {}
         with s3_errors_as_source_errors(self._address(path)):
@@ -157,7 +159,7 @@ class S3Source:
 
 
 class _Sink:
-    """What the transfer library writes to. It has no `seek`, so blocks come in order."""
+    """File object for the transfer library. It has no `seek`, so blocks are written in order."""
 
     def __init__(self, write: Write) -> None:
         self.write = write
@@ -165,9 +167,9 @@ class _Sink:
 
 @contextlib.contextmanager
 def s3_errors_as_source_errors(address: str, *, done: str = "read") -> Iterator[None]:
-    """Turn what boto3 raises into a SourceError of one line that names the address.
+    """Turn boto3's errors into a SourceError of one line that names the address.
 
-    `done` says what could not be done with it.
+    `done` completes the sentence "ADDRESS cannot be ...".
     """
     try:
         yield
@@ -178,7 +180,7 @@ def s3_errors_as_source_errors(address: str, *, done: str = "read") -> Iterator[
         if code in {"412", "PreconditionFailed"}:
             raise SourceError(f"{address} changed while it was read: publish again") from error
         raise SourceError(f"{address} cannot be {done}: {error}") from error
-    except S3DownloadFailedError as error:  # a later part was another object's
+    except S3DownloadFailedError as error:  # a later part belongs to another state of the object
         raise SourceError(f"{address} changed while it was read: publish again") from error
     except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
         reason = " ".join(str(error).split())

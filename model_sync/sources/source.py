@@ -1,4 +1,4 @@
-"""A source of a model's files: the interface of a folder, and of a prefix in S3."""
+"""The interface of a model's source: a folder, or a prefix in S3."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from model_sync.store_io.staging import Bytes
 
 
 class Source(Bytes, Protocol):
-    """A model's files, by paths with `/`. Each call reads anew; SourceError names what is wrong."""
+    """A model's files, by paths with `/`. Each call reads again; all raise SourceError."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The source's name in messages."""
 
     def files(self, below: str = ".") -> tuple[str, ...]:
-        """The paths of all files below a folder, sorted, hidden ones left out."""
+        """Return the sorted paths of all files below a folder, without hidden files."""
 
     def has(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return True if the file exists."""
 
     def size_bytes(self, path: str) -> int:
-        """The size of one file."""
+        """Return the size of one file."""

@@ -1,11 +1,11 @@
-"""Uploads as the sync function takes them up: documents by key, and the blobs that they name.
+"""Uploads, as the sync function reads them: documents, and the blobs that they name.
 
     blobs/<sha256>          the bytes of one file, or of one wheel
-    contents/<digest>.json  which files make a version, and what it is
-    sets/<digest>.json      which wheels make a package set, for what, and whether pruned
+    contents/<digest>.json  the files of a version, and its description
+    sets/<digest>.json      the wheels of a package set, its target, and whether it is pruned
 
-What was sent is checked: a document's key follows from what it says, and each blob's digest is
-held against the document's when its bytes arrive. How they came there: stage/uploads.py.
+Uploads are checked: a document's key must match its contents, and each blob's digest is compared
+with the document while the blob is copied. stage/uploads.py makes the uploads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_BYTES: Final = 64 << 20
 
 
 class UploadedContents:
-    """The files that uploaded contents name, by their paths in the version."""
+    """The files of uploaded contents, by their paths in the version."""
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self.name = f"s3://{bucket}/{key}"
@@ -46,17 +46,17 @@ class UploadedContents:
         try:
             self.content = VersionContent.from_fields(fields)
             fields.done()
-        except DamagedError as error:  # what was sent is wrong, not the store
+        except DamagedError as error:  # the upload is wrong, not the store
             raise SourceError(str(error)) from error
         _check_name(self.name, key, CONTENTS, self.content.digest)
         self._entries = {entry.path: entry for entry in self.content.files}
 
     def damaged(self, path: str) -> SourceError:
-        """The error for a file whose bytes are not what their name says."""
+        """Return the error for a file whose bytes do not match their digest."""
         return _damaged(self._blobs, self.name, path, self._entries[path].digest)
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`."""
+        """Pass all bytes of one file to `write`."""
         _copy_blob(self._blobs, self.name, path, self._entries[path].digest, write)
 
 
@@ -77,7 +77,7 @@ class _Wheel(NamedTuple):
 
 
 class UploadedSet:
-    """The wheels of an uploaded package set. `digest` is the one that its key names."""
+    """The wheels of an uploaded package set. `digest` is the digest in its key."""
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self.name = f"s3://{bucket}/{key}"
@@ -105,13 +105,13 @@ class UploadedSet:
 
     @property
     def size_bytes(self) -> int:
-        """The size of all wheels."""
+        """The total size of the wheels."""
         return sum(wheel.size_bytes for wheel in self._wheels)
 
     def copy_wheels(self, folder: Path, advance: Callable[[int], None]) -> tuple[Path, ...]:
-        """Copy the wheels into a staged folder, holding each to its digest.
+        """Copy the wheels into a staged folder and check the digest of each.
 
-        Raises SourceError; SpaceError, where they do not fit, before anything is copied.
+        Raises SourceError; SpaceError before copying if the wheels do not fit.
         """
         folder.mkdir(exist_ok=True)
         require_space(folder, self.size_bytes, f"the wheels of {self.name}")
@@ -123,7 +123,7 @@ class UploadedSet:
         return tuple(folder / wheel.file for wheel in self._wheels)
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one wheel to `write`."""
+        """Pass all bytes of one wheel to `write`."""
         _copy_blob(self._blobs, self.name, path, self.digests[path], write)
 
 
@@ -156,4 +156,4 @@ def _read_document(bucket: S3Source, key: str, prefix: str) -> Fields:
 
 def _check_name(name: str, key: str, prefix: str, digest: Digest) -> None:
     if key != f"{prefix}{digest.hex}.json":
-        raise SourceError(f"{name} is damaged: its name does not follow from it")
+        raise SourceError(f"{name} is damaged: its contents do not match the digest in its name")

@@ -1,6 +1,7 @@
-"""Reads whole files against what a manifest says of them, block by block: to verify, and to copy.
+"""Read whole files block by block and compare them with their manifest entries.
 
-Nothing is held in memory but a block, and of a file that has grown no more is read than shows it.
+Verifying and copying use this module. One block is in memory at a time. Of a file that is longer
+than its entry says, reading stops at the first block that is too much.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ _BLOCK_BYTES: Final = 1 << 20
 def checked_blocks(
     folder: Path, entry: FileEntry, chunks: Iterable[tuple[str, ...]] = ()
 ) -> Iterator[memoryview]:
-    """The blocks of a file below `folder`, compared with its entry as they are read.
+    """Yield the blocks of a file below `folder`, and compare them with the file's entry.
 
-    Raises DamagedError, at the latest after the last block: missing, no regular file, reached over
-    a link, another size or digest. A block is good until the next is asked for. `chunks` are what
-    manifests say of the digests of its chunks: all of them are to be right.
+    `chunks`: the chunk digests of this file in each manifest that lists them; all must match. The
+    next block overwrites the memory of the one before.
+
+    Raises DamagedError, at the latest after the last block, if the file is missing, is not a
+    regular file, is reached through a link, or has another size or digest than its entry.
     """
     path, digest, size = folder / entry.path, hashlib.new(ALGORITHM), 0
     chunk_digests = ChunkDigests()
@@ -60,17 +63,18 @@ def checked_blocks(
         )
     if any(each != chunk_digests.digests for each in chunks):
         raise DamagedError(
-            f"{path} is not what its preparation's manifest says of its chunks: prepare it --again"
+            f"{path} does not match its preparation's chunk digests: prepare it --again"
         )
 
 
 def copy_whole(
     folder: Path, entry: FileEntry, target: Path, advance: Callable[[int], None]
 ) -> None:
-    """Copy a file below `folder` to `target`, which must not exist, checking it on the way.
+    """Copy a file below `folder` to `target`, which must not exist, and check it while copying.
 
-    Durable when it returns, but for its name; blocks of zeros become holes. Raises DamagedError as
-    `checked_blocks` does, and OSError where `target` cannot be written.
+    The contents are durable when the function returns; the name in the folder is not yet. Blocks
+    of zeros become holes. Raises DamagedError as `checked_blocks` does, and OSError if `target`
+    cannot be written.
     """
     size, written = 0, 0
     with os.fdopen(durable.create_file(target), "wb", buffering=0) as out:
@@ -81,5 +85,5 @@ def copy_whole(
             while written < size:
                 written += out.write(block[written - size :])
             advance(len(block))
-        out.truncate(size)  # it may end in a hole
+        out.truncate(size)  # the file may end in a hole
         os.fsync(out.fileno())

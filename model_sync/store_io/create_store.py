@@ -1,7 +1,8 @@
-"""Opens a store for writing, and makes one where there is none yet.
+"""Open a store for writing, and create it if it does not exist yet.
 
-A store is made only in a folder that is missing or empty: a folder that holds other things is a
-wrong path, and a mount point whose file system is away must not be taken for an empty store.
+A store is created only in a folder that is missing or empty. A folder with other contents is
+probably a wrong path, and the empty mount point of a file system that is not mounted must not
+become a store.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 
 def open_store(root: Path) -> StoreLayout:
-    """Return the layout of an existing store, or of a new one where `root` is missing or empty.
+    """Return the layout of an existing store, or create one if `root` is missing or empty.
 
-    Raises StoreUnreachableError where `root` is something else, or cannot be written; SpaceError.
+    Raises StoreUnreachableError if `root` is something else or cannot be written; SpaceError if
+    the file system is full.
     """
     layout = StoreLayout(root)
     try:
@@ -50,16 +52,16 @@ def _create(layout: StoreLayout) -> None:
     if not root.is_dir():
         make_root(root)
     strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
-    if strangers and not layout.store_json.exists():  # another may have made it meanwhile
+    if strangers and not layout.store_json.exists():  # another writer may have just made it
         raise StoreUnreachableError(
             f"{root} is no store: it has no STORE.json, and holds {min(strangers)!r}"
         )
-    # Of two who make it at once, one makes it; both then use that one.
+    # If two writers create the store concurrently, one succeeds and both use the result.
     write_store_json(layout)
 
 
 def write_store_json(layout: StoreLayout) -> bool:
-    """Make a folder a store, by an id that no store had; False if it is one already."""
+    """Make a folder a store with a new unique id; return False if it is a store already."""
     staged = layout.root / f"STORE.json.{new_id()}"
     durable.write_file(staged, render({"format": FORMAT, "id": str(uuid.uuid4())}))
     try:
@@ -71,10 +73,10 @@ def write_store_json(layout: StoreLayout) -> bool:
 
 
 def make_root(root: Path) -> None:
-    """Make the root by a rename: it appears with its mode.
+    """Create the root folder by a rename, so that it appears with its final mode.
 
-    A folder that is there already may be private on purpose. So no later publication could tell
-    that from one whose maker died before it had its mode, and mend it.
+    An existing folder may be private on purpose. A later publication could not distinguish it from
+    a folder whose creator crashed before setting the mode, so it could not repair the mode either.
     """
     if os.path.lexists(root):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
@@ -82,10 +84,10 @@ def make_root(root: Path) -> None:
         durable.make_folder(root.parent)
     staged = root.parent / f".{root.name}.{new_id()}"
     durable.make_folder(staged)
-    durable.sync_folder(staged)  # as all that appears by a rename
+    durable.sync_folder(staged)  # before the rename, as with every staged folder
     try:
         durable.rename(staged, root)
     except OSError:
         staged.rmdir()
-        if not root.is_dir():  # another made it meanwhile
+        if not root.is_dir():  # otherwise another writer has just made it
             raise

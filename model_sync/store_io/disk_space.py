@@ -1,12 +1,13 @@
-"""Room for what is to be written: asked for before, and missed in one line where it ends.
+"""Disk space: a check before writing, and one clear error when the space runs out.
 
-- Before anything is written, its bytes are held against what the file system says is free for this
-  user. That is a lower bound of what is needed: it leaves out what files and folders cost beyond
-  their bytes, and what others write meanwhile. Amazon EFS says that 8 EiB are free, and means it.
-- A file system that says nothing of its size is not asked. Nor are quotas: where they end is only
-  known by writing.
-- What the system refuses to write, because nothing is left (ENOSPC), not for this user (EDQUOT) or
-  not in one file (EFBIG), is a SpaceError. NFS may say so only when a file is synced or closed.
+- Before writing, the number of bytes is compared with the free bytes that the file system reports
+  for this user. The check ignores the overhead of files and folders and the bytes that other
+  processes write, so it can pass although the space will not suffice. Amazon EFS reports 8 EiB.
+- The check is skipped for a file system that does not report its size. Quotas are not checked:
+  their limits only show when writing.
+- A write that the system refuses because the file system is full (ENOSPC), the user's quota is
+  used up (EDQUOT) or the file is too large (EFBIG) becomes a SpaceError. NFS may report this only
+  when a file is synced or closed.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def require_space(folder: Path, n_bytes: int, what: str) -> None:
-    """Raise SpaceError where so many bytes do not fit into the file system of a folder."""
+    """Raise SpaceError if `n_bytes` do not fit into the file system of `folder`."""
     try:
         found = os.statvfs(folder)
-    except OSError:  # ENOSYS and the like: it does not say
+    except OSError:  # as ENOSYS: the file system does not report its size
         return
     free = found.f_bavail * found.f_frsize
     if found.f_blocks and n_bytes > free:
@@ -38,9 +39,9 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
 
 @contextlib.contextmanager
 def writing(what: str, missing_bytes: Callable[[], int] = lambda: 1) -> Iterator[None]:
-    """Turn the system's refusal to write more into a SpaceError; name what other errors are about.
+    """Turn the errors of a full file system into a SpaceError; add `what` to other OSErrors.
 
-    `missing_bytes` is asked then: how many bytes of it are not written yet, as far as known.
+    `missing_bytes` is called on failure: the number of bytes that are not written yet, if known.
     """
     try:
         with naming(what):
@@ -56,7 +57,7 @@ def writing(what: str, missing_bytes: Callable[[], int] = lambda: 1) -> Iterator
 
 @contextlib.contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Let the system's errors say what they are about, where a descriptor is all that it knew."""
+    """Set `filename` to `what` in OSErrors of calls that only had a file descriptor."""
     try:
         yield
     except OSError as error:

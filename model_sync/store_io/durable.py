@@ -1,7 +1,8 @@
-"""File operations that survive a crash: what they made is on the disk when they return.
+"""File operations that survive a crash: their results are on the disk when they return.
 
-A rename or link makes a name durable only when the folder that holds it is fsynced too. Modes are
-set explicitly, whatever the umask: the reader is another user. Source: rename(2), fsync(2).
+The name that a rename or a link makes is durable only after an fsync of its folder. Modes are set
+explicitly, independent of the umask, because readers run as another user. Source: rename(2),
+fsync(2).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
 
 _WRITE_BACK_BYTES: Final = 8 << 20
-"""Large enough that a disk writes it in one piece, and for a call each to cost nothing."""
+"""Large enough for one sequential disk write, and for the cost of a call each not to matter."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -36,12 +37,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path, *, within: Path | None = None) -> None:
-    """Make a folder, and those above it that are missing, each with its mode and durable.
+    """Create a folder and its missing parents, each durable and with the mode of folders.
 
-    One that is there may be what a crash, or another writer under way, left between its making
-    and its mode: it gets its mode, and its name is made durable, all the same. Below `within`,
-    which is there and is left as it is, that goes for the folders above it, too: only one that has
-    nothing in it yet can be so, for each is made complete before the next.
+    An existing folder may lack its mode, because its creator crashed, or is still running, between
+    creating it and setting the mode. So the mode and the durable name are ensured for an existing
+    folder, too. `within` is an existing ancestor that stays as it is; below it the same is ensured
+    for the parents. Only a folder without contents can lack its mode: each folder is completed
+    before the next one is created in it.
     """
     if within is None:
         needs_parent = not folder.parent.is_dir()
@@ -56,12 +58,12 @@ def make_folder(folder: Path, *, within: Path | None = None) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if stat.S_IMODE(status.st_mode) != FOLDER_MODE and status.st_uid == os.geteuid():
         folder.chmod(FOLDER_MODE)
-        sync_folder(folder)  # its mode, before anything that it holds counts
+        sync_folder(folder)  # make the mode durable before any of the folder's contents
     sync_folder(folder.parent)
 
 
 def create_file(path: Path) -> int:
-    """Create a file that must not exist, open for writing, and return its descriptor."""
+    """Create a file that must not exist; return its descriptor, open for writing."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
         with naming(str(path)):
@@ -73,17 +75,17 @@ def create_file(path: Path) -> int:
 
 
 def start_writeback(fd: int) -> Callable[[int], None]:
-    """Have the system write a growing file to its disk meanwhile: the fsync at its end waits less.
+    """Return a function that starts writing a growing file to disk, so the final fsync is short.
 
-    The function that is returned is told the file's size after each block, and starts writing
-    every so often, without waiting for it. A hint: nothing is durable before the fsync.
+    Call the returned function with the file's size after each block. Every 8 MiB it asks the system
+    to start writing, and does not wait. This is a hint: nothing is durable before the fsync.
     """
     started_bytes = 0
 
     def start(size: int) -> None:
         nonlocal started_bytes
         if size - started_bytes >= _WRITE_BACK_BYTES:
-            # It starts to write what is not written yet, and drops what is: of this range, nothing.
+            # DONTNEED starts writing dirty pages, and drops clean ones: this range has none.
             os.posix_fadvise(fd, started_bytes, size - started_bytes, os.POSIX_FADV_DONTNEED)
             started_bytes = size
 
@@ -91,9 +93,9 @@ def start_writeback(fd: int) -> Callable[[int], None]:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Create a file with these bytes, durable but for its name; it must not exist.
+    """Create a file, which must not exist, with these bytes; its name is not durable yet.
 
-    Raises SpaceError where they do not fit, and leaves no part of them.
+    Raises SpaceError if the bytes do not fit, and leaves no partial file.
     """
     written = 0
     with writing(str(path), lambda: len(data) - written):
@@ -109,7 +111,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def link_new(existing: Path, new: Path) -> bool:
-    """Link a file to a name that must not exist; False if it does. Durable when True."""
+    """Link a file to a new name; return False if the name exists. Durable if True."""
     try:
         os.link(existing, new)
     except FileExistsError:
@@ -119,7 +121,7 @@ def link_new(existing: Path, new: Path) -> bool:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename within a file system, durable in both folders."""
+    """Rename within a file system, and make the change durable in both folders."""
     source.rename(target)
     sync_folder(target.parent)
     sync_folder(source.parent)

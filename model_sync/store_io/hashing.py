@@ -1,6 +1,6 @@
-"""A digest that is computed beside whoever has the bytes: hashing and writing take turns no more.
+"""Digests that are computed in a second thread, so that hashing and writing overlap.
 
-OpenSSL lets other threads run while it hashes, and so does the operating system while it writes.
+OpenSSL releases the GIL while it hashes, and so does Python while the operating system writes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MAX_BLOCKS: Final = 32
-"""How far hashing may be behind: so many blocks are in memory at the most."""
+"""Maximum number of blocks that wait in memory to be hashed."""
 
 
 class Hashing:
-    """The digest of blocks, in the order in which they are given; a context manager.
+    """The digest of blocks, in the order of the `update` calls; a context manager.
 
-    A thread is started with the second block: most files of a model are one. `digest` waits for it;
-    so does leaving.
+    The thread starts with the second block, because most files of a model have only one. `digest`
+    and leaving the context wait for the thread.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Hashing:
         self._finish()
 
     def update(self, block: bytes) -> None:
-        """Take the next block, which must not change; waits where hashing is far behind."""
+        """Add the next block, which must not change; wait if too many blocks are not hashed yet."""
         if not self._has_blocks:
             self._has_blocks = True
             self._hash.update(block)
@@ -57,7 +57,7 @@ class Hashing:
         self._blocks.put(block)
 
     def digest(self) -> Digest:
-        """The digest of all blocks; none may follow."""
+        """Return the digest of all blocks; no `update` may follow."""
         self._finish()
         return Digest(ALGORITHM, self._hash.hexdigest())
 

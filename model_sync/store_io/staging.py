@@ -1,8 +1,8 @@
-"""Where things are made complete before they appear: a folder of its own under `staging/`.
+"""Staging: complete a folder under `staging/` before readers can see it.
 
-Files are copied in and hashed on the way, each fsynced; `publish` seals a staged folder and
-renames it to where it belongs, in one step. Whatever is still staged at the end is removed; what
-a crash leaves behind is invisible to readers.
+Files are copied into the staging folder, hashed while copying and fsynced. `publish` seals a staged
+folder and renames it to its final place in one step. The rest of the staging folder is removed at
+the end. A crash may leave a staging folder behind; readers never look there.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 Write: TypeAlias = "Callable[[bytes], None]"
 
 BLOCK_BYTES: Final = 1 << 18
-"""Small enough for the allocator to use the same memory again, which fresh pages would not be."""
+"""Small enough that the allocator reuses the same memory instead of mapping fresh pages."""
 _ZEROS: Final = bytes(BLOCK_BYTES)
 
 
 class Bytes(Protocol):
-    """Files by name, to be copied."""
+    """Files that can be copied, by their names."""
 
     def copy(self, path: str, write: Write) -> None:
-        """Give all bytes of one file to `write`, in order and in bounded memory."""
+        """Pass all bytes of one file to `write`, in order and in bounded memory."""
 
 
 class Staging:
-    """One writer's staging folder, as a context manager; leaving it removes what is in it.
+    """One writer's staging folder, as a context manager; leaving the context removes the folder.
 
-    It is made when it is first asked for: a verb that finds everything as asked writes nothing.
-
-    An OSError that says that the file system is full leaves it as a SpaceError (disk_space.py).
-    `resume` is the id of one that was kept: entering raises RequestError where that is gone.
+    The folder is created at the first use of `folder` or `path`, so an operation that changes
+    nothing writes nothing. `resume` is the id of a staging folder that was kept; entering raises
+    RequestError if that folder is gone. An OSError of a full file system leaves the context as a
+    SpaceError (disk_space.py).
     """
 
     def __init__(self, layout: StoreLayout, *, resume: str | None = None) -> None:
@@ -63,7 +63,7 @@ class Staging:
 
     @property
     def folder(self) -> Path:
-        """The folder, which is there."""
+        """The staging folder, created if necessary."""
         if not self._exists:
             with writing(str(self._folder)):
                 durable.make_folder(self._folder, within=self._root)
@@ -78,7 +78,7 @@ class Staging:
     ) -> None:
         if self._kept:
             return
-        # Also where making it failed in the middle: whether it is there is not known then.
+        # Also after an error: creating the folder may have failed halfway.
         if self._exists or error is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             with contextlib.suppress(OSError):
@@ -88,11 +88,11 @@ class Staging:
                 raise error
 
     def keep(self) -> None:
-        """Leave it as it is on leaving, for one who resumes it."""
+        """Keep the folder when the context is left, so that the work can be resumed."""
         self._kept = True
 
     def path(self, name: str) -> Path:
-        """A name in the staging folder."""
+        """Return the path of a name in the staging folder."""
         return self.folder / check_relative_path(name)
 
     def publish(self, name: str, target: Path) -> None:
@@ -103,7 +103,7 @@ class Staging:
         durable.rename(folder, target)
 
     def withdraw(self, target: Path) -> None:
-        """Take a folder that no refs name out of readers' sight; it goes with the staging."""
+        """Move a folder that no refs name back into staging, to be removed at the end."""
         durable.rename(target, self.folder / f"unused-{target.name}")
 
 
@@ -116,12 +116,12 @@ def copy_in(
     *,
     size_bytes: int = 0,
 ) -> FileEntry:
-    """Copy a source's file to `target` in a staged folder and hash it on the way.
+    """Copy a source's file to `target` in a staged folder, hash it, and return its manifest entry.
 
-    The file is durable, its name is so once the folder is sealed. `advance` is told each block's
-    bytes. Blocks of zeros become holes, as they were in a sparse original. Returns what the
-    manifest will say of the file. Raises SourceError; SpaceError, which says how much is missing
-    of `size_bytes`, if that is known.
+    The contents are durable when the function returns; the name is durable once the folder is
+    sealed. `advance` is called with the number of bytes of each block. Blocks of zeros become
+    holes, as in a sparse original. Raises SourceError; SpaceError, which states how many of
+    `size_bytes` are missing, if the size is known.
     """
     place = folder / check_relative_path(target)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -150,13 +150,13 @@ def copy_in(
             advance(len(block))
 
         source.copy(path, write)
-        out.truncate(size)  # it may end in a hole
+        out.truncate(size)  # the file may end in a hole
         os.fsync(out.fileno())
     return FileEntry(target, size, hashing.digest())
 
 
 def seal(folder: Path) -> None:
-    """Give all folders their mode and make all names durable, the deepest first."""
+    """Set the mode of all folders and make all names durable, the deepest folder first."""
     for parent, _, _ in os.walk(folder, topdown=False):
         Path(parent).chmod(durable.FOLDER_MODE)
         durable.sync_folder(Path(parent))

@@ -1,8 +1,8 @@
-"""Deleting: what goes is renamed into a folder of `trash/` first, then deleted there.
+"""Trash: a folder is deleted by renaming it into `trash/` and deleting it there.
 
-A rename takes a whole folder out of everyone's sight in one step, so nobody meets half of one.
-Every step goes by the descriptor of the folder that holds what is renamed or deleted, and no link
-is followed: a link that somebody put into the store is deleted, never what it leads to.
+The rename removes a whole folder from its place in one step, so no reader sees half of a folder.
+Every step uses the descriptor of the parent folder and follows no link: a link in the store is
+deleted itself, never its target.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextlib.contextmanager
 def open_folder(root: Path, *names: str) -> Iterator[int]:
-    """Open a folder below the store's root, by one name after the other, following no link.
+    """Open a folder below the store's root, one name after another, without following links.
 
-    Raises OSError: FileNotFoundError where there is none, ENOTDIR or ELOOP where a link stands.
+    Raises OSError: FileNotFoundError if a folder is missing, ENOTDIR or ELOOP if a name is a link.
     """
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -46,7 +46,7 @@ def open_folder(root: Path, *names: str) -> Iterator[int]:
 
 
 def names_in(root: Path, *names: str) -> tuple[str, ...]:
-    """The names in a folder below the store's root, sorted; none where there is no such folder."""
+    """Return the sorted names in a folder below the store's root; () if it does not exist."""
     try:
         with open_folder(root, *names) as fd:
             return tuple(sorted(os.listdir(fd)))  # noqa: PTH208 - of a descriptor
@@ -55,7 +55,7 @@ def names_in(root: Path, *names: str) -> tuple[str, ...]:
 
 
 def size_of(root: Path, *names: str) -> int:
-    """How many bytes deleting a folder would free; a file with two names in it counts once."""
+    """Return the bytes that deleting a folder would free; a file with two names counts once."""
     files: dict[int, int] = {}
     try:
         with open_folder(root, *names) as fd:
@@ -70,9 +70,9 @@ def size_of(root: Path, *names: str) -> int:
 
 
 class Trash:
-    """A folder of one's own in `trash/`, made when the first thing goes there.
+    """A writer's own folder in `trash/`, created at the first use; a context manager.
 
-    Leaving it leaves what is in it: `empty` deletes, and what a crash left is swept a day later.
+    Leaving the context deletes nothing: `empty` does. The sweep deletes the rest a day later.
     """
 
     def __init__(self, layout: StoreLayout) -> None:
@@ -97,9 +97,9 @@ class Trash:
                 os.rmdir(self.id, dir_fd=trash)
 
     def take(self, folder: int, name: str) -> str:
-        """Rename `name` in an open folder into the trash, durably; returns its name there.
+        """Rename `name` from an open folder into the trash, durably, and return its name there.
 
-        Raises FileNotFoundError where somebody else was first.
+        Raises FileNotFoundError if another process was first.
         """
         trash = self._open()
         trashed = f"{next(self._count)}-{name}"
@@ -109,23 +109,23 @@ class Trash:
         return trashed
 
     def put_back(self, trashed: str, folder: int, name: str) -> None:
-        """Rename what was taken back; raises OSError where there is something else by now."""
+        """Rename an entry of the trash back; raises OSError if `name` has been taken since."""
         trash = self._open()
         os.rename(trashed, name, src_dir_fd=trash, dst_dir_fd=folder)
         os.fsync(folder)
         os.fsync(trash)
 
     def read(self, trashed: str, path: str) -> bytes:
-        """Read a small file of what was taken."""
+        """Read a small file in a trashed folder."""
         fd = os.open(f"{trashed}/{path}", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._open())
         with os.fdopen(fd, "rb") as stream:
             return stream.read()
 
     def empty(self, trashed: str) -> int:
-        """Delete what was taken; returns the bytes that it held.
+        """Delete an entry of the trash and return the bytes that this freed.
 
-        Goes on after an error and raises the first at the end. Folders are deleted from the top:
-        those inside are moved up first, so that no depth is too deep.
+        Continues after an error and raises the first error at the end. Inner folders are moved to
+        the top of the trash before they are deleted, so nesting of any depth can be deleted.
         """
         trash, freed, first_error = self._open(), 0, None
         pending = [trashed]
@@ -161,7 +161,7 @@ class Trash:
         return freed
 
     def _open(self) -> int:
-        """The folder's descriptor; makes the folder at the first call."""
+        """Return the folder's descriptor; create the folder at the first call."""
         if self._fd is None:
             with open_folder(self._root) as root:
                 _make(root, TRASH)
@@ -178,7 +178,7 @@ def _make(parent: int, name: str) -> None:
         if not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name) from None
         return
-    # By its descriptor: no link is followed.
+    # Use a descriptor, so that no link is followed.
     fd = os.open(name, _FOLDER, dir_fd=parent)
     try:
         os.fchmod(fd, durable.FOLDER_MODE)
@@ -188,5 +188,5 @@ def _make(parent: int, name: str) -> None:
 
 
 def _freed(status: os.stat_result) -> int:
-    """What unlinking one name frees: a file with another name stays."""
+    """Return the bytes that unlinking one name frees: 0 if the file has another name."""
     return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0

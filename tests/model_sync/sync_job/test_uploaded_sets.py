@@ -115,12 +115,12 @@ def spoiled(document: dict[str, Any], field: str, value: object) -> bytes:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("target.python", "3.12", "does not follow from it"),
-        ("target.platform", "../..", "does not follow from it"),
+        ("target.python", "3.12", "do not match the digest in its name"),
+        ("target.platform", "../..", "do not match the digest in its name"),
         ("target.python", 3.11, "'python' is not a string"),
         ("target", "3.11", "is not a JSON object"),
         ("target.more", "x", "unknown keys"),
-        ("pruned", False, "does not follow from it"),
+        ("pruned", False, "do not match the digest in its name"),
         ("pruned", 1, "'pruned' is not true or false"),
         ("wheels", {}, "'wheels' is not a list"),
         ("wheels", ["alpha"], "is not a JSON object"),
