@@ -1,10 +1,10 @@
-"""Whether a graph's weights are laid out in blocks, and how wide these are.
+"""Blocked layout of convolution weights: detect it, and measure its block width.
 
-At its highest level, ONNX Runtime lays the filters of convolutions out in blocks of 8 or 16 floats
-(NCHWc), as many as the processor's registers hold, and the kernels take them to be as wide as the
-processor that they run on would have them. The graph itself does not say how wide they are. So a
-probe is optimized with it, in the same process: a convolution of one channel, whose filters come
-out as many as a block is wide.
+At its highest level, ONNX Runtime lays out the filters of convolutions in blocks (NCHWc) of 8 or 16
+floats, as many as fit into a register of the processor. The kernels assume the block width of the
+processor that they run on; the graph does not state its own. So a probe graph is optimized in the
+same process: after optimization, the number of filters of its one-channel convolution is the block
+width.
 
 Source: onnxruntime/core/optimizer/nchwc_transformer.cc; MlasNchwcGetBlockSize.
 """
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCKED: Final = "com.microsoft.nchwc"
-"""The domain of the operators that work on blocks."""
+"""Domain of the operators that work on blocks."""
 
 
 def has_convolutions(graph: Path) -> bool:
-    """Whether the highest level would change anything: all that it does begins at a convolution."""
+    """Return True if the graph has convolutions; without them the highest level has no effect."""
     return any("Conv" in node.op_type for node in _nodes(_read(graph).graph))
 
 
 def write_probe(path: Path) -> None:
-    """Write the probe, not yet optimized."""
+    """Write the probe graph, not yet optimized."""
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "filter"], ["y"])],
         "probe",
@@ -46,9 +46,9 @@ def write_probe(path: Path) -> None:
 
 
 def block_width_of(graph: Path, probe: Path) -> int:
-    """How many floats wide an optimized graph's blocks are; 0: nothing in it is in blocks.
+    """Return the block width of an optimized graph in floats; 0 if it has no blocks.
 
-    `probe` was optimized by the same process. Raises TrialError where it does not say.
+    `probe` was optimized by the same process. Raises TrialError if the probe has no blocks.
     """
     if not any(node.domain == _BLOCKED for node in _nodes(_read(graph).graph)):
         return 0
@@ -57,7 +57,7 @@ def block_width_of(graph: Path, probe: Path) -> int:
     for node in probed.node:
         if node.domain == _BLOCKED and node.op_type == "Conv":
             return int(filters[node.input[1]])
-    raise TrialError("its weights are in blocks, and how wide these are cannot be told")
+    raise TrialError("its weights are in blocks of unknown width")
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -65,7 +65,7 @@ def _read(path: Path) -> onnx.ModelProto:
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Every node, those of graphs within nodes too."""
+    """Yield every node, including the nodes of subgraphs."""
     for node in graph.node:
         yield node
         for inner in subgraphs_of(node):

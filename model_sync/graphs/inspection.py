@@ -1,6 +1,6 @@
-"""What an ONNX file says of itself: its signature, and the external data files that it needs.
+"""Inspect an ONNX file: its signature, and the external data files that it needs.
 
-Done by the `onnx` package on the staged copy, so that what was inspected is what is published.
+The `onnx` package reads the staged copy, so exactly the inspected bytes are published.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from model_store.signature import Signature
 
 _MAX_BYTES: Final = (2 << 30) - 1
-"""A Protocol Buffers message holds no more; it is read into memory as a whole."""
+"""Maximum size of a Protocol Buffers message, which is read into memory as a whole."""
 
 
 def refuse_too_large(size_bytes: int, name: str) -> None:
-    """Raise InspectionError for a graph that is larger than any that can be read; `name` is its."""
+    """Raise InspectionError if a graph, which messages call `name`, is too large to be read."""
     if size_bytes > _MAX_BYTES:
         raise InspectionError(
             f"{name} has {size_bytes} bytes, and ONNX files end at {_MAX_BYTES}: "
@@ -40,8 +40,8 @@ def refuse_too_large(size_bytes: int, name: str) -> None:
 def external_files(path: Path, name: str) -> tuple[str, ...]:
     """List the external data files that a model names, relative to its own folder, sorted.
 
-    Raises InspectionError if the file is no ONNX model, or names a file outside its folder.
-    `name` stands for the file in messages.
+    Raises InspectionError if the file is not an ONNX model, or names a file outside its folder.
+    Messages call the file `name`.
     """
     found = set()
     for tensor in _tensors(_read(path, name)):
@@ -53,10 +53,10 @@ def external_files(path: Path, name: str) -> tuple[str, ...]:
 
 
 def inspect(path: Path, name: str) -> Signature:
-    """Check a model whose external data lie beside it, and return its signature.
+    """Check a model that has its external data beside it, and return its signature.
 
-    Outputs that are sequences or maps have the form in which they are served. Raises
-    InspectionError: ONNX's checker refuses it, or an input or output cannot be served.
+    Outputs that are sequences or maps are described as the tensors that are served for them. Raises
+    InspectionError if ONNX's checker refuses the model, or an input or output cannot be served.
     """
     model = _read(path, name)
     try:
@@ -79,23 +79,23 @@ def _external_location(tensor: onnx.TensorProto, name: str) -> str:
 
 
 def _read(path: Path, name: str) -> onnx.ModelProto:
-    with contextlib.suppress(OSError):  # told where it is read
+    with contextlib.suppress(OSError):  # reading the file below raises the error
         refuse_too_large(path.stat().st_size, name)
     try:
         with naming(str(path)):
             model = onnx.load_model(str(path), load_external_data=False)
     except Exception as error:
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            raise  # it could not be read: that says nothing of the model
+            raise  # a read error, not a property of the model
         raise InspectionError(f"{name} is not an ONNX model: {_reason(error)}") from error
-    # Protocol Buffers read almost any short file as a message without fields.
+    # Protocol Buffers parse almost any short file as a message without fields.
     if not model.ir_version or not model.graph.node:
         raise InspectionError(f"{name} is not an ONNX model: it holds no graph")
     return model
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor in a model, in subgraphs and functions too."""
+    """Yield every tensor of a model, including those of subgraphs and functions."""
     yield from _of_graph(model.graph)
     for function in model.functions:
         yield from _of_nodes(function.node)

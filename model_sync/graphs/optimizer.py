@@ -1,10 +1,11 @@
-"""Has ONNX Runtime optimize graphs and write them down, in a process of its own.
+"""Optimize graphs with ONNX Runtime and write the results, in a separate process.
 
-At the extended level, what is computed stays right on every processor. The highest level lays the
-weights of convolutions out for one processor's registers, and is wrong on others without an error
-(blocked_layout.py). Each graph's weights go into one file beside it, in the order in which nodes use them
-(weights_order.py), aligned so that they can be mapped. Source: ONNX Runtime's "Graph
-Optimizations", and `onnxruntime_session_options_config_keys.h`.
+At the extended level, the optimized graph computes correct results on every processor. The highest
+level lays out the weights of convolutions for one processor's registers, and computes wrong results
+on others without an error (blocked_layout.py). Each graph's weights go into one file beside it, in
+the order in which nodes use them (weights_order.py), aligned so that they can be mapped.
+
+Source: ONNX Runtime's "Graph Optimizations", and `onnxruntime_session_options_config_keys.h`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HIGHEST: Final = "ORT_ENABLE_ALL"
 
 _DEADLINE_S: Final = 600
 _MIN_EXTERNAL_BYTES: Final = 1024
-"""Smaller tensors stay in the graph: shapes and the like, which are read when it is opened."""
+"""Smaller tensors, such as shapes, stay in the graph, which is read when it is opened."""
 
 
 def optimize(
@@ -41,9 +42,9 @@ def optimize(
     layout: StoreLayout,
     time_limit: TimeLimit = NO_LIMIT,
 ) -> None:
-    """Write each graph, optimized, and its weights into a folder of its own.
+    """Optimize each graph and write it with its weights: `graphs` maps graph files to folders.
 
-    Raises TrialError; OutOfTimeError where the time that is left does not suffice.
+    Raises TrialError; OutOfTimeError if the remaining time does not suffice.
     """
     places = [str(path.resolve()) for pair in graphs.items() for path in pair]
     done = run_module(
@@ -59,7 +60,7 @@ def optimize(
 
 
 def main(arguments: list[str]) -> None:
-    """Run in the process of its own."""
+    """Run in the separate process."""
     level, *places = arguments
     try:
         for graph, folder in zip(places[::2], places[1::2], strict=True):
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _optimize(graph: str, folder: Path, level: str) -> None:
-    import onnxruntime  # noqa: PLC0415 - the publisher's process does without
+    import onnxruntime  # noqa: PLC0415 - not in the publisher's process
 
     from model_sync.graphs.weights_order import order_weights  # noqa: PLC0415 - it imports onnx
 

@@ -1,6 +1,7 @@
-"""A graph's inputs and outputs, by ONNX's types, as a signature by the protocol's. Pure.
+"""Convert a graph's inputs and outputs to a signature with the protocol's datatypes. Pure.
 
-Outputs that are sequences or maps get the form in which they are served (inference/protocol/sequences.py).
+Outputs that are sequences or maps are described as the tensors that are served for them
+(inference/protocol/sequences.py).
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _DATATYPES: Final[dict[int, str]] = {
 
 
 def signature_of(graph: onnx.GraphProto, name: str) -> Signature:
-    """The signature of a graph; `name` stands for its file in messages.
+    """Return the signature of a graph; messages call its file `name`.
 
-    Raises InspectionError: there is no output, or an input or output cannot be served.
+    Raises InspectionError if there is no output, or an input or output cannot be served.
     """
     given = {tensor.name for tensor in graph.initializer}
     given |= {tensor.values.name for tensor in graph.sparse_initializer}
@@ -62,13 +63,13 @@ def _outputs(values: Sequence[onnx.ValueInfoProto], name: str) -> tuple[TensorSp
     for each in names:
         if names.count(each) > 1:
             raise InspectionError(
-                f"{name}: {each!r} names two outputs, the keys of a map among them"
+                f"{name}: {each!r} names two outputs (each key of a map is an output)"
             )
     return specs
 
 
 def _output(output: str, kind: onnx.TypeProto, name: str) -> tuple[TensorSpec, ...]:
-    """The specs of one output: of a sequence or a map as they are served (sequences.py)."""
+    """Return the specs of one output: one tensor, or the tensors served for a sequence or map."""
     match kind.WhichOneof("value"):
         case "tensor_type":
             return (_spec(output, kind.tensor_type, name),)

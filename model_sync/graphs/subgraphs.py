@@ -1,4 +1,4 @@
-"""The graphs within a graph: the branches of If, the bodies of Loop and Scan."""
+"""Subgraphs of a node: the branches of If, the bodies of Loop and Scan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def subgraphs_of(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a node holds as attributes, and not those within these."""
+    """Yield the graphs in a node's attributes, but not the subgraphs of these graphs."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g

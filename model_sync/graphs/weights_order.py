@@ -1,8 +1,8 @@
-"""Writes a graph's weights down in the order in which its nodes use them.
+"""Rewrite a graph's weights in the order in which its nodes use them.
 
 ONNX Runtime writes the weights of an optimized graph in the order of a hash table. A session that
-is opened while its weights are still on their way (inference/loading/prefetch.py) packs them node by node:
-if they arrive in that order, it waits for none that it does not need next.
+is opened while its weights are still being read (inference/loading/prefetch.py) packs them node by
+node. With weights in that order, the session never waits for bytes that it needs only later.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from onnx import GraphProto, TensorProto
 
 _PAGE: Final = 4096
-"""Tensors begin at a page's start where they take one: so they can be mapped by themselves."""
+"""Tensors of at least a page begin at a page boundary, so that each can be mapped separately."""
 
 
 def order_weights(graph: Path, weights: str) -> None:
-    """Rewrite the file `weights` beside a graph, and the graph's offsets into it.
+    """Rewrite the file `weights` beside a graph, and the offsets in the graph.
 
-    Raises OSError; nothing is changed of a graph that has no such weights.
+    A graph without weights in that file stays as it is. Raises OSError.
     """
     model = onnx.load(graph, load_external_data=False)
     tensors = [each for each in _in_order(model.graph) if _place(each, weights)]
@@ -51,7 +51,7 @@ def order_weights(graph: Path, weights: str) -> None:
 
 
 def _in_order(graph: GraphProto) -> Iterator[TensorProto]:
-    """The graph's own tensors and those of its inner graphs, as its nodes come to use them."""
+    """Yield the tensors of the graph and its subgraphs, in the order in which nodes use them."""
     left = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         for name in node.input:
@@ -63,7 +63,7 @@ def _in_order(graph: GraphProto) -> Iterator[TensorProto]:
 
 
 def _place(tensor: TensorProto, weights: str) -> dict[str, str]:
-    """Where a tensor lies in the file `weights`; empty where it lies elsewhere."""
+    """Return a tensor's external data entry in the file `weights`; {} if it is elsewhere."""
     place = {entry.key: entry.value for entry in tensor.external_data}
     is_there = tensor.data_location == onnx.TensorProto.EXTERNAL
     return place if is_there and place.get("location") == weights else {}

@@ -1,14 +1,15 @@
-"""What writing verbs change in refs. Pure functions of values; the tables are in the tests.
+"""The changes of refs that administrative operations make. Pure functions; the tests have tables.
 
-Each takes the newest refs and returns what the next generation holds, its number, writer and
-change left to whoever commits it (transaction.py). Equal refs mean that there is nothing to do.
-A ChangeError says why it may not be done; nothing has changed then.
+Each function takes the newest refs and returns the contents of the next generation; transaction.py
+sets the generation's number, writer and change. Equal refs mean that nothing is to be done. A
+ChangeError states why a change is refused.
 
-- A label names a version that may be served: putting one on a retired version takes that version
-  back into service; what is deleted stays deleted.
-- What a label or a running hold names is not retired.
-- What is prepared is in service.
-- Retiring says when the version may be swept: readers keep off it before that (sweep/plan.py).
+- A label names a version that may be served. Moving a label to a retired version puts the version
+  back into service; a deleted version stays deleted.
+- A version that a label or an active hold names cannot be retired.
+- Only a version in service can be prepared.
+- A retired version has a time after which it may be swept; readers stop using it before that
+  (sweep/plan.py).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def promote(refs: Refs, number: int, label: str) -> Refs:
-    """Put a label on a version."""
+    """Move a label to a version."""
     entry = _existing(refs, number)
     return refs._replace(
         labels={**refs.labels, label: number},
@@ -33,9 +34,9 @@ def promote(refs: Refs, number: int, label: str) -> Refs:
 
 
 def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = None) -> Refs:
-    """Put a label back on the version that it named before, or on `to`.
+    """Move a label back to the version that it named before, or to `to`.
 
-    `history`: the versions that the label has named, each time it moved, the newest first.
+    `history`: the versions that the label has named, the newest first, one for each move.
     """
     if label not in refs.labels:
         raise ChangeError(f"{refs.model!r} has no label {label!r}: {list_labels(refs.labels)}")
@@ -50,7 +51,7 @@ def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = N
 
 
 def remove_label(refs: Refs, label: str) -> Refs:
-    """Take a label away; nothing is to be done if there is none."""
+    """Remove a label; return equal refs if there is no such label."""
     if label in refs.split:
         raise ChangeError(
             f"{label!r} of {refs.model!r} has {refs.split[label]}% of the calls: "
@@ -65,9 +66,9 @@ def remove_label(refs: Refs, label: str) -> Refs:
 
 
 def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
-    """Give labels their percentages of the calls that name no version; none takes the split away.
+    """Set the percentages of labels among the calls that name no version; {} removes the split.
 
-    What is left goes to `latest`, which therefore has no share of its own.
+    The remaining calls go to `latest`, which therefore has no share of its own.
     """
     for label, percent in shares.items():
         if label not in refs.labels:
@@ -88,7 +89,7 @@ def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
 
 
 def retire(refs: Refs, number: int, *, now: str, sweep_after: str) -> Refs:
-    """Take a version from service; it may be swept after a time."""
+    """Take a version out of service; it may be swept after `sweep_after`."""
     entry = _existing(refs, number)
     if entry.state is State.RETIRED:
         return refs
@@ -108,7 +109,7 @@ def retire(refs: Refs, number: int, *, now: str, sweep_after: str) -> Refs:
 
 
 def retire_all(refs: Refs, *, now: str, sweep_after: str) -> Refs:
-    """Take a whole model from service: no label, no split, every version retired."""
+    """Take a whole model out of service: no label, no split, every version retired."""
     return refs._replace(
         labels={},
         split={},
@@ -121,13 +122,13 @@ def retire_all(refs: Refs, *, now: str, sweep_after: str) -> Refs:
 
 
 def hold(refs: Refs, job: str, number: int, *, until: str) -> Refs:
-    """Keep a version from being swept until a time, in a job's name; again, the time is moved."""
+    """Protect a version from the sweep until a time, for a job; a second call moves the time."""
     _existing(refs, number)
     return refs._replace(holds={**refs.holds, job: Hold(number, until)})
 
 
 def release(refs: Refs, job: str) -> Refs:
-    """Take a job's hold away; nothing is to be done if there is none."""
+    """Remove a job's hold; return equal refs if there is none."""
     return refs._replace(holds={k: v for k, v in refs.holds.items() if k != job})
 
 
@@ -140,14 +141,14 @@ def add_preparation(
     preparation_id: str,
     instead_of: str | None = None,
 ) -> Refs:
-    """Name a preparation that was made of a version, for a runtime, `instead_of` what was named.
+    """Name a version's new preparation for a runtime, in place of the preparation `instead_of`.
 
-    Nothing is to be done where another one is named by now: another writer was first.
+    Return equal refs if refs name another preparation by now: another writer was first.
     """
     entry = entry_to_prepare(refs, number)
     if entry.id != version_id:
         raise ChangeError(
-            f"{refs.model!r} was deleted and published anew while its version {number} was being "
+            f"{refs.model!r} was deleted and published again while its version {number} was being "
             "prepared: prepare it again"
         )
     if entry.preparations.get(runtime) != instead_of:
@@ -157,18 +158,18 @@ def add_preparation(
 
 
 def entry_to_prepare(refs: Refs, number: int) -> VersionEntry:
-    """A version that may be prepared: one in service."""
+    """Return the entry of a version in service; raise ChangeError if it is retired or missing."""
     entry = _existing(refs, number)
     if entry.state is State.RETIRED:
         raise ChangeError(
-            f"version {number} of {refs.model!r} is retired: promote takes it back into service, "
+            f"version {number} of {refs.model!r} is retired: promote it back into service, "
             "then prepare it"
         )
     return entry
 
 
 def delete(refs: Refs, numbers: Collection[int], *, now: str) -> Refs:
-    """Mark versions as deleted, and forget holds that have run out. What may be: sweep/plan.py."""
+    """Mark versions as deleted and drop expired holds. sweep/plan.py decides which versions."""
     return refs._replace(
         holds={job: hold for job, hold in refs.holds.items() if hold.until > now},
         versions={

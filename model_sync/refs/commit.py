@@ -1,17 +1,18 @@
-"""Making a generation of refs the newest: one link commits, then `settle` heals `refs.json`.
+"""Commit a generation of refs with one link, then `settle` to update `refs.json`.
 
-1. The new refs are a complete, fsynced file in staging.
-2. It is linked to `refs/<generation>.json`. Whoever links first has won; who has lost reads that
-   generation and decides again. After an answer that leaves doubt (NFS may repeat a link that
-   succeeded, and report that the name exists) the writer's id inside the file says who won.
-3. `settle` installs the newest generation as `refs.json`, by linking it to a temporary name and
-   renaming that, then looks again until nothing newer exists.
+1. The new refs are written to staging as a complete, fsynced file.
+2. The file is linked to `refs/<generation>.json`. The writer that links first wins; the others
+   read that generation and decide again. If the link's result is ambiguous (NFS may repeat a link
+   that succeeded and then report that the name exists), the writer's id inside the file decides.
+3. `settle` installs the newest generation as `refs.json`: it links the generation to a temporary
+   name, renames that name, and repeats until there is no newer generation.
 
-A model may be removed, and one made anew at its name (model_removal.py), while a writer is under way. A
-generation that was linked counts only if the one before it is of the same model then: what was
-linked into another model's folder is taken back, and its writer has lost.
+While a writer works, its model may be removed and another model created with the same name
+(model_removal.py). A linked generation therefore counts only if the generation before it belongs
+to the same model. A generation that was linked into another model's folder is removed again, and
+its writer has lost.
 
-No lock is taken: two writers at once are two links, of which one fails.
+There is no lock: of two concurrent writers' links, one fails.
 """
 
 from __future__ import annotations
@@ -35,34 +36,35 @@ if TYPE_CHECKING:
     from model_sync.store_io.staging import Staging
 
 MAX_LOSSES: Final = 20
-"""Far more than a file system that is slow to show what it has would ever take."""
+"""Far more than even a file system with slow caches would cause."""
 
 
 class Losses:
-    """Counts what one writer loses, to end one that loses to nobody: it would never be done.
+    """Counter of a writer's lost races in a row in which no other writer committed.
 
-    Whoever loses to another writer finds other refs newest than it had decided on.
+    After a real loss the newest refs differ from the refs that the writer decided on. If they stay
+    the same, the store is damaged, and the writer would retry forever.
     """
 
     def __init__(self) -> None:
         self._count = 0
 
     def count(self, before: Refs | None, newest: Refs | None) -> None:
-        """Take note of a loss, after which refs are read anew; raises DamagedError."""
+        """Count a loss, given the refs before and after it; raises DamagedError at the limit."""
         self._count = self._count + 1 if newest == before else 0
         if self._count == MAX_LOSSES:
             name = f"the model {newest.model!r}" if newest else "a new model"
             raise DamagedError(
-                f"a change of {name} was not taken {MAX_LOSSES} times, and nobody else made one: "
-                "verify says what is wrong"
+                f"a change of {name} failed {MAX_LOSSES} times, and no other writer made one: "
+                "run verify to see what is wrong"
             )
 
 
 def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
-    """Link refs as their generation; False if another writer was first. Durable when True.
+    """Link refs as their generation. Return True if that succeeded; the commit is then durable.
 
-    `refs.writer` must be of this attempt alone: it settles who won when the file system's own
-    answer leaves doubt. Also False: the model that they follow was removed.
+    Return False if another writer was first, or the model was removed. `refs.writer` must be
+    unique to this attempt: it identifies the winner if the file system's answer is ambiguous.
     """
     if not _follows_same_model(layout, refs):
         return False
@@ -83,16 +85,16 @@ def try_commit(layout: ModelLayout, staging: Staging, refs: Refs) -> bool:
             raise error from None
     won = Refs.parse(data, str(target)).writer == refs.writer
     if won:
-        with contextlib.suppress(OSError):  # it is there, and readers see it
+        with contextlib.suppress(OSError):  # committed: readers see the generation
             durable.sync_folder(target.parent)
     return won
 
 
 def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
-    """Make `refs.json` the newest generation, and return that; None if there is none.
+    """Install the newest generation as `refs.json`, and return it; None if there is none.
 
-    Every writing verb begins and ends with it, so that what a crash left between link and rename
-    heals at the next.
+    Every operation that writes refs begins and ends with a call, so that the next one repairs what
+    a crash between link and rename left.
     """
     while True:
         installed = _read_installed(layout)
@@ -110,24 +112,24 @@ def settle(layout: ModelLayout, staging: Staging) -> Refs | None:
 
 
 def settle_committed(layout: ModelLayout, staging: Staging, refs: Refs) -> str | None:
-    """Settle after a commit, which stands whatever comes of this; None: all is well.
+    """Settle after a commit; return None, or one line with the problem and its remedy.
 
-    Else one line that says what is left, and what heals it.
+    The commit stands in both cases.
     """
     try:
         settle(layout, staging)
     except (OSError, StoreError) as error:
         name = layout.folder.name
         return (
-            f"generation {refs.generation} of {name!r} is committed, and its refs.json may not be "
-            f"that yet: {error}: `settle {name}` heals it, as the next change does; until then, "
-            "servers that are warm may go by what was before"
+            f"generation {refs.generation} of {name!r} is committed, but its refs.json may be "
+            f"older: {error}: `settle {name}` updates it, as the next change does; until then, "
+            "warm servers may use the generation before"
         )
     return None
 
 
 def ensure_model(layout: ModelLayout, staging: Staging) -> str:
-    """Give a model its MODEL.json if it has none, and return the model's id."""
+    """Return the model's id; create its MODEL.json if there is none."""
     try:
         return read_model_id(layout)
     except NotFoundError:
@@ -142,7 +144,7 @@ def ensure_model(layout: ModelLayout, staging: Staging) -> str:
 def _read_installed(layout: ModelLayout) -> Refs | None:
     path = layout.refs_json
     try:
-        with naming(str(path)):  # also where closing it fails, as on NFS
+        with naming(str(path)):  # closing may fail, too, as on NFS
             data = read_beneath(
                 layout.root, path.relative_to(layout.root).as_posix(), MAX_DOCUMENT_BYTES
             )
@@ -159,9 +161,10 @@ def _read_installed(layout: ModelLayout) -> Refs | None:
 
 
 def _follows_same_model(layout: ModelLayout, refs: Refs) -> bool:
-    """Whether the generation before is of the same model; of the first: whether the id is.
+    """Return True if the generation before belongs to the same model and is not its removal.
 
-    Raises DamagedError where `refs.json` says that it is there: losing again and again is no way.
+    For generation 1, compare the model's id. Raises DamagedError if that generation is missing
+    although `refs.json` names it: otherwise the writer would lose every race.
     """
     if refs.generation == 1:
         with contextlib.suppress(NotFoundError):
@@ -173,15 +176,15 @@ def _follows_same_model(layout: ModelLayout, refs: Refs) -> bool:
     installed = _read_installed(layout)
     if installed and installed[:3] == (refs.model, refs.model_id, refs.generation - 1):
         path = layout.generation(refs.generation - 1)
-        raise DamagedError(f"{path} is missing or of another model, and refs.json says it is not")
+        raise DamagedError(f"{path} is missing or of another model, but refs.json says it is not")
     return False
 
 
 def _is_in_own_model(layout: ModelLayout, refs: Refs) -> bool:
-    """Whether a generation that was just linked lies in the folder of the model that it is of.
+    """Return True if a generation that was just linked is in the folder of its own model.
 
-    In that order: if the folder was exchanged before the link, the one before it is looked for in
-    the folder that came. If it was exchanged after the link, `removed` was linked first there.
+    The check follows the link. If the folder was replaced before the link, the new folder has no
+    matching generation before. If it was replaced after the link, `removed` was linked first.
     """
     target = layout.generation(refs.generation)
     try:
@@ -191,12 +194,12 @@ def _is_in_own_model(layout: ModelLayout, refs: Refs) -> bool:
                 return True
             target.unlink(missing_ok=True)
     except (OSError, StoreError):
-        return True  # it was linked; that it cannot be read now is no sign that it is not there
+        return True  # linked: a failure to read it now does not mean that it is gone
     return False
 
 
 def _is_of_former_model(layout: ModelLayout, installed: Refs) -> bool:
-    """Whether `refs.json` is of the model that was here before, by a late `settle` of it."""
+    """Return True if `refs.json` is of a removed model of this name, from a late `settle`."""
     try:
         model_id = read_model_id(layout)
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""What a model's refs were: every generation, the newest first, and what labels named before."""
+"""The history of a model's refs: all generations, and the versions that labels have named."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def generations(layout: ModelLayout, newest: Refs) -> Iterator[Refs]:
-    """Every generation from the newest down to the first, each read when it is asked for.
+    """Yield every generation from the newest down to the first, each read on demand.
 
-    Raises DamagedError where one is missing: none is ever deleted.
+    Raises DamagedError if one is missing: generations are never deleted.
     """
     yield newest
     for number in range(newest.generation - 1, 0, -1):
@@ -30,9 +30,9 @@ def generations(layout: ModelLayout, newest: Refs) -> Iterator[Refs]:
 
 
 def label_history(newest_first: Iterable[Refs], label: str) -> Iterator[int]:
-    """The versions that a label has named, each time it moved, the newest first. Pure.
+    """Yield the versions that a label has named, the newest first, one for each move. Pure.
 
-    While a label was away it named nothing: coming back to where it was is no move.
+    A label that was removed and then put back on the same version has not moved.
     """
     before = None
     for refs in newest_first:
@@ -43,14 +43,14 @@ def label_history(newest_first: Iterable[Refs], label: str) -> Iterator[int]:
 
 
 def last_named(layout: ModelLayout, newest: Refs, label: str, count: int) -> tuple[int, ...]:
-    """The last few versions that a label has named; reads no more generations than that takes."""
+    """Return the last `count` versions of a label; reads only as many generations as needed."""
     return tuple(islice(label_history(generations(layout, newest), label), count))
 
 
 def replaced_preparations(newest_first: Iterable[Refs], ids: Collection[str]) -> frozenset[str]:
-    """Which of these preparations were once named for a version that is not deleted. Pure.
+    """Return those of these preparations that refs once named for a version that still exists.
 
-    Looks back no further than to the first of the newest generation's versions.
+    Pure. Looks back no further than the first generation with one of these versions.
     """
     open_ids, replaced = set(ids), set()
     kept: set[int] | None = None
@@ -68,16 +68,16 @@ def replaced_preparations(newest_first: Iterable[Refs], ids: Collection[str]) ->
 
 
 class LookBack(NamedTuple):
-    """What sweeping must know of a model's past."""
+    """The facts of a model's history that the sweep needs."""
 
     named: Mapping[str, tuple[int, ...]]
-    """By label that exists: the last two versions that it named, the newest first."""
+    """For each existing label: the last two versions that it named, the newest first."""
     retired_by: Mapping[int, int]
-    """By version: the generation that retired it, the last time that it was retired."""
+    """For each retired version: the generation that last retired it."""
 
 
 def look_back(newest_first: Iterable[Refs], retired: Collection[int]) -> LookBack:
-    """Look back from the newest generation, no further than needed. Pure."""
+    """Collect these facts from the newest generation back, no further than needed. Pure."""
     named: dict[str, list[int]] = {}
     retired_by: dict[int, int] = {}
     open_labels: set[str] = set()

@@ -1,15 +1,16 @@
-"""Takes a whole model away, so that nothing that anyone commits to it meanwhile is lost.
+"""Remove a whole model without losing a concurrent commit to it.
 
-1. A last generation, `removed`, is committed as any other is: who links first has won. Nothing is
-   ever committed after it: a writer that finds it newest ends the removal and starts anew.
-2. The folder is renamed to trash in one step. Before, its id is looked at once more: a model made
-   anew at the same name has another. After, what was moved is looked at: it is put back if it is
-   not what was meant.
-3. A writer that decided on the model as it was before finds the next generation taken, or the one
-   before its own of another model (commit.py): it has lost, and decides again on what is there.
+1. A last generation, `removed`, is committed like any other: the writer that links first wins.
+   Nothing is committed after it. A writer that finds it as the newest completes the removal and
+   starts again with a new model.
+2. The folder is renamed to trash in one step. The model's id is checked before, because a new model
+   of the same name has another id. The moved folder is checked after, and put back if it is the
+   wrong one.
+3. A concurrent writer finds that its generation exists already, or that the generation before it
+   is of another model (commit.py). It has lost, and decides again on the newest refs.
 
-Whoever ended between 1 and 2 leaves a model that nobody commits to; the next sweep, or the next
-publisher of that name, goes on from there.
+A crash between 1 and 2 leaves a model that no writer commits to. The next sweep, or the next
+publisher of that name, completes the removal.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ if TYPE_CHECKING:
     from model_sync.store_io.staging import Staging
 
 PLACED_S: Final = 43_200
-"""What was put in place longer ago is not named any more: half of what sweep waits."""
+"""Maximum age of a placed folder that refs may name: half of the time that the sweep waits."""
 
 _TRIES: Final = 5
 
 
 def newest_to_build_on(layout: StoreLayout, name: str, staging: Staging) -> Refs | None:
-    """The newest refs that a writer may follow; None for a model that is to be made anew. Settles.
+    """Settle, and return the newest refs that a writer may build on; None for a new model.
 
-    Ends a removal that somebody left half done; what was moved stays in trash, to be swept.
-    Raises DamagedError where that does not succeed.
+    Completes an interrupted removal; the moved folder stays in trash until the sweep. Raises
+    DamagedError if that fails.
     """
     for _ in range(_TRIES):
         newest = settle(layout.model(name), staging)
@@ -58,12 +59,12 @@ def newest_to_build_on(layout: StoreLayout, name: str, staging: Staging) -> Refs
 
 
 def check_placed(name: str, placed: Mapping[str, Path]) -> None:
-    """Return if what was put in place for a generation, by its ids, is young and there.
+    """Check that the folders that were placed for a generation exist and are young.
 
-    Asked right before the link. Sweep moves away what no generation names when it is over a day
-    old, after it has committed a generation itself: a writer that commits later has read that one,
-    and asked this after it. A whole model goes with what was put in place for it, however young;
-    then its last generation was first. Raises OutOfTimeError or ChangeError.
+    Call this right before the link. The sweep commits a generation and then removes unnamed folders
+    that are over a day old; a writer that commits later has read that generation, and calls this
+    function after reading it. The removal of a model also removes young folders, but then the
+    `removed` generation was linked first. Raises OutOfTimeError or ChangeError.
     """
     if not all(target.exists() for target in placed.values()):
         raise ChangeError(f"{name!r} was removed while it was being published: publish again")
@@ -75,10 +76,10 @@ def check_placed(name: str, placed: Mapping[str, Path]) -> None:
 
 
 def remove_folder(layout: StoreLayout, last: Refs, trash: Trash) -> str | None:
-    """Move a removed model's folder to trash; returns its name there, None if it was gone.
+    """Move a removed model's folder to trash; return its name there, or None if it was gone.
 
-    `last` is its last generation. Raises DamagedError where what was moved was another model, and
-    could not be put back.
+    `last` is the model's last generation. Raises DamagedError if another model was moved and
+    cannot be put back.
     """
     if not last.is_removed:
         raise AssertionError(f"{last.model!r} was not removed: its folder stays")
@@ -92,12 +93,12 @@ def remove_folder(layout: StoreLayout, last: Refs, trash: Trash) -> str | None:
                 return trashed
             _put_back(trash, trashed, models, last.model)
     except FileNotFoundError:
-        return None  # somebody else was first
+        return None  # another process was first
     return None
 
 
 def _is_same_model(place: ModelLayout, last: Refs) -> bool:
-    """Whether the model at this place is still the one that was removed."""
+    """Return True if the model in this folder is still the one that was removed."""
     with contextlib.suppress(NotFoundError):
         if read_model_id(place) != last.model_id:
             return False
@@ -117,6 +118,6 @@ def _put_back(trash: Trash, trashed: str, models: int, name: str) -> None:
         trash.put_back(trashed, models, name)
     except OSError as error:
         raise DamagedError(
-            f"models/{name} was made anew, moved to {TRASH}/{trash.id}/{trashed} by mistake, and "
+            f"models/{name}, a new model, was moved to {TRASH}/{trash.id}/{trashed} by mistake and "
             f"cannot be put back ({error.strerror}): move it by hand, within a day"
         ) from error

@@ -1,7 +1,7 @@
-"""What a publication changes in refs. Pure functions of values; the table is in the tests.
+"""The changes of refs that a publication makes. Pure functions; the tests have the table.
 
-Identity is content: publishing what is published already makes no new version. It moves the label
-if that points elsewhere, and adds a preparation if this runtime has none; else it changes nothing.
+A version's identity is its contents: publishing contents that are already published makes no new
+version. It only moves the label if necessary, and adds a preparation if this runtime has none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishPlan:
-    """What publishing has to do. `existing` None: a new version."""
+    """The steps of a publication. `existing`: number of the published version; None: a new one."""
 
     existing: int | None
     prepare: bool
@@ -25,12 +25,12 @@ class PublishPlan:
 
     @property
     def is_noop(self) -> bool:
-        """Nothing is to be written."""
+        """True if nothing is to be written."""
         return self.existing is not None and not self.prepare and not self.move_label
 
 
 def plan_publish(refs: Refs | None, *, digest: Digest, runtime: str, label: str) -> PublishPlan:
-    """Decide what publishing contents with this digest has to do."""
+    """Plan the publication of contents with this digest."""
     number = find_available(refs, digest)
     if refs is None or number is None:
         return PublishPlan(existing=None, prepare=True, move_label=True)
@@ -42,7 +42,7 @@ def plan_publish(refs: Refs | None, *, digest: Digest, runtime: str, label: str)
 
 
 def find_available(refs: Refs | None, digest: Digest) -> int | None:
-    """The newest available version with these contents."""
+    """Return the newest available version with these contents, or None."""
     if refs is None:
         return None
     return max(
@@ -56,7 +56,7 @@ def find_available(refs: Refs | None, digest: Digest) -> int | None:
 
 
 def first_refs(model: str, model_id: str, *, writer: str, change: Change) -> Refs:
-    """Refs before the first generation: nothing in them yet."""
+    """Return empty refs, as before the first generation."""
     return Refs(
         model=model,
         model_id=model_id,
@@ -74,7 +74,7 @@ def first_refs(model: str, model_id: str, *, writer: str, change: Change) -> Ref
 def with_version(
     refs: Refs, entry: VersionEntry, *, label: str, writer: str, change: Change
 ) -> Refs:
-    """The next generation, with a new version under the next number and the label on it."""
+    """Return the next generation: a new version with the next number, and the label on it."""
     number = refs.next_version
     return refs._replace(
         generation=refs.generation + 1,
@@ -95,7 +95,7 @@ def with_existing(
     writer: str,
     change: Change,
 ) -> Refs:
-    """The next generation, with the label on an existing version and preparations added to it."""
+    """Return the next generation: the label on an existing version, and added preparations."""
     entry = refs.versions[number]
     entry = entry._replace(preparations={**entry.preparations, **preparations})
     return refs._replace(

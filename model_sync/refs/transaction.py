@@ -1,7 +1,7 @@
-"""One change of a model's refs, whoever else is writing: decide, commit, and if lost, decide again.
+"""Change a model's refs with optimistic concurrency: decide, commit, and decide again after a loss.
 
-Begins and ends with `settle`, also where nothing is to be changed, so that what a crashed writer
-left heals here.
+A change begins and ends with `settle`, even if it changes nothing, to repair what a crashed writer
+left.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What a change came to: the refs before it, and those that it made, or found as they are."""
+    """The refs before and after a change: the same object if the change had nothing to do."""
 
     before: Refs
     after: Refs
     unsettled: str | None = None
-    """What is left to settle though the change is committed, in a line (commit.py)."""
+    """A line for a committed change that could not be settled (commit.py), else None."""
 
     @property
     def changed(self) -> bool:
-        """Whether a generation was made."""
+        """True if a generation was committed."""
         return self.before is not self.after
 
 
 def change_refs(
     layout: StoreLayout, model: str, decide: Decide, *, verb: str, reason: str, who: str
 ) -> Outcome:
-    """Commit what `decide` makes of the newest refs; it may be asked more than once.
+    """Commit the refs that `decide` returns for the newest refs; it may be called repeatedly.
 
-    Raises NotFoundError for a model that is not there, and whatever `decide` raises.
+    Raises NotFoundError if there is no such model, and the errors of `decide`.
     """
     place = layout.model(model)
     with Staging(layout) as staging:
@@ -52,7 +52,7 @@ def change_refs(
         losses = Losses()
         while True:
             if before is None or before.is_removed:
-                raise NotFoundError(f"the model {model!r} was deleted meanwhile")
+                raise NotFoundError(f"the model {model!r} was deleted during the change")
             decided = decide(before)
             if decided == before:
                 return Outcome(before, before)

@@ -95,7 +95,7 @@ class S3Source:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def files(self, below: str = ".") -> tuple[str, ...]:
-        """Return the sorted paths of all objects below a folder, without hidden objects and markers."""
+        """Return the sorted paths below a folder, without hidden objects and folder markers."""
         prefix = self._prefix if below == "." else f"{self._prefix}{check_relative_path(below)}/"
         with s3_errors_as_source_errors(f"s3://{self._bucket}/{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(

@@ -226,7 +226,7 @@ def test_what_is_committed_and_not_settled_is_done_and_says_what_heals_it(
         patched.setattr(os, "rename", renaming)
         code, found = run(*arguments)
     assert (code, found["changed"], found["generation"]) == (0, True, 4)
-    assert "Input/output error: `settle adder` heals it" in found["unsettled"]
+    assert "Input/output error: `settle adder` updates it" in found["unsettled"]
     model = StoreLayout(store).model("adder")
     assert not model.refs_json.samefile(model.generation(4))
     assert run("settle", "adder") == (0, {"models": [{"name": "adder", "generation": 4}]})

@@ -269,7 +269,7 @@ def test_the_probe_shows_how_wide_blocks_are_and_only_where_there_are_any(tmp_pa
     wide, probed = (folder / GRAPH for folder in made.values())
     assert block_width_of(wide, probed) == block_width()
     assert block_width_of(graph, probed) == 0
-    with pytest.raises(TrialError, match="how wide these are cannot be told"):
+    with pytest.raises(TrialError, match="its weights are in blocks of unknown width"):
         block_width_of(wide, probe)
 
 

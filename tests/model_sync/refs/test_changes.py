@@ -224,10 +224,10 @@ def test_a_preparation_replaces_only_the_one_that_its_maker_saw() -> None:
 @pytest.mark.parametrize(
     ("number", "version_id", "message"),
     [
-        (3, VERSION_ID, "is retired: promote takes it back into service"),
+        (3, VERSION_ID, "is retired: promote it back into service"),
         (4, VERSION_ID, "was deleted: publish its contents again"),
         (5, VERSION_ID, "has no version 5"),
-        (1, "20261123T060000Z-0f3c9a51be00", "was deleted and published anew while"),
+        (1, "20261123T060000Z-0f3c9a51be00", "was deleted and published again while"),
     ],
 )
 def test_a_preparation_is_named_only_for_the_version_in_service_that_it_was_made_of(

@@ -172,5 +172,5 @@ def test_only_losses_to_nobody_in_a_row_end_a_writer() -> None:
     losses.count(other, None)
     for _ in range(MAX_LOSSES - 1):
         losses.count(None, None)
-    with pytest.raises(DamagedError, match="a change of a new model was not taken"):
+    with pytest.raises(DamagedError, match="a change of a new model failed"):
         losses.count(None, None)

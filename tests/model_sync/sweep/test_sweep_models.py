@@ -215,9 +215,7 @@ def test_a_publisher_that_loses_to_nobody_comes_to_an_end(
         lambda layout, name, staging: settle(layout.model(name), staging),
     )
     last = _mark_removed(spent)
-    with pytest.raises(
-        DamagedError, match=r"^a change of the model 'adder' was not taken 20 times"
-    ):
+    with pytest.raises(DamagedError, match=r"^a change of the model 'adder' failed 20 times"):
         _publish(spent, tmp_path)
     assert spent.refs() == last
     assert spent.in_place() == set()
