@@ -1,7 +1,7 @@
-"""Runs a model's build script, when an output that it should have made is missing.
+"""Run a model's build script if one of its outputs is missing.
 
-What the script needs beyond what publishing itself has is named by requirements, with hashes: it is
-got and unpacked for the script alone, found first by it, and removed when it has ended.
+The script's additional packages are pinned by a requirements file with hashes. They are downloaded
+and unpacked for the script alone, come first on its import path, and are removed when it ends.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 def missing_outputs(folder: Path, build: Build) -> tuple[str, ...]:
-    """The outputs that are not there."""
+    """Return the outputs that do not exist."""
     return tuple(path for path in build.outputs if not (folder / path).is_file())
 
 
 def run_build(folder: Path, build: Build) -> None:
     """Run the script in the model's folder with this Python; raises BuildError.
 
-    What it prints is shown only if it fails: the last line, as the reason.
+    If the script fails, the last line of its output is the reason in the message.
     """
     script = folder / build.script
     if not script.is_file():
@@ -60,7 +60,7 @@ def run_build(folder: Path, build: Build) -> None:
 
 @contextlib.contextmanager
 def _environ(folder: Path, build: Build) -> Iterator[Mapping[str, str]]:
-    """The script's environment, in which it can import what its requirements name."""
+    """Yield environment variables with which the script can import its requirements."""
     if build.requirements is None:
         yield os.environ
         return

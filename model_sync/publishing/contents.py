@@ -1,7 +1,8 @@
-"""Stages a version's files: takes them from the source by its recipe, and says what they are.
+"""Stage a version's files: plan them by the recipe, copy them, and describe the result.
 
-The graph and its external data go to `source/`, as they lie beside each other; the pipeline and
-its data to `pipeline/`, as they lie in the model's folder; golden cases to `golden/<case>/`.
+The graph and its external data go to `source/` and keep their paths relative to each other. The
+pipeline and its data go to `pipeline/` and keep their paths in the model's folder. Golden cases go
+to `golden/<case>/`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _Copier:
             self.entries.append(entry)
 
     def require_space(self, *parts: dict[str, str]) -> None:
-        """Raise SpaceError where the files of these parts do not fit; SourceError."""
+        """Raise SpaceError if the files of these parts do not fit; SourceError."""
         n_bytes = sum(self.source.size_bytes(path) for part in parts for path in part)
         require_space(self.folder, n_bytes, self.source.name)
 
@@ -60,12 +61,14 @@ def stage_contents(
     progress: Progress,
     packages: Digest | None = None,
 ) -> VersionContent:
-    """Copy everything that a version holds into `folder`, and return what it is.
+    """Copy all files of a version into `folder`, and return the version's content.
 
-    `packages` is the set that the recipe's requirements came to: getting it is the caller's, who
-    can reach a registry. Raises RecipeError, also where the recipe wants packages and there are
-    none; SourceError or InspectionError, and `folder` then holds a part of it; SpaceError, where
-    it does not fit, having written the graph at most: that says which other files there are.
+    `packages` is the published package set of the recipe's requirements; the caller publishes it,
+    because that needs a registry.
+
+    Raises RecipeError, also if the recipe names packages and `packages` is None; SourceError or
+    InspectionError, with some files already copied; SpaceError, with at most the graph copied,
+    since the graph must be read to know the external data files.
     """
     if recipe.packages and packages is None:
         raise RecipeError(
@@ -89,9 +92,9 @@ def stage_contents(
 
 @dataclass(frozen=True, slots=True)
 class ContentPlan:
-    """Which files a version takes from a source, as {path in the source: path in the version}.
+    """The files that a version takes from a source, as {path in the source: path in the version}.
 
-    External data are not among them: which they are, the graph says.
+    External data files are not included: only the graph itself names them.
     """
 
     recipe: Recipe
@@ -103,12 +106,12 @@ class ContentPlan:
     golden_files: dict[str, str]
 
     def external_files(self, paths: Iterable[str]) -> dict[str, str]:
-        """External data, by their paths as the graph says them."""
+        """Map external data files, given by their paths in the graph, to their targets."""
         beside = PurePosixPath(self.model_file).parent
         return {str(beside / path): f"{SOURCE}/{path}" for path in paths}
 
     def refuse_unassigned(self, external: Iterable[str]) -> None:
-        """What nobody said a purpose of would be left out without a word: rather say so."""
+        """Raise RecipeError for files that no recipe assigns: they would silently be left out."""
         if self.recipe.model_file is not None:
             return
         files = set(self.source.files())
@@ -122,7 +125,7 @@ class ContentPlan:
     def version_content(
         self, entries: Iterable[FileEntry], packages: Digest | None
     ) -> VersionContent:
-        """What the version is, given what each of its files is."""
+        """Return the version's content, given the entries of its files."""
         pipeline, golden = self.recipe.pipeline, self.recipe.golden
         return VersionContent(
             files=tuple(sorted(entries)),
@@ -154,7 +157,7 @@ def plan_contents(recipe: Recipe, source: Source) -> ContentPlan:
 
 
 def _pipeline_files(recipe: Recipe) -> dict[str, str]:
-    """The pipeline and its data, as {path in the source: path in the version}."""
+    """Return the pipeline and its data, as {path in the source: path in the version}."""
     if not recipe.pipeline:
         return {}
     paths = (recipe.pipeline.file, *recipe.pipeline.data)
@@ -172,7 +175,7 @@ def _only_model(source: Source) -> str:
 
 
 def _cases(recipe: Recipe, source: Source) -> dict[str, list[str]]:
-    """The golden cases by name, each with its request and its expected answer."""
+    """Return the paths of each golden case's request and expected answer, by the case's name."""
     if recipe.golden.folder is None:
         return {}
     cases: dict[str, list[str]] = {}

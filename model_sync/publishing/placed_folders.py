@@ -1,6 +1,7 @@
-"""Folders that a writer puts in place for a generation of refs, before that generation names them.
+"""Folders that a writer renamed to their final place before a generation of refs names them.
 
-Until then nothing names them, and no reader sees them: a lost race or a failure takes them back.
+No reader sees a folder that refs do not name. After a lost race or a failure, the folders are
+withdrawn into staging and removed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PlacedFolders:
-    """What one writer has put in place of one model, by its ids."""
+    """The folders that one writer has placed for one model, by their ids."""
 
     def __init__(self, model: ModelLayout, staging: Staging) -> None:
         self._model = model
@@ -31,28 +32,28 @@ class PlacedFolders:
         return folder_id in self._targets
 
     def place(self, staged: str, target: Path) -> None:
-        """Rename a staged folder to where it belongs; it is left where that was done before."""
+        """Rename a staged folder to its final place; do nothing if that has been done."""
         if target.name not in self._targets:
             self._targets[target.name] = target
             self._staging.publish(staged, target)
 
     def check(self) -> None:
-        """Return if all of it may be named by a generation now; asked right before its link.
+        """Check, right before the link, that a generation may name these folders.
 
         Raises OutOfTimeError or ChangeError (refs/model_removal.py).
         """
         check_placed(self._model.folder.name, self._targets)
 
     def leave(self) -> None:
-        """Leave it where it is, named or not: whether a link was made is in doubt.
+        """Leave the folders in place, because it is uncertain if the link was made.
 
-        The link may yet appear, and what it names must stay. A folder that nothing names does no
-        harm; a name without its folder would.
+        The link may still appear, and then its folders must exist. A folder that refs do not name
+        does no harm; a missing folder that refs name does.
         """
         self._targets.clear()
 
     def withdraw_unnamed(self) -> None:
-        """Remove what is named by no generation, as after a lost race."""
+        """Withdraw the folders that the newest generation does not name, as after a lost race."""
         if not self._targets:
             return
         with contextlib.suppress(OSError, StoreError):

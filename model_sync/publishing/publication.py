@@ -1,7 +1,7 @@
-"""One publication under way: from staged contents to a committed generation of refs.
+"""One run of publishing: from staged contents to a committed generation of refs.
 
-What is in place and not yet named is known here, so that a lost race or a failure takes it back.
-The order of the steps, and why it is safe, is in publish.py and docs/store-format.md.
+Folders that were renamed into place but are not yet in refs are tracked here, and withdrawn if the
+commit fails. publish.py and docs/store-format.md give the order of the steps and why it is safe.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _VERSION: Final = "version"
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What a publication came to. `created`: a new version was made; else it was there already."""
+    """The result of a publication. `created`: True for a new version, False for an existing one."""
 
     model: str
     version: int
@@ -66,10 +66,10 @@ class PublishResult:
     generation: int
     variant: str
     unsettled: str | None = None
-    """What is left to settle though it is published, in a line (refs/commit.py)."""
+    """A line for a committed publication that could not be settled (refs/commit.py), else None."""
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints, and `changed`; `unsettled` only where there is anything."""
+        """Return the object that `--json` prints; `unsettled` only if it is not None."""
         found = asdict(self)
         if self.unsettled is None:
             del found["unsettled"]
@@ -77,7 +77,7 @@ class PublishResult:
 
 
 class Publication:
-    """One publication under way: what is staged, and what of it is in place but not yet named."""
+    """One run of publishing: its staged contents, and its folders that refs do not name yet."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Publication:
     def stage(self, recipe: Recipe, source: Source, packages: Digest | None = None) -> None:
         """Copy the contents into staging, inspect them and write their manifest.
 
-        `packages` is the set that the recipe's requirements came to: it is in place.
+        `packages` is the published package set of the recipe's requirements.
         """
         folder = self._staging.path(_VERSION)
         folder.mkdir()
@@ -112,14 +112,14 @@ class Publication:
         self._describe(folder, content)
 
     def stage_uploaded(self, uploaded: UploadedContents, copied: set[FileEntry]) -> None:
-        """Copy uploaded contents into staging, hold each file to its digest, and inspect them.
+        """Copy uploaded contents into staging, check each file's digest, and inspect them.
 
-        `copied` is there already. Refused if they name a package set that is not in place. Raises
-        ToBeContinued where the time does not suffice.
+        The files in `copied` are in staging already. Raises PackagesError if the contents name a
+        package set that is not in the store; ToBeContinued if the time does not suffice.
         """
         self._require_packages(uploaded)
         folder = self._staging.path(_VERSION)
-        folder.mkdir(exist_ok=True)  # it is there where an invocation before this one got on
+        folder.mkdir(exist_ok=True)  # an earlier invocation may have created it
         copy_files(uploaded, copied, folder, self._staging, self._progress, self._time_limit)
         self._describe(folder, uploaded.content)
 
@@ -133,18 +133,18 @@ class Publication:
             )
 
     def result_if_unchanged(self, digest: Digest, label: str) -> PublishResult | None:
-        """What is published, if publishing contents with this digest would change nothing.
+        """Settle, and return the result if publishing contents with this digest changes nothing.
 
-        Settles: where nothing is to be changed, publishing ends with this.
+        Otherwise return None. A publication that changes nothing ends here.
         """
         refs = newest_to_build_on(self._layout, self._name, self._staging)
         plan = publish_changes.plan_publish(refs, digest=digest, runtime=RUNTIME, label=label)
         return self._result(refs, digest, plan) if refs and plan.is_noop else None
 
     def served_content(self, refs: Refs | None, label: str) -> VersionContent | None:
-        """What publishing again would find unchanged: the contents that `label` names in `refs`.
+        """Return the contents of the version that `label` names, for a comparison with the source.
 
-        None where it names none, or publishing them again would change something.
+        Return None if there is no such version, or publishing it again would change something.
         """
         entry = refs.versions[refs.labels[label]] if refs and label in refs.labels else None
         if entry is None or RUNTIME not in entry.preparations:
@@ -160,10 +160,11 @@ class Publication:
     def commit(
         self, label: str, reason: str, *, allow_signature_change: bool = False
     ) -> PublishResult:
-        """Make what was staged the version that `label` names; does nothing if it is already.
+        """Make `label` name a version with the staged contents; do nothing if it does already.
 
-        Raises SignatureError where that would break callers of the version that the label names,
-        unless allowed: before the version is tried, and again where another writer moved the label.
+        Unless `allow_signature_change`, raises SignatureError if that would break callers of the
+        version that the label names. The signature is compared before the version is tried, and
+        again after another writer has moved the label.
         """
         digest = self._manifest.content.digest
         try:
@@ -174,7 +175,7 @@ class Publication:
                     refs, digest=digest, runtime=RUNTIME, label=label
                 )
                 if refs and plan.is_noop:
-                    break  # it was settled just now
+                    break  # already settled above
                 if refs and plan.move_label:
                     self._check_signature(refs, label, allowed=allow_signature_change)
                 next_refs = self._next_generation(refs, plan, label, reason)
@@ -201,7 +202,7 @@ class Publication:
         if number is None:
             raise AssertionError("the generation just committed does not hold its version")
         preparation = None
-        with contextlib.suppress(StoreError):  # it is published, whatever reading it again says
+        with contextlib.suppress(StoreError):  # published, even if this read fails
             preparation = read_preparation(self._layout, self._name, refs.versions[number], RUNTIME)
         return PublishResult(
             model=self._name,
@@ -219,7 +220,7 @@ class Publication:
         self._placed.check()
         packages = self._manifest.content.packages
         if packages and rely_on(self._layout, packages) is None:
-            raise PackagesError(f"package set {packages} was swept meanwhile: publish again")
+            raise PackagesError(f"package set {packages} was swept: publish again")
         try:
             committed = try_commit(self._model, self._staging, next_refs)
         except OSError:
@@ -227,15 +228,15 @@ class Publication:
             raise
         if committed and packages and not is_in_place(self._layout, packages):
             raise PackagesError(
-                f"{self._name!r} was published, and its package set {packages} swept at the "
-                "same moment: publish again, and it is made anew"
+                f"{self._name!r} was published, but its package set {packages} was swept at the "
+                "same moment: publish again to restore it"
             )
         return committed
 
     def _next_generation(
         self, refs: Refs | None, plan: PublishPlan, label: str, reason: str
     ) -> Refs:
-        """The generation to commit, with everything that it names in place."""
+        """Return the generation to commit, after placing all folders that it names."""
         change = Change(who=self._who, when=now(), verb="publish", reason=reason)
         writer = new_id()
         if plan.existing is not None and refs:
@@ -265,7 +266,7 @@ class Publication:
         return publish_changes.with_version(refs, entry, label=label, writer=writer, change=change)
 
     def _prepare(self, entry: VersionEntry) -> str:
-        """Try a version here, put its preparation in place and return that one's id."""
+        """Prepare a version for this runtime, place the preparation, and return its id."""
         if entry.id in self._preparations:
             return self._preparations[entry.id]
         staged = entry.id == self._manifest.id

@@ -1,21 +1,22 @@
-"""Publishes a model's folder as a version. Reads as the list of what publishing does.
+"""Publish a model's folder as a version, in these steps.
 
 1. Read the recipe; run the build script if an output is missing. Publish the package set that the
-   recipe's requirements pin: it is in place before any version names it.
-2. Settle: heal what a crashed writer left.
-3. If a folder here holds just what the label names, settle and end: nothing is written. (What
-   lies in S3 would be fetched twice if it is something else.)
-4. Stage the contents, hashing while copying; inspect the staged graph; render the manifest. If they
-   are published already, keep that version, and drop what was staged.
-5. Compare the signature with that of the version that the label names now: what would break its
-   callers is refused, unless that is allowed.
-6. Try it: load it in a fresh process by the code that will serve it, run the golden cases.
-7. Rename version and preparation into place: complete, and named by nothing yet.
-8. Commit one generation of refs: number, label, preparation, all at once. Lost the race: decide
-   again from 4, on what the winner wrote.
+   recipe's requirements pin: a set is in place before any version names it.
+2. Settle: repair what a crashed writer left.
+3. If a local folder holds exactly the contents that the label names, settle and end; nothing is
+   written. (For a source in S3 this would fetch changed contents twice.)
+4. Stage the contents, hashing while copying; inspect the staged graph; write the manifest. If the
+   contents are published already, use that version, and drop the staged one.
+5. Compare the signature with that of the version that the label names now. A change that would
+   break its callers is refused, unless it is allowed.
+6. Try the version: load it in a fresh process with the code that will serve it, and run the golden
+   cases.
+7. Rename version and preparation into place: complete, but not yet in refs.
+8. Commit one generation of refs, which adds the number, the label and the preparation together.
+   After a lost race, decide again from step 4 on the winner's refs.
 9. Settle.
 
-Whatever fails, readers see the generation that they saw before.
+If a step fails, readers see the same generation as before.
 """
 
 from __future__ import annotations
@@ -57,12 +58,12 @@ def publish(
     reason: str = "",
     allow_signature_change: bool = False,
 ) -> PublishResult:
-    """Publish a model's folder into a store, which is made if it is not there yet.
+    """Publish a model's folder into a store; create the store if it does not exist.
 
-    `allow_signature_change`: also where callers of the version that the label names would be
-    broken by it (signature_change.py).
+    `allow_signature_change`: publish even if that breaks callers of the version that the label
+    names (signature_change.py).
 
-    Raises SyncError or StoreError; nothing visible has changed then.
+    Raises SyncError or StoreError; readers then see no change.
     """
     source, recipe = read_folder(folder, name=name)
     check_label(label)
@@ -71,7 +72,7 @@ def publish(
     packages = None
     if recipe.packages:
         requirements = requirements_file(recipe.packages, source)
-        # Imported here: where models are published from S3 there is neither pip nor a registry.
+        # Imported here, because the sync function has neither pip nor a registry.
         from model_sync.package_sets.publish import publish_packages  # noqa: PLC0415
 
         manifest, _ = publish_packages(
@@ -91,7 +92,7 @@ def publish(
 
 
 def read_folder(folder: Path, *, name: str | None) -> tuple[FolderSource, Recipe]:
-    """What a model's folder says of itself; raises RecipeError or SourceError."""
+    """Return a model's folder as a source, and its recipe; raises RecipeError or SourceError."""
     if not folder.is_dir():
         raise RecipeError(f"{folder} is no folder: name the folder of a model")
     source = FolderSource(folder)
@@ -99,13 +100,13 @@ def read_folder(folder: Path, *, name: str | None) -> tuple[FolderSource, Recipe
 
 
 def read_packages(folder: Path) -> tuple[Path, bool]:
-    """The requirements file that a model's folder names, and whether its set is to be pruned.
+    """Return the requirements file that a model's folder names, and True if its set is pruned.
 
-    Raises RecipeError, also where it names none; SourceError.
+    Raises RecipeError, also if the folder names none; SourceError.
     """
     source, recipe = read_folder(folder, name=None)
     if not recipe.packages:
-        raise RecipeError(f"{folder}/{RECIPE} names no packages: [packages] requirements would")
+        raise RecipeError(f"{folder}/{RECIPE} names no packages: add [packages] requirements")
     return requirements_file(recipe.packages, source), recipe.packages.prune
 
 
@@ -117,7 +118,7 @@ def build_outputs(recipe: Recipe, folder: Path, progress: Progress) -> None:
 
 
 def requirements_file(packages: Packages, source: FolderSource) -> Path:
-    """The requirements file in a folder; raises SourceError: missing, or not inside."""
+    """Return the requirements file in a folder; raises SourceError if missing or outside it."""
     source.size_bytes(packages.requirements)
     return source.folder / packages.requirements
 
@@ -135,10 +136,10 @@ def publish_source(
     allow_signature_change: bool = False,
     time_limit: TimeLimit = NO_LIMIT,
 ) -> PublishResult:
-    """Publish a source whose build outputs are there, into a store that is there.
+    """Publish a source with existing build outputs into an existing store.
 
-    `packages`: the set that its requirements came to, which is in place; a recipe that names
-    packages is refused without. Raises SyncError or StoreError; nothing visible has changed then.
+    `packages`: the published package set of its requirements; required if the recipe names
+    packages. Raises SyncError or StoreError; readers then see no change.
     """
     with Staging(layout) as staging:
         refs = settle(layout.model(recipe.name), staging)

@@ -1,13 +1,12 @@
-"""Copying that may take more than one invocation of the sync function.
+"""Copy uploaded contents in several invocations of the sync function.
 
-A function ends when its time is up, whatever it is doing. So copying stops before that, at a file's
-end, keeps its staging folder, and says how to go on: the next invocation finds there what has
-arrived (`copied.json`) and copies the rest. Only a file that takes longer than a whole invocation
-cannot arrive. The files' digests are held against the contents when they are copied, and again
-when the version is tried.
+An invocation ends when its time is up. So copying stops before that at the end of a file, keeps
+its staging folder, and returns the folder's id. The next invocation reads there which files are
+complete (`copied.json`) and copies the rest. Only a file that takes longer than a whole invocation
+cannot be copied. Digests are checked when a file is copied, and again when the version is tried.
 
-`copied.json` says of which contents it is, and goes away when it is taken up: what is another's,
-or is being worked on, is left alone.
+`copied.json` names its contents, and is deleted when copying resumes. So an invocation never uses
+a staging folder of other contents, or one that another invocation works on.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ if TYPE_CHECKING:
     from model_sync.time_limit import TimeLimit
 
 _REST_BYTES_PER_S: Final = 2_000_000
-"""At the least: what is left to do writes a version's weights once, and reads them a few times."""
+"""Minimum speed after copying: weights are then written once and read a few times."""
 
 _COPIED: Final = "copied.json"
 
 
 class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in the next invocation
-    """Time is nearly up; `resume` is what the next invocation is to be asked with.
+    """The time is nearly up; pass `resume` to the next invocation.
 
-    Of a publication, the id of the staging folder that holds what has arrived, and was kept.
+    For a publication, `resume` is the id of the staging folder, which was kept.
     """
 
     def __init__(self, resume: str) -> None:
@@ -50,27 +49,28 @@ class ToBeContinued(Exception):  # noqa: N818 - no error: the work goes on in th
 
 
 def preparation_ms(size_bytes: int) -> float:
-    """How long preparing a version may take, as an estimate that is rather too long.
+    """Return a generous estimate of the time to prepare a version.
 
-    A trial has a deadline of its own (preparation/trial.py); how many there are, and how long they take, grows
-    with the version. What may not fit in what is left of an invocation begins in the next one; what
-    does not end in a whole one fails, with what to do (child_process.py).
+    Each trial has its own deadline (preparation/trial.py), but the number of trials and their
+    duration grow with the version. A preparation that may not fit into the rest of an invocation
+    starts in the next one. A preparation that exceeds a whole invocation fails with an error that
+    states the remedy (child_process.py).
     """
     return (DEADLINE_S + size_bytes / _REST_BYTES_PER_S) * 1000 + MARGIN_MS
 
 
 def resume_copy(staging: Staging, uploaded: UploadedContents) -> set[FileEntry]:
-    """What had arrived of uploaded contents when their staging folder was kept.
+    """Return the files of uploaded contents that were copied before their staging was kept.
 
-    Raises RequestError where none of these contents is waiting there, and then leaves the folder
-    to whoever it belongs to; DamagedError, after which it is of no use.
+    Raises RequestError if the folder is not waiting for these contents, and then leaves the folder
+    as it is; DamagedError, and then the folder is of no use.
     """
     path = staging.path(_COPIED)
     try:
         fields = documents.open_document(path.read_bytes(), str(path))
         is_ours = fields.digest("contents") == uploaded.content.digest
         if is_ours:
-            path.unlink()  # of two who would take it up, one finds it
+            path.unlink()  # only one of two concurrent invocations succeeds
     except FileNotFoundError:
         is_ours = False
     if not is_ours:
@@ -92,11 +92,11 @@ def copy_files(
     progress: Progress,
     time_limit: TimeLimit,
 ) -> None:
-    """Copy what has not arrived yet of uploaded contents into a staged folder.
+    """Copy the files of uploaded contents that are not in `copied` yet into a staged folder.
 
-    `copied` is what has arrived there, and grows. Raises ToBeContinued, having got on;
-    OutOfTimeError where one file alone needs more time; SourceError; SpaceError, where they do not
-    fit, before anything is copied.
+    Each copied file is added to `copied`. Raises ToBeContinued after at least one file if the time
+    is nearly up; OutOfTimeError if a single file needs more time; SourceError; SpaceError before
+    copying if the files do not fit.
     """
     files = uploaded.content.files
     before = len(copied)
@@ -113,7 +113,7 @@ def copy_files(
     for entry in files:
         if entry in copied:
             continue
-        (folder / entry.path).unlink(missing_ok=True)  # a part of it, if time was up meanwhile
+        (folder / entry.path).unlink(missing_ok=True)  # a partial file of an earlier invocation
         try:
             path, size = entry.path, entry.size_bytes
             copied_entry = copy_in(uploaded, path, folder, path, advance, size_bytes=size)
@@ -139,7 +139,7 @@ class _TimeIsUpError(Exception):
 def _pause(
     staging: Staging, folder: Path, uploaded: UploadedContents, copied: set[FileEntry]
 ) -> None:
-    seal(folder)  # what is noted is there after a crash, too
+    seal(folder)  # before the list, so that listed files survive a crash
     document = {
         "format": FORMAT,
         "contents": str(uploaded.content.digest),

@@ -1,8 +1,8 @@
-"""What a new signature means to those who call a model by the old one. Pure functions of values.
+"""Compare a new signature with the old one, and refuse changes that break callers.
 
-A caller goes on as before if every request that the old signature takes is taken by the new, and
-every answer that the new gives is one that the old could have given. So inputs may take more, and
-outputs may promise more; whatever else differs breaks somebody:
+Existing callers keep working if the new signature accepts every request that the old one accepts,
+and every answer under the new signature is valid under the old one. So inputs may accept more, and
+outputs may promise more; every other difference breaks some caller:
 
 | | an input | an output |
 |---|---|---|
@@ -37,7 +37,7 @@ _INPUT, _OUTPUT = "input", "output"
 
 
 class Difference(NamedTuple):
-    """One difference, told in a line, and whether it breaks callers."""
+    """One difference as a line of text; `breaks`: True if it breaks callers."""
 
     text: str
     breaks: bool
@@ -46,10 +46,10 @@ class Difference(NamedTuple):
 def check_signature_change(
     layout: StoreLayout, refs: Refs, label: str, new: Signature, *, allowed: bool
 ) -> tuple[str, ...]:
-    """What differs between `new` and the version that `label` names in `refs`, a line each.
+    """Return a line for each difference between `new` and the version that `label` names.
 
-    () where the label names none. Raises SignatureError where callers of that version would be
-    broken, or where nobody can tell because its manifest is damaged, unless that is `allowed`.
+    Return () if the label names none. Unless `allowed`, raises SignatureError if callers of that
+    version would break, or if its manifest is damaged, so that nothing can be compared.
     """
     number = refs.labels.get(label)
     if number is None:
@@ -62,7 +62,7 @@ def check_signature_change(
             return (f"the signature is not compared with that of {served}: {error}",)
         raise SignatureError(
             f"the signature cannot be compared with that of {served}: {error}: "
-            f"mend that, or publish with {ALLOW}"
+            f"repair that version, or publish with {ALLOW}"
         ) from error
     differences = compare(old, new)
     breaking = [each.text for each in differences if each.breaks]
@@ -74,13 +74,13 @@ def check_signature_change(
             f"publish it under another label, or with {ALLOW}"
         )
     return tuple(
-        f"unlike {served}: {each.text} ({'breaks callers' if each.breaks else 'breaks nobody'})"
+        f"unlike {served}: {each.text} ({'breaks callers' if each.breaks else 'breaks no caller'})"
         for each in differences
     )
 
 
 def compare(old: Signature, new: Signature) -> tuple[Difference, ...]:
-    """All differences, those that break callers first; () for what is the same."""
+    """Return all differences, those that break callers first; () for equal signatures. Pure."""
     found = [
         *_compare_side(_INPUT, old.inputs, new.inputs),
         *_compare_side(_OUTPUT, old.outputs, new.outputs),
@@ -116,7 +116,7 @@ def _compare_tensor(side: str, old: TensorSpec, new: TensorSpec) -> Iterator[Dif
 
 
 def _is_within(narrow: tuple[int, ...] | None, wide: tuple[int, ...] | None) -> bool:
-    """Whether every tensor of the one shape is of the other, too."""
+    """Return True if every tensor of shape `narrow` also has shape `wide`."""
     if wide is None:
         return True
     if narrow is None or len(narrow) != len(wide):

@@ -1,7 +1,7 @@
-"""Tells whether a folder holds what is published already, by reading it: nothing is copied.
+"""Compare a folder with published contents by reading it, without copying.
 
-Only what would be found the same by copying it may be called the same here; where anything is in
-doubt, it is not, and copying it says what is the matter.
+The answer is True only if copying would produce the same contents. In any doubt it is False, and
+the copy then raises the error.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def is_unchanged(
     published: VersionContent,
     progress: Progress,
 ) -> bool:
-    """Whether a source's contents are these; `packages`: the set that its requirements came to.
+    """Return True if a source has the published contents.
 
-    The files are read the smallest first, until one differs: other contents mostly cost little.
-    Raises OSError.
+    `packages`: the published package set of the source's requirements. Files are read the smallest
+    first until one differs, so changed contents are usually found quickly. Raises OSError.
     """
     try:
         files = _files(source, recipe, packages, published)
         if files is None:
             return False
-        progress.step("comparing with what is published", published.size_bytes)
+        progress.step("comparing with the published version", published.size_bytes)
         sizes = {path: source.size_bytes(path) for path in files}
         wanted = {entry.path: entry for entry in published.files}
         if any(size != wanted[files[path]].size_bytes for path, size in sizes.items()):
@@ -55,7 +55,7 @@ def is_unchanged(
 def _files(
     source: Source, recipe: Recipe, packages: Digest | None, published: VersionContent
 ) -> dict[str, str] | None:
-    """The source's files by what they would be in the version; None: it would be another."""
+    """Map the source's files to their paths in the version; None if it is another version."""
     plan = plan_contents(recipe, source)
     if plan.version_content(published.files, packages) != published:
         return None
@@ -64,7 +64,7 @@ def _files(
     prefix = f"{SOURCE}/"
     if not all(path.startswith(prefix) for path in left):
         return None
-    # The graph says which its external data are: if it is the same, they are those.
+    # If the graph is the same, it names the same external data files.
     external = plan.external_files(path.removeprefix(prefix) for path in left)
     plan.refuse_unassigned(external)
     files = {**known, **external}

@@ -156,4 +156,4 @@ def _read_document(bucket: S3Source, key: str, prefix: str) -> Fields:
 
 def _check_name(name: str, key: str, prefix: str, digest: Digest) -> None:
     if key != f"{prefix}{digest.hex}.json":
-        raise SourceError(f"{name} is damaged: its contents do not match the digest in its name")
+        raise SourceError(f"{name} is damaged: its contents do not match its name")

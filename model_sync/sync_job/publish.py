@@ -91,7 +91,7 @@ def publish_uploaded_set(
         return found, False
     described = describe_set(uploaded.digests, uploaded.target, pruned=uploaded.pruned)
     if described.digest != uploaded.digest:
-        raise SourceError(f"{uploaded.name} is damaged: its name does not follow from it")
+        raise SourceError(f"{uploaded.name} is damaged: its contents do not match its name")
     if described.target == Target.running():  # of another, this process has not what it brings
         refuse_shadowed(described, installed_runtime(), uploaded.name)
     compiler = interpreter_for(described.target)

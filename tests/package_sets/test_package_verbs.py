@@ -94,7 +94,7 @@ def test_a_models_folder_stands_for_the_requirements_that_it_names(
     assert whole.split()[1] != digest
     recipe.write_text("")
     said = say("publish", str(folder), fails=True)
-    assert said == f"error: {recipe} names no packages: [packages] requirements would\n"
+    assert said == f"error: {recipe} names no packages: add [packages] requirements\n"
 
 
 def test_a_digest_that_names_no_set_or_several_is_refused_in_one_line(

@@ -52,7 +52,7 @@ def test_a_failure_to_settle_after_the_commit_is_told_and_is_no_failure_to_publi
         out, err = capsys.readouterr()
     found = json.loads(out)
     assert (found["version"], found["created"]) == (1, True)
-    assert found["unsettled"].startswith("generation 1 of 'adder' is committed, and its refs.json ")
+    assert found["unsettled"].startswith("generation 1 of 'adder' is committed, but its refs.json ")
     assert "`settle adder` updates it" in found["unsettled"]
     assert err == f"warning: {found['unsettled']}\n"
     model = StoreLayout(tmp_path / "store").model("adder")

@@ -130,7 +130,7 @@ def test_what_breaks_nobody_is_published_and_told(
     publish(tmp_path / "adder", store.root, progress=heard)
     assert _labels(store) == {LATEST: 2}
     assert (
-        "unlike version 1, which 'latest' of 'adder' names: output 'more' is new (breaks nobody)"
+        "unlike version 1, which 'latest' of 'adder' names: output 'more' is new (breaks no caller)"
     ) in heard.steps
 
 

@@ -254,7 +254,7 @@ def test_a_publisher_never_names_a_set_that_went_while_it_worked(
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", linking)
-    with pytest.raises(PackagesError, match="was swept meanwhile: publish again"):
+    with pytest.raises(PackagesError, match="was swept: publish again"):
         _publish_pinning(store, tmp_path / "adder", made.digest)
     assert not store.model().generation(1).exists()
 
@@ -275,7 +275,7 @@ def test_a_publisher_whose_set_is_claimed_at_its_commit_reports_no_success(
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", linking)
-    with pytest.raises(PackagesError, match="publish again, and it is made anew"):
+    with pytest.raises(PackagesError, match="publish again to restore it"):
         _publish_pinning(store, tmp_path / "adder", made.digest)
     # So it is: publishing again heals it.
     publish_wheels((wheel,), store.layout, Target.running(), Silent())

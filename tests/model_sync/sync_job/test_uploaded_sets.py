@@ -97,7 +97,7 @@ def test_a_key_that_does_not_follow_from_the_document_is_refused(
     others = (f"{SETS}{'0' * 64}.json", key.removesuffix(".json"))
     for other in others:
         bucket.put(other, bucket.get(key))
-        refused(call(request_set(other)), "source", f"{other} is damaged: its name does not follow")
+        refused(call(request_set(other)), "source", f"{other} is damaged: its contents do")
     bucket.put(f"{SETS}abc.json", bucket.get(key))
     refused(call(request_set(f"{SETS}abc.json")), "source", "is no digest")
     assert nothing_is_left(tmp_path)
@@ -115,12 +115,12 @@ def spoiled(document: dict[str, Any], field: str, value: object) -> bytes:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("target.python", "3.12", "do not match the digest in its name"),
-        ("target.platform", "../..", "do not match the digest in its name"),
+        ("target.python", "3.12", "its contents do not match its name"),
+        ("target.platform", "../..", "its contents do not match its name"),
         ("target.python", 3.11, "'python' is not a string"),
         ("target", "3.11", "is not a JSON object"),
         ("target.more", "x", "unknown keys"),
-        ("pruned", False, "do not match the digest in its name"),
+        ("pruned", False, "its contents do not match its name"),
         ("pruned", 1, "'pruned' is not true or false"),
         ("wheels", {}, "'wheels' is not a list"),
         ("wheels", ["alpha"], "is not a JSON object"),
