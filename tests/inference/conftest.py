@@ -10,10 +10,11 @@ import pytest
 
 from inference.http.application import Application
 from inference.process.clock import Moment
+from inference.serving import refs_watch
 from inference.serving.manager import Manager
 from inference.settings import Settings
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import WatchedLoader
+from tests.inference.concurrency import DEADLINE_S, WatchedLoader
 from tests.inference.logs import log_lines
 from tests.inference.stores import STEP, publish_adder
 from tests.inference.surface import make_surface
@@ -76,6 +77,15 @@ def surface_store(three_versions: Path, tmp_path_factory: pytest.TempPathFactory
 def surface(surface_store: Path) -> Application:
     """A warm application over `surface_store`, without a default model."""
     return Application(Settings(surface_store, ref_ttl_s=3600.0))
+
+
+@pytest.fixture(autouse=True)
+def unhurried_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no check of refs be given up because the machine is slow, which leaves old refs in use.
+
+    Tests of a store that hangs set deadlines of their own.
+    """
+    monkeypatch.setattr(refs_watch, "CHECK_DEADLINE_S", DEADLINE_S)
 
 
 @pytest.fixture

@@ -117,9 +117,9 @@ def throttling_s3() -> Iterator[int]:
         thread.join(_DEADLINE_S)
 
 
-def closed_port() -> int:
-    """A port on loopback where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """Hold a port on loopback on which nothing listens, so that no other process gets it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

@@ -274,8 +274,8 @@ def test_an_s3_that_throttles_or_is_not_there_fails_the_message(
     published: Path, buckets: Buckets
 ) -> None:
     delivered = message(buckets.put("bytes/a", b""))
-    with throttling_s3() as port:
-        for each in (port, closed_port()):
+    with throttling_s3() as throttling, closed_port() as closed:
+        for each in (throttling, closed):
             away = type(buckets)(client(each, attempts=1), buckets.inputs, buckets.outputs)
             assert answer(handler_of(published, away), delivered) == ["message-1"]
     assert answer(handler_of(published, buckets), delivered) == []

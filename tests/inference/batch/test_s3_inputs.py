@@ -160,8 +160,11 @@ def test_throttling_is_a_fault_that_may_pass(buckets: Buckets) -> None:
 
 
 def test_an_s3_that_is_not_there_is_a_fault_that_may_pass(buckets: Buckets) -> None:
-    with pytest.raises(StorageError, match="cannot be read: Could not connect"):
-        S3Input(client(closed_port(), attempts=1), named(buckets))
+    with (
+        closed_port() as port,
+        pytest.raises(StorageError, match="cannot be read: Could not connect"),
+    ):
+        S3Input(client(port, attempts=1), named(buckets))
 
 
 def test_a_client_without_the_right_to_read_is_a_fault_and_not_a_deletion(

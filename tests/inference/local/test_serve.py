@@ -30,7 +30,7 @@ def server(surface_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     assert (ended.code, ended.out) == (0, server.first_line)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, trust_env=False, timeout=DEADLINE_S) as client:
         yield client

@@ -268,8 +268,7 @@ def test_a_version_with_damaged_cases_does_not_take_over(
     assert latest(manager) == 1
     flip_a_byte(version_folder(store, 2, MODEL) / "golden" / "one" / name)
     point(store, 2)
-    assert latest(manager) == 1
-    wait_until(lambda: reasons(manager))
+    wait_until(lambda: latest(manager) == 1 and reasons(manager))
     [(number, reason)] = reasons(manager)
     assert (number, f"{name} is damaged" in reason) == (2, True)
     for _ in range(10):
