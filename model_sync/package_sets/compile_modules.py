@@ -1,12 +1,13 @@
-"""Compiles modules, for whichever Python runs this script. Needs nothing but that Python.
+"""Compile modules for the Python that runs this script. Needs only the standard library.
 
-    PYTHON -I compile_modules.py SITE_PACKAGES OUTPUT < paths, one a line
+    PYTHON -I compile_modules.py SITE_PACKAGES OUTPUT < paths, one per line
 
-Code objects go to OUTPUT, one after another, as `marshal` writes them; for each path, standard
-output gets a line `[offset, size, sha256]`, or `null` for what is no source of this Python's. The
-first line is the magic number of its bytecode. A code object's file name is the path: whoever
-loads it knows where it lies. What the system refuses, a full file system for one, is the last line:
-`{"errno": 28, "strerror": "No space left on device", "filename": "..."}`, and the status is 1.
+The script writes marshalled code objects to OUTPUT, one after another. The first line on standard
+output is the magic number of the bytecode. Then follows a line for each path: `[offset, size,
+sha256]`, or `null` for a file that this Python cannot compile. The file name in a code object is
+the relative path; the importer knows the folder. After an OSError, such as a full file system, the
+last line is `{"errno": 28, "strerror": "No space left on device", "filename": "..."}`, and the exit
+status is 1.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from pathlib import Path
 
 
 def main(site: str, output: str) -> None:
-    """Compile what standard input names."""
+    """Compile the files that standard input names."""
     warnings.simplefilter("ignore")
     sys.stdout.write(json.dumps(importlib.util.MAGIC_NUMBER.hex()) + "\n")
     offset = 0

@@ -1,9 +1,9 @@
-"""Gets the wheels that a requirements file pins, for a target that need not be this machine.
+"""Download the wheels that a requirements file pins, for any target.
 
-Always on the caller's side: what runs next to the store has no way to a package registry. `pip`
-chooses and checks them: every requirement must be pinned with hashes, nothing is built. What pip
-only warns of, a version that its makers took back, is refused, and where it finds no wheel, what
-it passed over is named (pip_report.py).
+This runs on the publisher's machine, because the sync function cannot reach a package registry.
+`pip` chooses and checks the wheels: every requirement must be pinned with hashes, and nothing is
+built. A yanked version, of which pip only warns, is refused. If there is no matching wheel, the
+error lists the wheels that exist (pip_report.py).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 _GLIBC: Final = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d+)")
 _MIN_GLIBC_MINOR: Final = 17
-# pip's own 5 and 15 make a registry that cannot be reached known after a minute and a half.
+# With pip's defaults, 5 and 15, an unreachable registry is reported after a minute and a half.
 _RETRIES: Final = "2"
 _TIMEOUT_S: Final = "10"
-# What is read here is what pip says at this level, whatever somebody set for their own terminal.
+# The parsed messages need these levels, independent of the user's own settings for pip.
 _PIP_ENVIRONMENT: Final = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_NO_COLOR": "1"}
 
 
@@ -44,23 +44,23 @@ def get_wheels(
     folder: Path,
     progress: Progress,
 ) -> tuple[Path, ...]:
-    """Download a set's wheels into `folder`. `brought`: what the target's runtime brings.
+    """Download a set's wheels into `folder`, without packages that the runtime provides.
 
-    Raises PackagesError.
+    `runtime_packages`: versions of the target's runtime, by canonical names. Raises PackagesError.
     """
-    progress.step(f"getting the wheels of {requirements}")
+    progress.step(f"downloading the wheels of {requirements}")
     wheels = download_wheels(requirements, target, folder)
     kept, left = leave_out_runtime_packages(wheels, runtime_packages, requirements)
     refuse_same_modules(kept, runtime_packages, requirements)
     if left:
-        progress.step(f"leaving {', '.join(left)} to the runtime, which brings the same")
+        progress.step(f"leaving out {', '.join(left)}: the runtime has the same version")
     return kept
 
 
 def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[Path, ...]:
-    """Download the wheels for a target into `folder`, a temporary one.
+    """Download the wheels for a target into `folder`, a temporary folder.
 
-    Raises PackagesError with the reason; SpaceError, where they do not fit.
+    Raises PackagesError with the reason; SpaceError if the wheels do not fit.
     """
     if not requirements.is_file():
         raise PackagesError(f"{requirements} is missing: name a requirements file")
@@ -93,7 +93,7 @@ def download_wheels(requirements: Path, target: Target, folder: Path) -> tuple[P
 
 
 def _run_pip(requirements: Path, target: Target, folder: Path) -> tuple[str | None, str]:
-    """Let pip download; what it says if it fails, else None, and all that it noted meanwhile."""
+    """Run pip; return its stderr if it failed, else None, and the text of its log."""
     with tempfile.TemporaryDirectory(prefix="coldpress-pip-") as temporary:
         log = Path(temporary, "log")
         command = [
@@ -119,9 +119,9 @@ def _run_pip(requirements: Path, target: Target, folder: Path) -> tuple[str | No
 
 
 def _platform_tags(platform: str) -> list[str]:
-    """The wheel tags that run on a platform named as `uv` does: `x86_64-manylinux_2_28`.
+    """Return the wheel tags that run on a platform, named as in `uv`: `x86_64-manylinux_2_28`.
 
-    pip takes each tag to the letter: a machine with glibc 2.28 also runs wheels for all before.
+    pip matches each tag literally, so the tags of all older glibc versions are listed, too.
     """
     match = _GLIBC.fullmatch(platform)
     if not match:
@@ -132,7 +132,7 @@ def _platform_tags(platform: str) -> list[str]:
 
 
 def _unreachable(stderr: str, log: str) -> str | None:
-    """Why the registry told pip nothing; None if it answered."""
+    """Return the reason why pip got no answer from the registry; None if it did."""
     if "Retry(total=0," in stderr:
         return "the package registry cannot be reached: is there a network, is PIP_INDEX_URL right?"
     refused = re.search(r"Could not fetch URL \S+: (?!404 )(\d{3} \w+ Error)", log)

@@ -1,10 +1,10 @@
-"""Which variables an ELF file defines that another file may define as well, and then shares.
+"""The variables of an ELF file that are shared with other files that define them, too.
 
-A variable in a C++ header is in each file that was compiled with it. Of files that the dynamic
-linker loads at once, all use the first one's; of files that it loads one after another, each has
-its own. So what shares one must be loaded at once (shared_libraries.py). Not meant here: what the compiler
-has marked as unique, as GCC does, which is one in the whole process; and tables of types, which are
-the same wherever they are.
+A variable in a C++ header is defined in each file that was compiled with the header. If the dynamic
+linker loads such files together, all use the first definition; if it loads them one after another,
+each uses its own. So files that share a variable must be loaded together (shared_libraries.py). Two
+kinds are excluded: symbols that the compiler marks as unique, as GCC does, which exist once in the
+process anyway, and type tables, which are the same in every file.
 
 Source: System V gABI, "Symbol Table"; ld.so(8); Itanium C++ ABI, "Special Names".
 """
@@ -33,12 +33,12 @@ _TYPE_TABLES: Final = "_ZT"
 
 
 def shared_variables(path: Path) -> frozenset[str]:
-    """Their names; none for a file that is no ELF, or has no table of sections."""
+    """Return the names of these variables; none if the file is not ELF or has no section table."""
     try:
         with path.open("rb") as stream:
             return frozenset(_names(stream))
     except (ELFError, OSError, ValueError, KeyError, AttributeError, TypeError, MemoryError):
-        return frozenset()  # a stranger's file: who imports it hears from the linker what is wrong
+        return frozenset()  # untrusted file: the linker will report the problem at import
 
 
 def _names(stream: BinaryIO) -> Iterator[str]:

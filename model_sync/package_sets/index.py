@@ -1,12 +1,12 @@
-"""Makes the index of a package set's modules, and the one file of their code.
+"""Make the index of a package set's modules, and the file with all of their code.
 
-1. Go through every folder of `site-packages` and decide what a name in it is to an import.
-2. Compile each source with the target's own Python, in processes of its own: bytecode is of one
-   version, and a stranger's source had better not be compiled in the publisher's process.
-3. Add the texts of distributions that are asked for at import: METADATA, entry points.
+1. Scan every folder of `site-packages` and decide what an import finds under each name.
+2. Compile each source with the target's own Python, in separate processes, because bytecode depends
+   on the Python version, and untrusted source should not be compiled in the publisher's process.
+3. Add the metadata of distributions that is read at import: METADATA, entry points.
 
-What cannot be compiled (a template, a source for Python 2) has no code: whoever imports it gets
-Python's own error from its source.
+A file that cannot be compiled (a template, a source for Python 2) has no code in the index;
+importing it raises Python's own error for the source.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ _DEADLINE_S: Final = 800
 def write_index(
     folder: Path, site: Path, target: Target, interpreter: str, progress: Progress
 ) -> None:
-    """Write modules.idx and modules.bin of `site` into `folder`; whoever calls makes them durable.
+    """Write modules.idx and modules.bin of `site` into `folder`; the caller makes them durable.
 
     `interpreter`: a Python of the target's version (interpreters.py).
 
-    Raises PackagesError; OSError where the file system is full.
+    Raises PackagesError; OSError if the file system is full.
     """
     scanned = sorted(_scan(site, _suffixes(target)))
-    # A package is in the folder that it is in, and in its own as `__init__`: one source.
+    # A package is found twice, in its parent folder and as `__init__` in its own: use a set.
     sources = sorted(
         {
             _joined(path, found.file(name))
@@ -98,13 +98,13 @@ def _with_code(
 
 
 def _suffixes(target: Target) -> tuple[str, ...]:
-    """The ends of module files' names, in the order in which Python prefers them."""
+    """Return the suffixes of module files, in the order in which Python prefers them."""
     tag = f".cpython-{target.python.replace('.', '')}-{target.machine}-linux-gnu.so"
     return (tag, ".abi3.so", ".so", _SOURCE, _SOURCELESS)
 
 
 def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, Found]]]:
-    """Every folder, with what can be imported from it."""
+    """Yield every folder with the names that can be imported from it."""
     for path, folders, files in os.walk(site):
         relative = Path(path).relative_to(site).as_posix()
         if relative.endswith(_DIST_INFO):
@@ -113,12 +113,12 @@ def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, 
         names: dict[str, Found] = {}
         for folder in sorted(folders):
             if "." in folder:
-                continue  # no name that an import could ask for
+                continue  # not a valid module name
             inside = set(os.listdir(os.path.join(path, folder)))  # noqa: PTH118, PTH208 - many
             suffix = next((each for each in suffixes if INIT + each in inside), None)
             kind = Kind.NAMESPACE if suffix is None else Kind.PACKAGE
             names[folder] = Found(kind, suffix or "")
-        # A file goes before a folder that is no package, and the better suffix before the worse.
+        # A file precedes a folder that is not a package, and suffixes precede in their order.
         present = set(files)
         for file in sorted(files):
             for suffix in suffixes:
@@ -134,7 +134,7 @@ def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, 
 def _compile(
     site: Path, sources: list[str], code: Path, interpreter: str
 ) -> tuple[str, list[Piece | None]]:
-    """Compile sources into one file, by as many processes as there are processors."""
+    """Compile sources into one file, with one process per processor."""
     n_parts = max(1, min(os.cpu_count() or 1, len(sources) // 64))
     bounds = [len(sources) * part // n_parts for part in range(n_parts + 1)]
     parts = [code.with_name(f"{code.name}.{part}") for part in range(n_parts)]
@@ -145,7 +145,7 @@ def _compile(
     ]
     with ThreadPoolExecutor(n_parts) as pool:
         try:
-            # Each waits until it is given its paths.
+            # Each process waits for its paths on standard input.
             results = [pool.submit(process.finish) for process in processes]
             for first in as_completed(results):
                 first.result()
@@ -165,7 +165,7 @@ def _compile(
 
 
 class _Compiler:
-    """One process that compiles."""
+    """One compiling process."""
 
     def __init__(self, interpreter: str, site: Path, output: Path, sources: list[str]) -> None:
         self._sources = sources
@@ -177,15 +177,15 @@ class _Compiler:
         )
 
     def finish(self) -> tuple[str, list[Piece | None]]:
-        """Wait for its end: the bytecode's magic number, and what each source came to.
+        """Send the paths and wait; return the bytecode's magic number and each source's piece.
 
-        Raises the OSError that it met; PackagesError, where it ended otherwise, or does not end.
+        Raises the OSError that the process reports; PackagesError if it fails or exceeds its time.
         """
         paths = "".join(f"{path}\n" for path in self._sources).encode()
         try:
             output, errors = self._process.communicate(paths, timeout=_DEADLINE_S)
         except subprocess.TimeoutExpired:
-            with self._process:  # whose end closes its pipes
+            with self._process:  # leaving the context closes its pipes
                 self._process.kill()
             raise PackagesError(
                 f"the packages cannot be compiled: {pluralize(len(self._sources), 'module')} "
@@ -205,14 +205,14 @@ class _Compiler:
         ]
 
     def kill(self) -> None:
-        """End it, if it has not ended."""
+        """Kill the process if it is still running."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
 
 def _append_texts(site: Path, code: Path) -> tuple[Distribution, ...]:
-    """Put the texts of distributions behind the code."""
+    """Append the metadata of distributions to the code file."""
     found = []
     with code.open("ab") as stream:
         for folder in sorted(site.glob(f"*{_DIST_INFO}")):

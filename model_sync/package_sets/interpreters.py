@@ -1,7 +1,7 @@
-"""The Python that compiles a package set's modules: bytecode is of one version.
+"""Find the Python that compiles a package set's modules; bytecode depends on the Python version.
 
-The one that runs, for its own version; for another, the one that was named, else the one of that
-version on the PATH. What it is, it is asked, before anything is got or unpacked.
+For the running Python's version, use the running Python. For another version, use the interpreter
+that the user names, else the one on the PATH. Its version is checked before any download.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _HOW_TO_NAME: Final = "(--interpreter, or TARGET_INTERPRETER)"
 
 
 def interpreter_for(target: Target, named: Path | None = None) -> str:
-    """The path of the Python that compiles for a target.
+    """Return the path of the Python that compiles for a target.
 
-    Raises PackagesError: there is none, it does not run, or it is of another version.
+    Raises PackagesError if there is none, it does not run, or it has another version.
     """
     if named is None and target.python == Target.running().python:
         return sys.executable
@@ -50,7 +50,7 @@ def interpreter_for(target: Target, named: Path | None = None) -> str:
 
 
 def _query(interpreter: str) -> tuple[str, str]:
-    """What an interpreter is, and of which version."""
+    """Return an interpreter's implementation and version, as `("cpython", "3.11")`."""
     try:
         done = subprocess.run(
             [interpreter, "-I", "-S", "-c", _QUERY],

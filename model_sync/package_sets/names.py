@@ -1,4 +1,4 @@
-"""What Python packages are called. Pure."""
+"""Canonical names of Python packages. Pure."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import re
 
 
 def canonical_name(distribution: str) -> str:
-    """A package's one name, however it is spelt. Source: PEP 503, "Normalized Names"."""
+    """Return a package's canonical name. Source: PEP 503, "Normalized Names"."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

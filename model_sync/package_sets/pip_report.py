@@ -1,7 +1,10 @@
-"""What pip's log says of a download: what is there instead, and what its makers took back. Pure.
+"""Read pip's log of a download: existing wheels of a missing package, and yanked versions. Pure.
 
-pip tells a person only that it found nothing, and goes on past a version that was yanked (PEP 592).
-Its log (`--log`) names every file that it passed over, and why.
+pip's error only says that nothing was found, and pip accepts a pinned version that was yanked
+(PEP 592). Its log (`--log`) names every file that it skipped, and the reason.
+
+pip's JSON report (`pip install --dry-run --report`) cannot replace the log: `pip download` does not
+write one, a failed run writes none, and it has no reason for a yank.
 """
 
 from __future__ import annotations
@@ -35,19 +38,19 @@ _SOURCES: Final = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz")
 
 
 class Missing(NamedTuple):
-    """A package that pip found no wheel of, by the name and version that were pinned."""
+    """A package for which pip found no wheel, by its pinned name and version."""
 
     name: str
     version: str
 
     @classmethod
     def of_error(cls, stderr: str) -> Self | None:
-        """What pip says that it did not find; None where it failed otherwise."""
+        """Return the package that pip did not find; None if pip failed for another reason."""
         found = _MISSING.search(stderr)
         return cls(found[1], found[2]) if found else None
 
     def explain(self, log: str, target: Target) -> str:
-        """Why there is no wheel of it for a target, and what there is."""
+        """Return a message: why there is no wheel for the target, and what exists instead."""
         wanted = f"for Python {target.python} on {target.platform}"
         needed = self._needed_python(log)
         if needed:
@@ -95,7 +98,7 @@ class Missing(NamedTuple):
 
 
 def describe_yanked(log: str) -> str | None:
-    """What was downloaded although its makers took it back, and why they did; None if nothing."""
+    """Return a message with the yanked versions that were downloaded, and why; None if none."""
     found = [
         f"{name} {version} was yanked ({_reason(reason)})"
         for name, version, reason in _YANKED.findall(log)

@@ -1,20 +1,21 @@
-"""What of wheels a package set leaves out: what a server never needs. Decides; deletes nothing.
+"""Decide which files of its wheels a package set leaves out, because a server never needs them.
 
-- Tests: folders `test` and `tests` with Python in them. But not those that code outside of tests
-  imports from, in any wheel of the set, nor what they import from in turn; and not where a wheel
-  would be left without Python.
-- Sources for a compiler, as there is none: .h .hh .hpp .hxx .c .cc .cpp .cxx, and Cython's
-  .pyx .pxd .pxi, templates too (`.pyx.in`, `.pyx.tp`).
+- Tests: folders `test` and `tests` with Python files. They are kept if code outside of tests, in
+  any wheel of the set, imports from them, directly or through other kept tests; also if the wheel
+  has no other Python files.
+- Sources for a compiler: .h .hh .hpp .hxx .c .cc .cpp .cxx, and Cython's .pyx .pxd .pxi with their
+  templates (`.pyx.in`, `.pyx.tp`).
 - Static libraries: .a.
-- Stubs: .pyi. But not of a wheel whose code reads stubs: it calls lazy_loader's `attach_stub`, or
-  has a string that ends with `.pyi`.
+- Stubs: .pyi. They are kept if the wheel's code reads stubs: it calls lazy_loader's `attach_stub`,
+  or has a string that ends with `.pyi`.
 
-Modules for testing that are named otherwise (`numpy.testing`, `sklearn.utils._testing`) stay, and
-all of `*.dist-info`. Bytecode that would go stale is always left out, pruned or not: `__pycache__`,
-and a `.pyc` beside its source.
+Test modules with other names (`numpy.testing`, `sklearn.utils._testing`) and all of `*.dist-info`
+are kept. Bytecode that would go stale is always left out, also of a set that is not pruned:
+`__pycache__`, and a `.pyc` beside its source.
 
-Imports are found in the source of Python files, in functions too; not in compiled modules, and not
-where a name is made at run time. What is missed so shows in a version's trial.
+Imports are found in the source of Python files, including the bodies of functions. Imports in
+compiled modules, and of names computed at run time, are not found. If that leaves out a file that
+is needed, the version's trial fails.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ _BUILT_FROM: Final = (
 _READS_STUBS: Final = re.compile(rb"""attach_stub|["'][^"'\n]*\.pyi["']""")
 _IMPORTS_TESTS: Final = re.compile(rb"\b(?:from|import)\b(?:[^\n#(]|\\\n)*(?:\([^)]*)?\btests?\b")
 _NAMES_TESTS: Final = re.compile(rb"tests?\b")
-"""What most files lack; looking for it takes little."""
+"""Quick check that rules out most files."""
 _MAX_SOURCE_BYTES: Final = 8 << 20
 _NOT_READABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
-"""What a broken archive raises. Unpacking it will say so."""
+"""Errors of a broken archive, which unpacking it reports."""
 
 
 class _Member(NamedTuple):
-    """A file of a wheel: where it lies in the archive, and where in site-packages it belongs."""
+    """A file of a wheel: its name in the archive, and its place in site-packages."""
 
     name: str
     place: PurePosixPath
@@ -62,7 +63,7 @@ class _Member(NamedTuple):
 
     @property
     def tests(self) -> PurePosixPath | None:
-        """The outermost folder of tests that it lies in."""
+        """The outermost folder of tests that contains the file, or None."""
         for depth, part in enumerate(self.place.parts[:-1], 1):
             if part in TEST_FOLDERS:
                 return PurePosixPath(*self.place.parts[:depth])
@@ -70,7 +71,7 @@ class _Member(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """What is left out of wheels: the paths in them, by the wheels' file names."""
+    """The files that are left out: paths by the wheels' file names, number and size."""
 
     paths: Mapping[str, frozenset[str]]
     files: int
@@ -78,7 +79,7 @@ class LeftOut(NamedTuple):
 
     @classmethod
     def of_wheels(cls, wheels: Iterable[Path], *, pruned: bool) -> Self:
-        """Look at a set's wheels; raises nothing, whatever they hold."""
+        """Decide for the wheels of a set; raises nothing, even if a wheel is broken."""
         members_by_wheel = {wheel: _members(wheel) for wheel in wheels}
         tests = _unneeded_tests(members_by_wheel) if pruned else frozenset()
         left_out = {
@@ -106,7 +107,7 @@ def _members(wheel: Path) -> list[_Member]:
 
 
 def _place(name: str) -> PurePosixPath | None:
-    """Where a wheel's file belongs; None for metadata, and for what is not for site-packages."""
+    """Return a wheel's file's place in site-packages; None for metadata and other files."""
     place = PurePosixPath(name)
     match place.parts:
         case (first, "purelib" | "platlib", *rest) if first.endswith(".data") and rest:
@@ -142,7 +143,7 @@ def _pruned(
 
 
 def _unneeded_tests(members_by_wheel: Mapping[Path, list[_Member]]) -> frozenset[PurePosixPath]:
-    """The folders of tests that nothing outside of them imports from, in any wheel."""
+    """Return the folders of tests that no code outside of them imports from, in any wheel."""
     tests = {
         folder
         for members in members_by_wheel.values()
@@ -162,7 +163,7 @@ def _unneeded_tests(members_by_wheel: Mapping[Path, list[_Member]]) -> frozenset
         } & tests
         if not needed:
             return frozenset(tests)
-        tests -= needed  # what they import is needed in turn
+        tests -= needed  # tests that these import are needed, too
         code = {
             wheel: [each for each in members if each.tests in needed]
             for wheel, members in members_by_wheel.items()
@@ -170,7 +171,7 @@ def _unneeded_tests(members_by_wheel: Mapping[Path, list[_Member]]) -> frozenset
 
 
 def _only_python(members_by_wheel: Mapping[Path, list[_Member]]) -> set[PurePosixPath]:
-    """The folders of tests without which a wheel would hold no Python at all."""
+    """Return the folders of tests of wheels that have no other Python files."""
     found: set[PurePosixPath] = set()
     for members in members_by_wheel.values():
         python = [member for member in members if member.place.suffix in {".py", ".so"}]
@@ -180,7 +181,7 @@ def _only_python(members_by_wheel: Mapping[Path, list[_Member]]) -> set[PurePosi
 
 
 def _code(wheel: Path, members: list[_Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """The Python files among a wheel's files, with what they hold."""
+    """Yield the Python files among a wheel's files, with their contents."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             for member in members:
@@ -191,14 +192,14 @@ def _code(wheel: Path, members: list[_Member]) -> Iterator[tuple[PurePosixPath, 
 
 
 def _imported(place: PurePosixPath, text: bytes) -> Iterator[PurePosixPath]:
-    """The folders of tests that a Python file's imports lead into, wherever in it they are."""
+    """Yield the folders of tests that a Python file imports from, anywhere in the file."""
     if not _NAMES_TESTS.search(text) or not _IMPORTS_TESTS.search(text):
         return
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a stranger's code: "invalid escape"
+        with warnings.catch_warnings(action="ignore"):  # as "invalid escape sequence"
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return  # which nothing can import
+        return  # not importable either
     for node in ast.walk(tree):
         match node:
             case ast.Import():

@@ -1,13 +1,13 @@
-"""Publishes package sets: wheels unpacked into an immutable tree, named by its digest.
+"""Publish package sets: wheels unpacked into an immutable folder that is named by its digest.
 
-1. Get the wheels that the requirements pin, for the target, less what the runtime brings itself
-   (download.py).
-2. What they are, and whether they are pruned, is the set's digest: if the store has that set,
-   nothing is written.
-3. Unpack them into staging by `installer`, without bytecode and scripts, and without what a server
-   never needs (pruning.py); make the index of their modules (index.py); note every file's size
-   and digest; give all modes; fsync.
-4. Rename the complete folder into place. Two who publish the same set at once make one.
+1. Download the wheels that the requirements pin for the target, without packages that the runtime
+   provides (download.py).
+2. Compute the set's digest from the wheels and from the choice to prune them. If the store has that
+   set, nothing is written.
+3. Unpack the wheels into staging with `installer`, without bytecode, scripts and files that a
+   server never needs (pruning.py); make the index of their modules (index.py); record every file's
+   size and digest; set the modes; fsync.
+4. Rename the complete folder into place. Two concurrent publishers of the same set make one set.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
 _SET: Final = "package-set"
 _MANY_FILES: Final = 64
-"""From so many on, threads make files durable: a disk, as a server, takes many at a time. Measured
-on two processors: 9,500 files, 650 MB, by one thread in 31-45 s, by 16 in 7-8 s. Few are not worth
-it."""
+"""Minimum number of files that are made durable by threads; disks and servers handle many requests
+in parallel. Measured on two processors: 9,500 files, 650 MB, take 31-45 s with one thread and 7-8 s
+with 16."""
 
 
 def publish_packages(
@@ -65,11 +65,12 @@ def publish_packages(
     pruned: bool = True,
     interpreter: Path | None = None,
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish the set that a requirements file pins; tell whether it is new.
+    """Publish the set that a requirements file pins; return its manifest, and True if it is new.
 
-    `pruned`: without what a server never needs. `interpreter`: what compiles it, if need be another
-    than is found (interpreters.py). What the runtime here brings in the same version is left to it.
-    Raises PackagesError or StoreError; nothing visible has changed then.
+    `pruned`: leave out files that a server never needs. `interpreter`: the Python that compiles the
+    modules, instead of the one that is found (interpreters.py). Packages that the runtime provides
+    in the same version are left out. Raises PackagesError or StoreError; readers then see no
+    change.
     """
     compiler = interpreter_for(target, interpreter)
     runtime_packages = Runtime.here().packages_for(target)
@@ -87,9 +88,10 @@ def publish_wheels(
     pruned: bool = True,
     compiler: str | None = None,
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish a set made of these wheels; tell whether it is new. `compiler`: as of `publish_set`.
+    """Publish a set of these wheels; return its manifest, and True if it is new.
 
-    None: the one that is found. Raises PackagesError or StoreError.
+    `compiler`: as for `publish_set`; None: the Python that is found. Raises PackagesError or
+    StoreError.
     """
     compiler = compiler or interpreter_for(target)
     described = describe_set(hash_wheels(wheels), target, pruned=pruned)
@@ -97,7 +99,7 @@ def publish_wheels(
 
 
 def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
-    """The digests of wheels by their file names."""
+    """Return the digests of wheels by their file names."""
     digests = {}
     for path in wheels:
         with path.open("rb") as stream:
@@ -108,9 +110,9 @@ def hash_wheels(wheels: tuple[Path, ...]) -> dict[str, Digest]:
 def describe_set(
     digests: Mapping[str, Digest], target: Target, *, pruned: bool = True
 ) -> PackageSetManifest:
-    """A set by what makes it up, its wheels' file names and digests; nothing is unpacked yet.
+    """Return a set's manifest for wheels, given by file name and digest, before unpacking.
 
-    Raises PackagesError: no wheel, a file name that is none of a wheel, one package twice.
+    Raises PackagesError if there is no wheel, a name is not a wheel's, or a package occurs twice.
     """
     if not digests:
         raise PackagesError("a package set needs a wheel, and there is none")
@@ -129,9 +131,9 @@ def describe_set(
 
 
 def find_published(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
-    """The set of this digest if the store has it, for a publisher that relies on it.
+    """Return the set of this digest, protected from the sweep for a day; None if there is none.
 
-    It is kept from being swept for a day (unused_marks.py). Raises StoreError.
+    For publishers that rely on the set (unused_marks.py). Raises StoreError.
     """
     return rely_on(layout, digest)
 
@@ -143,10 +145,10 @@ def publish_set(
     progress: Progress,
     compiler: str,
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish the set that was described, of its wheels; tell whether it is new.
+    """Publish a described set from its wheels; return its manifest, and True if it is new.
 
     `compiler` is a Python of the target's version (interpreters.py). Raises PackagesError;
-    SpaceError, where it does not fit; StoreError.
+    SpaceError if the set does not fit; StoreError.
     """
     folder = layout.package_set(described.digest)
     found = find_published(layout, described.digest)
@@ -193,7 +195,7 @@ def publish_set(
         try:
             staging.publish(_SET, folder)
         except OSError as error:
-            # Another publisher of the same set was first: its set is this set.
+            # Another publisher of the same set was first: use its set.
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise
             return _read_manifest(folder), False
@@ -201,7 +203,7 @@ def publish_set(
 
 
 def _modules_of(wheels: tuple[Path, ...]) -> dict[str, str]:
-    """Which wheel, by its package's name, each module at the top is of."""
+    """Map each top-level module to the name of the package that contains it."""
     return {
         module: canonical_name(parse_wheel_filename(wheel.name).distribution)
         for wheel in wheels
@@ -210,7 +212,7 @@ def _modules_of(wheels: tuple[Path, ...]) -> dict[str, str]:
 
 
 def list_packages(layout: StoreLayout) -> list[dict[str, Any]]:
-    """Describe the sets in a store, by digest."""
+    """Describe the sets in a store, sorted by digest."""
     if not layout.packages.is_dir():
         return []
     paths = sorted(layout.packages.glob(f"*/{MANIFEST}"))
@@ -223,7 +225,7 @@ def _read_manifest(folder: Path) -> PackageSetManifest:
 
 
 def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
-    """A set as `--json` prints it."""
+    """Return the object that `--json` prints for a set."""
     return {
         "digest": str(manifest.digest),
         "target": manifest.target.to_json(),
@@ -238,10 +240,10 @@ def describe_packages(manifest: PackageSetManifest) -> dict[str, Any]:
 
 
 def _seal_files(folder: Path, progress: Progress) -> list[FileEntry]:
-    """Give every file its mode, make it durable and note what it is; sorted by path."""
+    """Set every file's mode, make the file durable, and return all entries sorted by path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     progress.step(
-        f"noting {pluralize(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
+        f"hashing {pluralize(len(paths), 'file')}", sum(path.stat().st_size for path in paths)
     )
     entries = []
     shared = SharedProgress(progress)

@@ -1,10 +1,12 @@
-"""What the functions bring themselves, in their layer: a package set must not bring it again.
+"""The packages of the functions' runtime layer, which a package set must not contain as well.
 
-It is found first, so another version in a set would never be imported, and its dependents would
-meet a version that they were not resolved for: that is refused. The same version is left out.
+The layer comes first on the import path. Another version in a set would never be imported, and
+packages that depend on it would get a version for which they were not resolved, so such a set is
+refused. A package in the same version is left out of the set.
 
-Which versions: of the process that asks, what is installed, which in a function are its layers; for
-another Python, or another processor, what the layer is built from, runtime_packages.txt.
+For this process's own target, the versions are those that are installed; in a function, in its
+layers. For another Python or processor, they are the pins that the layer is built from,
+runtime_packages.txt.
 """
 
 from __future__ import annotations
@@ -29,35 +31,35 @@ if TYPE_CHECKING:
     from model_store.package_set import PackageSetManifest
 
 ROOTS: Final = ("aws-lambda-powertools", "numpy", "onnxruntime", "orjson", "pybase64")
-"""What requirements/function.in asks for; it brings what these need, too."""
+"""The packages in requirements/function.in; the layer also contains their dependencies."""
 
 PINS: Final = files("model_sync.package_sets") / "runtime_packages.txt"
 """The requirements that the runtime layer is built from; `make requirements` writes them."""
 
 
 class Runtime(NamedTuple):
-    """What runs somewhere, and which packages it brings there: versions by canonical names."""
+    """A runtime's target and packages: versions by canonical names."""
 
     target: Target
     packages: Mapping[str, str]
 
     @classmethod
     def here(cls) -> Self:
-        """This process's own."""
+        """Return the runtime of this process."""
         return cls(Target.running(), installed_runtime())
 
     def packages_for(self, target: Target) -> Mapping[str, str]:
-        """What the runtime brings to a target, if need be another one; raises PackagesError."""
+        """Return the runtime's packages for a target, also another one; raises PackagesError."""
         return self.packages if target == self.target else _pinned_for(target)
 
     def describe(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
-        """What it brings to a target, as `packages constraints --json` prints it."""
+        """Return the packages for a target, as `packages constraints --json` prints them."""
         target = self.target.asked(python=python, platform=platform)
         return {"target": target.to_json(), "constraints": dict(self.packages_for(target))}
 
 
 def installed_runtime() -> dict[str, str]:
-    """The versions of what this process has of the runtime, by canonical names."""
+    """Return the versions of the runtime's packages in this process, by canonical names."""
     found: dict[str, str] = {}
     names = [*ROOTS]
     while names:
@@ -66,7 +68,7 @@ def installed_runtime() -> dict[str, str]:
             continue
         try:
             installed = distribution(name)
-        except PackageNotFoundError:  # by a marker, or an environment that only publishes
+        except PackageNotFoundError:  # excluded by a marker, or this environment only publishes
             continue
         found[name] = installed.version
         needed = (Requirement(text) for text in installed.requires or ())
@@ -77,9 +79,10 @@ def installed_runtime() -> dict[str, str]:
 def leave_out_runtime_packages(
     wheels: tuple[Path, ...], runtime_packages: Mapping[str, str], requirements: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The wheels that a set is to hold, and what it need not hold: `numpy 2.4.6`.
+    """Return the wheels that a set contains, and the packages that it leaves out: `numpy 2.4.6`.
 
-    Raises PackagesError: another version of what the runtime brings is pinned, or nothing else.
+    Raises PackagesError if the requirements pin another version of a runtime package, or only
+    runtime packages.
     """
     parsed = {wheel: parse_wheel_filename(wheel.name) for wheel in wheels}
     pinned = {wheel: (canonical_name(p.distribution), p.version) for wheel, p in parsed.items()}
@@ -99,9 +102,10 @@ def leave_out_runtime_packages(
 def refuse_same_modules(
     wheels: tuple[Path, ...], runtime_packages: Mapping[str, str], requirements: Path
 ) -> None:
-    """Refuse wheels of other names that bring a module of the runtime's: it is found first.
+    """Raise PackagesError for a wheel of another name that contains a module of the runtime.
 
-    Which modules these are, what is installed here says. Raises PackagesError.
+    The runtime's module would be imported instead. The runtime's modules are those of the packages
+    that are installed in this process.
     """
     runtime_modules = {
         module: each for each in runtime_packages for module in installed_top_modules(each)
@@ -120,7 +124,7 @@ def refuse_same_modules(
 def refuse_shadowed(
     described: PackageSetManifest, runtime_packages: Mapping[str, str], name: str
 ) -> None:
-    """Refuse a set with another version of what the runtime brings; raises PackagesError."""
+    """Raise PackagesError for a set with another version of a runtime package."""
     _refuse_others({each.name: each.version for each in described.wheels}, runtime_packages, name)
 
 

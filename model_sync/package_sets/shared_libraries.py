@@ -1,10 +1,10 @@
-"""Which libraries of a package set an extension links to, and where they lie. Needs no loading.
+"""Find the libraries of a package set that an extension links to, without loading them.
 
-A wheel brings its libraries in a folder of its own (`numpy.libs/`), which the extension names
-relative to itself. The dynamic linker looks for each in that folder and in half a dozen others of
-its own invention, for every extension anew: on a network file system that is a round trip each. So
-the index says where they are, and whoever imports loads them first, by their paths. But not where
-they share variables (elf_symbols.py): these the linker must load at once.
+A wheel has its libraries in a separate folder (`numpy.libs/`), which the extension names relative
+to itself. For every extension, the dynamic linker looks for each library in that folder and in half
+a dozen derived ones, which costs a round trip each on a network file system. So the index lists the
+libraries' paths, and the importer loads them first. Files that share variables (elf_symbols.py) are
+not listed, because the linker must load them together.
 
 Source: System V gABI, "Dynamic Section"; ld.so(8), "Rpath token expansion".
 """
@@ -28,10 +28,10 @@ _ORIGIN: Final = ("$ORIGIN", "${ORIGIN}")
 
 
 class _Links(NamedTuple):
-    """What a file asks the linker for: names, and the folders of its own where to look.
+    """A file's dependencies: the names of libraries, and its own search folders.
 
-    In `rpath` the linker looks also for what these need in turn; but in none, for what a file needs
-    that has a `runpath`.
+    The linker also searches `rpath` for the dependencies of these libraries. It searches no
+    inherited `rpath` for a file with a `runpath`.
     """
 
     needed: tuple[str, ...]
@@ -43,7 +43,7 @@ _NONE: Final = _Links((), (), None)
 
 
 class Libraries:
-    """The libraries in one `site-packages`, found as the linker would find them there."""
+    """The libraries in one `site-packages`, found by the linker's rules."""
 
     def __init__(self, site: Path) -> None:
         self._site = site
@@ -51,9 +51,9 @@ class Libraries:
         self._variables: dict[str, frozenset[str]] = {}
 
     def of(self, path: str) -> tuple[str, ...]:
-        """The paths of the set's libraries that a file needs, each after what it needs itself.
+        """Return the paths of the libraries that a file needs, dependencies first.
 
-        Nothing where some of these files share a variable.
+        Return () if some of these files share a variable.
         """
         found: dict[str, None] = {}
         self._follow(path, (), found, {path})
@@ -94,7 +94,7 @@ def _places(folders: tuple[str, ...], name: str) -> Iterator[str]:
 
 
 def _links_of(site: Path, path: str) -> _Links:
-    """What a file's dynamic section says; nothing for a file that is no ELF."""
+    """Read a file's dynamic section; return `_NONE` for a file that is not ELF."""
     needed: list[str] = []
     rpath: list[str] = []
     runpath: list[str] | None = None
@@ -104,7 +104,7 @@ def _links_of(site: Path, path: str) -> _Links:
             for segment in ELFFile(stream).iter_segments("PT_DYNAMIC"):
                 if not isinstance(segment, DynamicSegment):
                     continue
-                tag: Any  # what it has, hangs on its kind
+                tag: Any  # its attributes depend on its kind
                 for tag in segment.iter_tags():
                     if tag.entry.d_tag == "DT_NEEDED":
                         needed.append(tag.needed)
@@ -113,14 +113,14 @@ def _links_of(site: Path, path: str) -> _Links:
                     elif tag.entry.d_tag == "DT_RPATH":
                         rpath += _expanded(tag.rpath, origin)
     except (ELFError, OSError, ValueError, KeyError, AttributeError, UnicodeDecodeError):
-        return _NONE  # a stranger's file: who imports it hears from the linker what is wrong
+        return _NONE  # untrusted file: the linker will report the problem at import
     if runpath is not None:
         return _Links(tuple(needed), (), tuple(runpath))
     return _Links(tuple(needed), tuple(rpath), None)
 
 
 def _expanded(paths: str, origin: str) -> Iterator[str]:
-    """The folders of the set in a search path: those that are relative to the file itself."""
+    """Yield the folders of a search path that are relative to the file itself."""
     for path in paths.split(":"):
         for token in _ORIGIN:
             if path == token or path.startswith(f"{token}/"):

@@ -1,9 +1,9 @@
-"""Requirements that pip would have to build, found before it is let at them.
+"""Find requirements that pip would have to build, before pip runs.
 
-`--only-binary` holds for what a registry offers. Of a source archive, a folder or a repository that
-a requirement names by its address, pip runs the build script all the same, if only to learn what
-it is called. Nothing is built here, so a requirement with an address must name a wheel. Files that
-a requirements file includes (`-r`) are looked through as well, those on this machine.
+`--only-binary` applies only to files from a registry. If a requirement gives the address of a
+source archive, a folder or a repository, pip runs its build script anyway, for example to learn
+the package's name. Coldpress builds nothing, so a requirement with an address must name a wheel.
+Local files that a requirements file includes (`-r`) are searched, too.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ _WHEEL: Final = ".whl"
 
 
 def first_source_requirement(requirements: Path) -> str | None:
-    """The first requirement that names by its address what is no wheel; None if none does.
-
-    Raises OSError.
-    """
+    """Return the first requirement whose address is not a wheel, or None. Raises OSError."""
     return next(_source_requirements(requirements, set()), None)
 
 
@@ -44,7 +41,7 @@ def _source_requirements(path: Path, seen: set[Path]) -> Iterator[str]:
         included, editable = _INCLUDED.fullmatch(text_of_line), _EDITABLE.fullmatch(text_of_line)
         if included:
             inner = path.parent / included[1]
-            if inner.is_file():  # if not, pip says so
+            if inner.is_file():  # otherwise pip reports the error
                 yield from _source_requirements(inner, seen)
         elif editable:
             yield editable[1]
@@ -61,5 +58,5 @@ def _names_no_wheel(requirement: str) -> bool:
         return False
     try:
         return not urlsplit(address).path.endswith(_WHEEL)
-    except ValueError:  # no address after all: pip says so
+    except ValueError:  # not an address: pip reports the error
         return False

@@ -1,7 +1,8 @@
-"""The modules that a wheel puts at the top of `site-packages`: what an import can find it by.
+"""The top-level modules of a wheel.
 
-Wheels of two names may bring one module (`opencv-python` and `opencv-python-headless`,
-`onnxruntime` and `onnxruntime-gpu`), and a process imports the first that it finds.
+Wheels of different names may contain the same module (`opencv-python` and
+`opencv-python-headless`, `onnxruntime` and `onnxruntime-gpu`); a process imports the first that it
+finds.
 
 Source: PEP 427, "The .data directory".
 """
@@ -23,11 +24,11 @@ _INSTALLED_INTO_SITE: Final = {"purelib", "platlib"}
 _IGNORED: Final = {
     "benchmark", "benchmarks", "docs", "example", "examples", "script", "scripts", "test", "tests",
 }  # fmt: skip
-"""What many wheels have there by mistake, and nobody imports."""
+"""Folders that many wheels install by mistake, and that no program imports."""
 
 
 def top_modules_of(wheel: Path) -> frozenset[str]:
-    """The modules and packages at the top of a wheel; raises PackagesError."""
+    """Return the top-level modules and packages of a wheel; raises PackagesError."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             return _top_modules(archive.namelist())
@@ -36,7 +37,7 @@ def top_modules_of(wheel: Path) -> frozenset[str]:
 
 
 def installed_top_modules(package: str) -> frozenset[str]:
-    """Those of a package that is installed for this Python; none of one that is not."""
+    """Return the top-level modules of an installed package; none if it is not installed."""
     try:
         files = distribution(package).files or ()
     except PackageNotFoundError:
@@ -45,7 +46,7 @@ def installed_top_modules(package: str) -> frozenset[str]:
 
 
 def _top_modules(paths: Iterable[str]) -> frozenset[str]:
-    """A folder without an `__init__` is a namespace, which wheels share."""
+    """Return top-level modules and packages, without namespace packages, which wheels share."""
     found = set()
     for path in paths:
         first, *rest = path.split("/")

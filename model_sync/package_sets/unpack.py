@@ -1,7 +1,8 @@
-"""Unpacks wheels as installers do, without bytecode and without scripts; how large they become.
+"""Unpack wheels as installers do, without bytecode and scripts; compute their unpacked size.
 
-A wheel is a stranger's archive: what cannot be unpacked is refused in one line that names it. A
-wheel's RECORD lists what of it is in the set, so that `importlib.metadata` names no other file.
+Wheels are untrusted archives: a wheel that cannot be unpacked is refused with a one-line error that
+names it. Each RECORD is rewritten to the files in the set, so that `importlib.metadata` lists no
+missing file.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _IN_THE_SET: Final = frozenset({"purelib", "platlib"})
 
 
 def unpacked_bytes(wheel: Path) -> int:
-    """How many bytes a wheel's table of contents says that it holds; 0 for what is no archive.
+    """Return the unpacked size that a wheel's table of contents states; 0 if it is no archive.
 
-    What is no archive is refused where it is unpacked.
+    Unpacking refuses a file that is no archive.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -43,7 +44,7 @@ def unpacked_bytes(wheel: Path) -> int:
 
 
 def size_of(*folders: Path) -> int:
-    """How many bytes the files below these folders have; a folder may be missing."""
+    """Return the total size of the files below these folders; a folder may be missing."""
     paths = (path for folder in folders for path in folder.rglob("*"))
     return sum(path.stat().st_size for path in paths if path.is_file())
 
@@ -51,9 +52,9 @@ def size_of(*folders: Path) -> int:
 def unpack(
     wheel: Path, folder: Path, scratch: Path, *, left_out: Collection[str] = frozenset()
 ) -> None:
-    """Unpack a wheel but for `left_out`, paths in it; its scripts and data go to `scratch`.
+    """Unpack a wheel except the paths in `left_out`; its scripts and data go to `scratch`.
 
-    Raises PackagesError; OSError where the file system is full.
+    Raises PackagesError; OSError if the file system is full.
     """
     site = str(folder / SITE_PACKAGES)
     schemes = {"purelib": site, "platlib": site}
@@ -73,7 +74,7 @@ def unpack(
         raise PackagesError(f"{wheel.name} writes outside its folder: {error}") from error
     except PackagesError as error:
         raise PackagesError(f"{wheel.name} cannot be unpacked: {error}") from None
-    except Exception as error:  # a stranger's archive: a dozen kinds, not all of them documented
+    except Exception as error:  # untrusted archives raise many, partly undocumented, errors
         if isinstance(error, OSError) and error.errno in FULL:
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -81,21 +82,21 @@ def unpack(
 
 
 class _PrunedWheel(WheelFile):
-    """A wheel as `installer` reads it, without what is left out."""
+    """A wheel for `installer`, without the files that are left out."""
 
     def __init__(self, archive: zipfile.ZipFile, left_out: Collection[str]) -> None:
         super().__init__(archive)
         self._left_out = left_out
 
     def get_contents(self) -> Iterator[WheelContentElement]:
-        """Everything else."""
+        """Yield the other files."""
         for element in super().get_contents():
             if element[0][0] not in self._left_out:
                 yield element
 
 
 class _SetDestination(SchemeDictionaryDestination):
-    """Where `installer` writes. RECORD lists no scripts, headers and data: they do not stay."""
+    """Destination of `installer`. RECORD omits scripts, headers and data, which are not kept."""
 
     def finalize_installation(
         self,
@@ -109,9 +110,9 @@ class _SetDestination(SchemeDictionaryDestination):
 
 
 def _check_entries(archive: zipfile.ZipFile) -> None:
-    """Refuse an archive with paths that lead elsewhere, or that holds what is no file.
+    """Refuse an archive with paths that lead out of its folder, or with links or special files.
 
-    `installer` would write a link as a file that holds the link's text.
+    `installer` would write a link as a file with the link's target as its text.
     """
     for entry in archive.infolist():
         name = entry.filename.removesuffix("/") if entry.is_dir() else entry.filename

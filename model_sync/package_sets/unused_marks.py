@@ -1,16 +1,17 @@
-"""How a package set that no version pins is deleted without harm to a publisher that relies on it.
+"""Delete package sets that no version pins, safely with concurrent publishers that rely on them.
 
-- A sweep marks a set that no version pins: `packages/.unused/<digits>` says since when.
-- A publisher that relies on a set deletes the mark first, then looks whether the set is there.
-- A sweep that finds a mark a day old *claims* the set: it renames the mark into the set's folder,
-  as DELETING. A publisher that was first has deleted the mark: then there is nothing to rename.
-  Then it looks once more which sets are pinned, and gives the set back if this one is by now.
-- A publisher that finds a claim ends the deletion, and makes the set anew.
-- A set goes manifest first; then it is no set any more. Its folder goes last, by `rmdir`, which
-  fails where the set was made anew meanwhile: a whole set appears by the rename of a full folder.
+- A sweep marks a set that no version pins: the mark `packages/.unused/<digits>` contains the time.
+- A publisher that relies on a set first deletes the mark, then checks that the set exists.
+- A sweep that finds a mark that is a day old *claims* the set: it renames the mark into the set's
+  folder, as DELETING. If a publisher was first, the mark is gone and the rename fails. After the
+  claim, the sweep reads again which sets are pinned, and removes the claim if this one is.
+- A publisher that finds a claim completes the deletion, and publishes the set again.
+- The manifest is deleted first; without it the folder is no set. The folder itself is deleted last,
+  by `rmdir`, which fails if the set has been published again, since a set appears by the rename of
+  a complete folder.
 
-Every step goes by the descriptor of the set's own folder, so one that was interrupted, however
-long, works on that folder and never on the set that was made anew at its place.
+Every step uses the descriptor of the set's own folder. So even a step that was suspended for long
+works on that folder, and never on a set that was published again at the same path.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ _PACKAGES: Final = "packages"
 
 
 def rely_on(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
-    """The set, if the store has it, kept from being swept for a day; None: it is to be made.
+    """Protect a set from the sweep for a day and return it; None if it must be published.
 
-    For writers: ends a deletion that is under way. Raises StoreError or OSError.
+    For writers. Completes a deletion in progress. Raises StoreError or OSError.
     """
     with contextlib.suppress(FileNotFoundError):
         layout.unused_mark(digest).unlink()
@@ -60,7 +61,7 @@ def rely_on(layout: StoreLayout, digest: Digest) -> PackageSetManifest | None:
 
 
 def is_in_place(layout: StoreLayout, digest: Digest) -> bool:
-    """Whether the set is there and no sweep has claimed it. Writes nothing."""
+    """Return True if the set exists and no sweep has claimed it. Writes nothing."""
     if is_claimed(layout, digest):
         return False
     try:
@@ -71,12 +72,12 @@ def is_in_place(layout: StoreLayout, digest: Digest) -> bool:
 
 
 def is_claimed(layout: StoreLayout, digest: Digest) -> bool:
-    """Whether a sweep is deleting the set. By opening: that asks an NFS server."""
+    """Return True if a sweep is deleting the set. Opens the claim, which asks an NFS server."""
     return claimed_at(layout, digest) is not None
 
 
 def claimed_at(layout: StoreLayout, digest: Digest) -> float | None:
-    """When a sweep claimed the set, by the file system's clock; None if none has."""
+    """Return the time of the set's claim, by the file system's clock; None if unclaimed."""
     try:
         with open_folder(layout.root, _PACKAGES, digest.hex) as folder:
             fd = os.open(DELETING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
@@ -89,7 +90,7 @@ def claimed_at(layout: StoreLayout, digest: Digest) -> float | None:
 
 
 def unused_since(layout: StoreLayout, digest: Digest) -> str | None:
-    """What the mark of a set says; None if it has none. Raises DamagedError."""
+    """Return the time in a set's mark; None if it has no mark. Raises DamagedError."""
     mark = layout.unused_mark(digest)
     try:
         data = read_beneath(layout.root, f"{_PACKAGES}/{UNUSED}/{digest.hex}", MAX_DOCUMENT_BYTES)
@@ -102,7 +103,7 @@ def unused_since(layout: StoreLayout, digest: Digest) -> str | None:
 
 
 def mark_unused(layout: StoreLayout, digest: Digest, staging: Staging, now: str) -> None:
-    """Mark a set that no version pins; a mark that is there already stays as it is."""
+    """Mark a set that no version pins; an existing mark stays as it is."""
     mark = layout.unused_mark(digest)
     durable.make_folder(mark.parent)
     staged = staging.path(f"unused-{new_id()}.json")
@@ -111,7 +112,7 @@ def mark_unused(layout: StoreLayout, digest: Digest, staging: Staging, now: str)
 
 
 def unmark(layout: StoreLayout, digest: Digest) -> None:
-    """Take away a set's mark, and a claim that came to nothing: a version pins it."""
+    """Remove the mark and the claim of a set that a version pins."""
     with contextlib.suppress(FileNotFoundError):
         layout.unused_mark(digest).unlink()
     with (
@@ -123,7 +124,7 @@ def unmark(layout: StoreLayout, digest: Digest) -> None:
 
 
 def claim(layout: StoreLayout, digest: Digest) -> bool:
-    """Claim a set for deletion; False if a publisher relies on it, or it is gone."""
+    """Claim a set for deletion; return False if a publisher relies on it, or it is gone."""
     try:
         with (
             open_folder(layout.root, _PACKAGES, UNUSED) as marks,
@@ -138,12 +139,12 @@ def claim(layout: StoreLayout, digest: Digest) -> bool:
 
 
 def delete_claimed(layout: StoreLayout, digest: Digest, trash: Trash) -> tuple[str, ...]:
-    """Move a claimed set to trash; returns the names there. Any number may do it at once."""
+    """Move a claimed set to trash; return the names there. Safe to call concurrently."""
     trashed = []
     try:
         with open_folder(layout.root, _PACKAGES, digest.hex) as folder:
             if not _has(folder, DELETING):
-                return ()  # given back, or made anew: a whole set never holds one
+                return ()  # unclaimed, or published again: a new set has no claim
             others = sorted(os.listdir(folder), key=lambda name: (name != MANIFEST, name))  # noqa: PTH208 - of a descriptor
             for name in others:
                 if name != DELETING:
@@ -170,7 +171,7 @@ def _remove_empty(parent: int, name: str) -> None:
     try:
         os.rmdir(name, dir_fd=parent)
     except OSError as error:
-        # Made anew meanwhile, or another who deletes it was first.
+        # The set was published again, or another process deleted it first.
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
             raise
     os.fsync(parent)

@@ -1,18 +1,19 @@
-"""Prepares a version for this runtime: makes forms of its graph, measures each, keeps the best.
+"""Prepare a version for this runtime: make variants of its graph, measure each, keep the best.
 
-    plain        the graph as given, optimized each time it is opened
-    portable     optimized once, here; its weights are packed for the processor as it is opened
-    mapped       the same files; nothing is packed, weights are used as they lie in the mapped file
-    wide         optimized once, convolutions laid out for processors like this one (graphs/blocked_layout.py)
-    wide-mapped  the same files as wide; nothing is packed
+    plain        the graph as published, optimized each time it is opened
+    portable     optimized once, here; weights are packed for the processor when it is opened
+    mapped       the same files as portable; weights are used unpacked, in the mapped file
+    wide         optimized once, convolutions laid out for this kind of processor
+                 (graphs/blocked_layout.py)
+    wide-mapped  the same files as wide; weights are used unpacked
 
-Less than a megabyte is opened in a few milliseconds in any form: only plain is tried. Less than 8
-MiB is packed in as many: nothing is tried unpacked, and publishing stays quick. Without
-convolutions there is nothing to lay out: no wide form. Readers go by what they take the width of
-their processor's blocks to be (inference/loading/cpu.py): where that is not what ONNX Runtime made
-here, the wide forms are refused.
+A graph of less than 1 MiB opens in a few milliseconds in any variant, so only plain is tried. The
+weights of less than 8 MiB are packed equally fast, so no unpacked variant is tried, and publishing
+stays quick. A graph without convolutions has no wide variant. Readers compute the block width of
+their processor themselves (inference/loading/cpu.py); the wide variants are refused if ONNX Runtime
+used another width here.
 
-Which form is chosen, and why: choose.py. All that was measured is in the preparation's manifest.
+choose.py chooses the variant. All measurements are in the preparation's manifest.
 """
 
 from __future__ import annotations
@@ -59,14 +60,14 @@ WIDE: Final = "wide"
 WIDE_MAPPED: Final = "wide-mapped"
 
 _REPEATS: Final = 2
-"""How often what is in doubt is measured again."""
+"""How often doubtful variants are measured again."""
 
 _UNPACKED: Final = {"session.disable_prepacking": "1"}
 _VARIANTS: Final[dict[str, dict[str, Mapping[str, str]]]] = {
     PORTABLE: {PORTABLE: {}, MAPPED: _UNPACKED},
     WIDE: {WIDE: {}, WIDE_MAPPED: _UNPACKED},
 }
-"""Each folder of an optimized graph, and the forms that are opened from it."""
+"""Each folder of an optimized graph, with the variants that use it and their session options."""
 
 
 def prepare(
@@ -79,11 +80,11 @@ def prepare(
     progress: Progress,
     time_limit: TimeLimit = NO_LIMIT,
 ) -> PreparationManifest:
-    """Prepare the version in a folder for `runtime`, which is this one, by its key.
+    """Prepare the version in a folder for `runtime`, the key of the running runtime.
 
-    The preparation's own folder is staged, by its id. Raises TrialError where the plain form cannot
-    be loaded or fails a golden case, SpaceError where what is made does not fit, OutOfTimeError
-    where the time that is left does not suffice.
+    The preparation is staged in a folder that is named by its id. Raises TrialError if the plain
+    variant cannot be loaded or fails a golden case; SpaceError if a graph does not fit;
+    OutOfTimeError if the remaining time does not suffice.
     """
     builder = _PreparationBuilder(folder, manifest, layout, staging, progress, time_limit)
     builder.try_plain()
@@ -94,7 +95,7 @@ def prepare(
 
 
 class _PreparationBuilder:
-    """One preparation under way: its staged folder, and what was tried so far."""
+    """One preparation in progress: its staged folder, and the variants tried so far."""
 
     def __init__(
         self,
@@ -132,8 +133,8 @@ class _PreparationBuilder:
                     self._chunks[entry.path] = digest_chunks(stream)[1]
 
     def try_portable(self) -> None:
-        """Make the graph that is right on every processor, and try it packed and mapped."""
-        self._progress.step("optimizing the graph, and measuring its forms")
+        """Make the graph that is correct on every processor, and try it packed and mapped."""
+        self._progress.step("optimizing the graph and measuring its variants")
         source = self._folder / self._manifest.content.model_file
         try:
             self._optimize({source: self._new_folder(PORTABLE)}, EXTENDED)
@@ -143,7 +144,7 @@ class _PreparationBuilder:
         self._try_variants(PORTABLE)
 
     def try_wide(self) -> None:
-        """Make the graph for processors like this one, where it is another than the portable."""
+        """Make the graph for this kind of processor, and try it if it differs from portable."""
         portable = self._staged / PORTABLE / GRAPH
         if not portable.exists() or not blocked_layout.has_convolutions(portable):
             return
@@ -160,13 +161,13 @@ class _PreparationBuilder:
             self._refuse(WIDE, str(error))
             return
         if width not in {0, block_width()}:
-            reason = f"its blocks are {width} wide, and readers take them to be {block_width()}"
+            reason = f"its blocks are {width} wide, but readers assume {block_width()}"
             self._refuse(WIDE, reason, width)
         elif (made / GRAPH).read_bytes() != portable.read_bytes():
             self._try_variants(WIDE, width)
 
     def finish(self, runtime: str) -> PreparationManifest:
-        """Choose, drop the files of what is never opened, and write the manifest."""
+        """Choose the variants, remove the files of all others, and write the manifest."""
         self._settle_doubts()
         choice = choose(self._variants, self._manifest.content.optimize_for, self._source)
         variants = tuple(
@@ -194,7 +195,7 @@ class _PreparationBuilder:
         return preparation
 
     def _settle_doubts(self) -> None:
-        """Measure again what may have been slow by chance; the fastest counts."""
+        """Measure doubtful variants again, and keep each one's fastest measurement."""
         for _ in range(_REPEATS):
             names = doubtful(self._variants, self._manifest.content.optimize_for, self._source)
             for number, variant in enumerate(self._variants):
@@ -206,9 +207,9 @@ class _PreparationBuilder:
                         )
 
     def _new_folder(self, folder: str) -> Path:
-        """A new folder for an optimized graph; raises SpaceError where that would not fit."""
+        """Create a folder for an optimized graph; raises SpaceError if the graph would not fit."""
         made = self._staged / folder
-        require_space(self._staged, self.source_bytes, "the optimized form of its graph")
+        require_space(self._staged, self.source_bytes, "its optimized graph")
         made.mkdir()
         return made
 
@@ -220,7 +221,7 @@ class _PreparationBuilder:
         self._variants.append(variant._replace(refused=reason, block_width=width))
 
     def _try_variants(self, folder: str, width: int = 0) -> None:
-        """Try the forms that are opened from a folder that was made."""
+        """Try the variants that use the graph in `folder`."""
         files = tuple(self._seal_file(path) for path in sorted((self._staged / folder).iterdir()))
         for name, config in _VARIANTS[folder].items():
             if config and self.source_bytes < _LEAST_UNPACKED_BYTES:
@@ -236,7 +237,7 @@ class _PreparationBuilder:
             self._variants.append(variant)
 
     def _try(self, variant: Variant) -> Variant:
-        """A variant with what was measured and recorded of it; raises TrialError."""
+        """Return a variant with its measurement and recorded chunks; raises TrialError."""
         result = try_version(
             self._folder,
             self._results / f"{variant.name}.json",
@@ -249,7 +250,7 @@ class _PreparationBuilder:
         return variant._replace(measurement=result.measurement, recorded=result.recorded)
 
     def _seal_file(self, path: Path) -> FileEntry:
-        """A file that ONNX Runtime wrote, made durable and described."""
+        """Make a file that ONNX Runtime wrote durable, and return its entry."""
         path.chmod(durable.FILE_MODE)
         name = _path_in(path.parent.name, path.name)
         with path.open("rb") as stream:

@@ -1,22 +1,23 @@
-"""Which of the measured forms of a model is served. Pure.
+"""Choose the variant of a version that is served, from measurements. Pure.
 
-| optimize_for | what is chosen |
+| optimize_for | chosen variant |
 |---|---|
-| cold | the least time from opening it to its first answer |
+| cold | the shortest time from opening to the first answer |
 | warm | the fastest warm run |
-| balanced | the least cold time of those whose warm run is at most a twentieth slower than plain |
+| balanced | the shortest cold time of those whose warm run is at most 5% slower than plain's |
 
-The plain form stays where another gains less than a tenth: so much is noise. A form that could not
-be loaded, or whose answers are not the plain form's, is never chosen.
+The plain variant is chosen if no other gains at least 10%: less is noise. A variant that could not
+be loaded, or whose answers differ from plain's, is never chosen.
 
-Opening is measured with the files in the page cache; a cold start also has to read them, as fast as
-EFS gives them. An optimized form is opened while they arrive, so it is charged with the longer of
-the two; plain is opened when they have arrived, and is charged with both.
+Opening is measured with the files in the page cache, but a cold start also reads them from EFS. An
+optimized variant is opened while its files are read, so its cold time has the longer of the two
+times. Plain is opened after its files are read, so its cold time has the sum.
 
-A chosen form that is right on one kind of processor gets a fallback: what the same table chooses
-among those that are right on all. And where `balanced` passes over a much faster start because it
-is too slow warm, that start is chosen after all, with a replacement for it: the quickest to open of
-those that are within a twentieth of the fastest warm, on every processor that opens the chosen one.
+A chosen variant that is correct on only one kind of processor gets a fallback: the table's choice
+among the variants that are correct on all. If `balanced` rejects a much faster start because it is
+too slow warm, that variant is chosen after all, together with a replacement: of the variants within
+5% of the fastest warm run, the one with the shortest cold time. Every processor that can open the
+chosen variant can open its replacement.
 """
 
 from __future__ import annotations
@@ -36,19 +37,20 @@ _GAIN: Final = 0.9
 _SLOWER: Final = 1.05
 _MUCH_FASTER: Final = 1.25
 _MUCH_FASTER_MS: Final = 20
-"""A start that is faster by both is worth two sessions, one after the other."""
+"""A start that is faster by both limits is worth opening a second session later."""
 
 _DOUBTFUL: Final = 1.3
-"""A run that is slower than plain's by less may have been disturbed: it is measured again."""
+"""A warm run that is slower than plain's by less than this may be noise: measure it again."""
 
 _READ_BYTES_PER_MS: Final = (300 << 20) / 1e3
-"""What one client of EFS reads, at the best."""
+"""Maximum read throughput of one EFS client."""
 
 
 class Choice(NamedTuple):
-    """The chosen variant's name and why, in a line; and what else is kept, where anything is.
+    """The chosen variant's name, the reason in one line, and other variants that are kept.
 
-    `fallback`: for processors that the chosen one is wrong on. `replacement`: for when it is warm.
+    `fallback`: for processors on which the chosen variant is wrong. `replacement`: the variant that
+    takes over once calls come.
     """
 
     name: str
@@ -58,20 +60,20 @@ class Choice(NamedTuple):
 
     @property
     def kept(self) -> frozenset[str]:
-        """The names of all variants that may be opened."""
+        """Names of all variants that may be opened."""
         return frozenset(filter(None, (self.name, self.fallback, self.replacement)))
 
 
 def choose(
     variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
 ) -> Choice:
-    """Choose by what was measured; `variants` hold a plain one that was, which opens `source`."""
+    """Choose by the measurements. `variants` include plain; `source` lists plain's files."""
     candidates = _candidates(variants, source)
     choice = _choose_here(candidates, optimize_for)
     if not candidates[choice.name].block_width:
         return choice
     portable = {name: costs for name, costs in candidates.items() if not costs.block_width}
-    # What is served on other processors is not replaced: it is to be fast enough as it is.
+    # The fallback has no replacement, so the plain table chooses it.
     fallback = _cheapest(portable, optimize_for)
     return choice._replace(fallback=fallback, why=f"{choice.why}; on other processors {fallback}")
 
@@ -79,7 +81,7 @@ def choose(
 def doubtful(
     variants: Sequence[Variant], optimize_for: str, source: Sequence[FileEntry] = ()
 ) -> frozenset[str]:
-    """The forms that are passed over for a slowness that may be chance, and plain; or none."""
+    """Return plain and the variants that were rejected for slowness within noise; or none."""
     candidates = _candidates(variants, source)
     plain = candidates[PLAIN]
     names = {
@@ -98,7 +100,7 @@ class _Costs(NamedTuple):
 
 
 def _candidates(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dict[str, _Costs]:
-    """The forms that may be chosen."""
+    """Return the costs of the variants that may be chosen, by name."""
     candidates = {}
     for variant in variants:
         measured = variant.measurement
@@ -116,7 +118,7 @@ def _candidates(variants: Sequence[Variant], source: Sequence[FileEntry]) -> dic
 
 
 def _touched_bytes(variant: Variant, files: Sequence[FileEntry]) -> int:
-    """How much of its files a cold start reads."""
+    """Return the number of bytes of a variant's files that a cold start reads."""
     touched = 0
     for entry in files:
         ranges = variant.recorded.get(entry.path)
@@ -159,7 +161,7 @@ def _choose_here(candidates: Mapping[str, _Costs], optimize_for: str) -> Choice:
 
 
 def _cheapest(candidates: Mapping[str, _Costs], optimize_for: str) -> str:
-    """What the table above chooses."""
+    """Return the name of the variant that the table in the module's docstring chooses."""
     plain = candidates[PLAIN]
     if optimize_for == "balanced":
         candidates = {
@@ -176,7 +178,7 @@ def _is_too_slow(costs: _Costs, plain: _Costs) -> bool:
 
 def _why(name: str, best: _Costs, plain: _Costs) -> str:
     if name == PLAIN:
-        return "no other form is better by a tenth"
+        return "no other variant is 10% better"
     return (
         f"{best.cold_ms:.1f} ms to the first answer (plain {plain.cold_ms:.1f}), "
         f"{best.warm_ms:.2f} ms warm (plain {plain.warm_ms:.2f})"

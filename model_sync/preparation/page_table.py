@@ -1,7 +1,7 @@
-"""Which pages of files this process has touched, by the kernel's word. Linux alone tells it.
+"""The pages of mapped files that this process has touched, from its page table. Linux only.
 
-A page of a mapping that was never touched has no entry in the process's page table; pages that are
-in the page cache merely because they were read ahead have none either.
+A page of a mapping that was never touched has no entry in the process's page table, even if the
+page is in the page cache because of read-ahead.
 
 Source: proc(5), `maps` and `pagemap`; https://docs.kernel.org/admin-guide/mm/pagemap.html.
 """
@@ -29,12 +29,12 @@ _MAPS: Final = Path("/proc/self/maps")
 
 
 def has_page_table() -> bool:
-    """Whether the kernel tells."""
+    """Return True if the kernel exposes the page table of this process."""
     return _PAGEMAP.exists()
 
 
 def read_page_table(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each page of a file, whether this process maps it, and whether it has touched it."""
+    """Return two arrays with an element for each page of a file: is it mapped, is it touched."""
     n_pages = -(-path.stat().st_size // PAGE_BYTES)
     mapped, present = np.zeros(n_pages, np.bool_), np.zeros(n_pages, np.bool_)
     with _PAGEMAP.open("rb", buffering=0) as pagemap:
@@ -42,7 +42,7 @@ def read_page_table(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
             pagemap.seek(start // PAGE_BYTES * _ENTRY_BYTES)
             data = pagemap.read((end - start) // PAGE_BYTES * _ENTRY_BYTES)
             first = offset // PAGE_BYTES
-            # A mapping may begin, or go on, behind the file's end.
+            # A mapping may begin or end behind the file's end.
             entries = np.frombuffer(data, np.uint64)[: max(0, n_pages - first)]
             pages = slice(first, first + len(entries))
             mapped[pages] = True
@@ -51,7 +51,7 @@ def read_page_table(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 
 def mapped_files(folder: str) -> frozenset[str]:
-    """The files that this process maps whose paths begin with `folder`; none where none is told."""
+    """Return the mapped files whose paths begin with `folder`; none without a page table."""
     if not has_page_table():
         return frozenset()
     paths = (line.split(maxsplit=5)[5:] for line in _lines())
@@ -59,7 +59,7 @@ def mapped_files(folder: str) -> frozenset[str]:
 
 
 def ranges_of(blocks: Iterable[int]) -> ChunkRanges:
-    """Numbers of blocks as ranges `(first, count)`, ascending and apart."""
+    """Convert block numbers to ascending, disjoint ranges `(first, count)`."""
     ranges: list[tuple[int, int]] = []
     for block in sorted(blocks):
         if ranges and block == sum(ranges[-1]):
@@ -74,7 +74,7 @@ def _lines() -> list[str]:
 
 
 def _mappings(path: Path) -> Iterator[tuple[int, int, int]]:
-    """Each mapping of a file in this process: its first address, its end, its offset."""
+    """Yield each mapping of a file in this process: start address, end address, file offset."""
     status = path.stat()
     for line in _lines():
         addresses, _, offset, device, inode, *_ = line.split(maxsplit=5)

@@ -1,10 +1,11 @@
-"""Keeps a folder from being written by this process, as a function's mount does, whoever runs it.
+"""Prevent this process from writing to a folder, as a function's read-only mount does.
 
-A package may write beside its own modules: what it compiled, a cache. In a function it cannot, and
-does without; where a version is tried, it would change a set, and what is published never changes.
+A package may write beside its own modules, for example compiled code or a cache. In a function the
+write fails and the package works without it. In a trial, the write would change a published package
+set, which must never change.
 
-Told by Python's audit events, so what compiled code writes is not seen. A hook for these cannot be
-taken out again, so this is for a process of its own, a trial (trial.py).
+The guard is a hook for Python's audit events, so it does not see writes of compiled code. An audit
+hook cannot be removed, so call this only in a separate process, a trial (trial.py).
 
 Source: PEP 578; https://docs.python.org/3/library/audit_events.html.
 """
@@ -28,14 +29,14 @@ _CHANGES: Final = {
     **dict.fromkeys(("os.link", "os.symlink"), (1,)),
     "os.rename": (0, 1),
 }
-"""Of which arguments of an audit event the paths are that it changes something at."""
+"""For each audit event: the positions of the arguments that are paths to be changed."""
 
 _FLAGS: Final = 2
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 def make_read_only(folder: Path) -> None:
-    """Refuse to write in a folder, from here on to the process's end: OSError, EROFS."""
+    """Refuse writes to a folder with OSError EROFS, until the process ends."""
     place = str(folder)
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:

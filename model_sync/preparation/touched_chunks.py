@@ -1,8 +1,8 @@
-"""Which chunks of its files a process has touched: what a cold start of the same model waits for.
+"""The chunks of its files that a process has touched: a cold start of the model must read them.
 
-ONNX Runtime maps weights that lie in a file of their own, each tensor by itself. What is mapped and
-was never touched (a row of an embedding, an output that nobody asked for) is not needed. What is
-not mapped any more was read: weights, which were packed and let go.
+ONNX Runtime maps external weights, each tensor separately. A page that is mapped but was never
+touched (a row of an embedding, the weights of an unused output) is not needed. A page that is not
+mapped any more was read: its weights were packed and then unmapped.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
 
-def record_chunks(form: VariantFiles) -> dict[str, ChunkRanges]:
-    """The chunks that this process touched of a form's files of more than one, by path.
+def record_chunks(variant: VariantFiles) -> dict[str, ChunkRanges]:
+    """Return the chunks of a variant's files that this process touched, by path.
 
-    Of a file that is not named, all; so it is where the kernel does not tell (off Linux).
+    Only files of more than one chunk are listed. Of a file that is not listed all chunks count as
+    touched; without a page table (not on Linux) none is listed.
     """
     if not has_page_table():
         return {}
     return {
-        entry.path: _touched(form.folder / entry.path)
-        for entry in form.files
+        entry.path: _touched(variant.folder / entry.path)
+        for entry in variant.files
         if entry.size_bytes > CHUNK_BYTES
     }
 
 
 def _touched(path: Path) -> ChunkRanges:
-    """A file's chunks of which a page was touched, or is not mapped now."""
+    """Return a file's chunks with a page that was touched or is not mapped now."""
     mapped, present = read_page_table(path)
     needed = present | ~mapped
     chunks = np.logical_or.reduceat(needed, np.arange(0, len(needed), CHUNK_BYTES // PAGE_BYTES))

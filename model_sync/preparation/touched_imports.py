@@ -1,13 +1,15 @@
-"""Records what imports of a package set touch in this process: what a cold start reads ahead.
+"""Record the parts of a package set that imports touch in this process, for read-ahead.
+
+A cold start reads the recorded parts ahead:
 
 - Code: the pieces of modules.bin that were read.
-- Extensions, and libraries that they link to: the pages that are mapped, by the kernel's word. They
-  are in the page cache, where they were unpacked a moment ago, so each page that was touched stands
-  for the 64 KiB around it, which the kernel maps along with it.
-- All other files that were opened (data, a certificate's bundle): all of them.
+- Extensions and the libraries that they link to: the pages in the process's page table. The files
+  are in the page cache, since they were just unpacked, so each touched page stands for the 64 KiB
+  around it, which the kernel maps along with it.
+- All other opened files, such as data or certificates: the whole file.
 
-Names come from Python's own audit events, in their order. A hook for these cannot be taken out
-again, so this is for a process of its own, a trial (trial.py).
+File names come from Python's audit events, in their order. An audit hook cannot be removed, so use
+this only in a separate process, a trial (trial.py).
 
 Source: PEP 578; https://docs.python.org/3/library/audit_events.html; proc(5), `pagemap`.
 """
@@ -32,11 +34,11 @@ if TYPE_CHECKING:
     from model_store.layout import StoreLayout
 
 _NAMES: Final = {"open": 0, "import": 1, "ctypes.dlopen": 0}
-"""Of which argument of an audit event a file's path is."""
+"""For each audit event: the position of the argument that is a file's path."""
 
 
 class ImportRecorder:
-    """What this process opens of a package set, from here on to its end."""
+    """Recorder of the files of a package set that this process opens, until it ends."""
 
     def __init__(self, layout: StoreLayout, digest: Digest) -> None:
         self._layout = layout
@@ -46,7 +48,7 @@ class ImportRecorder:
         sys.addaudithook(self._audit)
 
     def recorded(self) -> tuple[RecordedFile, ...]:
-        """What was touched so far: the index, the code, then files in the order of first use."""
+        """Return the parts touched so far: index, code, then files in the order of first use."""
         folder = Path(self._folder)
         pieces = pieces_read(self._layout, self._digest)
         code = [(piece.offset, piece.offset + piece.size_bytes) for piece in pieces]
@@ -59,7 +61,7 @@ class ImportRecorder:
             try:
                 size = os.stat(path).st_size  # noqa: PTH116 - a path as an event gives it
             except OSError:
-                continue  # looked for, and not there
+                continue  # the open failed: there is no such file
             relative = os.path.relpath(path, self._folder)
             if relative not in {INDEX, CODE}:
                 ranges = _touched(Path(path)) if path in mapped else _blocks([(0, size)])
@@ -78,14 +80,14 @@ class ImportRecorder:
 
 
 def _touched(path: Path) -> ChunkRanges:
-    """The blocks of a mapped file with a page that was touched; its first is read to map it."""
+    """Return a mapped file's blocks with a touched page, and the first, which mapping reads."""
     _, present = read_page_table(path)
     per_block = IMPORT_BLOCK_BYTES // PAGE_BYTES
     return ranges_of({0, *(int(page) // per_block for page in present.nonzero()[0])})
 
 
 def _blocks(spans: Iterable[tuple[int, int]]) -> ChunkRanges:
-    """The blocks that spans of bytes lie in, each from its first byte to behind its last."""
+    """Return the blocks that contain spans of bytes, given as (start, end)."""
     return ranges_of(
         {
             block

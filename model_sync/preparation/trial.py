@@ -1,15 +1,14 @@
-"""Tries a form of a version in a fresh process: loads it, runs its golden cases, measures both.
+"""Try a variant of a version in a fresh process: load it, run its golden cases, measure both.
 
-`try_version` starts this module as a process of its own (child_process.py), so that a model that crashes,
-or takes all memory, ends that process and not the publisher, and so that nothing warm flatters the
-measurement. The process loads the version with the code that will serve it, from the store's
-package set where the version pins one; in that it cannot write. It can also import whatever its
-publisher can: on a developer's machine that is more than a function has, so a trial there does not
-prove that a version's package set holds all that its pipeline imports. The sync function's trial
-does.
+`try_version` runs this module in a separate process (child_process.py). If the model crashes or
+uses up the memory, only that process ends, and no warm state improves the measurements. The process
+loads the version with the code that will serve it. It imports from the version's package set in the
+store, which it cannot write to, and also from the publisher's environment. A developer's machine
+has more packages than a function, so a trial there does not prove that the package set is complete.
+A trial in the sync function does.
 
-The plain form's outputs are kept, and those of every other form are held against them: within the
-golden tolerance where they are floats, else to the value (trial_outputs.py).
+The plain variant's outputs are saved, and those of every other variant are compared with them:
+floats within the golden tolerance, all other values exactly (trial_outputs.py).
 """
 
 from __future__ import annotations
@@ -38,22 +37,22 @@ if TYPE_CHECKING:
     from model_sync.time_limit import TimeLimit
 
 DEADLINE_S: Final = 600
-"""A model that takes longer to load and to answer its golden cases cannot be served."""
+"""Time limit of a trial: a model that is slower to load and run its golden cases is unusable."""
 
 _NO_ROOM: Final = 96
-"""The exit code of a trial whose result could not be written; as no code that Python uses."""
+"""Exit code of a trial that could not write its result; Python itself does not use it."""
 
-_MOST_RUNS: Final = 30
+_MAX_RUNS: Final = 30
 _RUNS_S: Final = 0.5
 _STEADY_RUNS: Final = 15
-"""Warm runs end after so many, or so long, or when so many have in turn been no faster by a
-hundredth; the fastest counts, for it is the least disturbed."""
+"""Warm runs end after `_MAX_RUNS` runs, `_RUNS_S` seconds, or `_STEADY_RUNS` runs in a row that are
+not at least 1% faster. The fastest run counts, because it was disturbed least."""
 
 
 class TrialResult(NamedTuple):
-    """What a trial measured, and which chunks of the larger files it touched, by their paths.
+    """A trial's measurement, and the chunks of larger files that it touched, by path.
 
-    `imports`: what importing from the version's package set touched; of the plain form alone.
+    `imports`: the parts of the version's package set that imports touched; of plain only.
     """
 
     measurement: Measurement
@@ -72,11 +71,12 @@ def try_version(
 ) -> TrialResult:
     """Load a version's folder in a fresh process, run its golden cases, and measure.
 
-    `result` is where the process writes what it found; the plain form's outputs go beside it, and
-    later trials with a result in that folder are held against them. `variant` (None: plain) is in
-    the folder `prepared`. `layout` is of the store that holds the version's package set. Raises
-    TrialError with the reason; SpaceError where the result does not fit; OutOfTimeError where the
-    time that is left does not suffice.
+    The process writes its result to the file `result`. The plain variant's outputs are saved beside
+    it, and later trials with a result in the same folder are compared with them. `variant` (None:
+    plain) is in the folder `prepared`. `layout` is the store with the version's package set.
+
+    Raises TrialError with the reason; SpaceError if the result does not fit; OutOfTimeError if the
+    remaining time does not suffice.
     """
     files = variant.to_json() if variant else None
     places = (
@@ -110,7 +110,7 @@ def try_version(
 
 
 def main(arguments: list[str]) -> None:
-    """Run in the process of its own: try the version, write the result as JSON."""
+    """Run in the separate process: try the version, and write the result as JSON."""
     folder, result, root, prepared = map(Path, arguments[:4])
     files = json.loads(arguments[4])
     variant = Variant.from_json(files, "the variant") if files else None
@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> None:
 def _try(
     folder: Path, layout: StoreLayout, variant: Variant | None, prepared: Path, results: Path
 ) -> dict[str, Any]:
-    # Imported before measuring: what they take is every version's, not this one's.
+    # Import before measuring: the imports cost every version the same.
     from inference.loading.golden_cases import run_golden_case  # noqa: PLC0415
     from inference.loading.loader import load_folder  # noqa: PLC0415
     from inference.loading.prefetch import begin_prefetch  # noqa: PLC0415
@@ -153,12 +153,12 @@ def _try(
     is_plain = variant_to_try.name == PLAIN
     before = split_bytes()
     prefetch = begin_prefetch(files, Verify.ALL)
-    prefetch.wait()  # what is measured next is not disturbed by it
+    prefetch.wait()  # so that reads do not disturb the measurements
     forget_peak()
     recorder = None
     if content.packages:
         make_read_only(layout.package_set(content.packages))
-        if is_plain:  # whatever form is opened, the same is imported
+        if is_plain:  # all variants import the same
             recorder = ImportRecorder(layout, content.packages)
     loaded = load_folder(folder, manifest, 0, layout=layout, variant_files=files, prefetch=prefetch)
     first_ms = 0.0
@@ -175,8 +175,8 @@ def _try(
             if content.golden.cases:
                 raise
             if not is_plain and has_plain(results):
-                raise TrialError("it refuses what the plain form runs") from error
-            break  # inputs that were made of its signature, and are not to its liking
+                raise TrialError("it refuses inputs that the plain variant accepts") from error
+            break  # the model refuses inputs that were generated from its signature
         first_ms = first_ms or took_ms
         if is_plain:
             save_plain(results, number, outputs)
@@ -192,7 +192,7 @@ def _try(
         "peak_bytes": max(after.peak_bytes - before.resident_bytes, resident_bytes),
         "resident_bytes": resident_bytes,
         "mapped_bytes": min(max(after.mapped_bytes - before.mapped_bytes, 0), resident_bytes),
-        # What calls touch, golden cases say; inputs that were made say it of no table's rows.
+        # Golden cases touch what calls touch; generated inputs do not (rows of a table, say).
         "recorded": record_chunks(files) if content.golden.cases else {},
         "imports": [each.to_json() for each in recorder.recorded()] if recorder else [],
     }
@@ -207,7 +207,7 @@ def _timed(loaded: LoadedVersion, tensors: Tensors) -> tuple[dict[str, Any], flo
 def _fastest_ms(loaded: LoadedVersion, tensors: Tensors) -> float:
     until = time.perf_counter() + _RUNS_S
     fastest, steady = _timed(loaded, tensors)[1], 0
-    for _ in range(_MOST_RUNS):
+    for _ in range(_MAX_RUNS):
         if time.perf_counter() > until or steady == _STEADY_RUNS:
             break
         took_ms = _timed(loaded, tensors)[1]

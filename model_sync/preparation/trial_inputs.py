@@ -1,4 +1,4 @@
-"""What a version is measured on: the tensors of its golden cases, or some made of its signature."""
+"""Inputs for measuring a version: its golden cases, or tensors generated from its signature."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _SEED: Final = 7
 
 _MAX_CASES: Final = 2
-"""Golden cases that are measured: the largest. All of them are held to their answers."""
+"""Number of golden cases that are measured, the largest first. All are checked."""
 
 
 def trial_inputs(
     loaded: LoadedVersion, folder: Path, content: VersionContent
 ) -> list[dict[str, NDArray[Any]]]:
-    """The tensors to run, the largest first. Those that were made it may refuse: nobody said so."""
+    """Return the tensors to run, the largest first. The model may refuse generated ones."""
     cases = [_case_tensors(loaded, folder, content, case) for case in content.golden.cases]
     if cases:
         return sorted(cases, key=_size, reverse=True)[:_MAX_CASES]
@@ -49,10 +49,10 @@ def _size(tensors: dict[str, NDArray[Any]]) -> int:
 
 
 def generate_inputs(signature: Signature) -> dict[str, NDArray[Any]]:
-    """Arrays of the signature's dtypes and shapes, the same each time; sizes that are free are 1.
+    """Return arrays of the signature's dtypes and shapes, the same each time. Pure.
 
-    Floats are normally distributed. Integers are 0 and strings empty: the most likely to be an
-    index or a word that a graph knows.
+    Dynamic dimensions have size 1. Floats are normally distributed. Integers are 0 and strings are
+    empty, because most graphs accept these as an index or a word.
     """
     random = np.random.default_rng(_SEED)
     return {spec.name: _array(spec, random) for spec in signature.inputs}

@@ -1,8 +1,9 @@
-"""What the plain form gave, kept for the trials of other forms; and theirs held against it.
+"""Save the plain variant's outputs, and compare the outputs of other variants with them.
 
-Another form adds the same products in another order, so an element near zero may be off by more
-than its own size: a tensor's floats are held to the golden tolerance of its largest element (a
-normwise error). Golden cases, element for element, every form has answered before.
+Another variant adds the same products in another order, so an element near zero may differ by more
+than its own size. The tolerance for a tensor's floats is therefore relative to its largest element
+(a normwise error). Before this comparison, every variant has passed the golden cases element by
+element.
 """
 
 from __future__ import annotations
@@ -25,30 +26,30 @@ if TYPE_CHECKING:
 
 
 def save_plain(folder: Path, number: int, outputs: Mapping[str, NDArray[Any]]) -> None:
-    """Write the plain form's outputs of one run."""
+    """Write the plain variant's outputs of one run."""
     path = folder / f"plain-{number}.npz"
     with naming(str(path)), path.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **_numbered(outputs))
 
 
 def has_plain(folder: Path) -> bool:
-    """Whether the plain form ran anything."""
+    """Return True if outputs of the plain variant were saved."""
     return (folder / "plain-0.npz").exists()
 
 
 def compare_with_plain(
     folder: Path, number: int, outputs: Mapping[str, NDArray[Any]], tolerance: GoldenCases
 ) -> None:
-    """Raise TrialError where another form's outputs of that run are others."""
+    """Raise TrialError if another variant's outputs of that run differ."""
     with np.load(folder / f"plain-{number}.npz", allow_pickle=False) as plain_outputs:
         for (key, given), name in zip(_numbered(outputs).items(), outputs, strict=True):
             difference = _difference(plain_outputs[key], given, tolerance)
             if difference:
-                raise TrialError(f"its output {name!r} is not the plain form's: {difference}")
+                raise TrialError(f"its output {name!r} is not the plain variant's: {difference}")
 
 
 def _numbered(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """By numbers: names of outputs need not be names of files. Strings of a dtype of their own."""
+    """Name outputs by number, since their names may be no file names; give strings a str dtype."""
     return {
         f"output_{number}": tensor.astype(np.str_) if tensor.dtype.kind == "O" else tensor
         for number, tensor in enumerate(outputs.values())
@@ -59,10 +60,10 @@ def _difference(plain: NDArray[Any], given: NDArray[Any], tolerance: GoldenCases
     if plain.shape != given.shape:
         return f"its shape is {list(given.shape)} and was {list(plain.shape)}"
     if plain.dtype.kind != "f" or plain.dtype == BFLOAT16:
-        return None if bool(np.all(plain == given)) else "they are no floats, and differ"
+        return None if bool(np.all(plain == given)) else "its values differ, and are not floats"
     finite = np.isfinite(plain)
     if not np.array_equal(given[~finite], plain[~finite], equal_nan=True):
-        return "its infinities and NaN are elsewhere"
+        return "its infinities and NaN are at other places"
     wide = plain[finite].astype(np.float64)
     off = float(np.max(np.abs(given[finite] - wide), initial=0.0))
     largest = float(np.max(np.abs(wide), initial=0.0))

@@ -61,7 +61,7 @@ PREPARATION: Final = PreparationManifest(
     runtime=RUNTIME,
     created_at=TIME,
     chosen=PLAIN,
-    why="balanced: no other form is better by a tenth",
+    why="balanced: no other variant is 10% better",
     variants=(
         Variant(
             PLAIN,

@@ -365,7 +365,7 @@ def test_the_command_line_prints_what_was_tried(
     assert main(["prepare", "adder", *where]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == f"adder version 4 is prepared for {RUNTIME}: plain"
-    assert out.splitlines()[1] == "    balanced: no other form is better by a tenth"
+    assert out.splitlines()[1] == "    balanced: no other variant is 10% better"
     assert out.splitlines()[2].startswith("    plain: load ")
     assert "preparing version 2: loading, and 0 golden cases" in err
     assert main(["prepare", "adder:stable", "--quiet", *where]) == 0

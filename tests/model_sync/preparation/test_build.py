@@ -181,7 +181,7 @@ def test_a_form_whose_answers_are_others_is_refused_with_how_far_off(tmp_path: P
     assert found.chosen == PLAIN
     for variant in found.variants[1:]:
         assert variant.refused
-        assert "its output 'y' is not the plain form's: it is off by up to" in variant.refused
+        assert "its output 'y' is not the plain variant's: it is off by up to" in variant.refused
         assert not variant.files
     assert not list(StoreLayout(tmp_path / "store").root.glob("models/random/preparations/*/p*"))
 

@@ -69,7 +69,7 @@ def test_it_says_why() -> None:
     assert choice.why == (
         "balanced: 50.0 ms to the first answer (plain 100.0), 9.00 ms warm (plain 10.00)"
     )
-    assert choose([form(PLAIN, 1, 1)], "cold").why == "cold: no other form is better by a tenth"
+    assert choose([form(PLAIN, 1, 1)], "cold").why == "cold: no other variant is 10% better"
 
 
 def wide(name: str, cold_ms: float, warm_ms: float, width: int = 16) -> Variant:

@@ -199,7 +199,7 @@ def test_where_readers_would_take_the_width_for_another_the_wide_form_is_refused
     write_resnet(tmp_path / NAME / "model.onnx", SIZES)
     with pretended(other_than_this(), tmp_path, monkeypatch):
         publish(tmp_path / NAME, tmp_path / "store", progress=Silent())
-        reason = f"its blocks are {made} wide, and readers take them to be {block_width()}"
+        reason = f"its blocks are {made} wide, but readers assume {block_width()}"
     found = preparation_of(tmp_path / "store")
     assert found.named(WIDE).refused == reason
     assert found.named(WIDE).block_width == made

@@ -103,7 +103,7 @@ def test_a_package_set_on_a_file_system_that_fills_up_is_not_there(
         assert not list(layout.packages.glob("*"))
         assert list((layout.root / "staging").iterdir()) == []
         filling.empty()
-    assert filled_at == ["unpacking 1 wheel", "compiling 1 module", "noting 7 files"]
+    assert filled_at == ["unpacking 1 wheel", "compiling 1 module", "hashing 7 files"]
     assert created
 
 
