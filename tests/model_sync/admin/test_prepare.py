@@ -200,7 +200,7 @@ def test_another_runtime_is_refused_saying_which_this_is(store: StoreLayout) -> 
 
 def test_what_is_not_in_service_is_refused_with_what_to_do(store: StoreLayout) -> None:
     ask(store, "retire", version=3)
-    with pytest.raises(ChangeError, match=r"version 3 .* is retired: promote takes it back"):
+    with pytest.raises(ChangeError, match=r"version 3 .* is retired: promote it back"):
         ask(store, "prepare", model="adder@3")
     delete(store.root, "adder", 3)
     with pytest.raises(ChangeError, match=r"version 3 .* was deleted: publish its contents again"):
