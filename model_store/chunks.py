@@ -1,8 +1,8 @@
-"""Chunks of files: what is read and checked at a time, and the digests of each.
+"""Chunks of files: the unit of reading and checking, and the digests of each chunk.
 
-A file's own digest is known when all of it was read. The digests of its chunks let many readers
-check it at once, in any order, and let a part of it be used before the rest has come. A file of at
-most one chunk needs none: its own digest is its chunk's. Pure, but for `digest_chunks`.
+A file's own digest is known only after all of it was read. With digests of chunks, many readers can
+check a file concurrently, in any order, and a part can be used before the rest has arrived. A file
+of at most one chunk needs none: its own digest is its chunk's. Pure, except for `digest_chunks`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from model_store.documents import Fields
 
     Chunks = Mapping[str, tuple[str, ...]]
-    """The SHA-256 digests of a file's chunks in their order, as hex digits, by its path."""
+    """SHA-256 digests of a file's chunks in order, as hex digits, by the file's path."""
 
     ChunkRanges = tuple[tuple[int, int], ...]
-    """Ranges of a file's chunks, each the first one's number and how many; ascending, apart."""
+    """Ranges of a file's chunks: (number of the first, count); ascending, not adjacent."""
 
 CHUNK_BYTES: Final = 4 << 20
 
@@ -33,12 +33,12 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 def count_chunks(size_bytes: int) -> int:
-    """How many chunks a file of this size has: none if it is empty."""
+    """Return the number of chunks of a file of this size; 0 if it is empty."""
     return -(-size_bytes // CHUNK_BYTES)
 
 
 class ChunkDigests:
-    """The digests of a file's chunks, as its bytes come."""
+    """Digests of the chunks of a file whose bytes arrive in order."""
 
     def __init__(self) -> None:
         self._ended: list[str] = []
@@ -47,11 +47,11 @@ class ChunkDigests:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Those of all chunks that have begun, as hex digits."""
+        """The digests of all chunks that have begun, as hex digits."""
         return (*self._ended, self._chunk.hexdigest()) if self._size_bytes else (*self._ended,)
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the bytes that follow, however many."""
+        """Add the next bytes of the file, any number of them."""
         while data:
             part = data[: CHUNK_BYTES - self._size_bytes]
             self._chunk.update(part)
@@ -63,7 +63,7 @@ class ChunkDigests:
 
 
 def digest_chunks(stream: BufferedReader) -> tuple[Digest, tuple[str, ...]]:
-    """Read an open file to its end: its digest, and those of its chunks where it has several."""
+    """Read an open file to its end; return its digest, and its chunks' if it has several."""
     whole, chunks = hashlib.sha256(), ChunkDigests()
     while block := stream.read(_BLOCK_BYTES):
         whole.update(block)
@@ -73,14 +73,14 @@ def digest_chunks(stream: BufferedReader) -> tuple[Digest, tuple[str, ...]]:
 
 
 def parse_chunks(fields: Fields) -> dict[str, tuple[str, ...]]:
-    """Read a mapping of paths to their chunks' digests; raises DamagedError."""
-    found = {}
+    """Read a mapping of paths to digests of chunks; raises DamagedError."""
+    chunks = {}
     for path in fields.names():
         digests = fields.texts(path)
         if len(digests) < 2 or not all(_HEX.fullmatch(each) for each in digests):
-            raise DamagedError(f"{fields.where}: {path!r} has no list of chunks' digests")
-        found[path] = digests
-    return found
+            raise DamagedError(f"{fields.where}: {path!r} has no list of chunk digests")
+        chunks[path] = digests
+    return chunks
 
 
 def parse_ranges(fields: Fields) -> dict[str, ChunkRanges]:
@@ -98,9 +98,9 @@ def parse_block_ranges(values: list[object], where: str) -> ChunkRanges:
     for value in values:
         first, count = _pair(value)
         if first < after or count < 1:
-            raise DamagedError(f"{where} is no list of ascending ranges [first, count]")
+            raise DamagedError(f"{where} is not a list of ascending ranges [first, count]")
         ranges.append((first, count))
-        after = first + count + 1  # ranges that meet would be one
+        after = first + count + 1  # adjacent ranges are one range
     return tuple(ranges)
 
 

@@ -1,4 +1,4 @@
-"""Digests that carry their algorithm's name: `sha256:<64 hex digits>`."""
+"""Digests that carry the name of their algorithm: `sha256:<64 hex digits>`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ class Digest(NamedTuple):
 
     @classmethod
     def of_bytes(cls, data: bytes) -> Self:
-        """Digest bytes that are in memory."""
+        """Return the digest of bytes in memory."""
         return cls(ALGORITHM, hashlib.sha256(data).hexdigest())
 
     @classmethod
     def of_stream(cls, stream: BufferedReader) -> Self:
-        """Digest an open binary file from its position to its end, in small blocks."""
+        """Return the digest of an open binary file from its position to its end.
+
+        Reads small blocks.
+        """
         return cls(ALGORITHM, hashlib.file_digest(stream, ALGORITHM).hexdigest())

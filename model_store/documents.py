@@ -1,9 +1,9 @@
-"""Reading and writing the store's JSON documents: strict in, one spelling out.
+"""Parse and render the store's JSON documents strictly.
 
-`render` gives the only spelling of a document (sorted keys, two spaces, UTF-8, a final newline),
-so equal values are equal bytes. `open_document` refuses what JSON libraries let pass: duplicate
-keys, NaN, a format newer than this release; `Fields` refuses wrong types and, by `done`, keys
-that nobody took. Which keys there are is each document's own business (refs.py, version.py, ...).
+`render` gives the only spelling of a document (sorted keys, two spaces, UTF-8, a final newline), so
+equal values are equal bytes. `open_document` refuses input that JSON libraries accept: duplicate
+keys, NaN, a format newer than this release. `Fields` refuses wrong types and, in `done`, unknown
+keys. Each document's own module defines its keys (refs.py, version.py, ...).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORMAT: Final = 1
-"""The newest store format that this release reads, and the one that it writes."""
+"""The newest store format that this release reads, and the only one that it writes."""
 
 MAX_DOCUMENT_BYTES: Final = 64 << 20
-"""A larger document is not written, and not read: one of 400,000 files, or as many versions."""
+"""Size limit for reading and writing documents: about 400,000 files or versions."""
 
 _TIME: Final = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -34,25 +34,25 @@ _TIME: Final = re.compile(
 
 
 def now() -> str:
-    """The time in UTC, to the second, as documents spell it."""
+    """Return the time in UTC, to the second, as documents spell it."""
     return timestamp(time.time())
 
 
 def timestamp(seconds: float) -> str:
-    """Spell a time that is given in seconds since 1970. Later times are greater texts."""
+    """Spell a time in seconds since 1970. Later times are greater as texts, too."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def seconds_of(text: str) -> float:
-    """Read what `timestamp` gave: seconds since 1970."""
+    """Return the seconds since 1970 of a text from `timestamp`."""
     return float(calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def render(value: dict[str, Any]) -> bytes:
-    """Spell a document: the same value always gives the same bytes.
+    """Render a document: equal values give equal bytes.
 
-    Raises ValueError for what no document can hold: NaN, half a surrogate pair, and more than
-    MAX_DOCUMENT_BYTES.
+    Raises ValueError for values that no document can hold: NaN, half a surrogate pair, and more
+    than MAX_DOCUMENT_BYTES.
     """
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     data = text.encode() + b"\n"
@@ -64,16 +64,16 @@ def render(value: dict[str, Any]) -> bytes:
 
 
 def open_document(data: bytes, where: str) -> Fields:
-    """Parse a document's bytes and take its `format`.
+    """Parse a document's bytes and take its `format` field.
 
-    Raises FormatTooNewError for a format above FORMAT, DamagedError for what is no JSON object.
+    Raises FormatTooNewError for a format above FORMAT, DamagedError for anything but a JSON object.
     `where` names the document in messages.
     """
     try:
         value = json.loads(
             data.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constants
         )
-        if b"\\u" in data:  # JSON can spell half a surrogate pair, which no file can hold
+        if b"\\u" in data:  # may escape half a surrogate pair, which UTF-8 cannot encode
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{where} is not a JSON document: {error}") from error
@@ -87,7 +87,10 @@ def open_document(data: bytes, where: str) -> Fields:
 
 
 class Fields:
-    """One JSON object, taken key by key. Each `take` raises DamagedError naming place and key."""
+    """One JSON object whose keys are taken one by one.
+
+    Each method that takes a key raises DamagedError naming the object and the key.
+    """
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):
@@ -111,18 +114,18 @@ class Fields:
             raise DamagedError(f"{self.where}: {key!r}: {error}") from error
 
     def name(self, key: str, check: Callable[[str], str]) -> str:
-        """Take a string that one of names.py's checks accepts."""
+        """Take a string that `check`, a function of names.py, accepts."""
         return self.checked(self.text(key), check)
 
     def checked(self, text: str, check: Callable[[str], str]) -> str:
-        """Hold a string from this object against one of names.py's checks."""
+        """Check a string from this object with a function of names.py."""
         try:
             return check(text)
         except InvalidNameError as error:
             raise DamagedError(f"{self.where}: {error}") from error
 
     def integer(self, key: str, *, minimum: int) -> int:
-        """Take an integer of at least `minimum`; true and 1.0 are no integers."""
+        """Take an integer of at least `minimum`; true and 1.0 are not integers."""
         value = self._take(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             raise self._wrong(key, f"an integer of at least {minimum}")
@@ -135,7 +138,7 @@ class Fields:
             raise self._wrong(key, "a finite number of at least 0")
         try:
             number = float(value)
-        except OverflowError:  # an integer of more digits than a float has
+        except OverflowError:  # an integer too large for a float
             number = math.inf
         if not 0 <= number < math.inf:
             raise self._wrong(key, "a finite number of at least 0")
@@ -164,34 +167,34 @@ class Fields:
         return texts
 
     def mapping(self, key: str) -> dict[str, object]:
-        """Take an object whose keys are data, not names of fields."""
+        """Take an object whose keys are data, not field names."""
         inner = self.fields(key)
-        return inner._left  # noqa: SLF001 - of its own class
+        return inner._left  # noqa: SLF001 - its own class
 
     def fields(self, key: str) -> Fields:
-        """Take an object with fields of its own."""
+        """Take an object that has fields of its own."""
         return Fields(self._take(key), f"{self.where}: {key}")
 
     def names(self) -> tuple[str, ...]:
-        """The keys that nobody took yet."""
+        """Return the keys that were not taken yet."""
         return tuple(self._left)
 
     def flag(self, key: str) -> bool:
-        """A value that is true or false."""
+        """Take a boolean."""
         value = self._take(key)
         if not isinstance(value, bool):
             raise self._wrong(key, "true or false")
         return value
 
     def is_null(self, key: str) -> bool:
-        """Tell whether a key holds null; if so, take it."""
+        """Return True, and take the key, if it holds null."""
         if key in self._left and self._left[key] is None:
             del self._left[key]
             return True
         return False
 
     def done(self) -> None:
-        """Refuse keys that nobody took: within one format they mean damage."""
+        """Raise DamagedError if a key was not taken: within one format, unknown keys are damage."""
         if self._left:
             unknown = ", ".join(ascii(key) for key in sorted(self._left))
             raise DamagedError(f"{self.where} holds unknown keys: {unknown}")
@@ -209,7 +212,7 @@ class Fields:
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object has a key twice")
     return value
 
 

@@ -1,15 +1,15 @@
-"""What can be wrong with a store.
+"""Errors of a store.
 
 StoreError
-├── StoreUnreachableError   no STORE.json there: a missing mount, or a wrong path
-├── FormatTooNewError       written by a later Coldpress than this one
-├── DamagedError            a file is there, and is not what it should be
-├── NotFoundError           the store is there, and what was asked for is not in it
+├── StoreUnreachableError   no STORE.json: a missing mount, or a wrong path
+├── FormatTooNewError       written by a later release than this one
+├── DamagedError            a file exists, but its contents are wrong
+├── NotFoundError           the store exists, but does not hold the requested object
 └── InvalidNameError        a name that can never be in a store
 
-Each message is one line that says what happened, to what, and what to do where something can
-be done; what is not printable in it is shown as its escape, for names come from outside. Callers
-decide what it means to them (an exit code, an HTTP status).
+A message is one line: the problem, the object, and the remedy if there is one. Names come from
+outside, so unprintable characters are escaped. Callers decide on the consequence of an error (an
+exit code, an HTTP status).
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from model_store.lines import on_one_line
 
 
 class StoreError(Exception):
-    """Something is wrong with the store or with what was asked of it."""
+    """An error of the store, or of a request to it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(on_one_line(message))
 
 
 class StoreUnreachableError(StoreError):
-    """The store cannot be read at all. This never means that it is empty."""
+    """The store cannot be read at all. This never means that the store is empty."""
 
 
 class FormatTooNewError(StoreError):
-    """A document states a format that this release does not know."""
+    """A document has a format that this release does not know."""
 
 
 class DamagedError(StoreError):
-    """A document or file differs from what was published."""
+    """A document or file differs from the published one."""
 
 
 class NotFoundError(StoreError):
-    """The store holds no such model, version or label."""
+    """The store does not hold the requested model, version or label."""
 
 
 class InvalidNameError(StoreError):
-    """A name does not match its pattern; it was not used as a path."""
+    """A name does not match its pattern. It was not used as a path."""

@@ -1,4 +1,4 @@
-"""Opening files below a folder; what a manifest says of its files; the check that they are so."""
+"""Open files below a folder, and check them against a manifest's entries."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-# With O_PATH a folder is only gone through. To open it for reading would cost an NFS client a
-# round trip, and needs a permission that going through it does not.
+# O_PATH opens a folder for traversal only. Opening it for reading would cost an NFS client a round
+# trip, and needs a permission that traversal does not.
 _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _PART_BYTES: Final = 1 << 20
 
 
 class FileEntry(NamedTuple):
-    """One file: its path inside the folder (with `/`), its size, its digest."""
+    """A file's path in its folder (with `/`), its size and its digest."""
 
     path: str
     size_bytes: int
     digest: Digest
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {"path": self.path, "size_bytes": self.size_bytes, "digest": str(self.digest)}
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder."""
+        """Read a value from `to_json`.
+
+        Raises DamagedError, also for a path that leaves the folder.
+        """
         fields = Fields(value, where)
         path = fields.name("path", check_relative_path)
         entry = cls(path, fields.integer("size_bytes", minimum=0), fields.digest("digest"))
@@ -44,7 +47,7 @@ class FileEntry(NamedTuple):
 
 
 def parse_files(values: list[object], where: str) -> tuple[FileEntry, ...]:
-    """Read a manifest's list of files: sorted by path, each path once; raises DamagedError."""
+    """Read a manifest's list of files, sorted by path, without duplicates; raises DamagedError."""
     entries = tuple(FileEntry.from_json(value, where) for value in values)
     paths = [entry.path for entry in entries]
     if paths != sorted(set(paths)):
@@ -53,13 +56,13 @@ def parse_files(values: list[object], where: str) -> tuple[FileEntry, ...]:
 
 
 def open_beneath(folder: Path, path: str) -> BufferedReader:
-    """Open a regular file below `folder` for reading, following no link on the way.
+    """Open a regular file below `folder` for reading, without following links below it.
 
     `folder` itself may be reached through links: a mount may be one. Raises OSError (ELOOP or
-    ENOTDIR where a link stands in the path, EINVAL for a folder, pipe or device),
-    InvalidNameError for a path that leaves the folder.
+    ENOTDIR if the path contains a link, EINVAL for a folder, pipe or device) and InvalidNameError
+    for a path that leaves the folder.
     """
-    # Opening a pipe would wait for a writer.
+    # O_NONBLOCK: opening a pipe would wait for a writer.
     fd = _open_at(folder, path, os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -68,7 +71,7 @@ def open_beneath(folder: Path, path: str) -> BufferedReader:
 
 
 def read_beneath(folder: Path, path: str, limit_bytes: int) -> bytes:
-    """Return the bytes of a file below `folder`, following no link on the way.
+    """Return the bytes of a file below `folder`, without following links below it.
 
     Raises OSError and InvalidNameError as `open_beneath` does, and DamagedError for a file of more
     than `limit_bytes`, which is not read into memory.
@@ -78,14 +81,14 @@ def read_beneath(folder: Path, path: str, limit_bytes: int) -> bytes:
         size = os.fstat(stream.fileno()).st_size
         while size <= limit_bytes and (part := stream.read(_PART_BYTES)):
             data += part
-            size = max(size, len(data))  # it may have grown, or be of no stated size
+            size = max(size, len(data))  # the file may have grown, or report no size
     if size > limit_bytes:
         raise DamagedError(f"{folder / path} is larger than {limit_bytes} bytes")
     return bytes(data)
 
 
 def check_file(folder: Path, entry: FileEntry) -> None:
-    """Read a whole file and compare it with what its manifest says; raises DamagedError."""
+    """Read a whole file and compare it with its manifest's entry; raises DamagedError."""
     try:
         with open_beneath(folder, entry.path) as stream:
             digest = Digest.of_stream(stream)
@@ -96,10 +99,10 @@ def check_file(folder: Path, entry: FileEntry) -> None:
 
 
 def read_checked(folder: Path, entry: FileEntry) -> bytes:
-    """Return a file's bytes if they are what its manifest says; raises DamagedError."""
+    """Return a file's bytes if they match its manifest's entry; raises DamagedError."""
     try:
         with open_beneath(folder, entry.path) as stream:
-            # One byte more than there should be tells growth; a size that no file has, no memory.
+            # One byte more detects growth. The file's real size bounds the memory.
             size = os.fstat(stream.fileno()).st_size
             data = stream.read(min(entry.size_bytes, size) + 1)
     except OSError as error:

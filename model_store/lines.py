@@ -1,14 +1,14 @@
-"""Text from outside, put so that it stays on one line. Pure."""
+"""Escape text from outside so that it stays on one line. Pure."""
 
 from __future__ import annotations
 
 
 def on_one_line(text: str) -> str:
-    """A text as a message or a terminal may be given it: what is not printable, as its escape.
+    """Escape unprintable characters, for messages and terminals.
 
-    Names, reasons and users come from whoever wrote to the store. A line end would break a table
-    or a message, an escape sequence could rewrite what a terminal shows, and half a surrogate
-    cannot be written at all.
+    Names, reasons and users come from outside. A line end would break a table or a message, an
+    escape sequence could rewrite a terminal's screen, and half a surrogate pair cannot be encoded
+    at all.
     """
     if text.isprintable():
         return text

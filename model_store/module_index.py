@@ -1,14 +1,14 @@
-"""The index of a package set's modules: what an import needs to know, in one file.
+"""The index of a package set's modules: one file with all that an import must look up.
 
-    modules.idx    a line of what it is, a line of distributions, then a line for each folder
-    modules.bin    the code objects (marshal) and texts that the index names, one after another
+    modules.idx    a header line, a line of distributions, then a line for each folder
+    modules.bin    the code objects (marshal) and texts that the index refers to, concatenated
 
-The index says of each folder what can be imported from it, as Python's own finder would find it
-there: a package goes before a module of the same name, an extension before a source, and a folder
-without an `__init__` is a namespace. So whoever has read it asks no file system for a name.
+For each folder, the index lists the importable names as Python's own finder would find them: a
+package precedes a module of the same name, an extension precedes a source, and a folder without an
+`__init__` is a namespace. A process that has read the index needs no file system lookup.
 
-Code is of one version of Python's bytecode, by its magic number; another cannot use it. Lines are
-read when their folder is first asked for: a set has thousands.
+The code is for one version of Python's bytecode, named by its magic number. A folder's line is
+parsed on the folder's first use, because a set has thousands of folders.
 
 Source: https://docs.python.org/3/library/importlib.html, `FileFinder`.
 """
@@ -31,11 +31,11 @@ INDEX_FORMAT: Final = 1
 INIT: Final = "__init__"
 
 PIECE_DIGEST_DIGITS: Final = 32
-"""How many hex digits of a piece's SHA-256 the index holds."""
+"""Number of hex digits of a piece's SHA-256 in the index."""
 
 
 class Piece(NamedTuple):
-    """Bytes of modules.bin: where, how many, and the first digits of their SHA-256."""
+    """Bytes of modules.bin: offset, size, and the first digits of their SHA-256."""
 
     offset: int
     size_bytes: int
@@ -43,19 +43,19 @@ class Piece(NamedTuple):
 
 
 class Kind(StrEnum):
-    """What a name in a folder is to an import."""
+    """Kind of a name in a folder, for imports."""
 
     MODULE = "m"
     PACKAGE = "p"
     NAMESPACE = "n"
 
 
-class Found(NamedTuple):
+class IndexedModule(NamedTuple):
     """A name that can be imported from a folder.
 
-    `suffix` ends its file's name (`.py`, `.abi3.so`, `.pyc`); a namespace has no file. `code` is
-    None for what is no source, and for a source that is none of Python's. `libraries` are the
-    paths in the set of what an extension links to, each after what it links to itself.
+    - `suffix`: the end of its file's name (`.py`, `.abi3.so`, `.pyc`); a namespace has no file.
+    - `code`: compiled code; None if the file is not a source, or not one of Python.
+    - `libraries`: paths in the set of the libraries that an extension links to, dependencies first.
     """
 
     kind: Kind
@@ -64,12 +64,12 @@ class Found(NamedTuple):
     libraries: tuple[str, ...] = ()
 
     def file(self, name: str) -> str:
-        """The file's path in its folder."""
+        """Return the file's path in its folder."""
         return f"{name}/{INIT}{self.suffix}" if self.kind is Kind.PACKAGE else name + self.suffix
 
 
 class Distribution(NamedTuple):
-    """A `.dist-info` folder: its name, the names of its files, and those files' bytes to hand."""
+    """A `.dist-info` folder: its name, its files' names, and those of its texts in modules.bin."""
 
     folder: str
     files: frozenset[str]
@@ -77,13 +77,13 @@ class Distribution(NamedTuple):
 
 
 class ModuleIndex:
-    """An index that was read. Thread-safe: what is parsed twice is the same.
+    """A parsed index. Thread-safe: parsing a line twice gives equal values.
 
-    `magic` is that of the bytecode, in hex digits.
+    `magic` is the bytecode's magic number, in hex digits.
     """
 
     def __init__(self, data: bytes, where: str) -> None:
-        """Raises DamagedError or FormatTooNewError."""
+        """Parse the header of an index; raises DamagedError or FormatTooNewError."""
         self._where = where
         first, second, *lines = *data.decode("utf-8", "replace").split("\n")[:-1], "", ""
         header = self._json(first)
@@ -100,31 +100,32 @@ class ModuleIndex:
         self._lines = dict(line.split("\t", 1) for line in lines if "\t" in line)
         if len(self._lines) != n_folders:
             raise DamagedError(f"{where} is damaged: not every folder has its line")
-        self._folders: dict[str, dict[str, Found]] = {}
+        self._folders: dict[str, dict[str, IndexedModule]] = {}
 
     def has(self, folder: str) -> bool:
-        """Whether there is a folder of that path (`""`: the set's `site-packages`)."""
+        """Return True if the set has this folder (`""`: its `site-packages`)."""
         return folder in self._lines
 
-    def folder(self, folder: str) -> Mapping[str, Found]:
-        """What can be imported from a folder that there is, by name; raises DamagedError."""
-        found = self._folders.get(folder)
-        if found is None:
+    def folder(self, folder: str) -> Mapping[str, IndexedModule]:
+        """Return the importable names of an existing folder; raises DamagedError."""
+        modules = self._folders.get(folder)
+        if modules is None:
             try:
-                found = {
-                    name: _found(value) for name, value in self._json(self._lines[folder]).items()
+                modules = {
+                    name: _parse_module(value)
+                    for name, value in self._json(self._lines[folder]).items()
                 }
             except (TypeError, ValueError) as error:
                 raise DamagedError(f"{self._where} is damaged: its line of {folder!r}") from error
-            self._folders[folder] = found
-        return found
+            self._folders[folder] = modules
+        return modules
 
     def folders(self) -> tuple[str, ...]:
-        """Every folder's path."""
+        """Return the paths of all folders."""
         return tuple(self._lines)
 
     def distributions(self) -> tuple[Distribution, ...]:
-        """Every distribution, by its folder's name; raises DamagedError. Parsed at each call."""
+        """Return all distributions; raises DamagedError. Parses them at each call."""
         try:
             return tuple(
                 Distribution(
@@ -149,10 +150,10 @@ class ModuleIndex:
 
 def render_index(
     magic: str,
-    folders: Mapping[str, Mapping[str, Found]],
+    folders: Mapping[str, Mapping[str, IndexedModule]],
     distributions: tuple[Distribution, ...],
 ) -> bytes:
-    """Spell an index: the same value always gives the same bytes. `ModuleIndex` reads it."""
+    """Render an index: equal values give equal bytes. `ModuleIndex` parses it."""
     header = {"format": INDEX_FORMAT, "magic": magic, "folders": len(folders)}
     listed = {
         each.folder: {"files": sorted(each.files), "texts": dict(each.texts)}
@@ -161,18 +162,18 @@ def render_index(
     lines = [_line(header), _line(listed)]
     for folder in sorted(folders):
         names = {
-            name: [found.kind, found.suffix, *(found.code or found.libraries)]
-            for name, found in folders[folder].items()
+            name: [module.kind, module.suffix, *(module.code or module.libraries)]
+            for name, module in folders[folder].items()
         }
         lines.append(f"{folder}\t{_line(names)}")
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _found(value: list[Any]) -> Found:
+def _parse_module(value: list[Any]) -> IndexedModule:
     kind, suffix, *more = value
     if more and isinstance(more[0], str):
-        return Found(Kind(kind), suffix, None, tuple(more))
-    return Found(Kind(kind), suffix, Piece(*more) if more else None)
+        return IndexedModule(Kind(kind), suffix, None, tuple(more))
+    return IndexedModule(Kind(kind), suffix, Piece(*more) if more else None)
 
 
 def _line(value: object) -> str:

@@ -1,8 +1,8 @@
-"""What names may be. Every name is checked here before it becomes part of a path.
+"""Allowed names. Every name is checked here before it becomes part of a path.
 
-A model and a label are `[a-z0-9][a-z0-9_-]{0,63}`; an id is UTC time and 12 random hex digits
-(`20261123T210935Z-0f3c9a51be77`), so it is unique, sorts by age and needs no lock to make; a
-file's path inside a folder is relative, with `/`, and never leaves that folder.
+A model and a label are `[a-z0-9][a-z0-9_-]{0,63}`. An id is a UTC time and 12 random hex digits
+(`20261123T210935Z-0f3c9a51be77`): it is unique, sorts by age, and takes no lock to create. A file's
+path inside a folder is relative, with `/`, and never leaves that folder.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ _ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 _RUNTIME_KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _MAX_COMPONENT_BYTES: Final = 255
 _MAX_PATH_BYTES: Final = 3500
-"""Of Linux's 4,096, with room for the mount and the version's folder."""
+"""Linux allows 4,096; the rest is for the mount's and the version folder's paths."""
 
 
 def check_model(name: str) -> str:
-    """Return `name` if it may name a model; raise InvalidNameError if not."""
+    """Return `name` if it is a valid model name; raise InvalidNameError if not."""
     return _check(_NAME, name, "model name", "lower-case letters, digits, - and _, at most 64")
 
 
 def check_label(name: str) -> str:
-    """Return `name` if it may be a label; raise InvalidNameError if not."""
+    """Return `name` if it is a valid label; raise InvalidNameError if not."""
     return _check(_NAME, name, "label", "lower-case letters, digits, - and _, at most 64")
 
 
 def check_id(text: str) -> str:
-    """Return `text` if it is an id as `new_id` makes them; raise InvalidNameError if not."""
+    """Return `text` if it is an id, as `new_id` creates them; raise InvalidNameError if not."""
     return _check(_ID, text, "id", "UTC time and 12 hex digits")
 
 
 def check_runtime_key(text: str) -> str:
-    """Return `text` if it may name a runtime; raise InvalidNameError if not."""
+    """Return `text` if it is a valid runtime key; raise InvalidNameError if not."""
     return _check(_RUNTIME_KEY, text, "runtime key", "lower-case letters, digits, '.', - and _")
 
 
 def check_relative_path(path: str) -> str:
-    """Return `path` if it stays inside the folder it is relative to; raise InvalidNameError if not.
+    """Return `path` if it stays inside its folder; raise InvalidNameError if not.
 
-    Refused: absolute, empty, `.` and `..` components, doubled or trailing slashes, backslashes,
-    control characters, text that has no UTF-8 form, and what is longer than file systems take.
+    Refused are absolute and empty paths, `.` and `..` components, doubled or trailing slashes,
+    backslashes, control characters, text that UTF-8 cannot encode, and lengths beyond file systems'
+    limits.
     """
     reason = _path_fault(path)
     if reason:
@@ -55,19 +56,19 @@ def check_relative_path(path: str) -> str:
 
 
 def new_id() -> str:
-    """Make an id that was never used: the time in UTC, to the second, and 48 random bits."""
+    """Create a unique id: the time in UTC, to the second, and 48 random bits."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(6).hex()}"
 
 
 def id_time(text: str) -> float:
-    """When an id was made, in seconds since 1970, by its maker's clock; raises InvalidNameError."""
-    import calendar  # noqa: PLC0415 - no reader asks, and a cold start imports what it needs
+    """Return an id's time of creation, in seconds since 1970; raises InvalidNameError."""
+    import calendar  # noqa: PLC0415 - readers do not need it, and a cold start must import little
 
     try:
-        made = time.strptime(check_id(text).partition("-")[0], "%Y%m%dT%H%M%SZ")
+        created = time.strptime(check_id(text).partition("-")[0], "%Y%m%dT%H%M%SZ")
     except ValueError:
-        raise InvalidNameError(f"id {text!r} is refused: its time is none") from None
-    return float(calendar.timegm(made))
+        raise InvalidNameError(f"id {text!r} is refused: it has an invalid time") from None
+    return float(calendar.timegm(created))
 
 
 def _check(pattern: re.Pattern[str], text: str, what: str, rule: str) -> str:
@@ -81,7 +82,7 @@ def _path_fault(path: str) -> str | None:
     try:
         encoded = path.encode()
     except UnicodeEncodeError:
-        return "it has no UTF-8 form"
+        return "UTF-8 cannot encode it"
     if len(encoded) > _MAX_PATH_BYTES:
         return f"it is longer than {_MAX_PATH_BYTES} bytes"
     if "\\" in path or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in path):

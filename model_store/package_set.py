@@ -2,10 +2,10 @@
 
     packages/<digest's hex>/manifest.json  files.json  site-packages/  modules.idx  modules.bin
 
-Its digest is that of what it was made of: the wheels (by name, version and digest), the target
-they are for, whether what a server never needs was left out, and the number of the way of making
-sets. The manifest is small, for readers; `files.json` says what every file was, for whoever
-verifies the set; modules.idx and modules.bin are for imports (module_index.py).
+The digest covers the set's ingredients: the wheels (name, version and digest), the target, whether
+files that servers never need were left out, and the builder's number. The manifest is small, for
+readers. `files.json` lists every file, for verification. modules.idx and modules.bin serve imports
+(module_index.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUILDER: Final = 4
-"""The number of the way of making sets; part of a set's identity."""
+"""Number of the way to build sets; part of a set's identity."""
 
 SITE_PACKAGES: Final = "site-packages"
 FILES: Final = "files.json"
@@ -40,12 +40,12 @@ class Wheel(NamedTuple):
     digest: Digest
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {"name": self.name, "version": self.version, "digest": str(self.digest)}
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         fields = Fields(value, where)
         wheel = cls(fields.text("name"), fields.text("version"), fields.digest("digest"))
         fields.done()
@@ -53,20 +53,20 @@ class Wheel(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a set runs on: Python's minor version and a platform, as `uv` names it."""
+    """The platform of a set: Python's minor version and a platform's name, as `uv` spells it."""
 
     python: str
     platform: str
 
     @classmethod
     def running(cls) -> Self:
-        """What this process itself is: sets for it run here."""
+        """Return the target of this process."""
         machine = platform.machine()
         machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(machine, machine)
         return cls(f"{sys.version_info.major}.{sys.version_info.minor}", f"{machine}-{_GLIBC}")
 
-    def asked(self, *, python: str | None, platform: str | None) -> Self:
-        """This target, or what somebody asked for instead of its parts."""
+    def override(self, *, python: str | None, platform: str | None) -> Self:
+        """Return this target with the given parts replaced."""
         return self._replace(python=python or self.python, platform=platform or self.platform)
 
     @property
@@ -75,23 +75,23 @@ class Target(NamedTuple):
         return self.platform.partition("-")[0]
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {"python": self.python, "platform": self.platform}
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         target = cls(fields.text("python"), fields.text("platform"))
         fields.done()
         return target
 
 
 class PackageSetManifest(NamedTuple):
-    """`packages/<digest>/manifest.json`. `parse(m.render(), ...) == m`, and back.
+    """`packages/<digest>/manifest.json`; `parse` and `render` are exact inverses.
 
-    `index_digest` is that of modules.idx; None: the set is imported without one. `left_out_*`: what
-    of the wheels' files is not in the set. `modules`: which wheel, by its name, each module or
-    package at the top of `site-packages` is of.
+    - `index_digest`: the digest of modules.idx; None if the set is imported without an index.
+    - `left_out_files`, `left_out_bytes`: the wheels' files that are not in the set.
+    - `modules`: the wheel's name of each module or package at the top of `site-packages`.
     """
 
     target: Target
@@ -119,7 +119,7 @@ class PackageSetManifest(NamedTuple):
         return Digest.of_bytes(documents.render(made_of))
 
     def render(self) -> bytes:
-        """The manifest's bytes."""
+        """Return the manifest's bytes."""
         return documents.render(
             {
                 "format": FORMAT,
@@ -166,14 +166,14 @@ class PackageSetManifest(NamedTuple):
         if names != sorted(set(names)):
             raise DamagedError(f"{where}: wheels are not sorted by name, or name one twice")
         if digest != manifest.digest:
-            raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
+            raise DamagedError(f"{where} is damaged: its contents do not match its digest")
         if not set(manifest.modules.values()).issubset(names):
-            raise DamagedError(f"{where}: a module is of a wheel that it does not name")
+            raise DamagedError(f"{where}: 'modules' names a wheel that the set does not have")
         return manifest
 
 
 def _check_builder(fields: Fields, where: str) -> None:
-    """Refuse a set that was made in another way than this release makes them."""
+    """Refuse a set that another builder than this release's has built."""
     builder = fields.integer("builder", minimum=1)
     if builder > BUILDER:
         raise FormatTooNewError(
@@ -182,11 +182,11 @@ def _check_builder(fields: Fields, where: str) -> None:
         )
     if builder < BUILDER:
         raise DamagedError(
-            f"{where} was made by an earlier release, of builder {builder}: publish its model again"
+            f"{where} was made by builder {builder} of an earlier release: publish its model again"
         )
 
 
 def _modules(fields: Fields) -> dict[str, str]:
-    found = {name: fields.text(name) for name in fields.names()}
+    modules = {name: fields.text(name) for name in fields.names()}
     fields.done()
-    return found
+    return modules

@@ -1,8 +1,8 @@
-"""A preparation's manifest: what was derived from a version for one runtime.
+"""The manifest of a preparation: files derived from a version for one runtime.
 
-A runtime key names what a preparation was made for: the ONNX Runtime's version, the instruction
-set, and the number of the way of preparing. A preparation can be made again for another runtime
-without a new version. Each of its variants is one form in which the model can be loaded.
+A runtime key names the target of a preparation: ONNX Runtime's version, the instruction set, and
+the number of the way to prepare. A version can be prepared for another runtime at any time, without
+a new version. Each variant in a preparation is one way to load the model.
 """
 
 from __future__ import annotations
@@ -25,24 +25,27 @@ if TYPE_CHECKING:
     from model_store.variant import Measurement
 
 PREPARATION_FORMAT: Final = 4
-"""The number of the way of preparing; part of the runtime key."""
+"""Number of the way to prepare; part of the runtime key."""
 
 
 def runtime_key(onnxruntime_version: str, machine: str) -> str:
-    """Name a runtime: `ort-1.32.0-x86_64-p4`."""
+    """Return a runtime's name: `ort-1.32.0-x86_64-p4`."""
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
     return check_runtime_key(f"ort-{onnxruntime_version}-{machine}-p{PREPARATION_FORMAT}")
 
 
 class PreparationManifest(NamedTuple):
-    """`preparations/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back.
+    """`preparations/<id>/manifest.json`; `parse` and `render` are exact inverses.
 
-    `variants` are all that were tried; `chosen` is the one to start with, and `why` says in a line
-    what chose it. `replacement`: the one to go on with once calls come, None for the same. The
-    files of those that are kept are beside the manifest. `chunks` are the digests of every file of
-    more than one chunk that a variant opens, by its path in the folder where it lies: this one, or
-    the version's. `imports` are the files that importing from its package set touched, and which
-    blocks of them, in the order of first use; none where it pins no set, or nobody recorded it.
+    - `variants`: all variants that were tried.
+    - `chosen`: the variant to load first. `why`: the reason for that choice, in one line.
+    - `replacement`: the variant that takes over once calls come; None if none does.
+    - `chunks`: digests of the chunks of each file of several chunks that a variant opens, by its
+      path in its folder (the preparation's, or the version's).
+    - `imports`: files of the package set and their blocks that imports used, in order of first
+      use; empty if the version pins no set, or if nothing was recorded.
+
+    The files of kept variants are beside the manifest.
     """
 
     model: str
@@ -60,25 +63,26 @@ class PreparationManifest(NamedTuple):
 
     @property
     def variant(self) -> Variant:
-        """The variant that was chosen."""
+        """The chosen variant."""
         return self.named(self.chosen)
 
     def named(self, name: str) -> Variant:
-        """The variant of that name, which there is."""
+        """Return the variant of this name, which must exist."""
         return next(variant for variant in self.variants if variant.name == name)
 
     def fitting(self, block_width: int) -> Variant:
-        """The variant to open on a processor of that block width (processor.py; 0: not known).
+        """Return the variant for a processor's block width (inference/loading/cpu.py; 0: unknown).
 
-        The chosen one where it is right there, else one that is right everywhere, else plain.
+        It is the chosen one if that computes correctly there, else one that is correct everywhere:
+        another prepared variant if possible, and plain last.
         """
         for variant in (self.variant, *sorted(self.variants, key=lambda each: each.name == PLAIN)):
             if variant.can_be_opened and variant.block_width in {0, block_width}:
                 return variant
-        raise DamagedError(f"preparation {self.id}: it has no variant for every processor")
+        raise DamagedError(f"preparation {self.id} has no variant that fits this processor")
 
     def replacement_for(self, block_width: int) -> Variant | None:
-        """What replaces the variant that `fitting` gives, once calls come; None: nothing does."""
+        """Return the replacement of the variant from `fitting`; None if there is none."""
         variant = self.replacement and self.named(self.replacement)
         if not variant or self.fitting(block_width).name != self.chosen:
             return None
@@ -86,7 +90,7 @@ class PreparationManifest(NamedTuple):
 
     @property
     def measurement(self) -> Measurement:
-        """What was measured of the variant that was chosen."""
+        """The chosen variant's measurement."""
         return self.variant.measured
 
     @property
@@ -95,7 +99,7 @@ class PreparationManifest(NamedTuple):
         return tuple(sorted({entry for each in self.variants for entry in each.files}))
 
     def render(self) -> bytes:
-        """The manifest's bytes."""
+        """Return the manifest's bytes."""
         return documents.render(
             {
                 "format": FORMAT,
@@ -141,7 +145,7 @@ class PreparationManifest(NamedTuple):
     def _check(self, where: str) -> None:
         names = [variant.name for variant in self.variants]
         if len(set(names)) != len(names):
-            raise DamagedError(f"{where}: two of its variants have one name")
+            raise DamagedError(f"{where}: two variants have the same name")
         for key, name in {"chosen": self.chosen, "replacement": self.replacement}.items():
             if name is None:
                 continue

@@ -1,15 +1,15 @@
-"""Opening what a store holds, by the rules that make it safe on NFS.
+"""Read the contents of a store by the rules that are safe on NFS.
 
-1. A reader opens; it does not stat and, on a predict call's path, does not list. Opening is what
-   NFS's close-to-open consistency makes fresh; cached attributes can be a minute old.
+1. A reader opens files. It does not stat, and does not list on the path of a predict call. NFS's
+   close-to-open consistency makes an open fresh; cached attributes can be a minute old.
 2. A missing STORE.json means that the store cannot be reached, never that it is empty.
-3. `refs.json` may be older than the newest generation (a writer ended between its link and its
-   rename). Whoever starts cold reads upward from it until a generation is missing.
-4. A reader never goes back: a generation lower than one that it has seen is ignored, unless the
-   model is another model (its id differs).
+3. `refs.json` may be older than the newest generation, because a writer may end between its link
+   and its rename. A cold reader therefore reads upward from it until a generation is missing.
+4. A reader never goes back: it ignores a generation lower than one that it has seen, unless the
+   model was replaced by another (its id differs).
 5. No link below the root is followed, and no document larger than MAX_DOCUMENT_BYTES is read.
 
-Every function does its file operations when called; none keeps state, and all are thread-safe.
+Every function does its file operations when called. None keeps state, and all are thread-safe.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Seen(NamedTuple):
-    """One model's refs as a reader saw them, and the id of the store that it saw them in."""
+    """One model's refs as a reader saw them, and the id of the store."""
 
     store_id: str
     refs: Refs
@@ -64,7 +64,7 @@ def read_store_id(layout: StoreLayout) -> str:
 
 
 def read_model_id(layout: ModelLayout) -> str:
-    """Return the id in MODEL.json; raises NotFoundError where there is none, or DamagedError."""
+    """Return the id in MODEL.json; raises NotFoundError if it is missing, or DamagedError."""
     fields = open_document(_read(layout.root, layout.model_json), str(layout.model_json))
     model_id = fields.text("id")
     fields.done()
@@ -72,25 +72,25 @@ def read_model_id(layout: ModelLayout) -> str:
 
 
 def read_upward(layout: ModelLayout) -> Refs | None:
-    """Return the newest generation there is: `refs.json`, then upward until one is missing.
+    """Return the newest generation: `refs.json`'s, or a later one, until one is missing.
 
-    None: nothing was ever committed. Writers, and readers that start cold, read this way.
+    Returns None if nothing was ever committed. Writers and cold readers read this way.
     """
     return read_upward_from(layout, _read_refs(layout, layout.refs_json))
 
 
 def read_upward_from(layout: ModelLayout, newest: Refs | None) -> Refs | None:
-    """As `read_upward`, where `refs.json` has been read: `newest`, None if it is missing."""
+    """Read upward from `newest`, the refs in `refs.json`; None if the file is missing."""
     while True:
         number = newest.generation + 1 if newest else 1
-        following = read_generation(layout, number)
-        if following is None or (newest and following.model_id != newest.model_id):
-            return newest  # of another model: a writer missed that the one it knew was removed
-        newest = following
+        later = read_generation(layout, number)
+        if later is None or (newest and later.model_id != newest.model_id):
+            return newest  # of another model: its writer missed the removal of the previous one
+        newest = later
 
 
 def read_generation(layout: ModelLayout, number: int) -> Refs | None:
-    """Read one generation, as it was committed; None if there is none. Raises as `read_upward`."""
+    """Return one generation as it was committed, or None. Raises as `read_upward`."""
     refs = _read_refs(layout, layout.generation(number))
     if refs is not None and refs.generation != number:
         raise DamagedError(f"{layout.generation(number)} says generation {refs.generation}")
@@ -98,20 +98,21 @@ def read_generation(layout: ModelLayout, number: int) -> Refs | None:
 
 
 def refresh(layout: StoreLayout, model: str, seen: Seen | None, *, upward: bool = False) -> Seen:
-    """Read a model's refs anew: upward when `seen` is None or as told, else `refs.json` alone.
+    """Read a model's refs again.
 
-    What is returned is never older than `seen`, within one store and one model. Only a read
-    upward is sure to find the newest generation: `refs.json` may be behind until a writer settles.
+    Reads upward if `seen` is None, or with `upward`; else reads `refs.json` alone. The result is
+    never older than `seen`, within one store and one model. Only reading upward is sure to find the
+    newest generation, because `refs.json` may be behind until a writer settles.
 
-    Raises StoreUnreachableError, NotFoundError (no such model here), DamagedError,
-    FormatTooNewError. Two or more opens; the caller gives it a deadline.
+    Raises StoreUnreachableError, NotFoundError if the store has no such model, DamagedError,
+    FormatTooNewError. Opens two files or more, without a deadline of its own.
     """
     model_layout = layout.model(model)
     store_id = read_store_id(layout)
     if upward or seen is None or seen.store_id != store_id:
         refs = read_upward(model_layout)
     else:
-        # Missing, it may never have been installed: a first publication ended after its link.
+        # `refs.json` may not exist yet: a first publication may have ended right after its link.
         refs = _read_refs(model_layout, model_layout.refs_json) or read_upward(model_layout)
     if refs is None:
         raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
@@ -121,7 +122,7 @@ def refresh(layout: StoreLayout, model: str, seen: Seen | None, *, upward: bool 
 
 
 def read_version(layout: StoreLayout, model: str, entry: VersionEntry) -> VersionManifest:
-    """Read a version's manifest and compare it with what refs say of it; raises DamagedError."""
+    """Read a version's manifest and compare it with its entry in refs; raises DamagedError."""
     path = layout.model(model).version(entry.id) / MANIFEST
     manifest = VersionManifest.parse(_read(layout.root, path), str(path))
     if (manifest.model, manifest.id, manifest.content.digest) != (model, entry.id, entry.digest):
@@ -132,21 +133,21 @@ def read_version(layout: StoreLayout, model: str, entry: VersionEntry) -> Versio
 def read_preparation(
     layout: StoreLayout, model: str, entry: VersionEntry, runtime: str
 ) -> PreparationManifest | None:
-    """Read a version's preparation for one runtime; None where refs name none."""
+    """Read a version's preparation for one runtime; None if refs name none."""
     preparation_id = entry.preparations.get(runtime)
     if preparation_id is None:
         return None
     path = layout.model(model).preparation(preparation_id) / MANIFEST
     manifest = PreparationManifest.parse(_read(layout.root, path), str(path))
-    found = manifest.id, manifest.model, manifest.version_id, manifest.version_digest
-    if (*found, manifest.runtime) != (preparation_id, model, entry.id, entry.digest, runtime):
+    identity = manifest.id, manifest.model, manifest.version_id, manifest.version_digest
+    if (*identity, manifest.runtime) != (preparation_id, model, entry.id, entry.digest, runtime):
         raise DamagedError(f"{path} is not the preparation that refs name")
     return manifest
 
 
 def read_package_set(layout: StoreLayout, digest: Digest) -> PackageSetManifest:
     """Read a package set's manifest; raises NotFoundError, DamagedError or FormatTooNewError."""
-    # Imported here: most readers never meet a package set.
+    # Imported here: most readers never use a package set.
     from model_store.package_set import PackageSetManifest  # noqa: PLC0415
 
     path = layout.package_set(digest) / MANIFEST
@@ -161,9 +162,10 @@ def read_package_set(layout: StoreLayout, digest: Digest) -> PackageSetManifest:
 
 
 def find_package_set(layout: StoreLayout, text: str) -> Digest:
-    """The set of a digest, or of what one digest alone begins with, `sha256:` before it or not.
+    """Return the digest of the package set that `text` abbreviates unambiguously.
 
-    This lists a folder: not for a predict call's path. Raises InvalidNameError, NotFoundError.
+    `text` is a digest or its first digits, with or without `sha256:`. Lists a folder, so do not
+    call it on the path of a predict call. Raises InvalidNameError, NotFoundError.
     """
     digits = text.removeprefix(f"{ALGORITHM}:")
     if not 1 <= len(digits) <= 64 or digits.strip("0123456789abcdef"):
@@ -172,22 +174,22 @@ def find_package_set(layout: StoreLayout, text: str) -> Digest:
             "digits, all or the first of them"
         )
     names = [path.parent.name for path in layout.packages.glob(f"{digits}*/{MANIFEST}")]
-    found = sorted(name for name in names if len(name) == 64)
-    if not found:
+    matches = sorted(name for name in names if len(name) == 64)
+    if not matches:
         raise NotFoundError(f"no package set in the store at {layout.root} begins with {text}")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise NotFoundError(
-            f"{len(found)} package sets begin with {text}: "
-            f"{', '.join(f'{ALGORITHM}:{name[:16]}' for name in found[:4])}"
-            f"{'' if len(found) <= 4 else ', ...'}"
+            f"{len(matches)} package sets begin with {text}: "
+            f"{', '.join(f'{ALGORITHM}:{name[:16]}' for name in matches[:4])}"
+            f"{'' if len(matches) <= 4 else ', ...'}"
         )
-    return Digest(ALGORITHM, found[0])
+    return Digest(ALGORITHM, matches[0])
 
 
 def list_models(layout: StoreLayout) -> tuple[str, ...]:
-    """List the models by name. This lists a folder: not for a predict call's path.
+    """Return the models' names, sorted; () if nothing was published.
 
-    Raises StoreUnreachableError; a store in which nothing was published gives ().
+    Lists a folder, so do not call it on the path of a predict call. Raises StoreUnreachableError.
     """
     read_store_id(layout)
     try:
@@ -200,7 +202,7 @@ def list_models(layout: StoreLayout) -> tuple[str, ...]:
 
 
 def has_models(layout: StoreLayout) -> bool:
-    """Tell whether anything is published; ends at the first that is. Raises as list_models."""
+    """Return True if any model is published; stops at the first. Raises as `list_models`."""
     read_store_id(layout)
     try:
         return any(_is_published(path) for path in layout.models.iterdir())
@@ -215,7 +217,7 @@ def _is_older(refs: Refs, seen: Refs) -> bool:
 
 
 def _is_published(folder: Path) -> bool:
-    """Tell whether a folder is a model of which any generation was committed."""
+    """Return True if a folder is a model with at least one committed generation."""
     try:
         layout = StoreLayout(folder.parent.parent).model(folder.name)
     except InvalidNameError:
@@ -241,5 +243,5 @@ def _read(root: Path, path: Path) -> bytes:
         raise NotFoundError(f"{path} is missing") from None
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise DamagedError(f"{path} is a link, or its path leads over one") from error
+            raise DamagedError(f"{path} is a link, or its path contains one") from error
         raise StoreUnreachableError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,8 +1,8 @@
-"""What imports of a package set touched when a version was prepared, file by file.
+"""Recorded imports: the blocks of a package set's files that imports used during preparation.
 
-A recording is the order in which files were first needed and, of each, the ranges of blocks. A
-cold start reads them ahead (inference/package_sets/prefetch.py); what it lacks is read when it is needed,
-so an old or a wrong one costs time and nothing else. Pure.
+A recording lists files in order of first use and, for each, the ranges of its used blocks. A cold
+start reads them ahead (inference/package_sets/prefetch.py). Blocks that are missing from a
+recording are read when they are needed, so an old or wrong one only costs time. Pure.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
 IMPORT_BLOCK_BYTES: Final = 64 << 10
-"""What the kernel maps around a page of a file that is touched, so no less is told apart."""
+"""The kernel maps this much around a page that is touched, so smaller units cannot be observed."""
 
 MOST_BLOCKS: Final = 1 << 18
-"""16 GiB: no file of a set is larger, nor has any function memory for all that is touched."""
+"""16 GiB: larger than any file of a set, and than any function's memory."""
 
 
 class RecordedFile(NamedTuple):
-    """A file, by its path in the set's folder, and its blocks that were touched, as ranges."""
+    """A file's path in the set's folder, and the ranges of its used blocks."""
 
     path: str
     ranges: ChunkRanges
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {"path": self.path, "ranges": [[*each] for each in self.ranges]}
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError, also for a path that leaves the folder.
+        """Read a value from `to_json`.
 
-        And for blocks that no file has: a reader would ask for each of them.
+        Raises DamagedError, also for a path that leaves the folder and for more blocks than any
+        file has, because a reader would try to read each of them.
         """
         fields = Fields(value, where)
         path = fields.name("path", check_relative_path)
@@ -51,7 +52,7 @@ class RecordedFile(NamedTuple):
 
 
 def parse_recorded(values: list[object], where: str) -> tuple[RecordedFile, ...]:
-    """Read a list of files, each once; raises DamagedError."""
+    """Read a list of files, without duplicates; raises DamagedError."""
     recorded = tuple(RecordedFile.from_json(value, where) for value in values)
     if len({each.path for each in recorded}) != len(recorded):
         raise DamagedError(f"{where} names a path twice")

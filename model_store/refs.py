@@ -1,8 +1,8 @@
-"""One model's refs: its labels, traffic split, versions and holds, and a generation number.
+"""One model's refs: labels, traffic split, versions and holds, and a generation number.
 
-Refs are the only thing in a store that changes, and they change by a new generation, never in
-place: `refs/<generation>.json` is written once. What a generation says is all true at once.
-Which change to make is the writer's business (model_sync/refs/publish_changes.py).
+Refs are the only part of a store that changes. They change by a new generation, never in place:
+`refs/<generation>.json` is written once. A generation is consistent as a whole. The writer decides
+on changes (model_sync/refs/publish_changes.py).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from model_store.digests import Digest
 
 LATEST: Final = "latest"
-"""The label that publishing moves, and that calls without a label use."""
+"""The label that publishing moves, and the default label of calls."""
 
 GRACE_S: Final = 86_400
-"""How long a retired version stays in place at the least: writers and readers both count on it."""
+"""Minimum time for which a retired version's files stay; writers and readers rely on it."""
 
 REMOVED: Final = "removed"
-"""The verb of a model's last generation: none is committed after it, and its folder goes."""
+"""The verb of a removed model's last generation. Its folder is deleted afterwards."""
 
 _WHOLE_PERCENT: Final = 100
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class State(StrEnum):
-    """What may be done with a version: serve it, serve it until swept, nothing."""
+    """State of a version: available, retired (served until swept), deleted."""
 
     AVAILABLE = "available"
     RETIRED = "retired"
@@ -43,7 +43,7 @@ class State(StrEnum):
 
 
 class VersionEntry(NamedTuple):
-    """What refs say of one version. `preparations` maps a runtime key to a preparation's id."""
+    """A version's entry in refs. `preparations` maps runtime keys to preparations' ids."""
 
     id: str
     state: State
@@ -55,7 +55,7 @@ class VersionEntry(NamedTuple):
     sweep_after: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which refs hold it."""
+        """Return the JSON value that refs hold."""
         return {
             "id": self.id,
             "state": str(self.state),
@@ -69,14 +69,14 @@ class VersionEntry(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         fields = Fields(value, where)
         state = fields.text("state")
         if state not in set(State):
             raise DamagedError(f"{where}: unknown state {state!r}")
-        made = fields.fields("preparations")
+        ids = fields.fields("preparations")
         preparations = {
-            made.checked(key, check_runtime_key): made.name(key, check_id) for key in made.names()
+            ids.checked(key, check_runtime_key): ids.name(key, check_id) for key in ids.names()
         }
         entry = cls(
             id=fields.name("id", check_id),
@@ -93,14 +93,14 @@ class VersionEntry(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """A job's claim on a version until a time: sweeping leaves that version alone."""
+    """A job's claim on a version until a time, which protects the version from sweeping."""
 
     version: int
     until: str
 
 
 class Change(NamedTuple):
-    """Who made a generation, when, by which verb, and why."""
+    """Author, time, verb and reason of a generation."""
 
     who: str
     when: str
@@ -108,12 +108,12 @@ class Change(NamedTuple):
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which refs hold it."""
+        """Return the JSON value that refs hold."""
         return {"who": self.who, "when": self.when, "verb": self.verb, "reason": self.reason}
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         change = cls(
             fields.text("who"), fields.time("when"), fields.text("verb"), fields.text("reason")
         )
@@ -122,10 +122,10 @@ class Change(NamedTuple):
 
 
 class Refs(NamedTuple):
-    """One generation of one model's refs. `parse(r.render(), ...) == r`, and back.
+    """One generation of one model's refs; `parse` and `render` are exact inverses.
 
-    Every label, split and hold names a version in `versions`; every version's number is less
-    than `next_version`, which only grows, so that a deleted number is never used again.
+    Every label, split and hold names a version in `versions`. Every version's number is less than
+    `next_version`, which only grows, so that a deleted version's number is never used again.
     """
 
     model: str
@@ -141,11 +141,11 @@ class Refs(NamedTuple):
 
     @property
     def is_removed(self) -> bool:
-        """Whether this is the last generation of a model whose folder is about to go."""
+        """True for the last generation of a removed model, whose folder will be deleted."""
         return self.change.verb == REMOVED
 
     def render(self) -> bytes:
-        """The document's bytes."""
+        """Return the document's bytes."""
         return documents.render(
             {
                 "format": FORMAT,

@@ -1,4 +1,4 @@
-"""This release's number, the one that pyproject.toml states."""
+"""This release's number, as in pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's signature: its inputs and outputs, as the Open Inference Protocol names them."""
+"""A model's signature: its inputs and outputs, in the Open Inference Protocol's terms."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ DATATYPES: Final = frozenset(
 
 
 class TensorSpec(NamedTuple):
-    """One input or output: its name, datatype and shape (-1 = dynamic, None = of any rank)."""
+    """An input or output: name, datatype and shape (-1 = dynamic, None = of any rank)."""
 
     name: str
     datatype: str
     shape: tuple[int, ...] | None
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         shape = None if self.shape is None else list(self.shape)
         return {"name": self.name, "datatype": self.datatype, "shape": shape}
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         fields = Fields(value, where)
         name, datatype = fields.text("name"), fields.text("datatype")
         if datatype not in DATATYPES:
@@ -42,13 +42,13 @@ class TensorSpec(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What a model takes and gives, in the graph's order; names are unique on each side."""
+    """A model's inputs and outputs, in the graph's order. Names are unique on each side."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {
             "inputs": [spec.to_json() for spec in self.inputs],
             "outputs": [spec.to_json() for spec in self.outputs],
@@ -56,7 +56,7 @@ class Signature(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         sides = []
         for side in ("inputs", "outputs"):
             where = f"{fields.where}: {side}"

@@ -1,4 +1,4 @@
-"""A variant: one form of a model inside a preparation, and what was measured of it."""
+"""A variant: one way to load a version (graph file, session options), and its measurement."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from model_store.chunks import ChunkRanges
 
 PLAIN: Final = "plain"
-"""The variant that is the version's own graph, as it was given."""
+"""The name of the variant that is the version's own, unchanged graph."""
 
 
 class Measurement(NamedTuple):
-    """What loading and running a variant took when it was prepared, in a fresh process.
+    """Cost of loading and running a variant, measured during preparation in a fresh process.
 
-    `load_ms`: opening the session, files in the page cache; `first_ms`: the first run; `warm_ms`:
-    the fastest run after it (0 where nothing could be run). Memory is what the process grew by, in
-    bytes: at its highest (`peak_bytes`) and after the runs (`resident_bytes`). Of the latter,
-    `mapped_bytes` are pages of files, weights or code, which the kernel may drop and read again.
+    - `load_ms`: opening the session, with its files in the page cache.
+    - `first_ms`: the first run. `warm_ms`: the fastest later run; 0 if nothing could be run.
+    - `peak_bytes`, `resident_bytes`: the process's growth, at its peak and after the runs.
+    - `mapped_bytes`: the part of `resident_bytes` in pages of files (weights, code), which the
+      kernel may drop and read again.
     """
 
     load_ms: float
@@ -37,7 +38,7 @@ class Measurement(NamedTuple):
     mapped_bytes: int
 
     def faster(self, other: Measurement) -> Measurement:
-        """This, with the lesser of each time: what disturbs a measurement only adds to it."""
+        """Return this with the lesser of each time: disturbances only add to a time."""
         return self._replace(
             load_ms=min(self.load_ms, other.load_ms),
             first_ms=min(self.first_ms, other.first_ms),
@@ -45,12 +46,12 @@ class Measurement(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return dict(self._asdict())
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         measurement = cls(
             load_ms=fields.number("load_ms"),
             first_ms=fields.number("first_ms"),
@@ -66,16 +67,18 @@ class Measurement(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One form of a model: a graph file, the options to open it with, what it needs.
+    """One way to load a version: a graph file, the options to open it with, and its cost.
 
-    `graph` is a path in the version's folder for the plain variant, else in the preparation's.
-    `optimized`: ONNX Runtime has optimized the graph already, and is not to do it again. `config`
-    are its session configuration entries by their own names. `files` are all that the graph needs
-    of the preparation's folder; none of the plain variant, and of one that was not kept.
-    `refused`: why it cannot be chosen, in a line; None where it could. `measurement` None: it was
-    not loaded. `block_width`: how many floats side by side its weights are laid out for: it is
-    wrong, without an error, on a processor of another; 0 where it is right on all. `recorded`: the
-    chunks of its files that a cold start touches, by path; of a file that is not named, all.
+    - `graph`: a path in the version's folder for the plain variant, else in the preparation's.
+    - `optimized`: ONNX Runtime has optimized the graph already and must not do it again.
+    - `config`: session configuration entries, by ONNX Runtime's names.
+    - `files`: the files in the preparation's folder; empty for the plain variant, and if not kept.
+    - `refused`: why the variant cannot be chosen, in one line; None if it can.
+    - `measurement`: None if the variant was not loaded.
+    - `block_width`: the block width, in floats, of the weights' layout. On a processor with another
+      width, outputs are wrong without an error. 0: correct on all.
+    - `recorded`: the chunks of its files that a cold start reads, by path; all chunks if a file has
+      no entry.
     """
 
     name: str
@@ -90,20 +93,20 @@ class Variant(NamedTuple):
 
     @property
     def can_be_opened(self) -> bool:
-        """Whether it was tried and found right, and its files were kept."""
+        """True if the variant passed its trial and its files were kept."""
         if self.refused is not None or self.measurement is None:
             return False
         return self.name == PLAIN or self.graph in {entry.path for entry in self.files}
 
     @property
     def measured(self) -> Measurement:
-        """What was measured of it; raises DamagedError where nothing was."""
+        """The measurement; raises DamagedError if there is none."""
         if self.measurement is None:
             raise DamagedError(f"variant {self.name!r} was not measured")
         return self.measurement
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {
             "name": self.name,
             "graph": self.graph,
@@ -120,11 +123,11 @@ class Variant(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         fields = Fields(value, where)
         config = fields.mapping("config")
         if not all(isinstance(entry, str) for entry in config.values()):
-            raise DamagedError(f"{where}: 'config' holds something else than strings")
+            raise DamagedError(f"{where}: 'config' holds a value that is not a string")
         measured = not fields.is_null("measurement")
         variant = cls(
             name=fields.text("name"),

@@ -1,9 +1,9 @@
-"""A version's manifest: the one file that says what was published.
+"""A version's manifest: the file that defines a published version.
 
-The version's digest is its identity: the digest of what it holds (its files, and which of them
-are the model, the pipeline and the golden cases) and of the package set that it needs, not of when
-or where it was made. A manifest whose digest does not follow from its contents is damaged, so refs,
-which hold the digest too, vouch for every byte of a version.
+The version's digest is its identity. It covers the version's contents (its files, and which of them
+are the model, the pipeline and the golden cases) and the digest of its package set, but not the
+time or place of publishing. A manifest whose contents do not match its digest is damaged. Refs hold
+the digest too, so they vouch for every byte of a version.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from model_store.signature import Signature
 
 BALANCED: Final = "balanced"
 OBJECTIVES: Final = (BALANCED, "cold", "warm")
-"""What a version's preparations can be chosen for; the first unless it says so."""
+"""Objectives for choosing a version's variant; the first is the default."""
 
 
 class GoldenCases(NamedTuple):
-    """The cases that a version must answer as it did when published.
+    """Requests that a version must answer as it did when it was published.
 
-    `cases` are names of folders in golden/; a float may differ by `atol + rtol * |expected|`.
+    `cases` are names of folders in golden/. A float may differ by `atol + rtol * |expected|`.
     """
 
     cases: tuple[str, ...]
@@ -35,33 +35,33 @@ class GoldenCases(NamedTuple):
     atol: float
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         return {"cases": list(self.cases), "rtol": self.rtol, "atol": self.atol}
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Read what `to_json` gave; raises DamagedError."""
+        """Read a value from `to_json`; raises DamagedError."""
         golden = cls(fields.texts("cases"), fields.number("rtol"), fields.number("atol"))
         fields.done()
         return golden
 
 
 class VersionContent(NamedTuple):
-    """What a version holds. Equal contents are one version, whoever publishes them and when."""
+    """Contents of a version. Equal contents are the same version, whenever published."""
 
     files: tuple[FileEntry, ...]
-    """Every file but the manifest, sorted by path."""
+    """Every file except the manifest, sorted by path."""
     model_file: str
     """The graph's path in the version's folder: `source/model.onnx`."""
     pipeline_file: str | None
     golden: GoldenCases
     packages: Digest | None
-    """The package set that the version's code imports from; it is in place before the version."""
+    """The package set that the version's code imports from; published before the version."""
     optimize_for: str = BALANCED
-    """What its preparations are chosen for; said only where it is not the default."""
+    """Objective for choosing its variant; written only if it is not the default."""
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which manifests hold it."""
+        """Return the JSON value that manifests hold."""
         more = {} if self.optimize_for == BALANCED else {"optimize_for": self.optimize_for}
         return {
             **more,
@@ -74,7 +74,7 @@ class VersionContent(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
-        """Take what `to_json` gave out of a document's fields; raises DamagedError."""
+        """Take the fields from `to_json` out of a document; raises DamagedError."""
         content = cls(
             files=parse_files(fields.items("files"), f"{fields.where}: files"),
             model_file=fields.text("model_file"),
@@ -95,11 +95,14 @@ class VersionContent(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """All files together."""
+        """Total size of all files."""
         return sum(entry.size_bytes for entry in self.files)
 
     def golden_files(self, case: str) -> tuple[FileEntry, FileEntry]:
-        """A golden case's request and expected answer; raises DamagedError if they are not so."""
+        """Return a golden case's request and expected answer.
+
+        Raises DamagedError if the case is not exactly these two files.
+        """
         folder = f"{GOLDEN}/{case}/"
         inside = [entry for entry in self.files if entry.path.startswith(folder)]
         match inside:
@@ -109,7 +112,7 @@ class VersionContent(NamedTuple):
         raise DamagedError(f"golden case {case!r} is not one request.* and expected.json")
 
     def file(self, path: str) -> FileEntry:
-        """The entry of one path; raises DamagedError if the manifest does not list it."""
+        """Return the entry of a path; raises DamagedError if the manifest does not list it."""
         for entry in self.files:
             if entry.path == path:
                 return entry
@@ -120,13 +123,15 @@ def _objective(fields: Fields) -> str:
     if "optimize_for" not in fields.names():
         return BALANCED
     stated: str = fields.text("optimize_for")
-    if stated not in OBJECTIVES[1:]:  # the default is not said: a content has one spelling
+    if (
+        stated not in OBJECTIVES[1:]
+    ):  # the default is not written, so that equal contents have one spelling
         raise DamagedError(f"{fields.where}: 'optimize_for' is not one of {', '.join(OBJECTIVES)}")
     return stated
 
 
 class VersionManifest(NamedTuple):
-    """`versions/<id>/manifest.json`. `parse(m.render(), ...) == m`, and back."""
+    """`versions/<id>/manifest.json`; `parse` and `render` are exact inverses."""
 
     model: str
     id: str
@@ -135,7 +140,7 @@ class VersionManifest(NamedTuple):
     content: VersionContent
 
     def render(self) -> bytes:
-        """The manifest's bytes."""
+        """Return the manifest's bytes."""
         return documents.render(
             {
                 "format": FORMAT,
@@ -163,5 +168,5 @@ class VersionManifest(NamedTuple):
         digest = fields.digest("digest")
         fields.done()
         if digest != content.digest:
-            raise DamagedError(f"{where} is damaged: its digest does not follow from its contents")
+            raise DamagedError(f"{where} is damaged: its contents do not match its digest")
         return manifest

@@ -66,7 +66,7 @@ class LocalStore:
         from model_sync.package_sets.publish import describe_packages, publish_packages  # noqa: PLC0415
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
-        target = Target.running().asked(python=options.python, platform=options.platform)
+        target = Target.running().override(python=options.python, platform=options.platform)
         layout = open_store(self._root)
         manifest, created = publish_packages(
             requirements,

@@ -26,7 +26,7 @@ from model_store.module_index import (
     INIT,
     PIECE_DIGEST_DIGITS,
     Distribution,
-    Found,
+    IndexedModule,
     Kind,
     Piece,
     render_index,
@@ -90,8 +90,8 @@ def _joined(folder: str, file: str) -> str:
 
 
 def _with_code(
-    found: Found, path: str, compiled: Mapping[str, Piece | None], libraries: Libraries
-) -> Found:
+    found: IndexedModule, path: str, compiled: Mapping[str, Piece | None], libraries: Libraries
+) -> IndexedModule:
     if found.suffix.endswith(_EXTENSION):
         return found._replace(libraries=libraries.of(path))
     return found._replace(code=compiled.get(path))
@@ -103,21 +103,21 @@ def _suffixes(target: Target) -> tuple[str, ...]:
     return (tag, ".abi3.so", ".so", _SOURCE, _SOURCELESS)
 
 
-def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, Found]]]:
+def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, IndexedModule]]]:
     """Yield every folder with the names that can be imported from it."""
     for path, folders, files in os.walk(site):
         relative = Path(path).relative_to(site).as_posix()
         if relative.endswith(_DIST_INFO):
             folders.clear()
             continue
-        names: dict[str, Found] = {}
+        names: dict[str, IndexedModule] = {}
         for folder in sorted(folders):
             if "." in folder:
                 continue  # not a valid module name
             inside = set(os.listdir(os.path.join(path, folder)))  # noqa: PTH118, PTH208 - many
             suffix = next((each for each in suffixes if INIT + each in inside), None)
             kind = Kind.NAMESPACE if suffix is None else Kind.PACKAGE
-            names[folder] = Found(kind, suffix or "")
+            names[folder] = IndexedModule(kind, suffix or "")
         # A file precedes a folder that is not a package, and suffixes precede in their order.
         present = set(files)
         for file in sorted(files):
@@ -125,8 +125,8 @@ def _scan(site: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, dict[str, 
                 name = file.removesuffix(suffix)
                 if name != file and "." not in name and name:
                     best = next(each for each in suffixes if name + each in present)
-                    if names.get(name, Found(Kind.NAMESPACE, "")).kind is Kind.NAMESPACE:
-                        names[name] = Found(Kind.MODULE, best)
+                    if names.get(name, IndexedModule(Kind.NAMESPACE, "")).kind is Kind.NAMESPACE:
+                        names[name] = IndexedModule(Kind.MODULE, best)
                     break
         yield ("" if relative == "." else relative), names
 

@@ -54,7 +54,7 @@ class Runtime(NamedTuple):
 
     def describe(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
         """Return the packages for a target, as `packages constraints --json` prints them."""
-        target = self.target.asked(python=python, platform=platform)
+        target = self.target.override(python=python, platform=platform)
         return {"target": target.to_json(), "constraints": dict(self.packages_for(target))}
 
 

@@ -152,7 +152,7 @@ def _read_installed(layout: ModelLayout) -> Refs | None:
         return None
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise DamagedError(f"{path} is a link, or its path leads over one") from error
+            raise DamagedError(f"{path} is a link, or its path contains one") from error
         raise
     refs = Refs.parse(data, str(path))
     if refs.model != layout.folder.name:

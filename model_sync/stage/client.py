@@ -97,7 +97,7 @@ class StageStore:
     def publish_packages(self, requirements: Path, options: PackageSetOptions) -> dict[str, Any]:
         """Publish the set that a requirements file pins, for the functions' Python unless said."""
         runtime = self.runtime()
-        target = runtime.target.asked(python=options.python, platform=options.platform)
+        target = runtime.target.override(python=options.python, platform=options.platform)
         self._refuse_another_python(options, runtime)
         return self._send_set(requirements, runtime, target, pruned=options.pruned)
 

@@ -91,7 +91,7 @@ def test_a_link_in_the_place_of_a_file_or_folder_is_damage(
     aside = path.with_name("aside") if target == "beside it" else tmp_path / "outside"
     path.rename(aside)
     path.symlink_to("nothing" if target == "nothing" else aside)
-    with pytest.raises(DamagedError, match="is a link, or its path leads over one") as caught:
+    with pytest.raises(DamagedError, match="is a link, or its path contains one") as caught:
         _read_all(full)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

@@ -44,7 +44,7 @@ def test_the_chosen_variant_is_the_one_that_it_names() -> None:
 def test_a_choice_that_is_not_exactly_one_of_the_variants_is_damage(
     names: tuple[str, ...], chosen: str
 ) -> None:
-    with pytest.raises(DamagedError, match=r"manifest\.json: ('chosen' names none|two of)"):
+    with pytest.raises(DamagedError, match=r"manifest\.json: ('chosen' names none|two variants)"):
         _parse(_with_variants(*names, chosen=chosen))
 
 
@@ -52,7 +52,7 @@ def test_a_choice_that_is_not_exactly_one_of_the_variants_is_damage(
 def test_a_session_option_that_is_no_string_is_damage(value: object) -> None:
     document = as_json("preparation")
     document["variants"][0]["config"] = {"session.x": value}
-    with pytest.raises(DamagedError, match="'config' holds something else than strings"):
+    with pytest.raises(DamagedError, match="'config' holds a value that is not a string"):
         _parse(document)
 
 

@@ -55,7 +55,7 @@ def test_a_digest_that_does_not_follow_from_the_contents_is_damage(
 ) -> None:
     document = as_json("version")
     change(document)
-    with pytest.raises(DamagedError, match=r"manifest\.json is damaged: its digest"):
+    with pytest.raises(DamagedError, match=r"manifest\.json is damaged: its contents do not match"):
         _parse(document)
 
 

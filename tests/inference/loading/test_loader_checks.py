@@ -139,7 +139,7 @@ def test_a_link_in_place_of_what_refs_name_is_not_followed(
     path = folder / "manifest.json" if part == "the manifest" else folder
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert "manifest.json is a link, or its path leads over one" in refusal(full)
+    assert "manifest.json is a link, or its path contains one" in refusal(full)
 
 
 def test_a_folder_in_a_files_place_is_refused(full: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_manifest_that_says_something_else_of_its_files_is_found(
     full: Path, change: Callable[[Change], None]
 ) -> None:
     rewrite(version_folder(full, 1, MODEL) / "manifest.json", change)
-    assert "its digest does not follow from its contents" in refusal(full)
+    assert "its contents do not match its digest" in refusal(full)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def damage_manifest_time(root: Path) -> str:
 def damage_manifest_content(root: Path) -> str:
     path = version_path(root, 1) / "manifest.json"
     path.write_text(path.read_text().replace('"rtol": ', '"rtol": 1'))
-    return "manifest.json is damaged: its digest does not follow"
+    return "manifest.json is damaged: its contents do not match"
 
 
 def damage_other_manifest(root: Path) -> str:
@@ -183,7 +183,7 @@ def damage_version_linked(root: Path) -> str:
     path = version_path(root, 1)
     path.rename(root.parent / "elsewhere")
     path.symlink_to(root.parent / "elsewhere")
-    return "is a link, or its path leads over one"
+    return "is a link, or its path contains one"
 
 
 def damage_preparation(root: Path) -> str:
@@ -248,7 +248,7 @@ def broken_set_files_missing(root: Path) -> str:
 def broken_set_manifest(root: Path) -> str:
     path = set_path(root) / "manifest.json"
     path.write_text(path.read_text().replace('"version": "1.0"', '"version": "1.1"'))
-    return "its digest does not follow from its contents"
+    return "its contents do not match its digest"
 
 
 def broken_set_counts(root: Path) -> str:
