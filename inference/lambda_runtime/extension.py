@@ -209,4 +209,4 @@ class Extension:
                 return
         self._held_s += time.monotonic() - began
         if held_s < self._most_held_s <= self._held_s:
-            logger.warning("background work does not end: it is not waited for any more")
+            logger.warning("background work does not end: the extension waits for it no longer")

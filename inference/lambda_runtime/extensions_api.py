@@ -90,7 +90,7 @@ def register(address: str, name: str) -> ExtensionsApi | None:
         identifier = _identifier(connection.getresponse())
     except (OSError, HTTPException, _RefusedError) as error:
         reason = f"{type(error).__name__}: {error}"
-        logger.warning("no extension: background work goes on during calls alone", reason=reason)
+        logger.warning("no extension: background work runs during calls only", reason=reason)
         return None
     finally:
         connection.close()

@@ -118,7 +118,7 @@ class Recycler:
         finally:
             connection.close()
         if reason:
-            logger.warning("the environment cannot start anew", reason=reason)
+            logger.warning("the environment cannot restart", reason=reason)
         return not reason
 
     def _replace(self, carried: Carried, models: tuple[str, ...]) -> None:
@@ -136,7 +136,7 @@ class Recycler:
             os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 - a fixed command
         except OSError as error:
             # The runtime would post the answer a second time. Lambda starts another process.
-            logger.error("the environment could not start anew, and ends", error=str(error))
+            logger.error("the environment could not restart, and ends", error=str(error))
             os._exit(1)
 
 

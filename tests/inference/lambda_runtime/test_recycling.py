@@ -70,7 +70,7 @@ def test_an_answer_that_is_refused_is_the_runtimes_to_post(
     api.post_status = status
     calls = Calls()
     assert answered(api, calls) is ANSWER
-    assert caplog.messages == ["the environment cannot start anew"]
+    assert caplog.messages == ["the environment cannot restart"]
     asking(calls).set()  # the extension is kept from nothing
 
 
@@ -79,7 +79,7 @@ def test_an_answer_that_cannot_be_posted_is_the_runtimes_to_post(
 ) -> None:
     api.__exit__(None, None, None)
     assert answered(api, Calls()) is ANSWER
-    assert caplog.messages == ["the environment cannot start anew"]
+    assert caplog.messages == ["the environment cannot restart"]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_what_starts_anew_is_what_was_started_first(tmp_path: Path, background: 
         assert (last["KEPT"], last["anew"], last["ü"]) == ("changed", False, "ü")
         anew = environment.invoke({})
         assert anew == first | {"anew": True, "PRELOAD_MODELS": "m,n,o"}
-        # It is too young to start anew again.
+        # It has restarted too recently to restart again.
         environment.invoke({"spoil": True, "due": True})
         assert environment.invoke({})["KEPT"] == "changed"
 
@@ -198,4 +198,4 @@ def test_where_no_process_can_be_started_this_one_ends_and_lambda_starts_another
         with pytest.raises(InvocationError):
             environment.invoke({"due": True})
         assert environment.invoke({})["pid"] != first
-        assert "could not start anew, and ends" in environment.logs()
+        assert "could not restart, and ends" in environment.logs()
