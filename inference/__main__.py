@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser(
         "predict",
         parents=[common],
-        help="one prediction without a server",
+        help="make one prediction without a server",
         description="Send a file to a model's pipeline, as POST /models/NAME/predict would.",
         epilog=_EPILOG,
     )

@@ -35,7 +35,7 @@ OUTPUT/MODEL/VERSION/ gets, for each file NAME:
 A second run writes the same, except for the durations in the summaries.
 """
 _EPILOG: Final = (
-    "Exit codes: 0 every record answered; 1 a record or a file failed (the others are answered) or "
+    "Exit codes: 0 every record answered; 1 a record or a file failed (others are answered) or\n"
     "the run could not begin; 2 usage; 3 the store cannot be reached; 130 interrupted."
 )
 

@@ -57,7 +57,10 @@ def add_command(
     )
     port = _within(0, 65535, "a port")
     parser.add_argument(
-        "--port", type=port, default=8080, help="0 means any free one (default 8080)"
+        "--port",
+        type=port,
+        default=8080,
+        help="port of 127.0.0.1; 0 means any free one (default 8080)",
     )
     parser.add_argument(
         "--model",
@@ -65,20 +68,28 @@ def add_command(
         metavar="NAME",
         help="the default model, which /predict calls",
     )
-    parser.add_argument("--runtime", choices=[_PROCESS, _LAMBDA], default=_PROCESS)
-    _add_number(parser, "threads", _within(1, 256, "a number of threads"), "N", "concurrent calls")
-    _add_number(
-        parser, "environments", _within(1, 64, "a number of environments"), "N", "largest number"
+    parser.add_argument(
+        "--runtime", choices=[_PROCESS, _LAMBDA], default=_PROCESS, help="see above"
     )
     _add_number(
-        parser, "memory", _within(128, 10_240, "a memory size in MB"), "MB", "of each environment"
+        parser, "threads", _within(1, 256, "a number of threads"), "N", "number of concurrent calls"
+    )
+    _add_number(
+        parser, "environments", _within(1, 64, "a number of environments"), "N", "most environments"
+    )
+    _add_number(
+        parser,
+        "memory",
+        _within(128, 10_240, "a memory size in MB"),
+        "MB",
+        "memory of each environment",
     )
     _add_number(
         parser,
         "idle",
         _within(1, 86_400, "a number of seconds"),
         "SECONDS",
-        "after which an environment without calls is stopped",
+        "stop an environment after so long without calls",
     )
     parser.set_defaults(command=run, usage_error=parser.error)
 

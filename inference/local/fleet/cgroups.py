@@ -119,20 +119,22 @@ def hierarchies(mountinfo: str, own: str) -> dict[str, Hierarchy]:
 
     A controller belongs to version 1 if any of its hierarchies names it, else to version 2.
     """
-    found: dict[str, Hierarchy] = {}
+    by_controller: dict[str, Hierarchy] = {}
     mounts = [_mount(line) for line in mountinfo.splitlines()]
     for line in own.splitlines():
         number, names, path = line.split(":", 2)
         version = 2 if number == "0" and not names else 1
-        controllers = set(names.split(",")) if version == 1 else set(_CONTROLLERS) - set(found)
+        controllers = (
+            set(names.split(",")) if version == 1 else set(_CONTROLLERS) - set(by_controller)
+        )
         for kind, root, mounted, options in mounts:
             if kind != ("cgroup" if version == 1 else "cgroup2"):
                 continue
             folder = mounted / path.removeprefix(root).lstrip("/")
             for name in _CONTROLLERS:
                 if name in controllers and (version == 2 or name in options):
-                    found[name] = Hierarchy(version, mounted, folder)
-    return found
+                    by_controller[name] = Hierarchy(version, mounted, folder)
+    return by_controller
 
 
 def _mount(line: str) -> tuple[str, str, Path, set[str]]:

@@ -164,9 +164,9 @@ class LambdaEnvironment:
                 self._early.forget()
             connection.request("POST", _INVOKE, payload)
             if self._early and early and connection.sock:
-                held = self._early.wait(connection.sock, answer_s=self._deadline_s, held_s=_HELD_S)
-                if held is not None:
-                    early(held)
+                sent = self._early.wait(connection.sock, answer_s=self._deadline_s, held_s=_HELD_S)
+                if sent is not None:
+                    early(sent)
             response = connection.getresponse()
             answer = response.read()
             self.last_call_s = time.perf_counter() - began

@@ -184,15 +184,15 @@ def _remove(folder: Path) -> None:
             time.sleep(_POLL_S)
 
 
-def _reap(wanted: int) -> int | None:
-    """Reap ended processes, orphans too; return the exit code of `wanted` if it has ended.
+def _reap(pid: int) -> int | None:
+    """Reap ended processes, orphans too; return the exit code of `pid` if it has ended.
 
     The exit code is a shell's: 128 plus the signal's number for a killed process.
     """
     code = None
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
-            if ended[0] == wanted:
+            if ended[0] == pid:
                 code = os.waitstatus_to_exitcode(ended[1])
     return 128 - code if code is not None and code < 0 else code
 
