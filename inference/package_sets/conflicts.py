@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from model_store.refs import VersionEntry
 
 
-def find_in_the_way(
+def find_conflicting_sets(
     layout: StoreLayout, model: str, entry: VersionEntry, in_use: Iterable[Digest]
 ) -> tuple[Digest, ...]:
     """Return the sets in use that hold another wheel of a package that a version needs.

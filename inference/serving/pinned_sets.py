@@ -94,13 +94,13 @@ class PinnedSets:
         if not self._pinned:
             return
         # Imported here: few environments import from a package set.
-        from inference.package_sets.conflicts import find_in_the_way  # noqa: PLC0415
+        from inference.package_sets.conflicts import find_conflicting_sets  # noqa: PLC0415
         from inference.serving.recycling_policy import Conflict  # noqa: PLC0415
 
         view = self._watch.view(name)
         in_the_way: tuple[Digest, ...] = ()
         with contextlib.suppress(StoreError):  # the next failed load finds it
-            in_the_way = find_in_the_way(self._layout, name, entry, [*self._pinned])
+            in_the_way = find_conflicting_sets(self._layout, name, entry, [*self._pinned])
         if view is None or not in_the_way:
             return
         version = (name, view.identity, number)
