@@ -1,5 +1,5 @@
-"""The writer: makes versions and publishes them. Nothing else writes to a store.
+"""The writer: makes versions and publishes them. No other package writes to a store.
 
-`python -m model_sync` is its entry point; `publish` its main verb. Of `inference` it imports
-only what loads and runs a version: what is published is tried by the very code that will serve it.
+`python -m model_sync` is the entry point; `publish` is the main verb. Of `inference` the writer
+imports only the code that loads and runs a version: a version is tried by the code that serves it.
 """

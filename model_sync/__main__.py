@@ -1,7 +1,7 @@
-"""The publisher's command line: `python -m model_sync VERB`, and `--help` for the verbs.
+"""Command line of the writer: `python -m model_sync VERB`; `--help` lists the verbs.
 
-What a command found goes to stdout (with `--json`, as one object), everything else to stderr. Its
-options are in cli/parser.py, what they do in cli/commands.py.
+Results go to stdout (with `--json`, as one object), everything else to stderr. The options are
+defined in cli/parser.py, the verbs in cli/commands.py.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     options = make_parser().parse_args(arguments)
     try:
-        went_well = options.verb(options)
+        succeeded = options.verb(options)
     except KeyboardInterrupt as error:
         return _fail(options, error, str(error) or "interrupted", "interrupted", INTERRUPTED)
     except Exception as error:
         code = code_of(error)
         exit_code = OUT_OF_REACH if code == UNREACHABLE else FAILED
         return _fail(options, error, str(error), code, exit_code)
-    # Most verbs raise, or have done it; those that go on past a problem tell.
-    return FAILED if went_well is False else DONE
+    # A verb that continues past problems returns False; the others raise.
+    return FAILED if succeeded is False else DONE
 
 
 def _fail(
@@ -48,7 +48,7 @@ def _fail(
 
 
 def _terminate(*_: object) -> NoReturn:
-    """Have SIGTERM unwind as Ctrl-C does: what was begun is removed, and children end."""
+    """Make SIGTERM unwind as Ctrl-C does: unfinished work is removed, and children end."""
     raise KeyboardInterrupt("terminated")
 
 

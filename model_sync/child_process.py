@@ -1,7 +1,7 @@
-"""Starts a module of this room as a process of its own, and waits for it.
+"""Run a module of this package in a process of its own, and wait for its end.
 
-What a model does to its process (a crash, all of the memory, state that stays warm) is then not
-done to the publisher, and does not flatter what is measured next.
+A model may crash its process, take all of its memory, or leave caches warm. In a child process
+none of this harms the publisher or distorts the next measurement.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from model_sync.time_limit import TimeLimit
 
 PREDICT_MEMORY_VARIABLE: Final = "PREDICT_MEMORY_MB"
-"""The memory of the function that will serve what is published, which decides on its processors.
-Without it a trial has as many as the publisher."""
+"""Memory in MB of the function that will serve the model, which determines its processors.
+Without this variable a trial uses as many processors as the publisher has."""
 
 _IMPORTED_FROM: Final = Path(sys.modules["model_sync"].__path__[0]).resolve().parent
 """Folder that holds the package: an installation, a function's code or a repository."""
@@ -39,21 +39,21 @@ def run_module(
     deadline_s: float,
     time_limit: TimeLimit,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a module to its end; what it says on stderr is in what is returned.
+    """Run a module to its end and return the process, with its stderr.
 
-    Raises TrialError where `what` it does is not done within the deadline, or a signal ended it;
-    OutOfTimeError where less time is left than that, and it does not suffice.
+    `what` names the work in errors. Raises TrialError if the work is not done by the deadline or a
+    signal ends the process; OutOfTimeError if the time limit is shorter and ends the process first.
     """
     left_s = time_limit.seconds_left()
-    # Lambda puts its layers on sys.path in the process only; a child would not find them. Package
-    # sets that this process itself uses are not for it: it finds its own.
-    sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - of strings
+    # Lambda adds its layers to sys.path of this process only, so a child would not find them. The
+    # package sets of this process are left out: the child activates its own.
+    sets = os.path.abspath(layout.packages) + os.sep  # noqa: PTH100 - strings are compared
     inherited = (path for path in sys.path if path and not path.startswith(sets))
     paths = dict.fromkeys((str(_IMPORTED_FROM), *inherited))
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_as_predicting()}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_predict_memory()}
     try:
         done = subprocess.run(
-            # -B: importing a pipeline's neighbour must not leave its bytecode in the version.
+            # -B: an import of a file beside the pipeline must not write bytecode into the version.
             [sys.executable, "-B", "-m", module, *arguments],
             cwd=_IMPORTED_FROM,
             env=environ,
@@ -78,8 +78,8 @@ def run_module(
     return done
 
 
-def _as_predicting() -> dict[str, str]:
-    """What has the child count its processors as the function does that will serve the model."""
+def _predict_memory() -> dict[str, str]:
+    """Return the variable by which the child counts processors as the serving function does."""
     text = os.environ.get(PREDICT_MEMORY_VARIABLE, "")
     if not text:
         return {}
@@ -89,6 +89,6 @@ def _as_predicting() -> dict[str, str]:
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What a process that failed said last."""
+    """Return the last line of a failed process's stderr, or its exit code."""
     lines = done.stderr.strip().splitlines()
     return lines[-1] if lines else f"exit code {done.returncode}"

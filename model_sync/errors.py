@@ -1,25 +1,25 @@
-"""Why a publication was refused, or failed. Nothing visible has changed when one is raised.
+"""Errors of the writer. When one is raised, nothing visible in the store has changed.
 
 SyncError
-├── RecipeError       model.toml, or the folder, does not say what to publish
+├── RecipeError       model.toml, or the folder, does not define a model
 ├── BuildError        the model's build script failed
-├── SourceError       a file to publish may not be read, or changed meanwhile
-│   └── MissingError  it is not there
-├── InspectionError   the model file is no ONNX model that can be served
+├── SourceError       a file to publish cannot be read, or changed while it was read
+│   └── MissingError  the file does not exist
+├── InspectionError   the model file is not an ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
-├── PackagesError     a package set cannot be made of what its requirements name
-├── SignatureError    callers of the version that the label names would be broken
-├── SpaceError        the store's file system is full, or would be
-├── ChangeError       refs may not be changed in this way: a label names it, it was deleted, ...
-├── BackupError       a backup cannot be made there, or is none that can be restored there
-├── RequestError      a request to the sync function does not say what to do
-├── OutOfTimeError    the sync function has too little time for what was asked
-├── RefusedError      the sync function answered that it failed; it says why
-└── StageError        a deployed stage is not there, or its functions fail
-    └── StageUnreachableError  it cannot be asked: no network, no credentials
+├── PackagesError     a package set cannot be made of its requirements
+├── SignatureError    the new signature would break callers of the label
+├── SpaceError        the file system is full, or would be
+├── ChangeError       a change of refs is refused: a label names the version, ...
+├── BackupError       a folder cannot take a backup, or holds none to restore
+├── RequestError      a request cannot be understood
+├── OutOfTimeError    an invocation of the sync function is too short
+├── RefusedError      the sync function answered with an error
+└── StageError        a deployed stage is missing, or its functions fail
+    └── StageUnreachableError  the stage cannot be called: no network, no credentials
 
-Each message is one line that says what happened, to what, and what to do where something can be.
-`code_of` is the word for an error in `--json` and in the sync function's answers.
+Each message is one line: the problem, the object that has it, and what to do if there is a remedy.
+`code_of` returns the code of an error in `--json` and in the sync function's answers.
 """
 
 from __future__ import annotations
@@ -33,37 +33,36 @@ UNREACHABLE: Final = "unreachable"
 """The code of a store, or a stage, that cannot be reached."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says where no more can be written: none is left, not to this user, not in one
-file."""
+"""Error numbers for no space left: on the file system, for this user, or in one file."""
 
 
 class SyncError(Exception):
-    """A publication was refused, or failed."""
+    """An operation was refused, or failed."""
 
     code = "failed"
-    """The word for it in `--json` and in the sync function's answers."""
+    """Code of the error in `--json` and in the sync function's answers."""
 
 
 class RecipeError(SyncError):
-    """What to publish is not said, or said wrongly."""
+    """The model to publish is not defined, or is defined wrongly."""
 
     code = "recipe"
 
 
 class BuildError(SyncError):
-    """A build script failed, or left out an output."""
+    """A build script failed, or did not write an output."""
 
     code = "build"
 
 
 class SourceError(SyncError):
-    """A file cannot be taken up."""
+    """A file to publish cannot be used."""
 
     code = "source"
 
 
 class MissingError(SourceError):
-    """A file is not there."""
+    """A file to publish does not exist."""
 
 
 class InspectionError(SyncError):
@@ -79,25 +78,25 @@ class PackagesError(SyncError):
 
 
 class SignatureError(SyncError):
-    """A label would move to a version that its callers cannot go on calling."""
+    """A label would move to a version that its callers cannot call."""
 
     code = "signature"
 
 
 class SpaceError(SyncError):
-    """What is to be written does not fit where it belongs."""
+    """The file system has too little space for the files to write."""
 
     code = "space"
 
 
 class ChangeError(SyncError):
-    """A change of labels, split, holds or states is refused."""
+    """A change of a model's labels, split, holds or states is refused."""
 
     code = "change"
 
 
 class BackupError(SyncError):
-    """A folder cannot take a backup, or a store, or is no complete backup."""
+    """A folder cannot take a backup or a store, or is not a complete backup."""
 
     code = "backup"
 
@@ -109,13 +108,13 @@ class RequestError(SyncError):
 
 
 class OutOfTimeError(SyncError):
-    """An invocation's time does not suffice."""
+    """The time that is left of an invocation is too short."""
 
     code = "time"
 
 
 class RefusedError(SyncError):
-    """The sync function refused, or failed; `code` is the one that it answered."""
+    """The sync function refused a request, or failed; `code` is from its answer."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -129,19 +128,19 @@ class StageError(SyncError):
 
 
 class StageUnreachableError(StageError):
-    """A deployed stage cannot be asked."""
+    """A deployed stage cannot be called."""
 
     code = UNREACHABLE
 
 
 class TrialError(SyncError):
-    """The version failed where it was tried."""
+    """The version failed its trial."""
 
     code = "trial"
 
 
 def code_of(error: Exception) -> str:
-    """The word for an error: a SyncError's own, or what kind of thing went wrong."""
+    """Return the code of an error: a SyncError's own, or one for the kind of error."""
     match error:
         case SyncError():
             return error.code

@@ -1,4 +1,4 @@
-"""Who a process is, as models' histories name it."""
+"""Identity of this process, for models' histories."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import socket
 
 
 def publisher() -> str:
-    """Who this process is: `user@host`. Any name can be written, whatever its bytes are."""
+    """Return `user@host` of this process. Characters that UTF-8 cannot encode become `?`."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in Lambda
+    except (OSError, KeyError):  # a user without a name, as on Lambda
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}".encode(errors="replace").decode()

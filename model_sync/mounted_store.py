@@ -1,4 +1,4 @@
-"""A store that verbs work on: where it lies, who asks, who is told how far it is, under what."""
+"""A mounted store with an operation's caller, progress and time limit."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountedStore:
-    """A store that is there."""
+    """A store that is mounted here, for one operation."""
 
     layout: StoreLayout
     progress: Progress
     who: str
-    """Who asks, for the models' history."""
+    """The caller, for the models' histories."""
     time_limit: TimeLimit = NO_LIMIT
-    """Under which versions are prepared."""
+    """Time limit for preparing versions."""
 
     def change(self, model: str, decide: Decide, *, verb: str, reason: str) -> Outcome:
-        """Commit what `decide` makes of a model's newest refs (refs/transaction.py)."""
+        """Commit the refs that `decide` returns for a model's newest refs (refs/transaction.py)."""
         return change_refs(self.layout, model, decide, verb=verb, reason=reason, who=self.who)

@@ -1,4 +1,4 @@
-"""Tells a person how far long work is: a bar on a terminal, plain lines in a log, on stderr."""
+"""Progress of long work, on stderr: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What long work tells. Calls cost little; work never waits for them."""
+    """Receiver of the progress of long work. Its methods return quickly."""
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        """Begin a step; `total_bytes` 0: it has no known size."""
+        """Begin a step. `total_bytes` 0: the size is unknown."""
 
     def advance(self, n_bytes: int) -> None:
-        """Say that so many more bytes of the step are done."""
+        """Count `n_bytes` more bytes of the step as done."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Progress that is not shown."""
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def advance(self, n_bytes: int) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 class Lines:
-    """A line a step, and one more every ten seconds of a long one."""
+    """Progress as lines: one for each step, and one every ten seconds of a long step."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._what, self._total, self._done, self._told_at = "", 0, 0, 0.0
+        self._what, self._total, self._done, self._printed_at = "", 0, 0, 0.0
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        """Print what begins, and its size if it has one."""
+        """Print the step, and its size if known."""
         self._what, self._total, self._done = what, total_bytes, 0
-        self._told_at = time.monotonic()
+        self._printed_at = time.monotonic()
         size = f" ({readable_bytes(total_bytes)})" if total_bytes else ""
         self._out.write(f"{what}{size}\n")
         self._out.flush()
 
     def advance(self, n_bytes: int) -> None:
-        """Print how far it is, if it was long since the last line."""
+        """Print the bytes done, if the last line is ten seconds old."""
         self._done += n_bytes
-        if time.monotonic() - self._told_at >= 10:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._printed_at >= 10:
+            self._printed_at = time.monotonic()
             done, total = readable_bytes(self._done), readable_bytes(self._total)
             self._out.write(f"{self._what}: {done} of {total}\n")
             self._out.flush()
 
 
 class Bar:
-    """A bar on a terminal, by rich. A context manager: it leaves the terminal as it was."""
+    """Progress as a bar on a terminal, by rich. A context manager: its end removes the bar."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
@@ -66,7 +66,7 @@ class Bar:
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
         self._rich = RichProgress(
-            TextColumn("{task.description}", markup=False),  # which may be a file's name
+            TextColumn("{task.description}", markup=False),  # a step may name a file
             BarColumn(),
             TextColumn("{task.fields[size]}", markup=False),
             TimeElapsedColumn(),
@@ -89,8 +89,8 @@ class Bar:
         self._rich.stop()
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        """Begin a new bar; without a size it only moves."""
-        if self._task is not None:  # resetting it would keep its size where this step has none
+        """Begin a new bar. Without a size the bar only pulses."""
+        if self._task is not None:  # a reset would keep the size of the step before
             self._rich.remove_task(self._task)
         self._total, self._done = total_bytes, 0
         self._task = self._rich.add_task(what, total=total_bytes or None, size=self._size())
@@ -108,12 +108,12 @@ class Bar:
 
 
 def lines_on_stderr() -> Lines:
-    """Plain lines, for a log."""
+    """Return a Progress that prints plain lines, for a log."""
     return Lines(sys.stderr)
 
 
 def readable_bytes(count: float) -> str:
-    """Write a size as a person reads it: `3.2 MB` (decimal units)."""
+    """Return a size as text: `3.2 MB` (decimal units)."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000 or unit == "GB":
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

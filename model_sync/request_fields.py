@@ -1,7 +1,7 @@
-"""What a verb was asked: fields by name, from the command line or from a request's JSON.
+"""Fields of a request, by name: from the command line, or from a request's JSON. Pure.
 
-Each `take` raises RequestError naming the field; `done` refuses fields that nobody took, so that a
-field that a newer caller sends is not passed over in silence. Pure.
+Each method that takes a field raises RequestError naming the field. `done` refuses the fields that
+are left: a field that a newer caller sends is not ignored silently.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_DIGITS: Final = 18
 
 
 class Reference(NamedTuple):
-    """A model, and a version or a label where one was named: `magika`, `magika@7`, `magika:x`.
+    """A model, with a version or a label if one is named: `magika`, `magika@7`, `magika:x`.
 
     `parse(str(reference)) == reference`.
     """
@@ -50,27 +50,27 @@ class Reference(NamedTuple):
 
 
 def parse_version(text: str) -> int:
-    """Read a version's number; raises RequestError."""
+    """Return the version number that a text holds; raises RequestError."""
     if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS or int(text) < 1:
         raise RequestError(f"{text[:40]!r} is no version: versions are numbers from 1 on")
     return int(text)
 
 
 class RequestFields:
-    """The fields of one request. A field that is None was not given."""
+    """Fields of one request. A field that is None counts as missing."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._left = {key: value for key, value in fields.items() if value is not None}
 
     def text(self, key: str) -> str:
-        """Take a text that must be there."""
+        """Take a text, which is required."""
         value = self.optional_text(key)
         if value is None:
             raise RequestError(f"{key!r} is missing")
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """Take a text; None if it was not given."""
+        """Take a text; None if missing."""
         value = self._left.pop(key, None)
         if value is None:
             return None
@@ -87,7 +87,7 @@ class RequestFields:
         return self._checked(key, check_model)
 
     def label(self, key: str, default: str | None = None) -> str:
-        """Take a label."""
+        """Take a label; `default` if missing."""
         if default is not None and key not in self._left:
             return default
         return self._checked(key, check_label)
@@ -96,21 +96,21 @@ class RequestFields:
         """Take the name of a job that holds a version."""
         try:
             return check_label(self.text("job"))
-        except InvalidNameError as error:  # it is spelled as labels are
+        except InvalidNameError as error:  # jobs are spelled as labels are
             raise RequestError(f"job{str(error).removeprefix('label')}") from None
 
     def reference(self, key: str = "model") -> Reference:
-        """Take a model's name with a version or label, if one is named."""
+        """Take a model's name, with a version or label if one is named."""
         return Reference.parse(self.text(key))
 
     def optional_version(self, key: str) -> int | None:
-        """Take a version's number; None if it was not given."""
+        """Take a version's number; None if missing."""
         if key not in self._left:
             return None
         return self.whole(key, 1, 10**_MOST_DIGITS)
 
     def whole(self, key: str, lowest: int, highest: int) -> int:
-        """Take a whole number within bounds."""
+        """Take a whole number from `lowest` to `highest`."""
         value = self._left.pop(key, None)
         if type(value) is not int or not lowest <= value <= highest:
             raise RequestError(
@@ -119,7 +119,7 @@ class RequestFields:
         return value
 
     def flag(self, key: str) -> bool:
-        """Take true or false; false if it was not given."""
+        """Take true or false; false if missing."""
         value = self._left.pop(key, False)
         if type(value) is not bool:
             raise RequestError(f"{key!r} is {value!r}: expected true or false")
@@ -138,7 +138,7 @@ class RequestFields:
         return shares
 
     def done(self) -> None:
-        """Refuse the fields that nobody took."""
+        """Raise RequestError if fields are left that were not taken."""
         if self._left:
             raise RequestError(f"{min(self._left)!r} is no field of this verb")
 

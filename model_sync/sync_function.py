@@ -1,7 +1,7 @@
 """The sync function's entry point: `model_sync.sync_function.handler`.
 
 Importing this module reads the settings (a missing one fails the function's INIT, naming the
-variable) and makes the S3 client. No store and no bucket is touched before the first request.
+variable) and creates the S3 client. No store and no bucket is touched before the first request.
 """
 
 from __future__ import annotations

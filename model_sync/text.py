@@ -1,4 +1,4 @@
-"""How messages spell numbers of things, and texts that somebody else wrote. Pure."""
+"""Counts, labels and versions as text, for messages. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MOST_NUMBERS: Final = 10
 
 
 def pluralize(count: int, thing: str) -> str:
-    """So many of a thing: `1 version`, `2 versions`, `0 package sets`."""
+    """Return a count with its noun: `1 version`, `2 versions`, `0 package sets`."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def list_labels(labels: Iterable[str]) -> str:
-    """What to name instead of a label that is not there: `its labels are canary, latest`."""
+    """Return the labels that exist, after a missing one: `its labels are canary, latest`."""
     names = sorted(labels)
     if not names:
         return "it has no label"
@@ -24,10 +24,10 @@ def list_labels(labels: Iterable[str]) -> str:
 
 
 def list_versions(numbers: Iterable[int]) -> str:
-    """What to name instead of a version that is not there: `there are 1, 2, 3`."""
-    known = sorted(numbers)
-    if not known:
+    """Return the versions that exist, after a missing one: `there are 1, 2, 3`."""
+    ordered = sorted(numbers)
+    if not ordered:
         return "it has none"
-    if len(known) > _MOST_NUMBERS:
-        return f"there are {known[0]} to {known[-1]}"
-    return f"there {'is' if len(known) == 1 else 'are'} {', '.join(map(str, known))}"
+    if len(ordered) > _MOST_NUMBERS:
+        return f"there are {ordered[0]} to {ordered[-1]}"
+    return f"there {'is' if len(ordered) == 1 else 'are'} {', '.join(map(str, ordered))}"

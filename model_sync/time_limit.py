@@ -1,4 +1,4 @@
-"""Time limit for preparing versions: a value that is passed down."""
+"""Time limit for preparing versions, passed down as a value."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     RemainingMs = Callable[[], float]
 
 MARGIN_MS: Final = 20_000
-"""Of an invocation, kept for noting how far it is, for committing, and for answering."""
+"""Part of an invocation that is reserved for saving progress, committing and answering."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLimit:
-    """What whoever prepares a version keeps to.
+    """Time limit for preparing a version.
 
-    `remaining_ms` tells what is left of the sync function's invocation; None: there is no end.
+    `remaining_ms` returns the time left of the sync function's invocation; None: no limit.
     """
 
     remaining_ms: RemainingMs | None = None
 
     def leaves_ms(self, milliseconds: float) -> bool:
-        """Whether so much time is left."""
+        """Return True if at least that much time is left."""
         return self.remaining_ms is None or self.remaining_ms() >= milliseconds
 
     def seconds_left(self) -> float:
-        """For how long one more step may run, 0 at the least; infinite where there is no end."""
+        """Return how long one more step may run: at least 0, infinite without a limit."""
         if self.remaining_ms is None:
             return math.inf
         return max(self.remaining_ms() - MARGIN_MS, 0) / 1000
 
 
 NO_LIMIT: Final = TimeLimit()
-"""Those of this process."""
+"""No limit, as on a caller's own machine."""

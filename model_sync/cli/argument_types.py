@@ -1,4 +1,8 @@
-"""What the command line's arguments may be, for argparse: each raises its ArgumentTypeError."""
+"""Types of the command line's arguments, for argparse, and environment settings for defaults.
+
+Each type raises argparse.ArgumentTypeError. Two settings are defaults of options: `TARGET_PYTHON`
+of `--python`, and `TARGET_INTERPRETER` of `--interpreter`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ _PYTHON_VERSION: Final = re.compile(r"3\.[0-9]{1,3}")
 
 
 class TargetSettings(NamedTuple):
-    """What is set; None: nothing is."""
+    """Defaults for the target of package sets; None: not set."""
 
     python: str | None = None
     interpreter: Path | None = None
@@ -33,7 +37,7 @@ class TargetSettings(NamedTuple):
 
 
 def text(argument: str) -> str:
-    """A text that histories can hold, and requests carry."""
+    """Return a text that histories and requests can hold."""
     if len(argument) > MOST_CHARACTERS:
         raise argparse.ArgumentTypeError(f"it is longer than {MOST_CHARACTERS} characters")
     try:
@@ -44,7 +48,7 @@ def text(argument: str) -> str:
 
 
 def version(argument: str) -> int:
-    """A version's number."""
+    """Return a version's number."""
     try:
         return parse_version(argument)
     except RequestError as error:
@@ -52,28 +56,28 @@ def version(argument: str) -> int:
 
 
 def folder(argument: str) -> Path:
-    """A folder's path. An empty one, as of a variable that is not set, is no name for this one."""
+    """Return a folder's path. Refuse an empty one: it may come from a variable that is not set."""
     if not argument:
         raise argparse.ArgumentTypeError("it is empty: name a folder")
     return Path(argument)
 
 
 def python(argument: str) -> str:
-    """A minor version of Python."""
+    """Return a minor version of Python, like 3.13."""
     if not _is_python_version(argument):
         raise argparse.ArgumentTypeError(f"{argument!r} is no version: expected one like 3.13")
     return argument
 
 
 def file(argument: str) -> Path:
-    """A file's path, or a folder's that stands for it."""
+    """Return the path of a file, or of a folder that holds it."""
     if not argument:
         raise argparse.ArgumentTypeError("it is empty: name a file")
     return Path(argument)
 
 
 def share(argument: str) -> tuple[str, int]:
-    """A label's share of the calls: `canary=5`."""
+    """Return a label and its share of the calls, from `canary=5`."""
     label, _, percent = argument.partition("=")
     if not label or not (percent.isascii() and percent.isdecimal()) or len(percent) > 3:
         raise argparse.ArgumentTypeError(f"{argument!r} is no share: expected LABEL=PERCENT")
@@ -81,5 +85,5 @@ def share(argument: str) -> tuple[str, int]:
 
 
 def _is_python_version(text: str) -> bool:
-    """Tell whether a text is a minor version of Python, as targets hold it."""
+    """Return True if a text is a minor version of Python, as targets hold it."""
     return bool(_PYTHON_VERSION.fullmatch(text))

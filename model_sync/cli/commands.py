@@ -1,4 +1,4 @@
-"""What each verb of the command line does: asks the store, here or a stage's, and prints."""
+"""Verbs of the command line: call a store client, then print its result."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 def publish(options: argparse.Namespace) -> None:
     """Publish a model."""
-    as_what = PublishOptions(
+    publish_options = PublishOptions(
         options.name, options.label, options.reason, options.allow_signature_change
     )
-    with _place(options) as place:
+    with _store_client(options) as store:
         if options.source.startswith("s3://"):
-            found = place.publish_url(options.source, as_what)
+            result = store.publish_url(options.source, publish_options)
         else:
-            found = place.publish_folder(Path(options.source), as_what)
-    changed = found.pop("changed")
-    _print(options, found, lambda: print_models.published(found, changed=changed))
+            result = store.publish_folder(Path(options.source), publish_options)
+    changed = result.pop("changed")
+    _print(options, result, lambda: print_models.publication(result, changed=changed))
 
 
 def list_models(options: argparse.Namespace) -> None:
-    """List what is published."""
-    with _place(options) as place:
-        found = place.list_models()
-    _print(options, found, lambda: print_models.models(found["models"], _where(options)))
+    """List the published models."""
+    with _store_client(options) as store:
+        result = store.list_models()
+    _print(options, result, lambda: print_models.model_table(result["models"], _where(options)))
 
 
 def publish_packages(options: argparse.Namespace) -> None:
@@ -52,92 +52,92 @@ def publish_packages(options: argparse.Namespace) -> None:
         from model_sync.publishing.publish import read_packages  # noqa: PLC0415 - ONNX: half a second
 
         requirements, prune = read_packages(requirements)
-    asked = PackageSetOptions(
+    set_options = PackageSetOptions(
         options.python or settings.python,
         options.platform,
         pruned=options.prune and prune,
-        # The setting is for stores here: a stage has an interpreter of its own.
+        # The setting is for stores on this machine: a stage has its own interpreter.
         interpreter=options.interpreter or (None if options.stage else settings.interpreter),
     )
-    with _place(options) as place:
-        found = place.publish_packages(requirements, asked)
-    _print(options, found, lambda: print_packages.published(found))
+    with _store_client(options) as store:
+        result = store.publish_packages(requirements, set_options)
+    _print(options, result, lambda: print_packages.publication(result))
 
 
 def list_packages(options: argparse.Namespace) -> None:
     """List the package sets."""
-    with _place(options) as place:
-        found = place.list_packages()
-    _print(options, found, lambda: print_packages.listed(found["packages"], _where(options)))
+    with _store_client(options) as store:
+        result = store.list_packages()
+    _print(options, result, lambda: print_packages.set_table(result["packages"], _where(options)))
 
 
 def package_constraints(options: argparse.Namespace) -> None:
-    """Say what the runtime brings."""
+    """Print the packages that the runtime brings."""
     python = options.python or TargetSettings.from_environ(os.environ).python
-    with _place(options) as place:
-        found = place.constraints(python=python, platform=options.platform)
-    _print(options, found, lambda: print_packages.constraints(found))
+    with _store_client(options) as store:
+        result = store.constraints(python=python, platform=options.platform)
+    _print(options, result, lambda: print_packages.constraints(result))
 
 
 def operate(options: argparse.Namespace) -> bool:
-    """Run a verb that looks at a store, or changes it; tell whether all of it went well."""
+    """Run an operation on a store; return True if no part of it failed."""
     fields = options.fields(options)
-    with _place(options) as place:
-        found = place.run(options.operation, fields)
-    _print(options, found, lambda: options.readable(found))
-    return not (found.get("problems") or found.get("failures"))
+    with _store_client(options) as store:
+        result = store.run(options.operation, fields)
+    _print(options, result, lambda: options.readable(result))
+    return not (result.get("problems") or result.get("failures"))
 
 
 def delete_model(options: argparse.Namespace) -> bool:
-    """Take a model from service, once a person has said its name, or `--yes`."""
+    """Take a model from service, after a person has typed its name, or with `--yes`."""
     if not options.yes:
         if not sys.stdin.isatty():
             raise ChangeError(
-                f"delete-model asks before it takes {options.model!r} from service, and nobody is "
-                "there to answer: say --yes"
+                f"delete-model asks for confirmation before it takes {options.model!r} from "
+                "service, and stdin is not a terminal: say --yes"
             )
         sys.stderr.write(
             f"Take {options.model} and all its versions from service? They are swept a day later.\n"
-            "Its name, to go on: "
+            "Type its name to confirm: "
         )
         sys.stderr.flush()
         if sys.stdin.readline().strip() != options.model:
-            raise ChangeError(f"{options.model!r} was not named: nothing has changed")
+            raise ChangeError(f"the name typed is not {options.model!r}: nothing has changed")
     return operate(options)
 
 
 def backup_store(options: argparse.Namespace) -> bool:
-    """Copy a store to a folder; refused for a stage before that is looked for."""
+    """Copy a store to a folder. A stage is refused before it is looked up."""
     if options.stage is not None:
         raise not_for_stages("backup")
     return operate(options)
 
 
 def restore_store(options: argparse.Namespace) -> None:
-    """Make a store of a backup, where there is none yet."""
+    """Make a store from a backup, at a root that is missing or empty."""
     if options.stage is not None:
         raise StageError(
             "restore makes a store that is mounted here: a stage's file system is restored by "
             "AWS Backup"
         )
-    from model_sync.backup.restore import restore  # noqa: PLC0415 - only where it is needed
+    from model_sync.backup.restore import restore  # noqa: PLC0415 - needed here only
 
     with _progress(options) as progress:
-        found = restore(options.folder, options.store, progress)
-    _print(options, found, lambda: options.readable(found))
+        result = restore(options.folder, options.store, progress)
+    _print(options, result, lambda: options.readable(result))
 
 
 @contextlib.contextmanager
-def _place(options: argparse.Namespace) -> Iterator[StoreClient]:
-    """The store that the options name, and progress while it is worked with."""
+def _store_client(options: argparse.Namespace) -> Iterator[StoreClient]:
+    """Yield a client of the store that the options name, and show its progress."""
     with _progress(options) as progress:
-        if options.stage is not None:  # an empty name is a mistake, not this machine
+        if options.stage is not None:  # an empty name is an error, not this machine
             from model_sync.stage.client import StageStore  # noqa: PLC0415 - AWS's SDK: a third of a second
             from model_sync.stage.stack import find_stage  # noqa: PLC0415
 
             yield StageStore(find_stage(options.stage), progress)
         else:
-            from model_sync.cli.local_store import LocalStore  # noqa: PLC0415 - only where it is needed
+            from model_sync.cli.local_store import LocalStore  # noqa: PLC0415 - needed here only
 
             yield LocalStore(options.store, progress)
 
@@ -158,11 +158,11 @@ def _where(options: argparse.Namespace) -> str:
 
 
 def _print(
-    options: argparse.Namespace, found: dict[str, Any], readable: Callable[[], None]
+    options: argparse.Namespace, result: dict[str, Any], readable: Callable[[], None]
 ) -> None:
     if options.json:
-        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.write(json.dumps(result) + "\n")
     else:
         readable()
-    if "unsettled" in found:
-        sys.stderr.write(f"warning: {found['unsettled']}\n")
+    if "unsettled" in result:
+        sys.stderr.write(f"warning: {result['unsettled']}\n")

@@ -1,6 +1,6 @@
-"""A store on this machine, as the command line's verbs ask it.
+"""A store on this machine, as a client of the command line.
 
-What a verb does not need is not imported: ONNX Runtime alone takes half a second.
+Each method imports only the modules that it needs: ONNX Runtime alone takes half a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LocalStore:
-    """The store at `root`; publishing makes it if it is not there yet."""
+    """The store at `root`. Publishing creates a missing store."""
 
     def __init__(self, root: Path, progress: Progress) -> None:
         self._root = root
@@ -32,11 +32,11 @@ class LocalStore:
         """Publish a model's folder; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish  # noqa: PLC0415 - as above
 
-        done = publish(folder, self._root, progress=self._progress, **options._asdict())
-        return done.to_json()
+        result = publish(folder, self._root, progress=self._progress, **options._asdict())
+        return result.to_json()
 
     def publish_url(self, url: str, options: PublishOptions) -> dict[str, Any]:
-        """Publish what lies below a prefix in S3; raises SyncError or StoreError."""
+        """Publish the model below a prefix in S3; raises SyncError or StoreError."""
         from model_sync.publishing.publish import publish_source  # noqa: PLC0415
         from model_sync.sources.recipe import read_recipe  # noqa: PLC0415
         from model_sync.sources.s3 import (  # noqa: PLC0415
@@ -50,7 +50,7 @@ class LocalStore:
         source = S3Source(s3_client(), *parse_s3_url(url))
         recipe = read_recipe(source, name=options.name, implied_name=source.name.rpartition("/")[2])
         layout = open_store(self._root)
-        done = publish_source(
+        result = publish_source(
             source,
             recipe,
             layout,
@@ -59,10 +59,10 @@ class LocalStore:
             reason=options.reason,
             allow_signature_change=options.allow_signature_change,
         )
-        return done.to_json()
+        return result.to_json()
 
     def publish_packages(self, requirements: Path, options: PackageSetOptions) -> dict[str, Any]:
-        """Publish a package set, for this Python unless said; raises SyncError or StoreError."""
+        """Publish a package set, by default for this Python; raises SyncError or StoreError."""
         from model_sync.package_sets.publish import describe_packages, publish_packages  # noqa: PLC0415
         from model_sync.store_io.create_store import open_store  # noqa: PLC0415 - as above
 
@@ -79,17 +79,20 @@ class LocalStore:
         return {**describe_packages(manifest), "created": created}
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
-        """What the runtime brings that is here, unless another is said; raises SyncError."""
+        """Return the packages that the target's runtime brings; raises SyncError.
+
+        The default target is this runtime.
+        """
         from model_sync.package_sets.runtime_packages import Runtime  # noqa: PLC0415 - as above
 
         return Runtime.here().describe(python=python, platform=platform)
 
     def list_models(self) -> dict[str, Any]:
-        """What is published; raises StoreError."""
+        """Return the published models; raises StoreError."""
         return list_published(StoreLayout(self._root))
 
     def list_packages(self) -> dict[str, Any]:
-        """The package sets; raises StoreError."""
+        """Return the package sets; raises StoreError."""
         from model_sync.admin.package_sets import list_sets  # noqa: PLC0415 - as above
 
         layout = StoreLayout(self._root)
@@ -97,7 +100,7 @@ class LocalStore:
         return list_sets(layout)
 
     def run(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of admin/operations.py; raises SyncError or StoreError."""
+        """Run an operation of admin/operations.py; raises SyncError or StoreError."""
         from model_sync.admin.operations import run_operation  # noqa: PLC0415
         from model_sync.mounted_store import MountedStore  # noqa: PLC0415 - as above
 

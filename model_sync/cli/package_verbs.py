@@ -1,4 +1,4 @@
-"""The options of `packages VERB`, and how they become what is asked. Nothing is done here."""
+"""Options of `packages VERB`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> None:
-    """Add `packages` to the menu. `common` holds the options that all verbs take."""
+    """Add `packages` to the subparsers `menu`. `common` holds the options that all verbs take."""
     packages = menu.add_parser(
         "packages",
         help="sets of Python packages",
@@ -31,51 +31,56 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
 
     publish = add(
         "publish",
-        "publish the set that a requirements file pins, or a model's folder names",
+        "publish the set that a requirements file pins",
         "Download the wheels that a requirements file pins with hashes, and publish them as a "
-        "set. The same wheels for the same target are the same set.",
+        "set. The same wheels for the same target make the same set.",
         commands.publish_packages,
     )
     publish.add_argument(
         "requirements",
         type=file,
         metavar="FILE",
-        help="pinned, with hashes; or a model's folder, whose model.toml names such a file",
+        help="pinned requirements with hashes; or a model's folder, whose model.toml names them",
     )
     publish.add_argument(
         "--no-prune",
         dest="prune",
         action="store_false",
-        help="keep what a server never needs: tests, headers, stubs, static libraries",
+        help="keep files that a server never needs: tests, headers, stubs, static libraries",
     )
     _add_target(publish)
     publish.add_argument(
         "--interpreter",
         type=Path,
         metavar="PATH",
-        help="the Python that compiles it, of the target's version (default: "
+        help="the Python that compiles the set, of the target's version (default: "
         "$TARGET_INTERPRETER, else pythonX.Y on the PATH; a stage has its own)",
     )
-    add("list", "the sets in a store", "List the package sets in a store.", commands.list_packages)
+    add(
+        "list",
+        "list the sets in a store",
+        "List the package sets in a store.",
+        commands.list_packages,
+    )
     show = add(
         "show",
-        "everything about one set",
-        "Everything about one package set: what is in it, and which versions of models pin it.",
+        "show everything about one set",
+        "Show one package set: its packages, and the versions of models that pin it.",
         commands.operate,
     )
     show.add_argument(
-        "digest", metavar="DIGEST", help="the set's digest, or what it alone begins with"
+        "digest", metavar="DIGEST", help="the set's digest, or a beginning that no other set has"
     )
     show.set_defaults(
         operation="show-packages",
         fields=lambda options: {"digest": options.digest},
-        readable=print_packages.shown,
+        readable=print_packages.package_set,
     )
     constraints = add(
         "constraints",
-        "the versions that a set's requirements must not differ from",
-        "Print what the runtime brings itself, as a file of constraints: `uv pip compile "
-        "--constraint FILE` then pins what a set is not refused for.",
+        "print the package versions that the runtime brings",
+        "Print the packages that the runtime brings, as a constraints file: `uv pip compile "
+        "--constraint FILE` then pins no version for which a set is refused.",
         commands.package_constraints,
     )
     _add_target(constraints)
@@ -86,9 +91,10 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         "--python",
         type=python,
         metavar="X.Y",
-        help="the target's Python (default: $TARGET_PYTHON, else this one, or the stage's)",
+        help="the target's Python (default: $TARGET_PYTHON, else this Python, or the stage's)",
     )
     parser.add_argument(
         "--platform",
-        help="the target, like x86_64-manylinux_2_28 (default: this machine's, or the stage's)",
+        help="the target's platform, like x86_64-manylinux_2_28 (default: this machine's, or the "
+        "stage's)",
     )

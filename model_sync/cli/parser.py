@@ -1,4 +1,4 @@
-"""The publisher's command line as argparse knows it: verbs, options, help. Nothing is done here."""
+"""Parser of the command line: verbs, options, help."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _EPILOG: Final = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser; parsed options hold the verb's function as `verb`."""
+    """Return the parser. Parsed options hold the verb's function as `verb`."""
     parser = argparse.ArgumentParser(
         prog="python -m model_sync",
-        description="Publish models into a store: one here, or a deployed stage's.",
+        description="Publish models to a store on this machine, or to a deployed stage.",
         epilog=_EPILOG,
     )
     common = _common()
@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     listing = inner.add_parser(
         "list",
         parents=[common],
-        help="what is published, as a table",
+        help="list the published models",
         description="List every model with its versions and labels.",
         epilog=_EPILOG,
     )
@@ -68,27 +68,29 @@ def _add_publish(inner: Any, common: argparse.ArgumentParser) -> None:
         "publish",
         parents=[common],
         help="publish a model's folder as a version",
-        description="Publish a model's folder: check it, try it, and make it the version that "
-        "the label 'latest' names. The same contents again are the same version. "
-        "A store here is made if it is not there yet. To a stage, what its bucket lacks is "
-        "uploaded, and its sync function publishes it.",
+        description="Publish a model's folder: check it, try it, and move the label 'latest' to "
+        "the new version. The same contents again are the same version. "
+        "A missing store on this machine is created. For a stage, the files that its bucket lacks "
+        "are uploaded, and its sync function publishes them.",
         epilog=_EPILOG,
     )
     publish.add_argument(
         "source",
         metavar="FOLDER",
-        help="holds model.toml, or one .onnx; or s3://BUCKET/PREFIX/ where such files lie",
+        help="a folder with model.toml or one .onnx file, or s3://BUCKET/PREFIX/ with such files",
     )
     publish.add_argument(
         "--name", help="the model's name (default: model.toml's, else the folder's)"
     )
     publish.add_argument(
-        "--label", default="latest", help="the label that names it then (default: latest)"
+        "--label", default="latest", help="the label to move to the version (default: latest)"
     )
     publish.add_argument(
         "--allow-signature-change",
         action="store_true",
-        help="also where callers of the version that the label names would be broken",
+        help="publish even if the new signature breaks callers of the version that the label names",
     )
-    publish.add_argument("--reason", type=text, default="", help="why, for the model's history")
+    publish.add_argument(
+        "--reason", type=text, default="", help="the reason, for the model's history"
+    )
     publish.set_defaults(verb=commands.publish)

@@ -9,70 +9,71 @@ from model_sync.progress import readable_bytes
 from model_sync.text import pluralize
 
 
-def moved(found: dict[str, Any]) -> None:
+def label_move(result: dict[str, Any]) -> None:
     """Print a label's move: `latest of magika is version 3, was version 4 (generation 9)`."""
-    what, version = f"{found['label']} of {found['model']}", found["version"]
+    what, version = f"{result['label']} of {result['model']}", result["version"]
     now = "is gone" if version is None else f"is version {version}"
-    before = "new" if found["before"] is None else f"was version {found['before']}"
-    if found["changed"]:
-        print_line(f"{what} {now}, {before} (generation {found['generation']})")
+    before = "new" if result["before"] is None else f"was version {result['before']}"
+    if result["changed"]:
+        print_line(f"{what} {now}, {before} (generation {result['generation']})")
     elif version is None:
-        print_line(f"unchanged: {found['model']} has no label {found['label']}")
+        print_line(f"unchanged: {result['model']} has no label {result['label']}")
     else:
         print_line(f"unchanged: {what} {now}")
 
 
-def split(found: dict[str, Any]) -> None:
+def split(result: dict[str, Any]) -> None:
     """Print a split: `magika: 5% to canary, 95% to latest (generation 9)`."""
-    shares = [f"{percent}% to {label}" for label, percent in found["split"].items()]
-    shares.append(f"{100 - sum(found['split'].values())}% to latest")
-    print_line(f"{_unchanged(found)}{found['model']}: {', '.join(shares)}{_generation(found)}")
+    shares = [f"{percent}% to {label}" for label, percent in result["split"].items()]
+    shares.append(f"{100 - sum(result['split'].values())}% to latest")
+    print_line(f"{_unchanged(result)}{result['model']}: {', '.join(shares)}{_generation(result)}")
 
 
-def retired(found: dict[str, Any]) -> None:
-    """Print that a version was taken from service."""
+def retirement(result: dict[str, Any]) -> None:
+    """Print that a version is retired."""
     print_line(
-        f"{_unchanged(found)}{found['model']} version {found['version']} is retired, and may be "
-        f"swept after {found['sweep_after']}{_generation(found)}"
+        f"{_unchanged(result)}{result['model']} version {result['version']} is retired, and may be "
+        f"swept after {result['sweep_after']}{_generation(result)}"
     )
 
 
-def model_deleted(found: dict[str, Any]) -> None:
-    """Print that a model was taken from service."""
-    count, size = len(found["versions"]), readable_bytes(found["size_bytes"])
-    after = f", swept after {found['sweep_after']}" if count else ""
+def model_deletion(result: dict[str, Any]) -> None:
+    """Print that a model is out of service."""
+    count, size = len(result["versions"]), readable_bytes(result["size_bytes"])
+    after = f", swept after {result['sweep_after']}" if count else ""
     print_line(
-        f"{_unchanged(found)}{found['model']} is out of service: {pluralize(count, 'version')}, "
-        f"{size}{after}{_generation(found)}"
+        f"{_unchanged(result)}{result['model']} is out of service: {pluralize(count, 'version')}, "
+        f"{size}{after}{_generation(result)}"
     )
 
 
-def held(found: dict[str, Any]) -> None:
+def hold(result: dict[str, Any]) -> None:
     """Print a hold."""
     print_line(
-        f"{found['model']} version {found['version']} is held by {found['job']} until "
-        f"{found['until']}{_generation(found)}"
+        f"{result['model']} version {result['version']} is held by {result['job']} until "
+        f"{result['until']}{_generation(result)}"
     )
 
 
-def released(found: dict[str, Any]) -> None:
+def release(result: dict[str, Any]) -> None:
     """Print that a hold is gone."""
     print_line(
-        f"{_unchanged(found)}{found['job']} holds nothing of {found['model']}{_generation(found)}"
+        f"{_unchanged(result)}{result['job']} holds nothing of {result['model']}"
+        f"{_generation(result)}"
     )
 
 
-def settled(found: dict[str, Any]) -> None:
+def generations(result: dict[str, Any]) -> None:
     """Print the newest generations."""
-    for model in found["models"]:
+    for model in result["models"]:
         print_line(f"{model['name']}: generation {model['generation']}")
-    if not found["models"]:
+    if not result["models"]:
         print_line("nothing is published")
 
 
-def _unchanged(found: dict[str, Any]) -> str:
-    return "" if found["changed"] else "unchanged: "
+def _unchanged(result: dict[str, Any]) -> str:
+    return "" if result["changed"] else "unchanged: "
 
 
-def _generation(found: dict[str, Any]) -> str:
-    return f" (generation {found['generation']})" if found["changed"] else ""
+def _generation(result: dict[str, Any]) -> str:
+    return f" (generation {result['generation']})" if result["changed"] else ""

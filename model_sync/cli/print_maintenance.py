@@ -1,4 +1,4 @@
-"""What looking after a store found and did, as a person reads it, on stdout."""
+"""Results of sweep, verify, diff, backup and restore, printed on stdout for a person."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def swept(found: dict[str, Any]) -> None:
-    """Print what a sweep deleted, or would delete, and why it keeps each version that it keeps."""
-    verb = "would delete" if found["dry_run"] else "deleted"
-    for each in found["deleted"]:
+def sweep(result: dict[str, Any]) -> None:
+    """Print what a sweep deleted, or would delete, and why it kept each other version."""
+    verb = "would delete" if result["dry_run"] else "deleted"
+    for each in result["deleted"]:
         size = readable_bytes(each["size_bytes"])
         print_line(f"{verb} {each['model']} version {each['version']} ({size})")
-    for path in (*found["folders"], *found["packages"]):
+    for path in (*result["folders"], *result["packages"]):
         print_line(f"{verb} {path}")
-    for each in found["kept"]:
+    for each in result["kept"]:
         print_line(f"kept {each['model']} version {each['version']}: {each['reason']}")
-    for each in found["failures"]:
+    for each in result["failures"]:
         print_line(f"failed at {each['what']}: {each['error']}")
-    freed = readable_bytes(found["freed_bytes"])
-    print_line(f"{freed} would be freed" if found["dry_run"] else f"{freed} freed")
+    freed = readable_bytes(result["freed_bytes"])
+    print_line(f"{freed} would be freed" if result["dry_run"] else f"{freed} freed")
 
 
-def verified(found: dict[str, Any]) -> None:
-    """Print what was checked, and each problem."""
-    for each in found["problems"]:
+def verification(result: dict[str, Any]) -> None:
+    """Print each problem, and counts of the objects that were checked."""
+    for each in result["problems"]:
         print_line(f"{each['what']}: {each['problem']}")
-    checked = found["checked"]
-    count = len(found["problems"])
+    checked = result["checked"]
+    count = len(result["problems"])
     print_line(
         f"{pluralize(count, 'problem') if count else 'no problems'}: "
-        f"{pluralize(checked['models'], 'model')}, {_of_three_kinds(checked)}; "
+        f"{pluralize(checked['models'], 'model')}, {_count_folders(checked)}; "
         f"{pluralize(checked['files'], 'file')}, {readable_bytes(checked['bytes'])} read"
     )
 
 
-def backed_up(found: dict[str, Any]) -> None:
-    """Print what a backup holds, and what of it is new."""
-    print_line(f"{_models_are(found)} backed up in {found['folder']}{_copied(found)}")
+def backup(result: dict[str, Any]) -> None:
+    """Print the number of models in a backup, and the objects copied to it."""
+    print_line(f"{_count_models(result)} backed up in {result['folder']}{_copied(result)}")
 
 
-def restored(found: dict[str, Any]) -> None:
-    """Print what was restored, under which store id."""
+def restore(result: dict[str, Any]) -> None:
+    """Print the number of models restored, and the new store's id."""
     print_line(
-        f"{_models_are(found)} restored as of {found['made_at']}, as store "
-        f"{found['store_id']}{_copied(found)}"
+        f"{_count_models(result)} restored as of {result['made_at']}, as store "
+        f"{result['store_id']}{_copied(result)}"
     )
 
 
-def _models_are(found: dict[str, Any]) -> str:
-    count = len(found["models"])
+def _count_models(result: dict[str, Any]) -> str:
+    count = len(result["models"])
     return f"{pluralize(count, 'model')} {'is' if count == 1 else 'are'}"
 
 
-def _copied(found: dict[str, Any]) -> str:
-    copied = found["copied"]
-    return f": {_of_three_kinds(copied)} copied, {readable_bytes(copied['bytes'])}"
+def _copied(result: dict[str, Any]) -> str:
+    copied = result["copied"]
+    return f": {_count_folders(copied)} copied, {readable_bytes(copied['bytes'])}"
 
 
-def _of_three_kinds(counts: dict[str, int]) -> str:
+def _count_folders(counts: dict[str, int]) -> str:
     return (
         f"{pluralize(counts['versions'], 'version')}, "
         f"{pluralize(counts['preparations'], 'preparation')} and "
@@ -72,29 +72,35 @@ def _of_three_kinds(counts: dict[str, int]) -> str:
     )
 
 
-def compared(found: dict[str, Any]) -> None:
-    """Print what differs from one version to the other: + added, - removed, ~ changed."""
-    sizes = (readable_bytes(found["size_bytes"][side]) for side in ("one", "other"))
-    print_line(f"{found['model']}: from version {found['one']} to version {found['other']}")
+def difference(result: dict[str, Any]) -> None:
+    """Print the differences from one version to another: + added, - removed, ~ changed."""
+    sizes = (readable_bytes(result["size_bytes"][side]) for side in ("one", "other"))
+    print_line(f"{result['model']}: from version {result['one']} to version {result['other']}")
     print_line(f"size: {' -> '.join(sizes)}")
     for side in ("inputs", "outputs"):
-        _changes(side, found["signature"][side], _tensor)
-    _changes("files", found["files"], lambda file: f"{file['path']} ({file['size_bytes']} bytes)")
-    _changes("packages", found["packages"], lambda wheel: f"{wheel['name']} {wheel['version']}")
-    golden = found["golden"]
+        _print_changes(side, result["signature"][side], _tensor)
+    _print_changes(
+        "files", result["files"], lambda file: f"{file['path']} ({file['size_bytes']} bytes)"
+    )
+    _print_changes(
+        "packages", result["packages"], lambda wheel: f"{wheel['name']} {wheel['version']}"
+    )
+    golden = result["golden"]
     for sign, what in (("+", "added"), ("-", "removed"), ("~", "request_changed")):
         for case in golden[what]:
             print_line(f"  {sign} golden case {case}")
     for each in golden["expected_changed"]:
         print_line(f"  ~ golden case {each['case']}: {each['difference']}")
-    for runtime, both in found["measurements"].items():
+    for runtime, both in result["measurements"].items():
         print_line(f"  {runtime}: {_measured(both['one'])} -> {_measured(both['other'])}")
 
 
-def _changes(what: str, found: dict[str, Any], show: Callable[[dict[str, Any]], str]) -> None:
-    lines = [f"+ {show(each)}" for each in found["added"]]
-    lines += [f"- {show(each)}" for each in found["removed"]]
-    for each in found["changed"]:
+def _print_changes(
+    what: str, result: dict[str, Any], show: Callable[[dict[str, Any]], str]
+) -> None:
+    lines = [f"+ {show(each)}" for each in result["added"]]
+    lines += [f"- {show(each)}" for each in result["removed"]]
+    for each in result["changed"]:
         one, other = show(each["one"]), show(each["other"])
         lines.append(f"~ {one}" if one == other else f"~ {one} -> {other}")
     print_line(f"{what}: {'the same' if not lines else len(lines)}")

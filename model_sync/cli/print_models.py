@@ -8,16 +8,16 @@ from model_sync.cli.output import print_facts, print_line, print_table, shape_te
 from model_sync.progress import readable_bytes
 
 
-def published(found: dict[str, Any], *, changed: bool) -> None:
-    """Print what publishing a model came to: `published magika version 3 (latest)`."""
-    what = "published" if found["created"] else "updated" if changed else "unchanged:"
-    labels = ", ".join(found["labels"])
-    print_line(f"{what} {found['model']} version {found['version']} ({labels})")
+def publication(result: dict[str, Any], *, changed: bool) -> None:
+    """Print the result of publishing a model: `published magika version 3 (latest)`."""
+    what = "published" if result["created"] else "updated" if changed else "unchanged:"
+    labels = ", ".join(result["labels"])
+    print_line(f"{what} {result['model']} version {result['version']} ({labels})")
 
 
-def models(found: list[dict[str, Any]], where: str) -> None:
+def model_table(result: list[dict[str, Any]], where: str) -> None:
     """Print models and their versions as a table, the newest first."""
-    if not found:
+    if not result:
         print_line(f"nothing is published in {where}")
         return
     rows = [
@@ -29,14 +29,14 @@ def models(found: list[dict[str, Any]], where: str) -> None:
             readable_bytes(version["size_bytes"]),
             version["published_at"],
         )
-        for model in found
+        for model in result
         for version in reversed(model["versions"])
     ]
     headings = ("MODEL", "VERSION", "LABELS", "STATE", "SIZE", "PUBLISHED")
     print_table(headings, rows, right={"VERSION", "SIZE"})
 
 
-def history(found: dict[str, Any]) -> None:
+def history(result: dict[str, Any]) -> None:
     """Print a model's changes as a table, the newest first."""
     rows = [
         (
@@ -50,48 +50,48 @@ def history(found: dict[str, Any]) -> None:
             ),
             each["reason"],
         )
-        for each in found["generations"]
+        for each in result["generations"]
     ]
     print_table(("GENERATION", "WHEN", "WHO", "VERB", "LABELS", "REASON"), rows)
 
 
-def shown(found: dict[str, Any]) -> None:
+def version(result: dict[str, Any]) -> None:
     """Print everything about a version."""
-    print_line(f"{found['model']} version {found['version']}, {found['version_state']}")
+    print_line(f"{result['model']} version {result['version']}, {result['version_state']}")
     facts = {
-        "labels": ", ".join(found["labels"]) or "none",
-        "share": ", ".join(f"{share}% by {label}" for label, share in found["split"].items()),
-        "holds": ", ".join(f"{job} until {until}" for job, until in found["holds"].items()),
-        "published": found["published_at"],
-        "retired": found["retired_at"],
-        "swept after": found["sweep_after"],
-        "size": readable_bytes(found["size_bytes"]),
-        "digest": found["digest"],
-        "packages": found.get("packages"),
-        "pipeline": found.get("pipeline"),
-        "golden cases": ", ".join(found.get("golden_cases", ())),
+        "labels": ", ".join(result["labels"]) or "none",
+        "share": ", ".join(f"{share}% by {label}" for label, share in result["split"].items()),
+        "holds": ", ".join(f"{job} until {until}" for job, until in result["holds"].items()),
+        "published": result["published_at"],
+        "retired": result["retired_at"],
+        "swept after": result["sweep_after"],
+        "size": readable_bytes(result["size_bytes"]),
+        "digest": result["digest"],
+        "packages": result.get("packages"),
+        "pipeline": result.get("pipeline"),
+        "golden cases": ", ".join(result.get("golden_cases", ())),
     }
     print_facts(facts, 13)
     for side in ("inputs", "outputs"):
-        for spec in found.get("signature", {}).get(side, ()):
+        for spec in result.get("signature", {}).get(side, ()):
             print_line(
                 f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {shape_text(spec['shape'])}"
             )
-    for runtime, preparation in found.get("preparations", {}).items():
+    for runtime, preparation in result.get("preparations", {}).items():
         print_line(f"  prepared for  {runtime}: {_chosen(preparation)}")
-        _tried(preparation)
-    for file in found.get("files", ()):
+        _print_variants(preparation)
+    for file in result.get("files", ()):
         print_line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
 
 
-def prepared(found: dict[str, Any]) -> None:
-    """Print for what each version is prepared, and what was tried."""
-    for each in found["prepared"]:
+def preparations(result: dict[str, Any]) -> None:
+    """Print the runtime that each version is prepared for, and the variants that were tried."""
+    for each in result["prepared"]:
         print_line(
-            f"{'' if each['created'] else 'unchanged: '}{found['model']} version "
+            f"{'' if each['created'] else 'unchanged: '}{result['model']} version "
             f"{each['version']} is prepared for {each['runtime']}: {each['variant']}"
         )
-        _tried(each)
+        _print_variants(each)
 
 
 def _chosen(preparation: dict[str, Any]) -> str:
@@ -99,7 +99,7 @@ def _chosen(preparation: dict[str, Any]) -> str:
     return f"{preparation['chosen']}, then {replacement}" if replacement else preparation["chosen"]
 
 
-def _tried(preparation: dict[str, Any]) -> None:
+def _print_variants(preparation: dict[str, Any]) -> None:
     print_line(f"    {preparation['why']}")
     for variant in preparation["variants"]:
         print_line(f"    {variant['name']}{_blocks(variant)}: {_measured(variant)}")
@@ -125,7 +125,7 @@ def _mapped(measured: dict[str, Any]) -> str:
 
 
 def _labels_of(model: dict[str, Any], version: int) -> list[str]:
-    """The labels that name a version, each with its share of the calls if it has one."""
+    """Return the labels that name a version, each with its share of the calls if it has one."""
     return [
         label + _share_of(label, model["split"])
         for label, named in model["labels"].items()
@@ -134,5 +134,5 @@ def _labels_of(model: dict[str, Any], version: int) -> list[str]:
 
 
 def _share_of(label: str, split: dict[str, int]) -> str:
-    """A label's share of the calls as it follows the label: ` (5%)`, or nothing."""
+    """Return a label's share of the calls to append to the label: ` (5%)`, or nothing."""
     return f" ({split[label]}%)" if label in split else ""

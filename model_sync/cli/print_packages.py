@@ -1,4 +1,4 @@
-"""What verbs found of package sets, as a person reads it, on stdout."""
+"""Package sets, printed on stdout for a person."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from model_sync.progress import readable_bytes
 from model_sync.text import pluralize
 
 _DIGITS: Final = 12
-_MOST_NAMED: Final = 4
+_MAX_NAMED: Final = 4
 
 
-def published(found: dict[str, Any]) -> None:
-    """Print what publishing a package set came to."""
-    what = "published" if found["created"] else "unchanged:"
-    size = readable_bytes(found["size_bytes"])
-    packages = pluralize(len(found["packages"]), "package")
-    print_line(f"{what} {found['digest']} ({packages}, {size}; left out: {_left_out(found)})")
+def publication(result: dict[str, Any]) -> None:
+    """Print the result of publishing a package set."""
+    what = "published" if result["created"] else "unchanged:"
+    size = readable_bytes(result["size_bytes"])
+    packages = pluralize(len(result["packages"]), "package")
+    print_line(f"{what} {result['digest']} ({packages}, {size}; left out: {_left_out(result)})")
 
 
-def listed(found: list[dict[str, Any]], where: str) -> None:
-    """Print package sets as a table, the newest first, by what their digests begin with.
+def set_table(result: list[dict[str, Any]], where: str) -> None:
+    """Print package sets as a table, the newest first, by shortened digests.
 
-    `PINS`: how many versions pin a set.
+    `PINS`: number of versions that pin a set.
     """
-    if not found:
+    if not result:
         print_line(f"no package set is published in {where}")
         return
-    digests = [each["digest"] for each in found]
+    digests = [each["digest"] for each in result]
     rows = [
         (
             _short(each["digest"], digests),
@@ -40,39 +40,39 @@ def listed(found: list[dict[str, Any]], where: str) -> None:
             each["created_at"],
             f"{len(each['packages'])}: {_named(each['packages'])}",
         )
-        for each in sorted(found, key=lambda each: str(each["created_at"]), reverse=True)
+        for each in sorted(result, key=lambda each: str(each["created_at"]), reverse=True)
     ]
     headings = ("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PINS", "PUBLISHED", "PACKAGES")
     print_table(headings, rows, right={"SIZE", "FILES", "PINS"})
 
 
-def shown(found: dict[str, Any]) -> None:
+def package_set(result: dict[str, Any]) -> None:
     """Print everything about a package set."""
-    print_line(f"package set {found['digest']}")
-    target = found["target"]
-    pinned = ", ".join(f"{each['model']}@{each['version']}" for each in found["pinned_by"])
+    print_line(f"package set {result['digest']}")
+    target = result["target"]
+    pinned = ", ".join(f"{each['model']}@{each['version']}" for each in result["pinned_by"])
     facts = {
         "target": f"Python {target['python']} on {target['platform']}",
-        "size": f"{readable_bytes(found['size_bytes'])} in {pluralize(found['files'], 'file')}",
-        "left out": _left_out(found),
-        "published": found["created_at"],
+        "size": f"{readable_bytes(result['size_bytes'])} in {pluralize(result['files'], 'file')}",
+        "left out": _left_out(result),
+        "published": result["created_at"],
         "pinned by": pinned or "no version",
     }
     print_facts(facts, 10)
-    for name, version in found["packages"].items():
+    for name, version in result["packages"].items():
         print_line(f"  {'package':<10} {name} {version}")
 
 
-def constraints(found: dict[str, Any]) -> None:
-    """Print what a runtime brings, as a file of constraints."""
-    target = found["target"]
+def constraints(result: dict[str, Any]) -> None:
+    """Print the packages that a runtime brings, as a constraints file."""
+    target = result["target"]
     print_line(f"# What the runtime brings to Python {target['python']} on {target['platform']}.")
-    for name, version in found["constraints"].items():
+    for name, version in result["constraints"].items():
         print_line(f"{name}=={version}")
 
 
 def _short(digest: str, among: list[str]) -> str:
-    """What a digest begins with, and no other."""
+    """Return the shortest beginning of a digest that no other digest has."""
     algorithm, _, digits = digest.partition(":")
     for length in range(_DIGITS, len(digits)):
         short = f"{algorithm}:{digits[:length]}"
@@ -81,13 +81,13 @@ def _short(digest: str, among: list[str]) -> str:
     return digest
 
 
-def _left_out(found: dict[str, Any]) -> str:
-    files = pluralize(found["left_out_files"], "file")
-    size = f"{files}, {readable_bytes(found['left_out_bytes'])}"
-    return size if found["pruned"] else f"{size}, not pruned"
+def _left_out(result: dict[str, Any]) -> str:
+    files = pluralize(result["left_out_files"], "file")
+    size = f"{files}, {readable_bytes(result['left_out_bytes'])}"
+    return size if result["pruned"] else f"{size}, not pruned"
 
 
 def _named(packages: dict[str, str]) -> str:
     names = [f"{name} {version}" for name, version in packages.items()]
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

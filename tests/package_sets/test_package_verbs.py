@@ -9,7 +9,7 @@ import pytest
 
 from model_store.package_set import Target
 from model_sync.__main__ import main
-from model_sync.cli.print_packages import listed
+from model_sync.cli.print_packages import set_table
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.package_sets.runtime_packages import PINS, installed_runtime
 from model_sync.progress import Silent
@@ -122,7 +122,7 @@ def test_sets_are_listed_as_a_table_the_newest_first(capsys: pytest.CaptureFixtu
             "created_at": f"2026-11-24T21:00:0{second}Z",
         }
 
-    listed([described(1, "a" * 64, 1), described(2, "a" * 20 + "b" * 44, 6)], "here")
+    set_table([described(1, "a" * 64, 1), described(2, "a" * 20 + "b" * 44, 6)], "here")
     headings, *rows = capsys.readouterr().out.splitlines()
     assert headings.split() == [
         *("DIGEST", "PYTHON", "PLATFORM", "SIZE", "FILES", "PINS", "PUBLISHED", "PACKAGES")

@@ -275,7 +275,7 @@ REFUSED = {
     ("settle", "nobody"): "no model is named 'nobody'",
     ("show", "adder:beta"): "'adder' has no label 'beta': its label is latest\n",
     ("hold", "adder", "1", "--job", "A b"): "job 'A b' is refused: it must be",
-    ("delete-model", "adder"): "nobody is there to answer: say --yes",
+    ("delete-model", "adder"): "stdin is not a terminal: say --yes",
 }
 
 
