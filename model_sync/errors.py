@@ -7,7 +7,7 @@ SyncError
 │   └── MissingError  the file does not exist
 ├── InspectionError   the model file is not an ONNX model that can be served
 ├── TrialError        the version does not load, or answers a golden case wrongly
-├── PackagesError     a package set cannot be made of its requirements
+├── PackagesError     a package set cannot be made from its requirements
 ├── SignatureError    the new signature would break callers of the label
 ├── SpaceError        the file system is full, or would be
 ├── ChangeError       a change of refs is refused: a label names the version, ...

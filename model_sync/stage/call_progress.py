@@ -1,8 +1,8 @@
-"""Follows a call to the sync function while it is under way: its progress, told here.
+"""Show the progress of a call to the sync function while the call is in progress.
 
-The call is made in a thread, for it may take minutes; meanwhile the object that the function
-writes (sync_job/progress_object.py) is read again and again. Progress is for a person's eyes only: where it
-cannot be read, the call goes on without.
+The call may take minutes, so it is made in a thread, and the object that the function writes
+(sync_job/progress_object.py) is read repeatedly. Progress is for display only: the call continues
+if the object cannot be read.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ if TYPE_CHECKING:
 
     from model_sync.progress import Progress
 
-_LOOK_EVERY_S: Final = 0.5
+_POLL_INTERVAL_S: Final = 0.5
 
 
 def call_with_progress(
     call: Callable[[], Any], client: Any, bucket: str, request_id: str, progress: Progress
 ) -> Any:
-    """Make a call, and tell the progress of its request until it is answered.
+    """Make a call, and report the progress of its request until the answer arrives.
 
-    Returns or raises what the call does. Its thread is a daemon: interrupting does not wait for it.
+    Returns the call's result, or raises its error. The thread is a daemon: an interrupt does not
+    wait for it.
     """
-    answered: Future[Any] = Future()
+    answer: Future[Any] = Future()
 
-    def make() -> None:
+    def run() -> None:
         try:
-            answered.set_result(call())
+            answer.set_result(call())
         except BaseException as error:
-            answered.set_exception(error)
+            answer.set_exception(error)
 
     follower = _Follower(progress)
     try:
-        threading.Thread(target=make, name="call", daemon=True).start()
+        threading.Thread(target=run, name="call", daemon=True).start()
         while True:
             with contextlib.suppress(TimeoutError):
-                return answered.result(_LOOK_EVERY_S)
-            if answered.done():  # a TimeoutError of the call's own
-                return answered.result()
-            with contextlib.suppress(Exception):  # whatever lies there, or does not
+                return answer.result(_POLL_INTERVAL_S)
+            if answer.done():  # the TimeoutError is the call's own
+                return answer.result()
+            with contextlib.suppress(Exception):  # a missing or unreadable object
                 body = client.get_object(Bucket=bucket, Key=progress_key(request_id))["Body"]
                 follower.follow(json.loads(body.read()))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            "interrupted; the sync function goes on with what it was asked: list shows what came "
-            "of it"
+            "interrupted; the sync function continues with the request: list shows its result"
         ) from None
 
 
 class _Follower:
-    """Tells states of a progress, each seen from afar, as the steps and bytes between them."""
+    """Converts polled states of a progress into step() and advance() calls."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._step: tuple[str, int] | None = None
         self._done = 0
 
-    def follow(self, told: dict[str, Any]) -> None:
-        """Tell what has changed since the last state."""
-        step = (str(told["step"]), int(told["total_bytes"]))
+    def follow(self, state: dict[str, Any]) -> None:
+        """Report the difference to the last state."""
+        step = (str(state["step"]), int(state["total_bytes"]))
         if step != self._step:
             self._step, self._done = step, 0
             self._progress.step(*step)
-        done = int(told["done_bytes"])
+        done = int(state["done_bytes"])
         if done > self._done:
             self._progress.advance(done - self._done)
             self._done = done

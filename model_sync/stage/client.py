@@ -1,13 +1,14 @@
-"""Publishes to a stage: checks here, uploads what is missing, and asks the sync function.
+"""Publish to a stage: check here, upload missing files, and call the sync function.
 
 1. Read the recipe; run the build script if an output is missing.
-2. If it names packages, get their wheels for the functions' Python, less what the functions bring
-   themselves, and publish that set first.
-3. Copy the contents to a temporary folder, hashing on the way; inspect the graph; try it.
-4. Upload by digest what the models bucket lacks.
-5. Ask the sync function to publish it; ask again while it says "continue"; tell how far it is.
+2. If the recipe names packages, download their wheels for the functions' Python, except those that
+   the functions bring, and publish that set first.
+3. Copy the contents to a temporary folder and hash them; inspect the graph; try the version.
+4. Upload, by digest, the files that the models bucket lacks.
+5. Call the sync function to publish the version, again while it answers "continue", and show its
+   progress.
 
-What the functions cannot reach, a package registry above all, is needed on this side only.
+Only this machine needs to reach a package registry: the functions do not.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ if TYPE_CHECKING:
     from model_sync.stage.stack import StageStack
     from model_sync.store_client import PackageSetOptions, PublishOptions
 
-_MOST_CALLS: Final = 100
-"""More than a day of invocations: what goes on longer goes round in circles."""
+_MAX_CALLS: Final = 100
+"""More than a day of invocations: a request that takes longer makes no progress."""
 
 
 class StageStore:
-    """A stage, to be published to. Each method returns what the sync function answered."""
+    """The store of a stage. Each method returns the sync function's answer."""
 
     def __init__(self, stage: StageStack, progress: Progress) -> None:
         self._stage = stage
@@ -66,18 +67,18 @@ class StageStore:
         if recipe.packages:
             requirements = requirements_file(recipe.packages, source)
             runtime = self.runtime()
-            sent = self._send_set(
+            published = self._send_set(
                 requirements, runtime, runtime.target, pruned=recipe.packages.prune
             )
-            packages = Digest.parse(sent["digest"])
+            packages = Digest.parse(published["digest"])
         with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as temporary:
             staged = Path(temporary, "version")
             staged.mkdir()
             content = stage_contents(recipe, source, staged, self._progress, packages)
             self._progress.step("inspecting the model")
             describe_version(staged, recipe.name, content)
-            if not packages:  # whose packages may be for another Python than this one
-                self._progress.step("trying it here")
+            if not packages:  # they may be for another Python than this one
+                self._progress.step("trying the model here")
                 result = Path(temporary, "trial.json")
                 try_version(staged, result, layout=StoreLayout(Path(temporary)))
             key = upload_contents(self._client, bucket, content, staged, self._progress)
@@ -86,35 +87,38 @@ class StageStore:
     def publish_url(self, url: str, options: PublishOptions) -> dict[str, Any]:
         """Publish a prefix of the models bucket; raises SyncError."""
         bucket, _ = parse_s3_url(url)
-        reached = self._stage.output("ModelsBucket")
-        if bucket != reached:
+        models_bucket = self._stage.output("ModelsBucket")
+        if bucket != models_bucket:
             raise SourceError(
-                f"{url}: the functions of stage {self._stage.name!r} reach s3://{reached}/ alone: "
-                "copy it there, or publish it from a folder"
+                f"{url}: the functions of stage {self._stage.name!r} read s3://{models_bucket}/ "
+                "only: copy the model there, or publish it from a folder"
             )
         return self._publish(url, options)
 
     def publish_packages(self, requirements: Path, options: PackageSetOptions) -> dict[str, Any]:
-        """Publish the set that a requirements file pins, for the functions' Python unless said."""
+        """Publish the set that a requirements file pins, by default for the functions."""
         runtime = self.runtime()
         target = runtime.target.override(python=options.python, platform=options.platform)
-        self._refuse_another_python(options, runtime)
+        self._check_python(options, runtime)
         return self._send_set(requirements, runtime, target, pruned=options.pruned)
 
     def constraints(self, *, python: str | None, platform: str | None) -> dict[str, Any]:
-        """What the functions bring themselves, unless another target is said; raises SyncError."""
+        """Return the packages that the target's runtime brings; raises SyncError.
+
+        The default target is the functions' runtime.
+        """
         return self.runtime().describe(python=python, platform=platform)
 
     def list_models(self) -> dict[str, Any]:
-        """What is published, as `list --json` prints it."""
-        return self._ask({"verb": "list"})
+        """Return the published models, as `list --json` prints them."""
+        return self._request({"verb": "list"})
 
     def list_packages(self) -> dict[str, Any]:
-        """The sets in the store."""
-        return self._ask({"verb": "list-packages"})
+        """Return the package sets."""
+        return self._request({"verb": "list-packages"})
 
     def runtime(self) -> Runtime:
-        """What the functions run on, and bring, as the sync function itself says."""
+        """Return the functions' target and the packages that they bring, by the probe's answer."""
         answer = self._stage.call("SyncFunction", {"coldpress": "probe"})
         match answer:
             case {
@@ -124,16 +128,16 @@ class StageStore:
                 return Runtime(
                     Target(python, platform), {str(k): str(v) for k, v in brings.items()}
                 )
-        raise self._stranger("the probe without its runtime")
+        raise self._unknown_answer("the probe without its runtime")
 
     def run(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Run one of the verbs of admin/operations.py in the sync function."""
+        """Run an operation of admin/operations.py in the sync function."""
         if operation in ONLY_HERE:
             raise not_for_stages(operation)
-        return self._ask({"verb": operation, "who": publisher(), **fields})
+        return self._request({"verb": operation, "who": publisher(), **fields})
 
     def _publish(self, source: str, options: PublishOptions) -> dict[str, Any]:
-        return self._ask(
+        return self._request(
             {
                 "verb": "publish",
                 "source": source,
@@ -145,7 +149,7 @@ class StageStore:
             }
         )
 
-    def _refuse_another_python(self, options: PackageSetOptions, runtime: Runtime) -> None:
+    def _check_python(self, options: PackageSetOptions, runtime: Runtime) -> None:
         compiles = (
             f"the sync function of stage {self._stage.name!r} compiles packages with its own Python"
         )
@@ -166,36 +170,36 @@ class StageStore:
             wheels = get_wheels(
                 requirements, target, runtime.packages_for(target), Path(temporary), self._progress
             )
-            described = describe_set(hash_wheels(wheels), target, pruned=pruned)
-            key = upload_set(self._client, bucket, described, wheels, self._progress)
-        return self._ask({"verb": "publish-packages", "source": key})
+            manifest = describe_set(hash_wheels(wheels), target, pruned=pruned)
+            key = upload_set(self._client, bucket, manifest, wheels, self._progress)
+        return self._request({"verb": "publish-packages", "source": key})
 
-    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the sync function until it is done; raises RefusedError with what it says if not."""
+    def _request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Call the sync function until it is done; raises RefusedError if it answers an error."""
         bucket = self._stage.output("ModelsBucket")
         resume: str | None = None
         request_id = uuid.uuid4().hex
-        for _ in range(_MOST_CALLS):
-            asked = {**request, "request_id": request_id, "resume": resume}
+        for _ in range(_MAX_CALLS):
+            fields = {**request, "request_id": request_id, "resume": resume}
             answer: dict[str, Any] = call_with_progress(
-                partial(self._stage.call, "SyncFunction", asked),
+                partial(self._stage.call, "SyncFunction", fields),
                 self._client,
                 bucket,
                 request_id,
                 self._progress,
             )
             match answer:
-                case {"state": "done", **found}:
-                    return found
+                case {"state": "done", **result}:
+                    return result
                 case {"state": "continue", "resume": str(resume)}:
                     pass
                 case {"state": "failed", "error": {"code": str(code), "message": str(message)}}:
                     raise RefusedError(code, message)
                 case _:
-                    raise self._stranger(f"state {answer.get('state')!r}")
-        raise StageError(f"the sync function did not come to an end in {_MOST_CALLS} calls")
+                    raise self._unknown_answer(f"state {answer.get('state')!r}")
+        raise StageError(f"the sync function was not done after {_MAX_CALLS} calls")
 
-    def _stranger(self, what: str) -> StageError:
+    def _unknown_answer(self, what: str) -> StageError:
         return StageError(
             f"the sync function of stage {self._stage.name!r} answered {what}: "
             "it is of another release than this command"

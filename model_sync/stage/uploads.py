@@ -1,9 +1,9 @@
-"""What is to be published, on its way to a store that this machine cannot reach: through S3.
+"""Upload a model's or a package set's files to S3, for the sync function to publish.
 
-A blob is uploaded once, whoever needs it and however often; one that cannot be what its name says,
-by its size or the SHA-256 that S3 keeps of it, is uploaded again. The document that names blobs
-comes last, so that what it names is there. This is the caller's side; where things lie, and the
-sync function's side, which checks every byte on the way into the store, are in sources/uploaded.py.
+A blob is named by its digest and uploaded once. It is uploaded again if its size, or the SHA-256
+that S3 keeps, does not match its name. The document that names the blobs is uploaded last, so that
+they exist. This is the caller's side; the keys, and the sync function's side, which checks every
+byte on the way into the store, are in sources/uploaded.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TRANSFER: Final = TransferConfig(multipart_threshold=PART_BYTES, multipart_chun
 
 
 class _Blob(NamedTuple):
-    """Bytes to upload: which they are, how many, and where they lie."""
+    """A file to upload, with its digest and size."""
 
     digest: Digest
     size_bytes: int
@@ -42,9 +42,9 @@ class _Blob(NamedTuple):
 def upload_contents(
     client: Any, bucket: str, content: VersionContent, folder: Path, progress: Progress
 ) -> str:
-    """Upload what of a staged version's files the bucket lacks; return the contents' key.
+    """Upload the files of a staged version that the bucket lacks; return the contents' key.
 
-    Raises SourceError naming what could not be uploaded.
+    Raises SourceError naming the object that could not be uploaded.
     """
     blobs = [_Blob(each.digest, each.size_bytes, folder / each.path) for each in content.files]
     _upload(client, bucket, blobs, "files", progress)
@@ -56,21 +56,21 @@ def upload_contents(
 def upload_set(
     client: Any,
     bucket: str,
-    described: PackageSetManifest,
+    manifest: PackageSetManifest,
     wheels: tuple[Path, ...],
     progress: Progress,
 ) -> str:
-    """Upload what of a set's wheels the bucket lacks; return the set's key. Raises SourceError."""
+    """Upload a set's wheels that the bucket lacks; return the set's key. Raises SourceError."""
     blobs = [_blob_of(wheel) for wheel in wheels]
     _upload(client, bucket, blobs, "wheels", progress)
     listed = [
         {"file": each.path.name, "digest": str(each.digest), "size_bytes": each.size_bytes}
         for each in blobs
     ]
-    key = f"{SETS}{described.digest.hex}.json"
+    key = f"{SETS}{manifest.digest.hex}.json"
     fields = {
-        "target": described.target.to_json(),
-        "pruned": described.pruned,
+        "target": manifest.target.to_json(),
+        "pruned": manifest.pruned,
         "wheels": listed,
     }
     _put_document(client, bucket, key, fields)
@@ -78,7 +78,7 @@ def upload_set(
 
 
 def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: Progress) -> None:
-    missing = {each.digest: each for each in blobs if not _is_there(client, bucket, each)}
+    missing = {each.digest: each for each in blobs if not _is_uploaded(client, bucket, each)}
     total = sum(each.size_bytes for each in missing.values())
     progress.step(f"uploading {len(missing)} of {len(blobs)} {what}", total)
     for each in missing.values():
@@ -93,24 +93,25 @@ def _upload(client: Any, bucket: str, blobs: list[_Blob], what: str, progress: P
             )
 
 
-def _is_there(client: Any, bucket: str, blob: _Blob) -> bool:
-    """Whether the bucket holds a blob, as far as asking without reading tells.
+def _is_uploaded(client: Any, bucket: str, blob: _Blob) -> bool:
+    """Return True if the bucket holds a blob, judged without reading its bytes.
 
-    Of what came in parts S3 keeps a SHA-256 of the parts' own, which says nothing of the whole: if
-    that is damaged, the sync function finds it, and says what to delete.
+    For a blob that was uploaded in parts, S3 keeps a SHA-256 of the parts' checksums, which cannot
+    be compared with the digest. The sync function detects such a blob if it is damaged, and its
+    error says what to delete.
     """
     key = BLOBS + blob.digest.hex
     try:
         with s3_errors_as_source_errors(f"s3://{bucket}/{key}"):
-            found = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            head = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except MissingError:
         return False
-    if found["ContentLength"] != blob.size_bytes:
+    if head["ContentLength"] != blob.size_bytes:
         return False
-    kept = found.get("ChecksumSHA256")
-    if kept is None:  # what was uploaded here has one, unless this server keeps none at all
-        return not any(name in found for name in _OTHER_CHECKSUMS)
-    return "-" in kept or kept == base64.b64encode(bytes.fromhex(blob.digest.hex)).decode()
+    checksum = head.get("ChecksumSHA256")
+    if checksum is None:  # uploads from here have one, unless the server keeps no checksums
+        return not any(name in head for name in _OTHER_CHECKSUMS)
+    return "-" in checksum or checksum == base64.b64encode(bytes.fromhex(blob.digest.hex)).decode()
 
 
 def _blob_of(path: Path) -> _Blob:

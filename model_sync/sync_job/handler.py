@@ -1,15 +1,16 @@
-"""Publishes where the store is mounted: answers requests, a queue's messages, and the probe.
+"""Handler of the sync function: answers requests, a queue's messages, and the probe.
 
-A request is what the command line sends (requests.py); the answer is one of
+A request comes from the command line (requests.py). Its answer is one of
 
-    {"state": "done", ...}                            what the verb found, as `--json` prints it
-    {"state": "continue", "resume": "<id>"}           ask again, with "resume": "<id>"
+    {"state": "done", ...}                            the verb's result, as `--json` prints it
+    {"state": "continue", "resume": "<id>"}           call again, with "resume": "<id>"
     {"state": "failed", "error": {"code", "message"}}
 
-How far it is can be read meanwhile at `.jobs/<request_id>.json` in the models bucket.
+The progress of a request can be read from `.jobs/<request_id>.json` in the models bucket.
 
-A queue's messages hold S3's events: a `model.toml` that arrives, which is uploaded last, publishes
-its prefix. A message that fails is tried again by the queue. `handler` itself: sync_function.py.
+A queue's messages hold S3's events. A `model.toml`, which must be uploaded last, publishes its
+prefix when it arrives. The queue delivers a failed message again. sync_function.py creates the
+handler.
 """
 
 from __future__ import annotations
@@ -61,12 +62,12 @@ if TYPE_CHECKING:
     Verb = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 _logger = Logger(service="coldpress")
-_OF_THE_REQUEST: Final = frozenset({"verb", "request_id", "who"})
-"""What every request has, besides what its verb asks for."""
+_REQUEST_FIELDS: Final = frozenset({"verb", "request_id", "who"})
+"""Fields of every request that are not fields of its verb."""
 
 
 class SyncJob:
-    """One environment's handler. Construction reads nothing."""
+    """Handler of one environment. Construction reads neither the store nor the bucket."""
 
     def __init__(self, settings: JobSettings, client: Any) -> None:
         self._settings = settings
@@ -79,12 +80,14 @@ class SyncJob:
         }
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer a request or the probe, or take up a queue's messages."""
+        """Answer a request or the probe, or publish for a queue's messages."""
         if event.get("coldpress") == "probe":
             return self.probe()
         if "Records" in event:
             processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-            return dict(process_partial_response(dict(event), self._take_up, processor, context))
+            return dict(
+                process_partial_response(dict(event), self._publish_arrivals, processor, context)
+            )
         try:
             return {"state": "done", **self._verb(event)(event, context)}
         except ToBeContinued as paused:
@@ -94,9 +97,9 @@ class SyncJob:
             return {"state": "failed", "error": {"code": code_of(error), "message": str(error)}}
 
     def probe(self) -> dict[str, Any]:
-        """What this environment is and sees: releases, settings, the store, generations."""
+        """Return this environment's releases and settings, and the store's id and generations."""
         layout = StoreLayout(self._settings.store_path)
-        found: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "coldpress": VERSION,
             "python": platform.python_version(),
             "onnxruntime": onnxruntime.__version__,
@@ -109,12 +112,12 @@ class SyncJob:
             "generations": {},
         }
         try:
-            found["store_ids"] = [read_store_id(layout)]
+            facts["store_ids"] = [read_store_id(layout)]
             models = list_published(layout)["models"]
         except StoreError as error:
-            return {**found, "published": {"error": str(error)}}
+            return {**facts, "published": {"error": str(error)}}
         generations = {model["name"]: model["generation"] for model in models}
-        return {**found, "generations": generations, "published": sorted(generations)}
+        return {**facts, "generations": generations, "published": sorted(generations)}
 
     def _verb(self, event: Mapping[str, Any]) -> Verb:
         verb = event.get("verb")
@@ -126,14 +129,14 @@ class SyncJob:
         return self._verbs[verb]
 
     def _operate(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Run one of the verbs that work on a store where it is mounted."""
+        """Run an operation of admin/operations.py."""
         store = MountedStore(
             layout=open_store(self._settings.store_path),
             progress=self._progress(request_id_of(event)),
             who=str(event.get("who") or publisher()),
             time_limit=_time_limit(context),
         )
-        fields = {key: value for key, value in event.items() if key not in _OF_THE_REQUEST}
+        fields = {key: value for key, value in event.items() if key not in _REQUEST_FIELDS}
         return run_operation(event["verb"], store, fields)
 
     def _publish(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -161,8 +164,8 @@ class SyncJob:
     def _list_packages(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         return list_sets(open_store(self._settings.store_path))
 
-    def _take_up(self, record: SQSRecord, lambda_context: Any) -> None:
-        """Publish each prefix whose `model.toml` a message says has arrived."""
+    def _publish_arrivals(self, record: SQSRecord, lambda_context: Any) -> None:
+        """Publish each prefix whose `model.toml` has arrived, according to a message."""
         for arrival in arrivals_in(record.body):
             source = self._prefix(arrival.url)
             if arrival.state and source.state(RECIPE) != arrival.state:
@@ -190,5 +193,5 @@ class SyncJob:
 
 
 def _time_limit(context: Any) -> TimeLimit:
-    """Those of an invocation: what is prepared in it ends before it does."""
+    """Return the time limit of an invocation."""
     return TimeLimit(context.get_remaining_time_in_millis)

@@ -1,4 +1,4 @@
-"""Progress that can be read from far away: an object in the models bucket."""
+"""Progress of a request, as an object in the models bucket."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any, Final
 from model_sync.sources.s3 import s3_errors_as_source_errors
 
 JOBS: Final = ".jobs/"
-_TELL_EVERY_S: Final = 1.0
+_WRITE_INTERVAL_S: Final = 1.0
 
 
 def progress_key(request_id: str) -> str:
-    """Where a request's progress lies."""
+    """Return the key of a request's progress."""
     return f"{JOBS}{request_id}.json"
 
 
 class ProgressObject:
     """A Progress that writes `{"step", "done_bytes", "total_bytes"}`, at most once a second.
 
-    Raises SourceError where it cannot be written: then the answer could not be read either.
+    Raises SourceError if the object cannot be written; then the request fails.
     """
 
     def __init__(self, client: Any, bucket: str, request_id: str) -> None:
         self._client = client
-        self._place = {"Bucket": bucket, "Key": progress_key(request_id)}
-        self._what, self._total, self._done, self._told_at = "", 0, 0, 0.0
+        self._location = {"Bucket": bucket, "Key": progress_key(request_id)}
+        self._what, self._total, self._done, self._written_at = "", 0, 0, 0.0
 
     def step(self, what: str, total_bytes: int = 0) -> None:
-        """Say what begins."""
+        """Write the step that begins."""
         self._what, self._total, self._done = what, total_bytes, 0
-        self._tell()
+        self._write()
 
     def advance(self, n_bytes: int) -> None:
-        """Say how far it is, if it was long since."""
+        """Write the bytes done, if the last write is a second old."""
         self._done += n_bytes
-        if time.monotonic() - self._told_at >= _TELL_EVERY_S:
-            self._tell()
+        if time.monotonic() - self._written_at >= _WRITE_INTERVAL_S:
+            self._write()
 
-    def _tell(self) -> None:
-        self._told_at = time.monotonic()
-        told = {"step": self._what, "done_bytes": self._done, "total_bytes": self._total}
+    def _write(self) -> None:
+        self._written_at = time.monotonic()
+        state = {"step": self._what, "done_bytes": self._done, "total_bytes": self._total}
         with s3_errors_as_source_errors(
-            "s3://{Bucket}/{Key}".format(**self._place), done="written"
+            "s3://{Bucket}/{Key}".format(**self._location), done="written"
         ):
             self._client.put_object(
-                **self._place, Body=json.dumps(told).encode(), ContentType="application/json"
+                **self._location, Body=json.dumps(state).encode(), ContentType="application/json"
             )

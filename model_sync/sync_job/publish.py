@@ -1,4 +1,4 @@
-"""What the sync function publishes: uploaded contents, a prefix in S3, an uploaded package set."""
+"""Publish uploaded contents, a prefix in S3, or an uploaded package set."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def publish_uploaded(
     progress: Progress,
     time_limit: TimeLimit,
 ) -> PublishResult:
-    """Publish uploaded contents; what is published already is not copied.
+    """Publish uploaded contents. Contents that are published already are not copied.
 
-    Raises ToBeContinued where the invocation's time does not suffice for all of it, SyncError,
-    StoreError.
+    Raises ToBeContinued if the invocation's time is too short to finish, SyncError, StoreError.
     """
     if request.model is None:
         raise RequestError("'model' is missing: uploaded contents have no name of their own")
@@ -66,7 +65,7 @@ def publish_prefix(
     progress: Progress,
     time_limit: TimeLimit,
 ) -> PublishResult:
-    """Publish what lies below a prefix, by its recipe, in one go; raises SyncError, StoreError."""
+    """Publish the model below a prefix, in one invocation; raises SyncError, StoreError."""
     implied_name = source.name.rpartition("/")[2]
     recipe = read_recipe(source, name=request.model, implied_name=implied_name)
     return publish_source(
@@ -85,19 +84,22 @@ def publish_prefix(
 def publish_uploaded_set(
     layout: StoreLayout, uploaded: UploadedSet, progress: Progress
 ) -> tuple[PackageSetManifest, bool]:
-    """Publish an uploaded package set; tell whether it is new. Raises SyncError, StoreError."""
-    found = find_published(layout, uploaded.digest)
-    if found:
-        return found, False
-    described = describe_set(uploaded.digests, uploaded.target, pruned=uploaded.pruned)
-    if described.digest != uploaded.digest:
+    """Publish an uploaded package set; return it and True if it is new.
+
+    Raises SyncError, StoreError.
+    """
+    published = find_published(layout, uploaded.digest)
+    if published:
+        return published, False
+    manifest = describe_set(uploaded.digests, uploaded.target, pruned=uploaded.pruned)
+    if manifest.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its contents do not match its name")
-    if described.target == Target.running():  # of another, this process has not what it brings
-        refuse_shadowed(described, installed_runtime(), uploaded.name)
-    compiler = interpreter_for(described.target)
+    if manifest.target == Target.running():  # the packages of other runtimes are unknown here
+        refuse_shadowed(manifest, installed_runtime(), uploaded.name)
+    compiler = interpreter_for(manifest.target)
     with Staging(layout) as staging:
         progress.step(
             f"copying {pluralize(len(uploaded.digests), 'wheel')} from S3", uploaded.size_bytes
         )
         wheels = uploaded.copy_wheels(staging.path("wheels"), progress.advance)
-        return publish_set(described, wheels, layout, progress, compiler)
+        return publish_set(manifest, wheels, layout, progress, compiler)

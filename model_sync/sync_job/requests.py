@@ -6,8 +6,9 @@
     {"verb": "list"}    {"verb": "list-packages"}    {"coldpress": "probe"}
     {"verb": <one of admin/operations.py>, "request_id", "who", <the verb's fields>}
 
-A publication's source is the key of uploaded contents (stage/uploads.py) or `s3://BUCKET/PREFIX/`; a
-package set's is the key of an uploaded set. Who asks makes up `request_id`: it names the progress.
+The source of a model is the key of uploaded contents (stage/uploads.py) or `s3://BUCKET/PREFIX/`.
+The source of a package set is the key of an uploaded set. The caller chooses `request_id`, which
+names the progress object.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
 PROBE: Final = 'or {"coldpress": "probe"}'
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_CHARACTERS: Final = 1024
+_MAX_CHARACTERS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
-    """What to publish, as what. `model` None: what the recipe says, else the prefix's last name."""
+    """Request to publish a model. `model` None: the recipe's name, else the prefix's last part."""
 
     request_id: str
     source: str
@@ -39,11 +40,11 @@ class PublishRequest:
     label: str = LATEST
     reason: str = ""
     who: str | None = None
-    """Who asked, for the model's history; None: this function did by itself."""
+    """The caller, for the model's history; None: this function, for an S3 event."""
     allow_signature_change: bool = False
-    """Also where callers of the version that the label names would be broken."""
+    """Publish even if the new signature breaks callers of the version that the label names."""
     resume: str | None = None
-    """The staging folder in which an invocation before this one got on."""
+    """Id of the staging folder of an earlier invocation for this request."""
 
     @classmethod
     def of_event(cls, event: Mapping[str, Any]) -> Self:
@@ -61,7 +62,7 @@ class PublishRequest:
 
 
 def request_id_of(event: Mapping[str, Any]) -> str:
-    """The request's id, which becomes part of a key; raises RequestError."""
+    """Return the request's id, which becomes part of a key; raises RequestError."""
     request_id = _text(event, "request_id") or ""
     if not _REQUEST_ID.fullmatch(request_id):
         raise RequestError(f"request_id {request_id[:64]!r} is not 1 to 64 letters, digits, - or _")
@@ -69,7 +70,7 @@ def request_id_of(event: Mapping[str, Any]) -> str:
 
 
 def source_of(event: Mapping[str, Any]) -> str:
-    """What is to be published, a key or an address; raises RequestError."""
+    """Return the source to publish, a key or an address; raises RequestError."""
     source = _text(event, "source")
     if not source:
         raise RequestError("'source' is missing")
@@ -95,8 +96,8 @@ def _text(event: Mapping[str, Any], key: str) -> str | None:
     value = event.get(key)
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
-        raise RequestError(f"{key!r} is not a text of at most {_MOST_CHARACTERS} characters")
+    if not isinstance(value, str) or len(value) > _MAX_CHARACTERS:
+        raise RequestError(f"{key!r} is not a text of at most {_MAX_CHARACTERS} characters")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,9 +1,9 @@
-"""A queue's messages with S3's events: which prefixes have their `model.toml` now.
+"""S3's events in a queue's messages: the arrivals of `model.toml` files.
 
-Queues deliver at least once, and late: a message is acted upon only while the very object that it
-names lies there and, where the bucket keeps versions, only if no generation of the model's refs
-came of it before. Else a message that comes again would move `latest` back from what was
-published, or rolled back to, since.
+Queues deliver at least once, and late. A message is acted on only while the bucket still holds the
+object's state that the message names and, in a bucket that keeps versions, only if the message has
+made no generation of the model's refs before. Otherwise a message that is delivered again would
+undo later publications and rollbacks by moving `latest` back.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ if TYPE_CHECKING:
 
 
 class Arrival(NamedTuple):
-    """A `model.toml` that was uploaded: where, and which state of the object."""
+    """An uploaded `model.toml`: its prefix, and the object's state."""
 
     bucket: str
     prefix: str
     state: str
-    """Its version's id, where the bucket keeps versions, else its tag; empty if not said."""
+    """Version id of the object, if the bucket keeps versions, else its ETag; empty if unknown."""
     is_version: bool
-    """Whether it is a version's id: a tag is the same for the same bytes uploaded again."""
+    """True if `state` is a version id. An ETag is the same when equal bytes arrive again."""
 
     @property
     def url(self) -> str:
-        """The prefix's address."""
+        """Address of the prefix."""
         return f"s3://{self.bucket}/{self.prefix}/"
 
     @property
     def reason(self) -> str:
-        """What a model's history says of a publication by this message, and of no other."""
+        """Reason for the publication in the model's history, unique to this state of the object."""
         return f"{RECIPE} arrived at {self.url} ({self.state})"
 
 
 def arrivals_in(body: str) -> Iterator[Arrival]:
-    """The arrivals in a message's body; S3's test event has none. Raises RequestError."""
+    """Yield the arrivals in a message's body; S3's test event has none. Raises RequestError."""
     for item in json.loads(body).get("Records", ()):
-        found = item["s3"]["object"]
-        key = urllib.parse.unquote_plus(found["key"])
+        s3_object = item["s3"]["object"]
+        key = urllib.parse.unquote_plus(s3_object["key"])
         prefix, _, file = key.rpartition("/")
         if file != RECIPE or not prefix:
             continue
         if "" in prefix.split("/"):
             raise RequestError(f"the key {key!r} has an empty part, which no model's files have")
-        version = found.get("versionId")
-        state = version or (found.get("eTag") or "").strip('"')
+        version = s3_object.get("versionId")
+        state = version or (s3_object.get("eTag") or "").strip('"')
         yield Arrival(item["s3"]["bucket"]["name"], prefix, state, is_version=bool(version))
 
 
 def was_published(layout: StoreLayout, model: str, arrival: Arrival) -> bool:
-    """Tell whether a generation of the model's refs came of this message before."""
-    place = layout.model(model)
-    newest = read_upward(place)
+    """Return True if an arrival has made a generation of the model's refs before."""
+    model_layout = layout.model(model)
+    newest = read_upward(model_layout)
     if newest is None or not arrival.is_version:
         return False
-    return any(refs.change.reason == arrival.reason for refs in generations(place, newest))
+    return any(refs.change.reason == arrival.reason for refs in generations(model_layout, newest))

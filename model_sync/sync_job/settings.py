@@ -20,7 +20,7 @@ class JobSettingError(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """`STORE_PATH`: the store's root. `MODELS_BUCKET`: where uploads and progress lie."""
+    """`STORE_PATH`: the store's root. `MODELS_BUCKET`: the bucket of uploads and progress."""
 
     store_path: Path
     models_bucket: str
@@ -34,5 +34,5 @@ class JobSettings:
         return cls(Path(environ["STORE_PATH"]), environ["MODELS_BUCKET"])
 
     def describe(self) -> dict[str, Any]:
-        """The settings as JSON, for the probe; none of them is a secret."""
+        """Return the settings as JSON, for the probe; none is a secret."""
         return {"store_path": str(self.store_path), "models_bucket": self.models_bucket}

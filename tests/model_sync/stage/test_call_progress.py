@@ -25,7 +25,7 @@ KEY: Final = progress_key("r-1")
 
 @pytest.fixture(autouse=True)
 def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_progress, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(call_progress, "_POLL_INTERVAL_S", 0.01)
 
 
 class Looked:

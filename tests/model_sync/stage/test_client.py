@@ -113,8 +113,8 @@ def test_another_bucket_is_refused_in_one_line(
     with pytest.raises(SourceError) as caught:
         remote.publish_url("s3://elsewhere/adder/", PublishOptions())
     assert str(caught.value) == (
-        "s3://elsewhere/adder/: the functions of stage 'dev' reach "
-        f"s3://{bucket.name}/ alone: copy it there, or publish it from a folder"
+        "s3://elsewhere/adder/: the functions of stage 'dev' read "
+        f"s3://{bucket.name}/ only: copy the model there, or publish it from a folder"
     )
     assert calls.asked == []
 

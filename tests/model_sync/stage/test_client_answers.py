@@ -101,7 +101,9 @@ def test_a_probe_without_a_target_or_what_it_brings_is_of_another_release(
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'"done"', b"1", b"<html>", b"\xff"])
 def test_an_answer_that_is_no_object_is_one_line(bucket: Bucket, payload: bytes) -> None:
     answer = {"StatusCode": 200, "Payload": io.BytesIO(payload)}
-    with pytest.raises(StageError, match=f"^the function {FUNCTION} answered no JSON object: "):
+    with pytest.raises(
+        StageError, match=f"^the function {FUNCTION} did not answer a JSON object: "
+    ):
         remote(bucket, answer).list_models()
 
 
@@ -122,7 +124,7 @@ def test_a_function_that_failed_is_told_in_one_line(
         remote(bucket, response(error, FunctionError="Unhandled")).list_models()
     message = str(caught.value)
     assert message.startswith(f"the function {FUNCTION} failed: {reason}")
-    assert message.endswith("; its log has more")
+    assert message.endswith("; see its log")
     assert "\n" not in message
     assert "None" not in message
 
@@ -158,7 +160,7 @@ def test_a_call_that_is_not_allowed_is_told(bucket: Bucket) -> None:
 
 def test_a_function_that_never_ends_is_given_up(bucket: Bucket) -> None:
     calls = Answering(*({"state": "continue", "resume": f"r-{n}"} for n in range(200)))
-    with pytest.raises(StageError, match="did not come to an end in 100 calls"):
+    with pytest.raises(StageError, match="was not done after 100 calls"):
         StageStore(stage_of(calls, bucket.name), Silent()).list_models()
     assert [each["resume"] for each in calls.asked] == [None, *(f"r-{n}" for n in range(99))]
 

@@ -52,11 +52,13 @@ def test_a_process_of_its_own_publishes_and_tells_how_far_it_is(
     assert (done.code, done.out) == (0, "published adder version 1 (latest)\n")
     steps = [line.split(" (")[0] for line in done.err.splitlines()]
     here = [
-        step for step in steps if step.startswith(("inspecting", "trying it here", "uploading"))
+        step
+        for step in steps
+        if step.startswith(("inspecting", "trying the model here", "uploading"))
     ]
     # What the function does is told as it is seen, now and then: which of it is for chance to say.
     assert [step for step in here if not step.startswith("inspecting")] == [
-        "trying it here",
+        "trying the model here",
         "uploading 4 of 4 files",
     ]
     assert here[0] == "inspecting the model"

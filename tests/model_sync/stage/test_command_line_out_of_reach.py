@@ -50,9 +50,7 @@ def test_credentials_that_are_missing_are_exit_code_3(dev: Cloud, tmp_path: Path
     )
 
 
-GOES_ON = (
-    "interrupted; the sync function goes on with what it was asked: list shows what came of it"
-)
+GOES_ON = "interrupted; the sync function continues with the request: list shows its result"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["plain", "json"])

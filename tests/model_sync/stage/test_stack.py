@@ -53,7 +53,7 @@ def test_a_stack_without_outputs_yet_says_what_to_do(aws: Cloud) -> None:
     "name", ["", "Dev", "1dev", "-dev", "a_b", "a b", "dev\n", "é", "../x", "a" * 21, "\udcff"]
 )
 def test_what_is_no_stages_name_is_refused_unasked(aws: Cloud, name: str) -> None:
-    assert "is no stage: expected [a-z][a-z0-9-]{0,19}" in refusal(name, StageError)
+    assert "is not a stage's name: expected [a-z][a-z0-9-]{0,19}" in refusal(name, StageError)
     assert aws.described == []
 
 
@@ -84,7 +84,10 @@ def test_an_endpoint_that_nobody_serves_is_unreachable(monkeypatch: pytest.Monke
 
 def test_an_endpoint_that_is_another_server_is_one_line(aws: Cloud) -> None:
     aws.refusal = "<html>"
-    assert refusal(kind=StageError) == "stage 'dev' cannot be used: what answers is not AWS"
+    assert (
+        refusal(kind=StageError)
+        == "stage 'dev' cannot be used: the endpoint that answered is not AWS"
+    )
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "127.0.0.1:1"])
