@@ -1,6 +1,6 @@
-"""Compares two versions of a model: what callers see, what it holds, what it takes.
+"""Compare two versions of a model: signature, size, files, golden cases, packages, measurements.
 
-Everything is said as from `one` to `other`. Reading is here; comparing is pure (differences.py).
+Differences are given from `one` to `other`. This module reads; differences.py compares.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class _Side(NamedTuple):
     read: Callable[[FileEntry], bytes]
 
 
-def diff(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Compare the versions `one` and `other` of `model`, both by number.
+def diff(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Compare the versions `one` and `other` of `model`, given by number.
 
-    Raises ChangeError where there is no such version, or its files are gone; StoreError.
+    Raises ChangeError if a version does not exist or is deleted; StoreError.
     """
-    model = asked.model()
-    numbers = asked.whole("one", 1, 10**18), asked.whole("other", 1, 10**18)
-    asked.done()
+    model = request.model()
+    numbers = request.whole("one", 1, 10**18), request.whole("other", 1, 10**18)
+    request.done()
     refs = newest_refs(store, model)
     one, other = (_side(store, refs, number) for number in numbers)
     files = differences.files(one.manifest.content.files, other.manifest.content.files)
@@ -84,7 +84,7 @@ def _packages(store: MountedStore, one: _Side, other: _Side) -> dict[str, Any]:
 
 
 def _measurements(store: MountedStore, model: str, one: _Side, other: _Side) -> dict[str, Any]:
-    """By runtime, the chosen variant of each; null where a version is not prepared for it."""
+    """Return each version's chosen variant, by runtime; null if it is not prepared for one."""
 
     def chosen(side: _Side, runtime: str) -> dict[str, Any] | None:
         prepared: PreparationManifest | None = read_preparation(

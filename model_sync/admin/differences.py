@@ -1,7 +1,7 @@
-"""What differs between two versions, from one to the other. Pure, but for how a file is read.
+"""Differences between two versions, from one to the other. Pure, except for reading files.
 
-Each part says what was `added`, `removed` and `changed`, by name; a changed thing is shown as it is
-in `one` and in `other`.
+Each part lists the `added`, `removed` and `changed` entries, sorted by name. A changed entry is
+shown as it is in `one` and in `other`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     Read = Callable[[FileEntry], bytes]
 
-_Thing = TypeVar("_Thing")
+_Entry = TypeVar("_Entry")
 
 
 def signatures(one: Signature, other: Signature) -> dict[str, Any]:
-    """Inputs and outputs, by name."""
+    """Compare inputs and outputs, by name."""
 
     def side(first: Iterable[TensorSpec], second: Iterable[TensorSpec]) -> dict[str, Any]:
         by_name = {spec.name: spec for spec in first}, {spec.name: spec for spec in second}
@@ -38,13 +38,13 @@ def signatures(one: Signature, other: Signature) -> dict[str, Any]:
 
 
 def files(one: Iterable[FileEntry], other: Iterable[FileEntry]) -> dict[str, Any]:
-    """Files, by path."""
+    """Compare files, by path."""
     by_path = {entry.path: entry for entry in one}, {entry.path: entry for entry in other}
     return _changes(*by_path, show=lambda entry: entry.to_json())
 
 
 def wheels(one: Iterable[Wheel], other: Iterable[Wheel]) -> dict[str, Any]:
-    """Wheels, by name: of another version, or of the same and with other bytes."""
+    """Compare wheels, by name. A wheel is changed if its version or its bytes differ."""
     by_name = {wheel.name: wheel for wheel in one}, {wheel.name: wheel for wheel in other}
     return _changes(*by_name, show=lambda wheel: wheel.to_json())
 
@@ -52,18 +52,18 @@ def wheels(one: Iterable[Wheel], other: Iterable[Wheel]) -> dict[str, Any]:
 def golden_cases(
     one: VersionContent, other: VersionContent, read_one: Read, read_other: Read
 ) -> dict[str, Any]:
-    """Golden cases, by name.
+    """Compare golden cases, by name.
 
-    `request_changed` names cases that ask something else. `expected_changed` says of each case that
-    expects another answer what its first difference is, by the tolerance of `one`: numbers that
-    differ within it are the same answer.
+    `request_changed` names the cases whose request differs. `expected_changed` lists the cases
+    whose expected answer differs, each with the first difference. Numbers within the tolerance of
+    `one` are equal.
     """
     common = [case for case in one.golden.cases if case in other.golden.cases]
     request_changed, expected_changed = [], []
     for case in common:
         request_one, expected_one = one.golden_files(case)
         request_other, expected_other = other.golden_files(case)
-        if request_one != request_other:  # its path, too: a pipeline is told the type by it
+        if request_one != request_other:  # includes the path, which gives a pipeline the type
             request_changed.append(case)
         if expected_one != expected_other:
             answer_one = _answer(one, read_one(expected_one), case)
@@ -84,7 +84,7 @@ def golden_cases(
 
 
 def _answer(content: VersionContent, data: bytes, case: str) -> Any:
-    """The answer that a case expects, as golden.py compares it: without a pipeline, the outputs."""
+    """Return the expected answer to compare: without a pipeline, the outputs only."""
     try:
         expected = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -95,14 +95,14 @@ def _answer(content: VersionContent, data: bytes, case: str) -> Any:
 
 
 def _difference(one: Any, other: Any, content: VersionContent) -> str | None:
-    # Imported here: it brings numpy, and most verbs compare nothing.
+    # Imported here: the module imports numpy, which few verbs need.
     from inference.loading.golden_cases import compare  # noqa: PLC0415
 
     return compare(one, other, content.golden)
 
 
 def _changes(
-    one: Mapping[str, _Thing], other: Mapping[str, _Thing], show: Callable[[_Thing], dict[str, Any]]
+    one: Mapping[str, _Entry], other: Mapping[str, _Entry], show: Callable[[_Entry], dict[str, Any]]
 ) -> dict[str, Any]:
     return {
         "added": [show(other[name]) for name in sorted(set(other) - set(one))],

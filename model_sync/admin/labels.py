@@ -1,7 +1,7 @@
-"""Verbs that move labels: promote, rollback, unlabel, split.
+"""Operations on labels: promote, rollback, unlabel, split.
 
-Each makes one generation of refs, or none where everything is already as asked. What may be done
-is decided in refs/changes.py.
+Each commits one generation of refs, or none if nothing changes. refs/changes.py decides which
+changes are allowed.
 """
 
 from __future__ import annotations
@@ -21,72 +21,72 @@ if TYPE_CHECKING:
     from model_sync.request_fields import RequestFields
 
 
-def promote(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Put `label` on `version`, which is a number, or a label that names the version."""
-    model, version = asked.model(), asked.text("version")
-    label, reason = asked.label("label", LATEST), asked.optional_text("reason") or ""
-    asked.done()
+def promote(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Put `label` on `version`, a number or a label that names the version."""
+    model, version = request.model(), request.text("version")
+    label, reason = request.label("label", LATEST), request.optional_text("reason") or ""
+    request.done()
 
     def decide(refs: Refs) -> Refs:
         return changes.promote(refs, _number(refs, version), label)
 
-    return moved(store.change(model, decide, verb="promote", reason=reason), label)
+    return _describe_move(store.change(model, decide, verb="promote", reason=reason), label)
 
 
-def rollback(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
+def rollback(store: MountedStore, request: RequestFields) -> dict[str, Any]:
     """Put `label` back on the version that it named before, or on the version `to`."""
-    model, to = asked.model(), asked.optional_version("to")
-    label, reason = asked.label("label", LATEST), asked.optional_text("reason") or ""
-    asked.done()
+    model, to = request.model(), request.optional_version("to")
+    label, reason = request.label("label", LATEST), request.optional_text("reason") or ""
+    request.done()
 
     def decide(refs: Refs) -> Refs:
         named = () if to else last_named(store.layout.model(model), refs, label, 2)
         return changes.roll_back(refs, label, named, to)
 
-    return moved(store.change(model, decide, verb="rollback", reason=reason), label)
+    return _describe_move(store.change(model, decide, verb="rollback", reason=reason), label)
 
 
-def unlabel(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Take `label` away."""
-    model, label = asked.model(), asked.label("label")
-    reason = asked.optional_text("reason") or ""
-    asked.done()
+def unlabel(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Remove `label`."""
+    model, label = request.model(), request.label("label")
+    reason = request.optional_text("reason") or ""
+    request.done()
     outcome = store.change(
         model, lambda refs: changes.remove_label(refs, label), verb="unlabel", reason=reason
     )
-    return moved(outcome, label)
+    return _describe_move(outcome, label)
 
 
-def split(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Give labels their `shares` of the calls, in percent; none takes the split away."""
-    model, shares = asked.model(), asked.shares("shares")
-    reason = asked.optional_text("reason") or ""
-    asked.done()
+def split(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Set the `shares` of the calls that go to labels, in percent; none removes the split."""
+    model, shares = request.model(), request.shares("shares")
+    reason = request.optional_text("reason") or ""
+    request.done()
     outcome = store.change(
         model, lambda refs: changes.split(refs, shares), verb="split", reason=reason
     )
-    return {**described(outcome), "split": dict(sorted(outcome.after.split.items()))}
+    return {**describe_change(outcome), "split": dict(sorted(outcome.after.split.items()))}
 
 
-def moved(outcome: Outcome, label: str) -> dict[str, Any]:
-    """A label's move, as `--json` prints it; `version` and `before` null: no such label."""
+def _describe_move(outcome: Outcome, label: str) -> dict[str, Any]:
+    """Return a label's move, as `--json` prints it. `version` or `before` null: no such label."""
     return {
-        **described(outcome),
+        **describe_change(outcome),
         "label": label,
         "version": outcome.after.labels.get(label),
         "before": outcome.before.labels.get(label),
     }
 
 
-def described(outcome: Outcome) -> dict[str, Any]:
-    """What every change says of itself."""
+def describe_change(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields that the results of all changes have."""
     refs = outcome.after
-    found = {"model": refs.model, "generation": refs.generation, "changed": outcome.changed}
-    return found if outcome.unsettled is None else {**found, "unsettled": outcome.unsettled}
+    fields = {"model": refs.model, "generation": refs.generation, "changed": outcome.changed}
+    return fields if outcome.unsettled is None else {**fields, "unsettled": outcome.unsettled}
 
 
 def _number(refs: Refs, version: str) -> int:
-    """A version's number, which may be given by a label that names it."""
+    """Return the number of a version that is given by its number or by a label."""
     if version.isdecimal():
         return parse_version(version)
     if version not in refs.labels:

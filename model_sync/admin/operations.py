@@ -1,8 +1,8 @@
-"""The verbs that work on a store where it is mounted, by name: here, or in the sync function.
+"""Operations on a mounted store, by name: on this machine, or in the sync function.
 
-Each takes the Store and what was asked (fields by name, request_fields.py) and returns what it found or
-did, as `--json` prints it. Raises SyncError or StoreError. Publishing is not among them: its bytes
-come from elsewhere (publishing/publish.py, sync_job/publish.py).
+Each takes the store and the request's fields, and returns the result that `--json` prints. Raises
+SyncError or StoreError. Publishing is not an operation: its bytes come from outside of the store
+(publishing/publish.py, sync_job/publish.py).
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 
 
 ONLY_HERE: Final = frozenset({"backup"})
-"""Verbs that need the store and another place of this machine's: not for the sync function."""
+"""Operations that need a folder of this machine, and so do not run in the sync function."""
 
 
-def run_operation(verb: str, store: MountedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Run one verb; raises KeyError for one that is not here."""
-    return OPERATIONS[verb](store, RequestFields(fields))
+def run_operation(name: str, store: MountedStore, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Run an operation; raises KeyError for an unknown name."""
+    return OPERATIONS[name](store, RequestFields(fields))

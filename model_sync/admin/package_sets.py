@@ -1,4 +1,4 @@
-"""The verbs that look at package sets: what is in them, and which versions pin them."""
+"""Operations that show package sets: their contents, and the versions that pin them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def list_sets(layout: StoreLayout) -> dict[str, Any]:
-    """All sets in a store, by digest, as `--json` prints them. Raises StoreError."""
+    """Return all sets in a store, by digest, as `--json` prints them. Raises StoreError."""
     pins = _pins(layout)
     listed = list_packages(layout)
     return {"packages": [{**each, "pinned_by": pins[each["digest"]]} for each in listed]}
 
 
-def show_packages(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Everything about the set that `digest` names: its digest, or what it alone begins with."""
-    text = asked.text("digest")
-    asked.done()
+def show_packages(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Show the set that `digest` names: a digest, or a beginning that no other set has."""
+    text = request.text("digest")
+    request.done()
     digest = find_package_set(store.layout, text)
     manifest = read_package_set(store.layout, digest)
     return {
@@ -42,8 +42,8 @@ def show_packages(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
 
 
 def _pins(layout: StoreLayout) -> dict[str, list[dict[str, Any]]]:
-    """The versions that pin a set and are not deleted, by the digests of sets."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    """Return the versions that pin a set and are not deleted, by the digests of sets."""
+    pins: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for model in list_models(layout):
         refs = read_upward(layout.model(model))
         for number, entry in sorted(refs.versions.items()) if refs else ():
@@ -52,5 +52,5 @@ def _pins(layout: StoreLayout) -> dict[str, list[dict[str, Any]]]:
             digest = read_version(layout, model, entry).content.packages
             if digest:
                 pinning = {"model": model, "version": number, "state": str(entry.state)}
-                found[str(digest)].append(pinning)
-    return found
+                pins[str(digest)].append(pinning)
+    return pins

@@ -1,16 +1,17 @@
-"""The verb prepare: makes preparations of published versions, for the runtime that is here.
+"""The operation prepare: prepare published versions for this runtime.
 
-Functions that move to another ONNX Runtime find what was prepared for it, if it was prepared
-before; refs name a preparation for each runtime, and a reader takes its own. What one is, and how
-it is made: preparation/build.py.
+Refs name one preparation for each runtime, and a reader uses the one for its own. So functions that
+move to another ONNX Runtime find preparations for it if this operation has run there before.
+preparation/build.py defines and makes preparations.
 
-1. Settle. Decide which versions: the one that was named, else every one in service that a label or
-   a running hold names, the newest first. (A share of the split is a label's.)
-2. For each without a preparation for this runtime, or for all, if they are to be made anew: prepare
-   it in staging, put that in place, and commit one generation that names it. A version that was
-   retired meanwhile is refused; where another writer has named one meanwhile, that one stays.
+1. Settle. Choose the versions: the one that is named, else every version in service that a label or
+   a running hold names, the newest first. (Shares of the split belong to labels.)
+2. Take each version that has no preparation for this runtime, or with `again` each version. Prepare
+   it in staging, put the preparation in place, and commit one generation that names it. A version
+   that another writer has retired by then is refused. If another writer has named a preparation by
+   then, that one stays.
 
-A preparation that is replaced stays where it is as long as its version: readers may have mapped it.
+A replaced preparation stays in place as long as its version, because readers may have mapped it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from model_store.documents import now
 from model_store.errors import NotFoundError
 from model_store.reading import read_preparation, read_version
 from model_store.refs import Refs, State
-from model_sync.admin.show import described_preparation, named_version
+from model_sync.admin.show import describe_preparation, named_version
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, TrialError
 from model_sync.package_sets.unused_marks import rely_on
 from model_sync.preparation.build import prepare as make_preparation
@@ -39,37 +40,37 @@ if TYPE_CHECKING:
     from model_sync.request_fields import Reference, RequestFields
 
 
-def prepare(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Prepare versions for the runtime that is here; `runtime`, if it is said, must be its key.
+def prepare(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Prepare versions for this runtime. `runtime`, if given, must be its key.
 
-    Raises ToBeContinued before a version that the time which is left may not suffice for; `resume`
-    says which were done. What was committed before an error stays.
+    Raises ToBeContinued before a version if the time left may be too short for it; its `resume`
+    lists the versions that are done. Generations that were committed before an error stay.
     """
-    # Imported here: most verbs do without ONNX Runtime, which takes half a second.
+    # Imported here: ONNX Runtime takes half a second, and most operations do not need it.
     from inference.loading.loader import RUNTIME  # noqa: PLC0415
 
-    reference, runtime = asked.reference(), asked.optional_text("runtime")
-    again, reason = asked.flag("again"), asked.optional_text("reason") or ""
-    made = _done_before(asked.optional_text("resume"))
-    asked.done()
+    reference, runtime = request.reference(), request.optional_text("runtime")
+    again, reason = request.flag("again"), request.optional_text("reason") or ""
+    done = _parse_resume(request.optional_text("resume"))
+    request.done()
     _check_runtime(runtime, RUNTIME)
-    verb = _Prepare(store, reference.model, RUNTIME, reason)
-    numbers = _to_prepare(verb.newest, reference)
+    run = _Run(store, reference.model, RUNTIME, reason)
+    numbers = _to_prepare(run.newest, reference)
     started = False
     for number in numbers:
-        entry = changes.entry_to_prepare(verb.newest, number)
-        if number in made or (RUNTIME in entry.preparations and not again):
+        entry = changes.entry_to_prepare(run.newest, number)
+        if number in done or (RUNTIME in entry.preparations and not again):
             continue
         if started and not store.time_limit.leaves_ms(preparation_ms(entry.size_bytes)):
-            raise ToBeContinued(_done(made))
+            raise ToBeContinued(_render_resume(done))
         started = True
-        if verb.prepare(number):
-            made.add(number)
-    return verb.found(numbers, made)
+        if run.prepare(number):
+            done.add(number)
+    return run.result(numbers, done)
 
 
-class _Prepare:
-    """The verb under way on one model: its newest refs, and what is left to settle."""
+class _Run:
+    """Run on one model, with its newest refs."""
 
     def __init__(self, store: MountedStore, name: str, runtime: str, reason: str) -> None:
         self._store = store
@@ -84,7 +85,7 @@ class _Prepare:
         self.newest: Refs = refs
 
     def prepare(self, number: int) -> bool:
-        """Prepare one version; False where another writer was first."""
+        """Prepare one version; return False if another writer was first."""
         name, layout = self.newest.model, self._store.layout
         entry = self.newest.versions[number]
         before = entry.preparations.get(self._runtime)
@@ -95,7 +96,7 @@ class _Prepare:
         with Staging(layout) as staging:
             placed = PlacedFolders(self._model, staging)
             try:
-                made = make_preparation(
+                preparation = make_preparation(
                     self._model.version(entry.id),
                     manifest,
                     self._runtime,
@@ -108,19 +109,19 @@ class _Prepare:
                 raise type(error)(f"version {number} of {name!r}: {error}") from error
 
             def decide(refs: Refs) -> Refs:
-                following = changes.add_preparation(
+                changed = changes.add_preparation(
                     refs,
                     number,
                     self._runtime,
                     version_id=entry.id,
-                    preparation_id=made.id,
+                    preparation_id=preparation.id,
                     instead_of=before,
                 )
-                if following is not refs:
+                if changed is not refs:
                     placed.check()
-                return following
+                return changed
 
-            placed.place(made.id, self._model.preparation(made.id))
+            placed.place(preparation.id, self._model.preparation(preparation.id))
             try:
                 outcome = self._store.change(name, decide, verb="prepare", reason=self._reason)
             except OSError:
@@ -132,8 +133,8 @@ class _Prepare:
         self._unsettled = outcome.unsettled or self._unsettled
         return outcome.changed
 
-    def found(self, numbers: tuple[int, ...], made: set[int]) -> dict[str, Any]:
-        """What it came to, as `--json` prints it."""
+    def result(self, numbers: tuple[int, ...], created: set[int]) -> dict[str, Any]:
+        """Return the result of the run, as `--json` prints it."""
         prepared = []
         for number in numbers:
             entry = self.newest.versions[number]
@@ -145,24 +146,24 @@ class _Prepare:
                     f"version {number} of {self.newest.model!r} was changed while it was being "
                     "prepared: prepare it again"
                 )
-            tried = described_preparation(preparation)
+            tried = describe_preparation(preparation)
             prepared.append(
                 {
                     "version": number,
                     "digest": str(entry.digest),
                     "runtime": self._runtime,
                     "variant": tried.pop("chosen"),
-                    "created": number in made,
+                    "created": number in created,
                     **tried,
                 }
             )
-        found = {
+        fields = {
             "model": self.newest.model,
             "generation": self.newest.generation,
-            "changed": bool(made),
+            "changed": bool(created),
             "prepared": prepared,
         }
-        return found if self._unsettled is None else {**found, "unsettled": self._unsettled}
+        return fields if self._unsettled is None else {**fields, "unsettled": self._unsettled}
 
     def _require_packages(self, number: int, manifest: VersionManifest) -> None:
         packages = manifest.content.packages
@@ -174,7 +175,7 @@ class _Prepare:
 
 
 def _to_prepare(refs: Refs, reference: Reference) -> tuple[int, ...]:
-    """The numbers of the versions to prepare, the newest first; raises ChangeError."""
+    """Return the numbers of the versions to prepare, the newest first; raises ChangeError."""
     if reference.version is not None or reference.label is not None:
         return (named_version(refs, reference),)
     at = now()
@@ -182,29 +183,30 @@ def _to_prepare(refs: Refs, reference: Reference) -> tuple[int, ...]:
         *refs.labels.values(),
         *(hold.version for hold in refs.holds.values() if hold.until > at),
     }
-    served = {number for number in named if refs.versions[number].state is State.AVAILABLE}
-    if not served:
+    in_service = {number for number in named if refs.versions[number].state is State.AVAILABLE}
+    if not in_service:
         raise ChangeError(
             f"no label and no hold names a version of {refs.model!r} in service: name a version, "
             f"like {refs.model}@{max(refs.versions, default=1)}"
         )
-    return tuple(sorted(served, reverse=True))
+    return tuple(sorted(in_service, reverse=True))
 
 
-def _check_runtime(asked: str | None, here: str) -> None:
-    """Refuse a runtime that is not here: a preparation is measured by running it."""
-    if asked is None or asked == here:
+def _check_runtime(wanted: str | None, here: str) -> None:
+    """Refuse another runtime than this one: a preparation is measured by running it."""
+    if wanted is None or wanted == here:
         return
     raise ChangeError(
-        f"this is {here}: what is prepared for {asked[:60]} is measured there (here, in a virtual "
-        "environment with that ONNX Runtime; of a stage, once functions with it are deployed)"
+        f"this is {here}, and a preparation for {wanted[:60]} is measured on that runtime: prepare "
+        "in a virtual environment with that ONNX Runtime (for a stage, deploy functions with it "
+        "first)"
     )
 
 
-def _done_before(resume: str | None) -> set[int]:
+def _parse_resume(resume: str | None) -> set[int]:
     return {parse_version(number) for number in resume.split(",")} if resume else set()
 
 
-def _done(made: set[int]) -> str:
-    """What says which versions were prepared, to whoever resumes: `7,5`."""
-    return ",".join(map(str, sorted(made, reverse=True)))
+def _render_resume(done: set[int]) -> str:
+    """Return the numbers of the prepared versions, for the call that resumes: `7,5`."""
+    return ",".join(map(str, sorted(done, reverse=True)))

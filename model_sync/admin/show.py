@@ -1,4 +1,4 @@
-"""Verbs that only look: show, history."""
+"""Operations that show models: list, show, history."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from model_sync.mounted_store import MountedStore
     from model_sync.request_fields import Reference, RequestFields
 
-MOST_GENERATIONS = 10_000
+MAX_GENERATIONS = 10_000
 
 
 def list_published(layout: StoreLayout) -> dict[str, Any]:
-    """Describe every model in a store, as `list --json` prints it; raises StoreError."""
+    """Return every model in a store, as `list --json` prints it; raises StoreError."""
     refs = (read_upward(layout.model(name)) for name in list_models(layout))
     return {"models": [_listed(each) for each in refs if each]}
 
 
-def show(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Everything about one version: the one that `model` (NAME, NAME@7, NAME:label) names."""
-    reference = asked.reference()
-    asked.done()
+def show(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Show the version that `model` (NAME, NAME@7, NAME:label) names."""
+    reference = request.reference()
+    request.done()
     refs = newest_refs(store, reference.model)
     number = named_version(refs, reference)
     entry = refs.versions[number]
-    found = {
+    fields = {
         "model": refs.model,
         "model_id": refs.model_id,
         "generation": refs.generation,
@@ -56,16 +56,16 @@ def show(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
         },
     }
     if entry.state is State.DELETED:
-        return found
-    return {**found, **_described(store, refs, entry)}
+        return fields
+    return {**fields, **_contents(store, refs, entry)}
 
 
-def history(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Every change of a model, the newest first; `most` of them."""
-    model, most = asked.model(), asked.whole("most", 1, MOST_GENERATIONS)
-    asked.done()
+def history(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Return the changes of a model, the newest first, `most` at most."""
+    model, most = request.model(), request.whole("most", 1, MAX_GENERATIONS)
+    request.done()
     newest = newest_refs(store, model)
-    shown = islice(generations(store.layout.model(model), newest), most)
+    newest_first = islice(generations(store.layout.model(model), newest), most)
     return {
         "model": model,
         "generations": [
@@ -78,13 +78,13 @@ def history(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
                     str(number): str(entry.state) for number, entry in sorted(refs.versions.items())
                 },
             }
-            for refs in shown
+            for refs in newest_first
         ],
     }
 
 
 def newest_refs(store: MountedStore, model: str) -> Refs:
-    """A model's newest refs; raises NotFoundError where there is no such model."""
+    """Return a model's newest refs; raises NotFoundError if there is no such model."""
     refs = read_upward(store.layout.model(model))
     if refs is None:
         raise NotFoundError(f"no model is named {model!r} in the store at {store.layout.root}")
@@ -92,23 +92,23 @@ def newest_refs(store: MountedStore, model: str) -> Refs:
 
 
 def named_version(refs: Refs, reference: Reference) -> int:
-    """The number of the version that a reference names; raises ChangeError where there is none."""
+    """Return the number of the version that a reference names; raises ChangeError if none."""
     if reference.version is not None:
         if reference.version not in refs.versions:
-            known = list_versions(refs.versions)
-            raise ChangeError(f"{refs.model!r} has no version {reference.version}: {known}")
+            versions = list_versions(refs.versions)
+            raise ChangeError(f"{refs.model!r} has no version {reference.version}: {versions}")
         return reference.version
     label = reference.label or LATEST
     if label not in refs.labels:
-        known = list_labels(refs.labels)
+        labels = list_labels(refs.labels)
         if reference.label is None:
-            known = f"{known} (name a label, or a version: {refs.model}@{max(refs.versions)})"
-        raise ChangeError(f"{refs.model!r} has no label {label!r}: {known}")
+            labels = f"{labels} (name a label, or a version: {refs.model}@{max(refs.versions)})"
+        raise ChangeError(f"{refs.model!r} has no label {label!r}: {labels}")
     return refs.labels[label]
 
 
-def described_preparation(preparation: PreparationManifest) -> dict[str, Any]:
-    """What was tried of a version, and why one form won."""
+def describe_preparation(preparation: PreparationManifest) -> dict[str, Any]:
+    """Return the variants that were tried, and the reason for the choice."""
     return {
         "created_at": preparation.created_at,
         "chosen": preparation.chosen,
@@ -137,13 +137,13 @@ def _listed(refs: Refs) -> dict[str, Any]:
     }
 
 
-def _described(store: MountedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
+def _contents(store: MountedStore, refs: Refs, entry: VersionEntry) -> dict[str, Any]:
     manifest = read_version(store.layout, refs.model, entry)
     preparations = {}
     for runtime in sorted(entry.preparations):
         preparation = read_preparation(store.layout, refs.model, entry, runtime)
         if preparation:
-            preparations[runtime] = described_preparation(preparation)
+            preparations[runtime] = describe_preparation(preparation)
     content = manifest.content
     return {
         "signature": manifest.signature.to_json(),

@@ -193,7 +193,9 @@ def test_a_model_of_which_nothing_is_served_wants_a_version_named(store: StoreLa
 
 
 def test_another_runtime_is_refused_saying_which_this_is(store: StoreLayout) -> None:
-    with pytest.raises(ChangeError, match=f"^this is {RUNTIME}: .* for {OTHER} is measured there"):
+    with pytest.raises(
+        ChangeError, match=f"^this is {RUNTIME}, .* for {OTHER} is measured on that"
+    ):
         ask(store, "prepare", runtime=OTHER)
     assert prepared_for(store)[4] == {OTHER}
 
