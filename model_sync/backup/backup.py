@@ -1,14 +1,14 @@
-"""Copies a store to a folder: an image (image.py) that `restore` makes a store of again.
+"""Back up a store to a folder, as an image (image.py) from which `restore` makes a store.
 
-1. Of each model: the newest refs are read, then what that generation names is copied, then every
-   generation up to it. What a sweep deleted meanwhile is no longer named by the newest refs: then
-   the model is copied as those say.
-2. BACKUP.json, by one rename: from then on the folder is a backup of now. Until then it is what it
-   was before, the backup of an earlier time or none.
-3. What this backup does not name is removed.
+1. For each model, read the newest refs, copy the folders that this generation names, then every
+   generation up to it. If a sweep deletes one of these folders, newer refs no longer name it: then
+   copy the model by those.
+2. Write BACKUP.json by one rename. Until then the folder is what it was before: an earlier backup,
+   or none.
+3. Remove what this backup does not name.
 
-Published things never change, so a second backup into the same folder copies what is new. What is
-there it reads and checks, for a disk may have changed it: a backup that cannot be restored is none.
+Published folders never change, so a second backup to the same folder copies only new ones. Existing
+ones are read and checked, as the disk may have damaged them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from model_store.reading import (
 from model_store.refs import State
 from model_sync.backup.image import (
     Image,
-    being_written,
     check_apart,
-    check_taker,
+    check_target,
     install,
     nearest,
     uninstall,
+    writing_to,
 )
 from model_sync.backup.store_copy import StoreCopy, generation_in
 from model_sync.errors import BackupError, RequestError
 from model_sync.store_io.create_store import make_root
 from model_sync.store_io.disk_space import require_space
 from model_sync.store_io.staging import Staging
-from model_sync.verify.published_folders import is_there_to_stay, list_sets
+from model_sync.verify.published_folders import exists_unclaimed, list_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,15 +52,15 @@ if TYPE_CHECKING:
     from model_sync.request_fields import RequestFields
 
 
-def backup(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
+def backup(store: MountedStore, request: RequestFields) -> dict[str, Any]:
     """Copy the store to `folder`, an absolute path: missing, empty, or an earlier backup of it.
 
-    `trust_sizes`: believe what is there by the sizes of its files, and do not read it.
-    Raises BackupError, SpaceError, StoreError: the folder is then the backup that it was before,
-    or, where the past of a model is another than that one's, none.
+    `trust_sizes`: check the earlier backup's files by size only. Raises BackupError, SpaceError,
+    StoreError. The folder then still holds its earlier backup, unless a model's history in the
+    store differs from the history in that backup.
     """
-    folder, trust_sizes = Path(asked.text("folder")), asked.flag("trust_sizes")
-    asked.done()
+    folder, trust_sizes = Path(request.text("folder")), request.flag("trust_sizes")
+    request.done()
     if not folder.is_absolute():
         raise RequestError(f"'folder' is {str(folder)!r}: expected an absolute path")
     try:
@@ -77,24 +77,24 @@ class _Backup:
         self._folder = folder
         self._target = StoreLayout(folder)
         self._before: Image | None = None
-        """What the folder is a complete backup of, as long as it is that."""
+        """Image of the earlier backup, while the folder is a complete backup."""
         self._models: dict[str, int] = {}
         self._named: dict[str, set[Path]] = {}
 
     def run(self) -> dict[str, Any]:
         store_id = read_store_id(self._source)
         check_apart(self._folder, self._source.root)
-        self._before = check_taker(self._folder, store_id)
-        there, missing = self._sizes()
+        self._before = check_target(self._folder, store_id)
+        existing, missing = self._sizes()
         require_space(nearest(self._folder), missing, "the backup")
         if not self._folder.is_dir():
             make_root(self._folder)
-        with being_written(self._folder), Staging(self._target) as staging:
-            if self._trust_sizes or not there:
+        with writing_to(self._folder), Staging(self._target) as staging:
+            if self._trust_sizes or not existing:
                 self._store.progress.step("copying to the backup", missing)
             else:
                 self._store.progress.step(
-                    "checking what is there, copying the rest", there + missing
+                    "checking the earlier backup, copying new files", existing + missing
                 )
             copy = StoreCopy(
                 self._source,
@@ -119,14 +119,14 @@ class _Backup:
         }
 
     def _sizes(self) -> tuple[int, int]:
-        """How many bytes the image has and lacks of the store, as refs and manifests say them."""
+        """Return the number of bytes that the image has of the store, and that it lacks."""
         sizes = [0, 0]
-        for place, size_bytes in self._published():
-            sizes[not place.exists()] += size_bytes
+        for path, size_bytes in self._published():
+            sizes[not path.exists()] += size_bytes
         return sizes[0], sizes[1]
 
     def _published(self) -> Iterator[tuple[Path, int]]:
-        """What is in the store: where that is in the image, and its size."""
+        """Yield the folders in the store: the path in the image, and the size."""
         for name in list_models(self._source):
             refs = _newest(self._source, name)
             for entry in refs.versions.values() if refs else ():
@@ -141,68 +141,68 @@ class _Backup:
         refs = _newest(self._source, name)
         while refs:
             try:
-                self._forget_another(staging, refs)
+                self._discard_other_history(staging, refs)
                 self._named[name] = copy.model(refs)
             except (StoreError, OSError):
-                # A sweep may have deleted what these refs name: then newer ones say so.
-                again = _newest(self._source, name)
-                if again == refs:
+                # A sweep may have deleted a folder that these refs name; newer refs do not.
+                newest = _newest(self._source, name)
+                if newest == refs:
                     raise
-                refs = again
+                refs = newest
             else:
                 self._models[name] = refs.generation
                 return
 
-    def _forget_another(self, staging: Staging, refs: Refs) -> None:
-        """Let an earlier backup go where the model's past is not the one that it holds.
+    def _discard_other_history(self, staging: Staging, refs: Refs) -> None:
+        """Discard the earlier backup if it holds another history of the model.
 
-        Either the model was deleted and made anew, or the store's file system was put back to an
-        earlier time. Refs hold their writers' ids: equal ones have one past.
+        Either the model was deleted and published again, or the store's file system was restored
+        to an earlier time. Refs hold their writers' ids: equal refs have the same history.
         """
         before = self._before.models.get(refs.model) if self._before else None
         if before is None:
             return
-        place, number = self._target.model(refs.model), min(before, refs.generation)
+        target, number = self._target.model(refs.model), min(before, refs.generation)
         ours = refs
         if number != refs.generation:
-            found = read_generation(self._source.model(refs.model), number)
-            if found is None:
+            generation = read_generation(self._source.model(refs.model), number)
+            if generation is None:
                 raise DamagedError(f"generation {number} of {refs.model!r} is missing in the store")
-            ours = found
-        if generation_in(place, number) != ours:
+            ours = generation
+        if generation_in(target, number) != ours:
             uninstall(self._folder)
             self._before = None
-            staging.withdraw(place.folder)
+            staging.withdraw(target.folder)
 
     def _copy_sets(self, copy: StoreCopy) -> None:
-        """Those, too, that no version names yet."""
+        """Copy all package sets, including those that no version names yet."""
         for digest in list_sets(self._source):
             try:
                 copy.package_set(digest)
             except (StoreError, OSError):
-                if is_there_to_stay(self._source, self._source.package_set(digest)):
+                if exists_unclaimed(self._source, self._source.package_set(digest)):
                     raise
 
     def _prune(self, staging: Staging, image: Image) -> int:
-        """Remove what the image does not name; returns how many folders and files that were."""
+        """Remove what the image does not name; return the number of folders and files removed."""
         wanted = {self._target.model(name).folder for name in image.models}
         wanted |= {self._target.package_set(digest) for digest in image.package_sets}
         for named in self._named.values():
             wanted |= named
-        found = [*_inside(self._target.models), *_inside(self._target.packages)]
+        existing = [*_inside(self._target.models), *_inside(self._target.packages)]
         for name, generation in image.models.items():
-            place = self._target.model(name)
-            found += [*_inside(place.versions), *_inside(place.preparations)]
-            wanted |= {place.generation(number) for number in range(1, generation + 1)}
-            found += _inside(place.refs_folder)
-        unwanted = [path for path in found if path not in wanted]
+            target = self._target.model(name)
+            existing += [*_inside(target.versions), *_inside(target.preparations)]
+            wanted |= {target.generation(number) for number in range(1, generation + 1)}
+            existing += _inside(target.refs_folder)
+        unwanted = [path for path in existing if path not in wanted]
         for path in unwanted:
             staging.withdraw(path)
         return len(unwanted)
 
 
 def _newest(layout: StoreLayout, name: str) -> Refs | None:
-    """A model's newest refs; None where the model is gone, or about to go."""
+    """Return a model's newest refs; None if the model is removed, or about to be."""
     refs = read_upward(layout.model(name))
     return None if refs is None or refs.is_removed else refs
 

@@ -1,11 +1,11 @@
 """A backup of a store: a folder with an image of its tree, and BACKUP.json, written last.
 
-    <folder>/BACKUP.json              what the image is: a folder without it is no complete backup
-    <folder>/models/  packages/       as in the store, but for refs.json, which restoring makes
-    <folder>/UNFINISHED  staging/     only while a backup is being written, or after one that died
+    <folder>/BACKUP.json              the description; without it the folder is no complete backup
+    <folder>/models/  packages/       as in the store, except refs.json, which restoring makes
+    <folder>/UNFINISHED  staging/     only while a backup is in progress, or after one that died
 
-There is no STORE.json, so no reader takes an image for a store. BACKUP.json names the generation
-of every model: what is in the folder beside what these generations name is not of the backup.
+There is no STORE.json, so no reader takes an image for a store. BACKUP.json names a generation of
+every model. Folders and files that these generations do not name do not belong to the backup.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ UNFINISHED: Final = "UNFINISHED"
 _OURS: Final = frozenset({BACKUP_JSON, UNFINISHED, STAGING, "models", "packages"})
 
 _NOTE: Final = b"""\
-A backup is being written here, or one ended before its end. The next one goes on from here.
+A backup to this folder is in progress, or was interrupted. The next backup continues it.
 """
 
 
 class Image(NamedTuple):
-    """BACKUP.json. `parse(i.render(), ...) == i`, and back."""
+    """BACKUP.json, as a value. `Image.parse(i.render(), ...) == i`."""
 
     store_id: str
     made_at: str
     models: Mapping[str, int]
-    """The generation of each model."""
+    """Generation of each model, by name."""
     package_sets: tuple[Digest, ...]
-    """Sorted; those that versions import from, and those that no version names yet."""
+    """Digests of the package sets, sorted, including sets that no version names."""
 
     def render(self) -> bytes:
-        """The document's bytes."""
+        """Return the document's bytes."""
         return documents.render(
             {
                 "format": FORMAT,
@@ -63,7 +63,7 @@ class Image(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> Self:
-        """Read BACKUP.json; raises DamagedError or FormatTooNewError."""
+        """Parse BACKUP.json; raises DamagedError or FormatTooNewError."""
         fields = documents.open_document(data, where)
         models = fields.fields("models")
         image = cls(
@@ -80,35 +80,33 @@ class Image(NamedTuple):
 
 
 def read_image(folder: Path) -> Image:
-    """Read what a complete backup holds.
+    """Read BACKUP.json of a complete backup.
 
-    Raises BackupError for a folder that is none; DamagedError or FormatTooNewError.
+    Raises BackupError if the folder is no complete backup; DamagedError or FormatTooNewError.
     """
     try:
         data = read_beneath(folder, BACKUP_JSON, MAX_DOCUMENT_BYTES)
     except FileNotFoundError:
-        begun = " (one was begun there, and did not end)" if (folder / UNFINISHED).exists() else ""
+        unfinished = " (a backup to it was not finished)" if (folder / UNFINISHED).exists() else ""
         raise BackupError(
-            f"{folder} is no complete backup: it has no {BACKUP_JSON}{begun}"
+            f"{folder} is no complete backup: it has no {BACKUP_JSON}{unfinished}"
         ) from None
     except OSError as error:
         raise BackupError(f"{folder / BACKUP_JSON} cannot be read: {error.strerror}") from error
     return Image.parse(data, str(folder / BACKUP_JSON))
 
 
-def check_taker(folder: Path, store_id: str) -> Image | None:
-    """Refuse a folder that holds anything but a backup of this store, or the beginning of one.
+def check_target(folder: Path, store_id: str) -> Image | None:
+    """Check that a folder may take a backup of a store; return the backup that it holds, or None.
 
-    Returns what it is a complete backup of; None: it is none yet.
-
-    What a backup does not name is removed from its folder: it had better be a backup's. Raises
-    BackupError.
+    A backup removes everything else from its folder. So this raises BackupError unless the folder
+    is missing, empty, or a finished or unfinished backup of the same store.
     """
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    strangers = names - _OURS
-    if strangers or (names and names.isdisjoint({BACKUP_JSON, UNFINISHED})):
+    others = names - _OURS
+    if others or (names and names.isdisjoint({BACKUP_JSON, UNFINISHED})):
         raise BackupError(
-            f"{folder} is no backup, and holds {min(strangers or names)!r}: "
+            f"{folder} is not a backup, and holds {min(others or names)!r}: "
             "name a folder that is missing, empty or a backup of this store"
         )
     if BACKUP_JSON not in names:
@@ -116,18 +114,18 @@ def check_taker(folder: Path, store_id: str) -> Image | None:
     image = read_image(folder)
     if image.store_id != store_id:
         raise BackupError(
-            f"{folder} is a backup of another store, {image.store_id}, and this one is {store_id}: "
-            "name another folder"
+            f"{folder} is a backup of another store, {image.store_id}, and this store is "
+            f"{store_id}: name another folder"
         )
     return image
 
 
 @contextlib.contextmanager
-def being_written(folder: Path) -> Iterator[None]:
-    """Mark an image as not finished, and keep others from writing it; unmarked if all goes well.
+def writing_to(folder: Path) -> Iterator[None]:
+    """Mark an image as unfinished and lock it against other writers; remove the mark on success.
 
-    What an earlier backup left unfinished in `staging/` goes. Raises BackupError where another is
-    at work; where the file system has no locks, nobody is kept from it.
+    Files that an interrupted backup left in `staging/` are removed. Raises BackupError if another
+    backup to the folder is in progress. On a file system without locks, others are not excluded.
     """
     marker = folder / UNFINISHED
     with contextlib.suppress(FileExistsError):
@@ -137,7 +135,9 @@ def being_written(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BackupError(f"another backup is being written to {folder}: wait for it") from None
+            raise BackupError(
+                f"another backup to {folder} is in progress: wait for its end"
+            ) from None
         except OSError:
             pass
         if not marker.exists() or not os.path.samestat(marker.stat(), os.fstat(locked.fileno())):
@@ -150,33 +150,33 @@ def being_written(folder: Path) -> Iterator[None]:
 
 
 def install(folder: Path, image: Image, staged: Path) -> None:
-    """Make a folder the complete backup that BACKUP.json says, in one step."""
+    """Write BACKUP.json, in one step: the folder is then a complete backup."""
     durable.write_file(staged, image.render())
     durable.rename(staged, folder / BACKUP_JSON)
 
 
 def uninstall(folder: Path) -> None:
-    """Say that a folder is no complete backup any more."""
+    """Remove BACKUP.json: the folder is then no complete backup."""
     (folder / BACKUP_JSON).unlink(missing_ok=True)
     durable.sync_folder(folder)
 
 
 def check_apart(folder: Path, root: Path) -> None:
-    """Refuse a backup inside its store, or a store inside its backup; raises BackupError."""
+    """Raise BackupError for a backup inside its store, or a store inside its backup."""
     one, other = folder.resolve(), root.resolve()
     if one.is_relative_to(other) or other.is_relative_to(one):
-        raise BackupError(f"a backup and its store lie apart, and {folder} and {root} do not")
+        raise BackupError(f"a backup and its store cannot be inside each other: {folder}, {root}")
 
 
 def nearest(folder: Path) -> Path:
-    """The folder itself, or the one above it that is there: where there must be room for it."""
+    """Return the nearest existing folder at or above a path: the one whose free space counts."""
     return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
 def _remove_staging(folder: Path) -> None:
     staging = folder / STAGING
     if staging.is_symlink():
-        raise DamagedError(f"{staging} is a link: no backup makes one")
+        raise DamagedError(f"{staging} is a link, which no backup makes: remove it")
     if staging.exists():
         shutil.rmtree(staging)
         durable.sync_folder(folder)

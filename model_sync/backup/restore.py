@@ -1,8 +1,9 @@
-"""Makes a store of a backup (backup.py), under a new store id: warm readers start over.
+"""Restore a store from a backup (backup.py), under a new store id: warm readers start over.
 
-1. The root is missing or empty, and taken: by a `staging/` in it that nobody else made.
-2. Of each model: what the backup's generation names is copied, then its refs, then refs.json.
-3. STORE.json, last: a folder that was half restored is no store.
+1. Check that the root is missing or empty, and claim it by making `staging/` in it.
+2. For each model, copy the folders that the backup's generation names, then its refs, then write
+   refs.json.
+3. Write STORE.json last: a partly restored folder is no store.
 
 Models keep their ids, generations, labels and history.
 """
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 
 
 def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
-    """Make a store at `root`, which must be missing or empty, of the backup in `folder`.
+    """Make a store at `root`, which must be missing or empty, from the backup in `folder`.
 
-    Raises BackupError, SpaceError, and StoreError for what is damaged in the backup. What was
-    restored until then is removed; a process that is killed leaves it, and no STORE.json.
+    Raises BackupError, SpaceError, and StoreError if the backup is damaged; then the files that
+    were restored are removed. A process that is killed leaves them, without STORE.json.
     """
     image = read_image(folder)
     check_apart(folder, root)
@@ -50,7 +51,7 @@ def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
         require_empty(root)
         size_bytes = _size_bytes(source, image, models)
         require_space(nearest(root), size_bytes, "the store")
-        with _taken(target):
+        with _claim_root(target):
             with Staging(target) as staging:
                 progress.step("restoring from the backup", size_bytes)
                 copy = StoreCopy(source, target, staging, progress)
@@ -60,7 +61,9 @@ def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
                 for digest in image.package_sets:
                     copy.package_set(digest)
             if not write_store_json(target):
-                raise BackupError(f"somebody else made a store at {root} meanwhile: it is theirs")
+                raise BackupError(
+                    f"another process made a store at {root}: this one was not restored"
+                )
     except OSError as error:
         raise BackupError(f"no store was restored to {root}: {error}") from error
     return {
@@ -73,26 +76,28 @@ def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
 
 
 def require_empty(root: Path) -> None:
-    """Refuse a root in which anything is, and a mount point; raises BackupError, OSError."""
+    """Raise BackupError for a root that is not empty, or a mount point. Raises OSError."""
     if os.path.ismount(root):
-        raise BackupError(f"{root} is the root of a file system: name a folder in it")
+        raise BackupError(f"{root} is a mount point: name a folder below it")
     if root.is_dir() and (names := sorted(path.name for path in root.iterdir())):
         raise BackupError(
             f"{root} is not empty, it holds {names[0]!r}: name with --store a folder that is "
-            "missing or empty (what a restoring that was killed has left there may be deleted)"
+            "missing or empty (files of a restore that was killed may be deleted)"
         )
 
 
 @contextlib.contextmanager
-def _taken(target: StoreLayout) -> Iterator[None]:
-    """Take an empty root for this process alone, and empty it again if restoring fails."""
+def _claim_root(target: StoreLayout) -> Iterator[None]:
+    """Claim an empty root for this process, and empty it again if restoring fails."""
     if not target.root.is_dir():
         make_root(target.root)
     staging = target.root / STAGING
     try:
         staging.mkdir()
     except FileExistsError:
-        raise BackupError(f"somebody else is writing to {target.root}: wait for them") from None
+        raise BackupError(
+            f"another process is writing to {target.root}: wait for its end"
+        ) from None
     try:
         yield
     except BaseException:

@@ -1,8 +1,8 @@
-"""Copies what refs name from one store's tree to another's: to a backup, and back from it.
+"""Copy the folders that refs name from one store's tree to another's: to a backup, or from it.
 
 Every byte is checked against its digest while it is copied, every file is fsynced, and a folder
-appears by one rename when it is complete. What is there already is read and checked in the same
-way, and not copied again if it is whole.
+appears by one rename when it is complete. A folder that exists is read and checked in the same way,
+and copied again only if it is damaged.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 class StoreCopy:
-    """Copies from `source` to `target`, through a staging folder in `target`.
+    """Copy from `source` to `target`, through a staging folder in `target`.
 
-    `trust_sizes`: what is there already is believed by the kinds and sizes of its files.
+    `trust_sizes`: check existing folders by the kinds and sizes of their files only.
     """
 
     def __init__(
@@ -59,21 +59,21 @@ class StoreCopy:
         self._progress = progress
         self._trust_sizes = trust_sizes
         self.package_sets: set[Digest] = set()
-        """Those that are in the target, as asked."""
+        """Package sets that were copied, or are complete in the target."""
         self.copied = dict.fromkeys(("versions", "preparations", "package_sets", "bytes"), 0)
 
     def model(self, refs: Refs) -> set[Path]:
-        """Copy what one generation names, then the model's refs up to it.
+        """Copy the folders that one generation names, then the model's refs up to it.
 
-        Returns the folders that it names in the target. Raises StoreError for what is not in the
-        source as it should be; OSError.
+        Returns the paths of these folders in the target. Raises StoreError if the source is
+        damaged; OSError.
         """
         named = set()
         for entry in refs.versions.values():
             if entry.state is State.DELETED:
                 continue
             version = version_folder(self._source, refs.model, entry)
-            if version.packages:  # a set is in place before a version that names it
+            if version.packages:  # a set is in place before the version that names it
                 self.package_set(version.packages)
             named.add(self._folder("versions", version))
             for runtime in entry.preparations:
@@ -83,17 +83,17 @@ class StoreCopy:
         return named
 
     def package_set(self, digest: Digest) -> None:
-        """Copy a package set; raises StoreError, NotFoundError where there is none, and OSError."""
+        """Copy a package set; raises StoreError, NotFoundError if there is none, and OSError."""
         if digest not in self.package_sets:
             self._folder("package_sets", package_set_folder(self._source, digest))
             self.package_sets.add(digest)
 
     def _folder(self, kind: str, published: PublishedFolder) -> Path:
         target = self._target.root / published.folder.relative_to(self._source.root)
-        if self._is_there(published._replace(folder=target)):
+        if self._is_intact(published._replace(folder=target)):
             return target
         staged = self._staging.path(f"copy-{target.name}")
-        if staged.exists():  # of a try that failed
+        if staged.exists():  # left by a try that failed
             self._staging.withdraw(staged)
         for parent in sorted({(staged / entry.path).parent for entry in published.files}):
             parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +110,8 @@ class StoreCopy:
         self.copied["bytes"] += published.content_bytes
         return target
 
-    def _is_there(self, target: PublishedFolder) -> bool:
-        """Whether a folder is in the target, and every byte of it as it was published."""
+    def _is_intact(self, target: PublishedFolder) -> bool:
+        """Return True if a folder is in the target, with the bytes that were published."""
         if not is_complete(target):
             return False
         if self._trust_sizes:
@@ -130,7 +130,7 @@ class StoreCopy:
         return True
 
     def _refs(self, newest: Refs) -> None:
-        """Copy every generation up to `newest`, and MODEL.json, where they are not there."""
+        """Copy every generation up to `newest`, and MODEL.json, if missing or different."""
         source, target = (layout.model(newest.model) for layout in (self._source, self._target))
         model_id = read_model_id(source)
         durable.make_folder(target.refs_folder, within=self._target.root)
@@ -142,11 +142,14 @@ class StoreCopy:
             if refs is None:
                 raise DamagedError(f"{source.generation(number)} is missing")
             if refs.model_id != model_id:
-                raise DamagedError(f"{source.generation(number)} is not of the id {model_id}")
+                raise DamagedError(
+                    f"{source.generation(number)} has the model id {refs.model_id}, and MODEL.json "
+                    f"has {model_id}"
+                )
             if generation_in(target, number) != refs:
                 self._place(target.generation(number), refs.render())
 
-        # Upward but for the newest, which comes last: a generation that is there has all before it.
+        # The newest is copied last: if it exists, all generations before it exist.
         shared = SharedProgress(self._progress)
         in_parallel(copy, range(1, newest.generation), shared)
         durable.sync_folder(target.refs_folder)
@@ -155,7 +158,7 @@ class StoreCopy:
         durable.sync_folder(target.folder)
 
     def _place(self, path: Path, data: bytes) -> None:
-        """Put a document in place; its name is durable once its folder is fsynced."""
+        """Put a document in place. Its name is durable once its folder is fsynced."""
         staged = self._staging.path(f"document-{path.parent.parent.name}-{path.name}")
         staged.unlink(missing_ok=True)
         durable.write_file(staged, data)
@@ -163,11 +166,11 @@ class StoreCopy:
 
 
 def _advance(shared: SharedProgress, entry: FileEntry) -> Callable[[int], None]:
-    """How a file's bytes are told: those of documents are not counted."""
-    return partial(_tell_nothing, shared) if is_document(entry) else shared.advance
+    """Return the function that counts a file's bytes: bytes of documents do not count."""
+    return partial(_count_nothing, shared) if is_document(entry) else shared.advance
 
 
-def _tell_nothing(shared: SharedProgress, n_bytes: int) -> None:
+def _count_nothing(shared: SharedProgress, n_bytes: int) -> None:
     shared.advance(0)
 
 
@@ -179,7 +182,7 @@ def _model_id(layout: ModelLayout) -> str | None:
 
 
 def generation_in(layout: ModelLayout, number: int) -> Refs | None:
-    """One generation of refs, if it is there and can be read."""
+    """Return one generation of refs; None if it is missing or cannot be read."""
     try:
         return read_generation(layout, number)
     except StoreError:

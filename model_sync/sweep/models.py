@@ -1,10 +1,10 @@
-"""Sweeps one model: marks versions as deleted, then deletes what no generation names.
+"""Sweep one model: mark versions as deleted, then delete folders that no generation names.
 
-A generation is won first, always. It marks the versions (a label that moved meanwhile saves its
-version: what may be deleted is decided anew on what is newest), and whoever is about to name a
-folder that is about to go has lost: it reads this generation, and then refuses what is that old
-(refs/model_removal.py). Whatever ends a sweep, the next one goes on: a deleted version's folder needs no
-further wait.
+A sweep always commits a generation before it deletes. The decision is made on the newest refs, so
+a label that moved to a version in time saves it. A writer that is about to name one of the folders
+then loses the race for the next generation, reads this one, and refuses folders that are that old
+(refs/model_removal.py). If a sweep is interrupted, the next one continues: the folder of a deleted
+version needs no further wait.
 """
 
 from __future__ import annotations
@@ -47,31 +47,31 @@ _OF_A_MODEL: Final = {"MODEL.json", "refs", "refs.json", *_FOLDERS}
 
 
 def sweep_model(sweep: Sweep, name: str) -> None:
-    """Sweep one model. Raises StoreError, SyncError or OSError where its refs cannot be read."""
-    place = sweep.layout.model(name)
-    refs = settle(place, sweep.staging) if sweep.staging else read_upward(place)
+    """Sweep one model. Raises StoreError, SyncError or OSError if its refs cannot be read."""
+    layout = sweep.layout.model(name)
+    refs = settle(layout, sweep.staging) if sweep.staging else read_upward(layout)
     if refs is None:
         _sweep_unpublished(sweep, name)
     elif refs.is_removed:
         _remove(sweep, refs)
     else:
         newest = _sweep_versions(sweep, refs)
-        # What was marked just now is waited for, whatever the clocks say.
-        untouched = newest.generation == refs.generation
-        if untouched and may_remove(newest, _linked_s(place, newest.generation), sweep.now_s):
+        # Versions that were marked now must wait, whatever the clocks say.
+        unchanged = newest.generation == refs.generation
+        if unchanged and may_remove(newest, _linked_s(layout, newest.generation), sweep.now_s):
             _remove(sweep, newest)
 
 
 def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
-    """Delete versions, and folders that nothing names; returns the newest refs."""
-    name, place = refs.model, sweep.layout.model(refs.model)
-    found = {inner: names_in(sweep.layout.root, "models", name, inner) for inner in _FOLDERS}
+    """Delete versions, and folders that nothing names; return the newest refs."""
+    name, layout = refs.model, sweep.layout.model(refs.model)
+    folders = {inner: names_in(sweep.layout.root, "models", name, inner) for inner in _FOLDERS}
     plan = VersionPlan((), {})
 
     def decide(newest: Refs) -> Refs:
         nonlocal plan
-        plan = plan_versions(newest, _past(place, newest), sweep.now_s)
-        if not plan.delete and not _trash(place, newest, found, sweep.now_s).unnamed:
+        plan = plan_versions(newest, _past(layout, newest), sweep.now_s)
+        if not plan.delete and not _trash(layout, newest, folders, sweep.now_s).unnamed:
             return newest
         marked = changes.delete(newest, plan.delete, now=timestamp(sweep.now_s))
         return marked._replace(change=Change(sweep.store.who, now(), SWEEP, ""))
@@ -81,65 +81,65 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
     else:
         reason = "what is retired and named by nothing goes"
         before, after = _changed(sweep, name, decide, reason)
-    gone = set()
+    deleted = set()
     for number in plan.delete:
         entry = before.versions[number]
-        gone |= {entry.id, *entry.preparations.values()}
+        deleted |= {entry.id, *entry.preparations.values()}
         sweep.report.deleted.append(
             {"model": name, "version": number, "size_bytes": entry.size_bytes}
         )
     for number, reason in plan.keep.items():
         sweep.report.kept.append({"model": name, "version": number, "reason": reason})
-    trash = _trash(place, after, found, sweep.now_s)
-    for inner, names in found.items():
+    trash = _trash(layout, after, folders, sweep.now_s)
+    for inner, names in folders.items():
         for each in names:
-            if each in gone:
+            if each in deleted:
                 sweep.delete("models", name, inner, each)
             elif each in trash.deleted | trash.unnamed:
-                sweep.delete("models", name, inner, each, told=sweep.report.folders)
+                sweep.delete("models", name, inner, each, report=sweep.report.folders)
     return after
 
 
 def _trash(
-    place: ModelLayout, refs: Refs, found: Mapping[str, Collection[str]], now_s: float
+    layout: ModelLayout, refs: Refs, folders: Mapping[str, Collection[str]], now_s: float
 ) -> FolderPlan:
-    """Which of the folders that were found are trash; looks back only if any might be."""
-    ids = [each for names in found.values() for each in names]
+    """Return the folders that are trash. Earlier generations are read only if any may be."""
+    ids = [each for names in folders.values() for each in names]
     plan = plan_folders(refs, ids, now_s)
-    unnamed = plan.unnamed.intersection(found["preparations"])
+    unnamed = plan.unnamed.intersection(folders["preparations"])
     if not unnamed:
         return plan
-    replaced = replaced_preparations(generations(place, refs), unnamed)
+    replaced = replaced_preparations(generations(layout, refs), unnamed)
     return plan_folders(refs, ids, now_s, replaced)
 
 
 def _changed(sweep: Sweep, name: str, decide: Decide, reason: str) -> tuple[Refs, Refs]:
-    """Commit a change; what is left of it to settle is no reason not to go on."""
+    """Commit a change. A change that remains to be settled is reported as a failure."""
     before, after, unsettled = sweep.store.change(name, decide, verb=SWEEP, reason=reason)
     if unsettled is not None:
         sweep.report.failures.append({"what": f"models/{name}", "error": unsettled})
     return before, after
 
 
-def _past(place: ModelLayout, refs: Refs) -> Past:
-    """What happened before; no further back than needed, and not at all if nothing is retired."""
+def _past(layout: ModelLayout, refs: Refs) -> Past:
+    """Return the model's past. Earlier generations are read only if a version is retired."""
     retired = [n for n, entry in refs.versions.items() if entry.state is State.RETIRED]
     if not retired:
         return Past({}, {})
-    back = look_back(generations(place, refs), retired)
+    history = look_back(generations(layout, refs), retired)
     return Past(
-        back.named,
-        {number: _linked_s(place, linked) for number, linked in back.retired_by.items()},
+        history.named,
+        {number: _linked_s(layout, linked) for number, linked in history.retired_by.items()},
     )
 
 
-def _linked_s(place: ModelLayout, generation: int) -> float:
-    """When a generation was linked, or later, by the file system's own clock.
+def _linked_s(layout: ModelLayout, generation: int) -> float:
+    """Return when a generation was linked, or a later time, by the file system's clock.
 
-    Each change of a file's names moves its ctime, and nothing moves it back. The file is opened:
-    attributes alone may come from an NFS client's cache.
+    Linking a file sets its ctime, and nothing sets it back. The file is opened, because an NFS
+    client may have cached older attributes.
     """
-    fd = os.open(place.generation(generation), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(layout.generation(generation), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         return os.fstat(fd).st_ctime
     finally:
@@ -147,15 +147,15 @@ def _linked_s(place: ModelLayout, generation: int) -> float:
 
 
 def _remove(sweep: Sweep, newest: Refs) -> None:
-    """Take a whole model away: its last generation, then its folder (refs/model_removal.py)."""
+    """Remove a model: commit its last generation, then move its folder (refs/model_removal.py)."""
     name = newest.model
     if sweep.staging is None:
-        sweep.delete("models", name, told=sweep.report.folders)
+        sweep.delete("models", name, report=sweep.report.folders)
         return
-    place = sweep.layout.model(name)
+    layout = sweep.layout.model(name)
 
     def decide(refs: Refs) -> Refs:
-        if not may_remove(refs, _linked_s(place, refs.generation), sweep.now_s):
+        if not may_remove(refs, _linked_s(layout, refs.generation), sweep.now_s):
             return refs
         return refs._replace(change=Change(sweep.store.who, now(), REMOVED, ""))
 
@@ -167,32 +167,32 @@ def _remove(sweep: Sweep, newest: Refs) -> None:
 
 
 def _sweep_unpublished(sweep: Sweep, name: str) -> None:
-    """Remove a folder of which no generation was ever committed, a day after it was made."""
-    place, root = sweep.layout.model(name), sweep.layout.root
+    """Remove a model's folder without any generation, a day after it was made."""
+    layout, root = sweep.layout.model(name), sweep.layout.root
     inside = names_in(root, "models", name)
     ids = [each for inner in _FOLDERS for each in names_in(root, "models", name, inner)]
     if names_in(root, "models", name, "refs"):
-        # It may be that the first generation has just been committed.
-        if read_generation(place, 1) is None:
-            raise DamagedError(f"models/{name}/refs holds files, and no first generation")
+        # The first generation may have just been committed.
+        if read_generation(layout, 1) is None:
+            raise DamagedError(f"models/{name}/refs holds files, but no first generation")
         return
     with contextlib.suppress(NotFoundError):
-        ids.append(read_model_id(place))
+        ids.append(read_model_id(layout))
     if not ids or set(inside) - _OF_A_MODEL or not all(is_old(each, sweep.now_s) for each in ids):
         return
     if sweep.staging is None:
-        sweep.delete("models", name, told=sweep.report.folders)
+        sweep.delete("models", name, report=sweep.report.folders)
         return
     change = Change(sweep.store.who, now(), REMOVED, "nothing was ever committed")
-    model_id = ensure_model(place, sweep.staging)
+    model_id = ensure_model(layout, sweep.staging)
     last = first_refs(name, model_id, writer=new_id(), change=change)._replace(generation=1)
-    if try_commit(place, sweep.staging, last):
+    if try_commit(layout, sweep.staging, last):
         _move_away(sweep, last)
 
 
 def _move_away(sweep: Sweep, last: Refs) -> None:
-    taken = remove_folder(sweep.layout, last, sweep.trash)
-    if taken:
+    trashed = remove_folder(sweep.layout, last, sweep.trash)
+    if trashed:
         path = f"models/{last.model}"
         sweep.report.folders.append(path)
-        sweep.empty(path, taken)
+        sweep.empty(path, trashed)

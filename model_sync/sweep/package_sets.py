@@ -1,4 +1,7 @@
-"""Sweeps package sets: marks what no version pins, and deletes it a day later (package_sets/unused_marks.py)."""
+"""Sweep package sets: mark those that no version pins, and delete them a day later.
+
+The marks are in package_sets/unused_marks.py.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _DIGITS: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def sweep_sets(sweep: Sweep) -> None:
-    """Sweep the package sets. Raises StoreError where it cannot be known which are pinned."""
+    """Sweep the package sets. Raises StoreError if a version's pin cannot be read."""
     root = sweep.layout.root
     names = {*names_in(root, _PACKAGES), *names_in(root, _PACKAGES, UNUSED)}
     digests = [Digest(ALGORITHM, name) for name in sorted(names) if _DIGITS.fullmatch(name)]
@@ -61,7 +64,7 @@ def sweep_sets(sweep: Sweep) -> None:
 
 
 def pinned_sets(layout: StoreLayout) -> frozenset[Digest]:
-    """The sets that versions pin which are not deleted; raises StoreError, then nobody knows."""
+    """Return the sets that versions pin, except deleted versions; raises StoreError."""
     pinned = set()
     for model in list_models(layout):
         refs = read_upward(layout.model(model))
@@ -81,11 +84,11 @@ def _delete(sweep: Sweep, digest: Digest, *, claimed: bool) -> None:
         return
     if not claimed and not claim(sweep.layout, digest):
         return
-    # A version that was committed before the claim is seen now; of one that is committed after
-    # it, the publisher sees the claim.
+    # A version committed before the claim is visible here; the publisher of one committed after
+    # the claim sees the claim.
     if digest in pinned_sets(sweep.layout):
         unmark(sweep.layout, digest)
         return
-    taken = delete_claimed(sweep.layout, digest, sweep.trash)
+    trashed = delete_claimed(sweep.layout, digest, sweep.trash)
     sweep.report.packages.append(str(digest))
-    sweep.empty(path, *taken)
+    sweep.empty(path, *trashed)

@@ -1,14 +1,15 @@
-"""What may be deleted, and why the rest is kept. Pure functions of values; tables in the tests.
+"""Decisions of a sweep: what to delete, and why to keep the rest. Pure functions of values.
 
-A version is deleted only when it is retired, its `sweep_after` has passed, the generation that
-retired it has been there for GRACE_S by the file system's own clock, and nothing names it: no
-label, no running hold, and none of the last two versions that an existing label named. (A share
-of the split is a label's, so it needs no rule of its own.)
+A version is deleted only if all of these hold:
 
-Why both times: `sweep_after` was reckoned by the machine that retired the version, before its
-generation was linked; that machine's clock may be wrong, and it may have slept in between.
-Readers that saw the version in service count from when they saw it. docs/store-format.md has the
-whole argument.
+- It is retired, and its `sweep_after` has passed.
+- The generation that retired it is older than GRACE_S, by the file system's clock.
+- No label and no running hold names it, and it is not one of the last two versions that an existing
+  label named. (Shares of the split belong to labels.)
+
+Both times are needed: `sweep_after` was computed by the machine that retired the version, before
+the generation was linked. That machine's clock may be wrong, or it may have slept in between.
+Readers count from when they saw the version in service. docs/store-format.md has the full argument.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 DAY_S: Final = 86_400.0
-"""How long what nothing names is left alone: somebody may be about to name it."""
+"""Age at which an unnamed object may be deleted: a writer may be about to name a younger one."""
 
 
 class Past(NamedTuple):
-    """What is known of a model beside its newest refs."""
+    """Facts on a model from before its newest refs."""
 
     named: Mapping[str, tuple[int, ...]]
-    """By label that exists: the last two versions that it named, the newest first."""
+    """Last two versions that each existing label named, the newest first."""
     retired_s: Mapping[int, float]
-    """By version: when its retirement was linked, or later, by the file system's clock."""
+    """Time at which each version's retirement was linked, or later, by the file system's clock."""
 
 
 class VersionPlan(NamedTuple):
-    """Which versions are to be marked as deleted, and why each other one is kept."""
+    """Versions to mark as deleted, and the reason to keep each other one."""
 
     delete: tuple[int, ...]
     keep: Mapping[int, str]
 
 
 def plan_versions(refs: Refs, past: Past, now_s: float) -> VersionPlan:
-    """Decide about every version that is not deleted yet."""
+    """Decide about every version that is not yet deleted."""
     reasons = {
         number: _reason_to_keep(refs, past, number, now_s)
         for number, entry in sorted(refs.versions.items())
@@ -72,28 +73,28 @@ def _reason_to_keep(refs: Refs, past: Past, number: int, now_s: float) -> str | 
             return f"held by {job} until {hold.until}"
     linked_s = past.retired_s.get(number)
     if entry.sweep_after is None or linked_s is None:
-        return "retired, nobody knows since when"
+        return "retired, at an unknown time"
     after = max(entry.sweep_after, timestamp(linked_s + GRACE_S))
-    # Both are rounded down to the second: what is equal may not have passed yet.
+    # Both are rounded down to the second: an equal time may not have passed yet.
     return None if now > after else f"retired, may be swept after {after}"
 
 
 class FolderPlan(NamedTuple):
-    """Which folders of versions and preparations are trash, by their ids."""
+    """Ids of the folders of versions and preparations that are trash."""
 
     deleted: frozenset[str]
-    """Of versions that are marked as deleted: a sweep ended before it had moved them."""
+    """Folders of versions that are marked as deleted, left by an interrupted sweep."""
     unnamed: frozenset[str]
-    """Named by nothing for over a day."""
+    """Folders that nothing names, more than a day old."""
 
 
 def plan_folders(
     refs: Refs | None, ids: Collection[str], now_s: float, replaced: Collection[str] = ()
 ) -> FolderPlan:
-    """Decide about folders by what the newest refs name; None: nothing was ever committed.
+    """Decide about folders by the newest refs; None: no generation was ever committed.
 
-    `replaced`: preparations that were named before, of versions that are not deleted. Readers that
-    have mapped one go on with it as long as its version is in service, so it stays as long.
+    `replaced`: preparations that were named before, of versions that are not deleted. A reader that
+    has mapped one uses it as long as its version is in service, so it is kept that long.
     """
     entries = refs.versions.values() if refs else ()
     named = set(replaced)
@@ -101,15 +102,15 @@ def plan_folders(
     for entry in entries:
         if entry.state is not State.DELETED:
             named |= {entry.id, *entry.preparations.values()}
-    left = {each for each in ids if each not in named}
+    unnamed = {each for each in ids if each not in named}
     return FolderPlan(
-        frozenset(left & deleted),
-        frozenset(each for each in left - deleted if is_old(each, now_s)),
+        frozenset(unnamed & deleted),
+        frozenset(each for each in unnamed - deleted if is_old(each, now_s)),
     )
 
 
 def is_old(folder_id: str, now_s: float) -> bool:
-    """Whether an id was made more than a day ago; what is no id is left alone."""
+    """Return True if an id was made more than a day ago; False for a text that is no id."""
     try:
         return now_s - id_time(folder_id) > DAY_S
     except InvalidNameError:
@@ -117,30 +118,30 @@ def is_old(folder_id: str, now_s: float) -> bool:
 
 
 def is_spent(refs: Refs) -> bool:
-    """Whether a model has nothing left to serve: no label, every version deleted."""
+    """Return True if a model has nothing to serve: no label, and every version deleted."""
     return not refs.labels and all(entry.state is State.DELETED for entry in refs.versions.values())
 
 
 def may_remove(refs: Refs, linked_s: float, now_s: float) -> bool:
-    """Whether a model's folder may go: it has been spent for over a day, by both clocks."""
+    """Return True if a model has been spent for over a day, by both clocks."""
     return (
         is_spent(refs) and timestamp(now_s - DAY_S) > refs.change.when and now_s - linked_s > DAY_S
     )
 
 
 class SetFacts(NamedTuple):
-    """What lies in the store of one package set."""
+    """Facts in the store on one package set."""
 
     pinned: bool
-    """Whether a version that is not deleted pins it."""
+    """True if a version that is not deleted pins the set."""
     unused_since: str | None
-    """What its mark says; None without one."""
+    """Time in the set's mark; None without a mark."""
     claimed_s: float | None = None
-    """When a sweep that did not end claimed it; None if none did."""
+    """Time at which a sweep claimed the set and did not finish; None without a claim."""
 
 
 class SetPlan(NamedTuple):
-    """What is to be done about package sets, by the digits of their digests."""
+    """Changes to package sets, by the digits of their digests."""
 
     delete: tuple[str, ...]
     mark: tuple[str, ...]
@@ -148,7 +149,7 @@ class SetPlan(NamedTuple):
 
 
 def plan_sets(sets: Mapping[str, SetFacts], now_s: float) -> SetPlan:
-    """Decide about package sets: marked when no version pins them, deleted a day later."""
+    """Decide about package sets: mark those that no version pins, delete them a day later."""
     a_day_ago = timestamp(now_s - DAY_S)
     delete, mark, unmark = [], [], []
     for digits, facts in sorted(sets.items()):

@@ -1,4 +1,4 @@
-"""One sweep under way: what it deletes, what it reports, and how an error ends one step alone."""
+"""A sweep in progress: deleting, reporting, and limiting an error to one step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Report:
-    """What a sweep did, or would do, as `--json` prints it."""
+    """Report of a sweep or a dry run, as `--json` prints it."""
 
     dry_run: bool
     deleted: list[dict[str, Any]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What every part of a sweep needs. `staging` is None on a dry run, which writes nothing."""
+    """Context of a sweep's parts. `staging` is None on a dry run, which writes nothing."""
 
     store: MountedStore
     now_s: float
@@ -49,17 +49,17 @@ class Sweep:
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Let an error end this step and no other: it is noted, on one line."""
+        """Run a step. An error ends this step only, and is reported as a failure, on one line."""
         try:
             yield
         except (OSError, StoreError, SyncError) as error:
             text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.report.failures.append({"what": what, "error": " ".join(text.split())})
 
-    def delete(self, *names: str, told: list[str] | None = None) -> None:
-        """Delete one folder, given by the names from the store's root down; gone is as good.
+    def delete(self, *names: str, report: list[str] | None = None) -> None:
+        """Delete a folder, given by the names from the store's root down, if it exists.
 
-        `told` is the report's list that names it.
+        `report`: the list of the report to add its path to.
         """
         path = "/".join(names)
         with self.step(path):
@@ -68,15 +68,15 @@ class Sweep:
             else:
                 try:
                     with open_folder(self.layout.root, *names[:-1]) as parent:
-                        taken = self.trash.take(parent, names[-1])
+                        trashed = self.trash.take(parent, names[-1])
                 except FileNotFoundError:
                     return
-                self.empty(path, taken)
-            if told is not None:
-                told.append(path)
+                self.empty(path, trashed)
+            if report is not None:
+                report.append(path)
 
-    def empty(self, what: str, *taken: str) -> None:
-        """Delete what was moved to trash; what cannot be is swept a day later."""
-        for each in taken:
+    def empty(self, what: str, *trashed: str) -> None:
+        """Delete folders in the trash. A folder that cannot be deleted is swept a day later."""
+        for each in trashed:
             with self.step(what):
                 self.report.freed_bytes += self.trash.empty(each)

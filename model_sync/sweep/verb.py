@@ -1,12 +1,12 @@
-"""Deletes what nobody may use any more: the verb `sweep`.
+"""The operation sweep: delete objects that no reader may use any more.
 
-1. Each model: versions that are retired, past their time and named by nothing; folders that no
-   generation names; a whole model of which nothing is left.
-2. Package sets that no version pins, a day after a sweep noticed.
-3. What lies in `staging/` and `trash/` for over a day.
+1. For each model: versions that are retired, past their time and named by nothing; folders that no
+   generation names; the model itself if nothing of it is left.
+2. Package sets that no version pins, a day after a sweep marked them.
+3. Folders in `staging/` and `trash/` that are more than a day old.
 
-An error in one step ends that step alone, and is among the `failures`. What may be deleted is
-decided in plan.py; why that is safe is in docs/store-format.md.
+An error in one step ends that step only, and is added to the `failures`. plan.py makes the
+decisions; docs/store-format.md explains why they are safe.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from model_sync.mounted_store import MountedStore
     from model_sync.request_fields import RequestFields
 
-MOST_CLOCK_ERROR_S: Final = 60
-"""How far the sweeping machine's clock may be from the file system's."""
+MAX_CLOCK_ERROR_S: Final = 60
+"""Largest difference between this machine's clock and the file system's."""
 
 
-def sweep(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Delete what may be, or with `dry_run` say what would be, and say why the rest is kept.
+def sweep(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Sweep the store, or with `dry_run` report what would be deleted, and why the rest is kept.
 
-    Raises ChangeError where this machine's clock is not the file system's: nothing is deleted then.
+    Raises ChangeError, before deleting, if this machine's clock differs from the file system's.
     """
-    dry_run = asked.flag("dry_run")
-    asked.done()
+    dry_run = request.flag("dry_run")
+    request.done()
     read_store_id(store.layout)
     if not dry_run:
         _check_clock(store.layout)
@@ -58,33 +58,33 @@ def sweep_store(store: MountedStore, now_s: float, *, dry_run: bool = False) -> 
     with contextlib.ExitStack() as stack:
         staging = None if dry_run else stack.enter_context(Staging(store.layout))
         trash = stack.enter_context(Trash(store.layout))
-        under_way = Sweep(store=store, now_s=now_s, report=report, trash=trash, staging=staging)
-        with under_way.step("models"):
+        run = Sweep(store=store, now_s=now_s, report=report, trash=trash, staging=staging)
+        with run.step("models"):
             for name in names_in(root, "models"):
                 if _is_model(name):
                     store.progress.step(f"sweeping {name}")
-                    with under_way.step(f"models/{name}"):
-                        sweep_model(under_way, name)
+                    with run.step(f"models/{name}"):
+                        sweep_model(run, name)
         store.progress.step("sweeping package sets, staging and trash")
-        with under_way.step("packages"):
-            sweep_sets(under_way)
+        with run.step("packages"):
+            sweep_sets(run)
         own = {trash.id, staging.id if staging else None}
-        for place in (STAGING, TRASH):
-            with under_way.step(place):
-                for name in names_in(root, place):
+        for folder in (STAGING, TRASH):
+            with run.step(folder):
+                for name in names_in(root, folder):
                     if is_old(name, now_s) and name not in own:
-                        under_way.delete(place, name, told=report.folders)
+                        run.delete(folder, name, report=report.folders)
     return asdict(report)
 
 
 def _check_clock(layout: StoreLayout) -> None:
     with Staging(layout) as staging:
         ahead_s = time.time() - staging.folder.stat().st_ctime
-    if abs(ahead_s) > MOST_CLOCK_ERROR_S:
+    if abs(ahead_s) > MAX_CLOCK_ERROR_S:
         where = "ahead of" if ahead_s > 0 else "behind"
         raise ChangeError(
             f"this machine's clock is {abs(ahead_s):.0f} s {where} the file system's: set it, "
-            "for what may be deleted depends on the time"
+            "because a sweep decides by time"
         )
 
 

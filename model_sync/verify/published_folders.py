@@ -1,8 +1,8 @@
-"""What was published, as folders of files: a version, a preparation, a package set.
+"""Published folders with their files: versions, preparations, package sets.
 
-Each is read from its manifest, which is held against what names it (refs, or the folder's name),
-and comes with its documents among its files: a document that parses has one spelling, so its bytes
-are known too.
+The files are read from the folder's manifest, which is checked against refs or the folder's name.
+The documents themselves are among the files: a parsed document has one spelling, so its bytes are
+known.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _SET_NAME: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class PublishedFolder(NamedTuple):
-    """A folder that was published, and every file in it."""
+    """A published folder, with every file in it."""
 
     folder: Path
     files: tuple[FileEntry, ...]
     packages: Digest | None = None
-    """The package set that a version's code imports from."""
+    """Package set of a version."""
     chunks: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
-    """What preparations say of files here: a path, and the digests of its chunks."""
+    """Chunk digests that preparations record for files here: a path, and its digests."""
 
     @property
     def content_bytes(self) -> int:
-        """All files together, but for the documents."""
+        """Total size of the files, without the documents."""
         return sum(entry.size_bytes for entry in self.files if not is_document(entry))
 
 
 def is_document(entry: FileEntry) -> bool:
-    """Whether a file is one that sizes do not count: a manifest, a set's list of files."""
+    """Return True for files that sizes do not count: a manifest, or a set's list of files."""
     return entry.path in {MANIFEST, FILES}
 
 
 def version_folder(layout: StoreLayout, model: str, entry: VersionEntry) -> PublishedFolder:
-    """A version as refs name it; raises StoreError."""
+    """Return the folder of a version that refs name; raises StoreError."""
     manifest = read_version(layout, model, entry)
     files = (_document(MANIFEST, manifest.render()), *manifest.content.files)
     folder = layout.model(model).version(entry.id)
@@ -64,20 +64,20 @@ def version_folder(layout: StoreLayout, model: str, entry: VersionEntry) -> Publ
 
 
 def version_with_chunks(layout: StoreLayout, model: str, entry: VersionEntry) -> PublishedFolder:
-    """A version, with what its preparations say of its files' chunks; raises StoreError."""
+    """Return a version's folder, with the chunks that preparations record; raises StoreError."""
     version = version_folder(layout, model, entry)
     chunks: set[tuple[str, tuple[str, ...]]] = set()
     for runtime in entry.preparations:
-        with contextlib.suppress(StoreError):  # that is told of the preparation itself
-            prepared = read_preparation(layout, model, entry, runtime)
-            chunks |= _chunks_of(prepared, version.files)
+        with contextlib.suppress(StoreError):  # reported for the preparation itself
+            preparation = read_preparation(layout, model, entry, runtime)
+            chunks |= _chunks_of(preparation, version.files)
     return version._replace(chunks=frozenset(chunks))
 
 
 def preparation_folder(
     layout: StoreLayout, model: str, entry: VersionEntry, runtime: str
 ) -> PublishedFolder:
-    """A version's preparation for a runtime, which refs name; raises StoreError."""
+    """Return the folder of a version's preparation for a runtime; raises StoreError."""
     manifest = read_preparation(layout, model, entry, runtime)
     if manifest is None:
         raise DamagedError(f"refs name no preparation of {model!r} for {runtime}")
@@ -87,20 +87,20 @@ def preparation_folder(
 
 
 def package_set_folder(layout: StoreLayout, digest: Digest) -> PublishedFolder:
-    """A package set by its digest; raises StoreError."""
+    """Return the folder of a package set; raises StoreError."""
     manifest = read_package_set(layout, digest)
     folder = layout.package_set(digest)
     try:
         data = read_beneath(folder, FILES, MAX_DOCUMENT_BYTES)
     except OSError as error:
         raise DamagedError(f"{folder / FILES} cannot be read: {error.strerror}") from error
-    inside = _listed(manifest, data, str(folder / FILES))
+    entries = _listed(manifest, data, str(folder / FILES))
     documents = _document(MANIFEST, manifest.render()), _document(FILES, data)
-    return PublishedFolder(folder, (*documents, *inside))
+    return PublishedFolder(folder, (*documents, *entries))
 
 
 def list_sets(layout: StoreLayout) -> tuple[Digest, ...]:
-    """The digests of the folders in `packages/`; raises OSError."""
+    """Return the digests of the folders in `packages/`; raises OSError."""
     try:
         names = [path.name for path in layout.packages.iterdir()]
     except FileNotFoundError:
@@ -108,39 +108,42 @@ def list_sets(layout: StoreLayout) -> tuple[Digest, ...]:
     return tuple(Digest(ALGORITHM, name) for name in sorted(names) if _SET_NAME.fullmatch(name))
 
 
-def is_there_to_stay(layout: StoreLayout, folder: Path) -> bool:
-    """Whether a package set is there, and not what a sweep has begun to delete, or has emptied.
+def exists_unclaimed(layout: StoreLayout, folder: Path) -> bool:
+    """Return True if a package set exists, and no sweep has emptied it or started to delete it.
 
-    A sweep that died in the middle leaves it so; the next ones go on, a day later.
+    A sweep that dies leaves such a folder; a later sweep continues after a day.
     """
     if not os.path.lexists(folder):
         return False
     try:
         empty = not names_in(layout.root, layout.packages.name, folder.name)
         return not (empty or is_claimed(layout, Digest(ALGORITHM, folder.name)))
-    except OSError:  # no folder, or one that cannot be looked into
+    except OSError:  # not a folder, or unreadable
         return True
 
 
 def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:
-    """The files that `files.json` lists, by their paths in the set's folder."""
-    if (found := Digest.of_bytes(data)) != manifest.files_digest:
+    """Return the files that `files.json` lists, by their paths in the set's folder."""
+    if (digest := Digest.of_bytes(data)) != manifest.files_digest:
         raise DamagedError(
-            f"{where} is damaged: published with digest {manifest.files_digest}, it has {found}"
+            f"{where} is damaged: published with digest {manifest.files_digest}, it has {digest}"
         )
     fields = open_document(data, where)
     entries = parse_files(fields.items("files"), f"{where}: files")
     fields.done()
     size_bytes = sum(entry.size_bytes for entry in entries)
     if (len(entries), size_bytes) != (manifest.files, manifest.size_bytes):
-        raise DamagedError(f"{where} is not of the files and bytes that the manifest counts")
+        raise DamagedError(
+            f"{where} lists {len(entries)} files, {size_bytes} bytes; the manifest says "
+            f"{manifest.files} files, {manifest.size_bytes} bytes"
+        )
     return entries
 
 
 def _chunks_of(
     preparation: PreparationManifest | None, files: Iterable[FileEntry]
 ) -> frozenset[tuple[str, tuple[str, ...]]]:
-    """What a preparation says of some files' chunks."""
+    """Return the chunks that a preparation records for some files."""
     chunks = preparation.chunks if preparation else {}
     return frozenset((file.path, chunks[file.path]) for file in files if file.path in chunks)
 

@@ -1,7 +1,7 @@
-"""Checks one model's refs: every generation readable, and in keeping with the newest.
+"""Check a model's refs: every generation can be read, and agrees with the newest.
 
-What is damaged is told in a line and left out; the newest that can be read goes on to be checked.
-`refs.json` may be behind: that is no damage, and the next writing verb heals it.
+Each damaged file is reported in a line. The newest generation that can be read is used for further
+checks. An older `refs.json` is no damage: the next change of the model repairs it.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
 _GENERATION: Final = re.compile(r"([1-9][0-9]{0,17})\.json")
 
 
-class RefsFound(NamedTuple):
-    """The newest refs that can be read, and what is wrong with any, a line each."""
+class RefsReport(NamedTuple):
+    """The newest refs that can be read, and a line for each problem."""
 
     newest: Refs | None
     problems: tuple[str, ...]
 
 
-def check_refs(layout: ModelLayout) -> RefsFound:
-    """Read every generation there is, and MODEL.json; raises no error for what is damaged."""
+def check_refs(layout: ModelLayout) -> RefsReport:
+    """Read every generation, and MODEL.json. Damage is reported, and raises no error."""
     problems: list[str] = []
     try:
-        # Listed first: whatever is added from here on, reading upward finds.
+        # Listed first: reading upward finds the generations that are added later.
         numbers = _listed(layout, problems)
         installed = _installed(layout, problems)
         newest = _newest(layout, numbers, installed)
         if newest is None:
-            return RefsFound(None, tuple(problems) or ("no generation of its refs can be read",))
+            return RefsReport(None, tuple(problems) or ("no generation of its refs can be read",))
         _check_generations(layout, newest, max({newest.generation, *numbers}), problems)
         committed = _read(layout, installed.generation) if installed else None
         if committed and installed != committed:
-            problems.append(f"{layout.refs_json} is not what its generation in refs/ is")
+            problems.append(f"{layout.refs_json} differs from its generation in refs/")
         _check_model_id(layout, newest, problems)
         _check_modes(layout, problems)
     except OSError as error:
         problems.append(f"{layout.folder} cannot be read: {error.strerror}")
-        return RefsFound(None, tuple(problems))
-    return RefsFound(newest, tuple(sorted(problems)))
+        return RefsReport(None, tuple(problems))
+    return RefsReport(newest, tuple(sorted(problems)))
 
 
 def model_names(layout: StoreLayout) -> tuple[str, ...]:
-    """The models of which there is any generation, readable or not.
+    """Return the models that have any generation, readable or not.
 
-    Raises StoreUnreachableError where `models/` cannot be listed.
+    Raises StoreUnreachableError if `models/` cannot be listed.
     """
     try:
         names = sorted(path.name for path in layout.models.iterdir())
@@ -68,7 +68,7 @@ def model_names(layout: StoreLayout) -> tuple[str, ...]:
 
 
 def has_refs(layout: ModelLayout) -> bool:
-    """Whether there is any generation of a model's refs: before, its first is being published."""
+    """Return True if a model has any generation of refs. A model being published has none yet."""
     try:
         return layout.refs_json.exists() or any(layout.refs_folder.iterdir())
     except OSError:
@@ -83,7 +83,7 @@ def _is_model(layout: StoreLayout, name: str) -> bool:
 
 
 def _listed(layout: ModelLayout, problems: list[str]) -> set[int]:
-    """The numbers in refs/; what else is in it is a problem."""
+    """Return the numbers of the files in refs/; report any other name."""
     if layout.refs_folder.is_symlink():
         problems.append(f"{layout.refs_folder} is a link: nothing below a store's root is one")
         return set()
@@ -95,12 +95,12 @@ def _listed(layout: ModelLayout, problems: list[str]) -> set[int]:
     matches = {name: _GENERATION.fullmatch(name) for name in names}
     for name, match in matches.items():
         if match is None:
-            problems.append(f"{spelled(layout.refs_folder / name)} is no generation of refs")
+            problems.append(f"{spelled(layout.refs_folder / name)} is not a generation of refs")
     return {int(match[1]) for match in matches.values() if match}
 
 
 def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
-    """What refs.json says; None where it is missing, which a crash may leave, or damaged."""
+    """Return the refs of refs.json; None if it is damaged, or missing after a crash."""
     path = layout.refs_json
     try:
         data = read_beneath(layout.root, str(path.relative_to(layout.root)), MAX_DOCUMENT_BYTES)
@@ -115,9 +115,9 @@ def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
 
 
 def _newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> Refs | None:
-    """The newest that can be read, of what was listed and what is above it, and refs.json.
+    """Return the newest refs that can be read, of the listed and later generations and refs.json.
 
-    One of the model id that MODEL.json says, if any is: a writer that died may have left another's.
+    Refs with the id in MODEL.json are preferred: a writer that died may have left others.
     """
     model_id = _model_id(layout)
     best = installed
@@ -127,10 +127,10 @@ def _newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> R
             best = refs
         if best and best.model_id == model_id and best.generation >= number:
             break
-    while best and (following := _read(layout, best.generation + 1)):
-        if following.model_id != best.model_id:
+    while best and (later := _read(layout, best.generation + 1)):
+        if later.model_id != best.model_id:
             break
-        best = following
+        best = later
     return best
 
 
@@ -163,9 +163,9 @@ def _check_generations(
 
 
 def disagreements(refs: Refs, newest: Refs) -> list[str]:
-    """What an earlier generation says that the newest cannot follow from. Pure."""
+    """Return the contradictions between an earlier generation and the newest, a line each. Pure."""
     if refs.model_id != newest.model_id:
-        return [f"it is of the model id {refs.model_id}, the newest of {newest.model_id}"]
+        return [f"its model id is {refs.model_id}, the newest has {newest.model_id}"]
     faults = []
     if refs.generation < newest.generation and refs.next_version > newest.next_version:
         faults.append("its next_version is above that of the newest")
@@ -174,9 +174,9 @@ def disagreements(refs: Refs, newest: Refs) -> list[str]:
         if last is None:
             continue
         if (entry.id, entry.digest) != (last.id, last.digest):
-            faults.append(f"its version {number} is not the version {number} of the newest")
+            faults.append(f"its version {number} differs from version {number} of the newest")
         elif entry.state is State.DELETED and last.state is not State.DELETED:
-            faults.append(f"its version {number} is deleted, and in the newest it is {last.state}")
+            faults.append(f"its version {number} is deleted, but {last.state} in the newest")
     return faults
 
 
@@ -187,7 +187,7 @@ def _check_model_id(layout: ModelLayout, newest: Refs, problems: list[str]) -> N
         problems.append(str(error))
         return
     if model_id != newest.model_id:
-        problems.append(f"{layout.model_json} says the id {model_id}, refs say {newest.model_id}")
+        problems.append(f"{layout.model_json} has the id {model_id}, refs have {newest.model_id}")
 
 
 def _check_modes(layout: ModelLayout, problems: list[str]) -> None:

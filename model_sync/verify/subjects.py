@@ -1,4 +1,4 @@
-"""What verifying looks at: each folder that refs, or its own name, say was published."""
+"""Subjects of verifying: the folders that refs name, and the package sets by their names."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
 
 class Subject(NamedTuple):
-    """One published folder: how reports name it, where it lies, how it is read."""
+    """A published folder, with its name in reports and a function that reads its manifest."""
 
     kind: str
-    """What counts it: `versions`, `preparations`, `package_sets`."""
+    """Counter in the report: `versions`, `preparations`, `package_sets`."""
     what: str
     folder: Path
     size_bytes: int
-    """For progress; a set's that cannot be read is 0."""
+    """Size for progress; 0 for a set that cannot be read."""
     read: Callable[[], PublishedFolder]
 
 
 def version_subjects(layout: StoreLayout, refs: Refs) -> Iterator[Subject]:
-    """The versions of a model that are not deleted, each with its preparations."""
-    place = layout.model(refs.model)
+    """Yield the versions of a model that are not deleted, each with its preparations."""
+    model = layout.model(refs.model)
     for number, entry in sorted(refs.versions.items()):
         if entry.state is State.DELETED:
             continue
         what = f"{refs.model}@{number}"
         read = partial(version_with_chunks, layout, refs.model, entry)
-        yield Subject("versions", what, place.version(entry.id), entry.size_bytes, read)
+        yield Subject("versions", what, model.version(entry.id), entry.size_bytes, read)
         for runtime, prepared in sorted(entry.preparations.items()):
             read = partial(preparation_folder, layout, refs.model, entry, runtime)
-            yield Subject("preparations", what, place.preparation(prepared), 0, read)
+            yield Subject("preparations", what, model.preparation(prepared), 0, read)
 
 
 def set_subjects(layout: StoreLayout, digits: Iterable[str]) -> Iterator[Subject]:
-    """Package sets by the digits of their digests."""
+    """Yield package sets, given by the digits of their digests."""
     for each in sorted(digits):
         digest = Digest(ALGORITHM, each)
         try:

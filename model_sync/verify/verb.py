@@ -1,13 +1,13 @@
-"""Verifies a store: every digest is read again, and what is wrong is told, a line each.
+"""Verify a store: read every file again, and report each problem in a line.
 
-1. STORE.json. Of every model: its refs (refs.py), then every version that is not deleted
-   and its preparations: the manifest against refs, every file, what does not belong, modes.
-2. Every package set: its digest against its folder's name, files.json, every file.
-3. What was found wrong is looked at again in the newest refs: what a sweep has deleted meanwhile,
-   or was just deleting when it died, and what a writer was just making, is no problem.
+1. STORE.json. For each model: its refs (refs.py), then every version that is not deleted and its
+   preparations: the manifest against refs, every file, unlisted entries, modes.
+2. Each package set: its digest against its folder's name, files.json, every file.
+3. Compare the findings with the newest refs. Folders that a sweep has deleted or
+   claimed, or that a writer was making, are no problem.
 
-One damaged thing never stops the rest. Nothing is written. What no digest vouches for cannot be
-found damaged: a change within refs that still agrees with all else, a manifest's times.
+Damage to one object does not stop the others from being checked. Nothing is written. Damage without
+a digest is not detected: a change in refs that contradicts no other generation, a manifest's times.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from model_sync.package_sets.unused_marks import DELETING
 from model_sync.store_io.checked_files import checked_blocks
 from model_sync.store_io.parallel import SharedProgress, in_parallel
 from model_sync.text import pluralize
-from model_sync.verify.folder_check import mode_fault, strangers_and_modes
-from model_sync.verify.published_folders import is_document, is_there_to_stay, list_sets
+from model_sync.verify.folder_check import mode_fault, unlisted_entries_and_modes
+from model_sync.verify.published_folders import exists_unclaimed, is_document, list_sets
 from model_sync.verify.refs import check_refs, has_refs, model_names
 from model_sync.verify.subjects import Subject, set_subjects, version_subjects
 
@@ -44,14 +44,14 @@ class _File(NamedTuple):
     chunks: tuple[tuple[str, ...], ...]
 
 
-def verify(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
-    """Verify the store, or `model` alone and the package sets that its versions import from.
+def verify(store: MountedStore, request: RequestFields) -> dict[str, Any]:
+    """Verify the store, or `model` only, with the package sets of its versions.
 
-    Raises StoreUnreachableError where the store is away, or goes away meanwhile; NotFoundError
-    where there is no such model.
+    Raises StoreUnreachableError if the store is unreachable, at the start or at the end;
+    NotFoundError if there is no such model.
     """
-    model = asked.optional_text("model")
-    asked.done()
+    model = request.optional_text("model")
+    request.done()
     layout = store.layout
     if model is not None and not has_refs(layout.model(model)):
         raise NotFoundError(f"no model is named {model!r} in the store at {layout.root}")
@@ -59,21 +59,21 @@ def verify(store: MountedStore, asked: RequestFields) -> dict[str, Any]:
 
 
 class _Verification:
-    """One run over a store."""
+    """Run over a store."""
 
     def __init__(self, layout: StoreLayout, progress: Progress) -> None:
         self._layout = layout
         self._progress = progress
         self._problems: list[tuple[str, str]] = []
         self._findings: list[tuple[Subject, str]] = []
-        """What is wrong with published folders, as long as it has not been looked at again."""
+        """Problems of published folders, not yet compared with the newest refs."""
         self._importers: dict[str, list[Path]] = {}
-        """By a package set's digits: the folders of the versions that import from it."""
+        """Folders of the versions that pin a package set, by the digits of its digest."""
         kinds = ("models", "versions", "preparations", "package_sets", "files", "bytes")
         self._checked = dict.fromkeys(kinds, 0)
 
     def run(self, model: str | None) -> dict[str, Any]:
-        """Verify, and tell what was checked and what is wrong."""
+        """Verify; return counts of the objects checked, and the problems."""
         self._check_store()
         names = model_names(self._layout) if model is None else (model,)
         self._progress.step(f"reading the refs of {pluralize(len(names), 'model')}")
@@ -81,9 +81,11 @@ class _Verification:
         versions = [each for refs in newest for each in version_subjects(self._layout, refs)]
         self._check_folders(f"verifying {pluralize(len(newest), 'model')}", versions)
         sets = {*self._importers, *(_set_names(self._layout) if model is None else ())}
-        described = tuple(set_subjects(self._layout, sets))
-        self._check_folders(f"verifying {pluralize(len(described), 'package set')}", described)
-        self._look_again(newest)
+        package_sets = tuple(set_subjects(self._layout, sets))
+        self._check_folders(
+            f"verifying {pluralize(len(package_sets), 'package set')}", package_sets
+        )
+        self._drop_outdated_findings(newest)
         _refuse_lost_mount(self._layout)
         problems = [{"what": what, "problem": text} for what, text in sorted(set(self._problems))]
         return {"checked": self._checked, "problems": problems}
@@ -98,18 +100,18 @@ class _Verification:
                 self._problems.append((path.name, fault))
 
     def _check_refs(self, name: str) -> Refs | None:
-        """Check a model's refs; what is wrong twice is wrong."""
-        place = self._layout.model(name)
-        found = check_refs(place)
-        if found.problems:
-            again = check_refs(place)
-            if not has_refs(place):  # the model was removed meanwhile
+        """Check a model's refs; report only the problems of two checks in a row."""
+        model = self._layout.model(name)
+        report = check_refs(model)
+        if report.problems:
+            second = check_refs(model)
+            if not has_refs(model):  # the model was removed after the first check
                 return None
-            both = set(found.problems) & set(again.problems)
+            both = set(report.problems) & set(second.problems)
             self._problems += ((f"models/{name}", problem) for problem in both)
-            found = again
+            report = second
         self._checked["models"] += 1
-        return found.newest
+        return report.newest
 
     def _check_folders(self, step: str, subjects: Iterable[Subject]) -> None:
         subjects = tuple(subjects)
@@ -126,7 +128,7 @@ class _Verification:
         in_parallel(check, self._files(subjects), shared)
 
     def _files(self, subjects: Iterable[Subject]) -> Iterator[_File]:
-        """Every file of published folders; what else is wrong with them is noted on the way."""
+        """Yield every file of published folders; add their other problems to the findings."""
         for subject in subjects:
             self._checked[subject.kind] += 1
             try:
@@ -134,8 +136,8 @@ class _Verification:
                 if published.packages:
                     importers = self._importers.setdefault(published.packages.hex, [])
                     importers.append(subject.folder)
-                # A sweep that died after its claim left DELETING in a set; the next one heals it.
-                for problem in strangers_and_modes(published, may_be=DELETING):
+                # A sweep that died after its claim leaves DELETING in a set.
+                for problem in unlisted_entries_and_modes(published, optional=DELETING):
                     self._findings.append((subject, problem))
             except StoreError as error:
                 self._findings.append((subject, str(error)))
@@ -150,8 +152,8 @@ class _Verification:
                 chunks = tuple(each for path, each in published.chunks if path == entry.path)
                 yield _File(subject, entry, chunks)
 
-    def _look_again(self, newest: Iterable[Refs]) -> None:
-        """Keep of the findings what is about folders that are published still."""
+    def _drop_outdated_findings(self, newest: Iterable[Refs]) -> None:
+        """Report the findings on folders that are still published, and drop the others."""
         if not self._findings:
             return
         now = [_newest_now(self._layout, refs) for refs in newest]
@@ -161,8 +163,8 @@ class _Verification:
         for subject, problem in self._findings:
             importers = self._importers.get(subject.folder.name, ())
             is_set = subject.kind == "package_sets"
-            there = is_set and is_there_to_stay(self._layout, subject.folder)
-            if there or subject.folder in named or (is_set and not named.isdisjoint(importers)):
+            exists = is_set and exists_unclaimed(self._layout, subject.folder)
+            if exists or subject.folder in named or (is_set and not named.isdisjoint(importers)):
                 self._problems.append((subject.what, problem))
 
 
@@ -174,21 +176,21 @@ def _set_names(layout: StoreLayout) -> list[str]:
 
 
 def _newest_now(layout: StoreLayout, refs: Refs) -> Refs | None:
-    """A model's newest refs by now; those that were read before where refs are damaged."""
-    place = layout.model(refs.model)
+    """Return a model's newest refs now; the given ones if refs are damaged."""
+    model = layout.model(refs.model)
     try:
-        newest = read_upward(place)
+        newest = read_upward(model)
     except StoreError:
         return refs
-    # Read upward, a missing generation hides those after it.
+    # A missing generation hides the later ones from reading upward.
     if newest is None:
-        return refs if has_refs(place) else None
+        return refs if has_refs(model) else None
     is_behind = newest.model_id == refs.model_id and newest.generation < refs.generation
     return refs if is_behind else newest
 
 
 def _refuse_lost_mount(layout: StoreLayout) -> None:
-    """A mount that went away is no damaged store, nor a sound one; raises StoreUnreachableError."""
+    """Raise StoreUnreachableError if the store's mount is gone: the findings then mean nothing."""
     try:
         read_store_id(layout)
     except DamagedError:

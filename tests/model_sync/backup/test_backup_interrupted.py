@@ -115,7 +115,7 @@ def test_a_backup_that_is_killed_is_none_and_the_next_goes_on(
     folder = tmp_path / "backup"
     assert killed(backing_up, rich.root, folder, after)
     assert (folder / UNFINISHED).exists()
-    with pytest.raises(BackupError, match=r"it has no BACKUP\.json \(one was begun there"):
+    with pytest.raises(BackupError, match=r"it has no BACKUP\.json \(a backup to it was"):
         restore(folder, tmp_path / "restored", Silent())
     assert not (tmp_path / "restored").exists()
     back_up(rich.root, folder)

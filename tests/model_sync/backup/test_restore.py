@@ -237,7 +237,7 @@ def test_a_root_that_is_not_empty_is_refused_and_left_alone(folder: Path, root: 
     assert tree(root) == {"mine": b"mine"}
     with pytest.raises(BackupError, match="no store was restored to"):
         restore(folder, root / "mine", Silent())
-    with pytest.raises(BackupError, match="lie apart"):
+    with pytest.raises(BackupError, match="cannot be inside each other"):
         restore(folder, folder / "store", Silent())
 
 
@@ -271,7 +271,7 @@ def test_a_store_that_somebody_made_meanwhile_is_left_to_them(folder: Path, root
     def make() -> None:
         (root / "STORE.json").write_text("theirs")
 
-    with pytest.raises(BackupError, match="somebody else made a store at"):
+    with pytest.raises(BackupError, match="another process made a store at"):
         restore(folder, root, Meanwhile(make))
     assert (root / "STORE.json").read_text() == "theirs"
     assert newest(root).labels["latest"] == 2

@@ -74,8 +74,8 @@ DUE: Final = _entry(State.RETIRED, EARLIER)
         (_entry(State.RETIRED, LATER), {}, {}, LONG_AGO, f"retired, may be swept after {LATER}"),
         (_entry(State.RETIRED, WHEN), {}, {}, LONG_AGO, f"retired, may be swept after {WHEN}"),
         (DUE, {}, {}, NOW - 10, f"retired, may be swept after {timestamp(NOW - 10 + GRACE_S)}"),
-        (DUE, {}, {}, None, "retired, nobody knows since when"),
-        (_entry(State.RETIRED), {}, {}, LONG_AGO, "retired, nobody knows since when"),
+        (DUE, {}, {}, None, "retired, at an unknown time"),
+        (_entry(State.RETIRED), {}, {}, LONG_AGO, "retired, at an unknown time"),
     ],
 )  # fmt: skip
 def test_a_version_is_kept_for_a_reason_or_deleted(

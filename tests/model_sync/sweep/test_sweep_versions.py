@@ -214,4 +214,4 @@ def test_refs_with_no_known_retirement_are_left_alone(store: Sweepable) -> None:
         )
 
     store.opened.change(ADDER, forget, verb="repair", reason="")
-    assert _reasons(store.sweep(50))[number] == "retired, nobody knows since when"
+    assert _reasons(store.sweep(50))[number] == "retired, at an unknown time"

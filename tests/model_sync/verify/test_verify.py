@@ -11,7 +11,7 @@ import pytest
 
 from model_store.errors import NotFoundError, StoreUnreachableError
 from model_sync.errors import RequestError
-from model_sync.verify.folder_check import strangers_and_modes
+from model_sync.verify.folder_check import unlisted_entries_and_modes
 from model_sync.verify.published_folders import version_folder
 from tests.model_sync.rich_store import (
     ADDER,
@@ -256,7 +256,7 @@ def broken_set_counts(root: Path) -> str:
     manifest = json.loads(path.read_text())
     manifest["size_bytes"] += 1
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    return "files.json is not of the files and bytes that the manifest counts"
+    return "files.json lists "
 
 
 def broken_set_mode(root: Path) -> str:
@@ -336,7 +336,7 @@ def test_what_stands_in_no_manifest_is_not_looked_into(rich: StoreLayout) -> Non
     deep = version_path(rich.root, 1) / "deep" / "er"
     deep.mkdir(parents=True)
     entry = newest(rich.root).versions[1]
-    (told,) = strangers_and_modes(version_folder(rich, ADDER, entry))
+    (told,) = unlisted_entries_and_modes(version_folder(rich, ADDER, entry))
     assert told.endswith("deep was not published: no manifest lists it")
 
 

@@ -78,23 +78,23 @@ def another_model(model: ModelLayout) -> str:
 
 def another_model_id(model: ModelLayout) -> str:
     edit(model.generation(3), lambda refs: refs.update(model_id=new_id()))
-    return "refs/3.json: it is of the model id"
+    return "refs/3.json: its model id is"
 
 
 def another_version_of_a_number(model: ModelLayout) -> str:
     edit(model.generation(3), lambda refs: refs["versions"]["1"].update(id=new_id()))
-    return "refs/3.json: its version 1 is not the version 1 of the newest"
+    return "refs/3.json: its version 1 differs from version 1 of the newest"
 
 
 def another_digest_of_a_number(model: ModelLayout) -> str:
     digest = "sha256:" + 64 * "0"
     edit(model.generation(3), lambda refs: refs["versions"]["1"].update(digest=digest))
-    return "refs/3.json: its version 1 is not the version 1 of the newest"
+    return "refs/3.json: its version 1 differs from version 1 of the newest"
 
 
 def a_deletion_taken_back(model: ModelLayout) -> str:
     edit(model.generation(3), lambda refs: refs["versions"]["1"].update(state="deleted"))
-    return "refs/3.json: its version 1 is deleted, and in the newest it is available"
+    return "refs/3.json: its version 1 is deleted, but available in the newest"
 
 
 def a_number_that_could_be_given_again(model: ModelLayout) -> str:
@@ -114,7 +114,7 @@ def refs_json_another(model: ModelLayout) -> str:
     model.refs_json.unlink()
     model.refs_json.write_bytes(data)
     model.refs_json.chmod(0o644)
-    return "refs.json is not what its generation in refs/ is"
+    return "refs.json differs from its generation in refs/"
 
 
 def refs_json_a_link(model: ModelLayout) -> str:
@@ -130,14 +130,14 @@ def model_json_missing(model: ModelLayout) -> str:
 
 def model_json_another(model: ModelLayout) -> str:
     edit(model.model_json, lambda document: document.update(id=new_id()))
-    return "MODEL.json says the id"
+    return "MODEL.json has the id"
 
 
 def a_stranger_in_refs(model: ModelLayout) -> str:
     path = model.refs_folder / "notes.txt"
     path.write_text("x")
     path.chmod(0o644)
-    return "refs/notes.txt is no generation of refs"
+    return "refs/notes.txt is not a generation of refs"
 
 
 def mode_of_a_generation(model: ModelLayout) -> str:
@@ -199,7 +199,7 @@ def test_versions_are_not_verified_by_refs_of_a_model_that_is_gone(rich: StoreLa
     shutil.copyfile(rich.model(GREETER).generation(1), model.generation(number))
     stray = {"generation": number, "model": ADDER}
     edit(model.generation(number), lambda refs: refs.update(stray))
-    assert f"refs/{number}.json: it is of the model id" in only_problem(rich.root)[1]
+    assert f"refs/{number}.json: its model id is" in only_problem(rich.root)[1]
 
 
 def newest_listed(model: ModelLayout) -> int:
