@@ -118,7 +118,7 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
 
 
 def test_another_runtime_than_the_stages_is_refused(remote: StageStore) -> None:
-    with pytest.raises(RefusedError, match=f"^this is {RUNTIME}: ") as refused:
+    with pytest.raises(RefusedError, match=f"^this is {RUNTIME}, ") as refused:
         remote.run("prepare", {"model": "adder", "runtime": OTHER})
     assert refused.value.code == "change"
 
