@@ -32,7 +32,7 @@ def refuse_too_large(size_bytes: int, name: str) -> None:
     """Raise InspectionError if a graph, which messages call `name`, is too large to be read."""
     if size_bytes > _MAX_BYTES:
         raise InspectionError(
-            f"{name} has {size_bytes} bytes, and ONNX files end at {_MAX_BYTES}: "
+            f"{name} has {size_bytes} bytes, and an ONNX file has at most {_MAX_BYTES}: "
             "export it with its weights as external data"
         )
 

@@ -91,7 +91,9 @@ def _map(
     output: str, kind: onnx.TypeProto.Map, name: str, *, in_sequence: bool
 ) -> tuple[TensorSpec, ...]:
     if kind.value_type.WhichOneof("value") != "tensor_type":
-        raise InspectionError(f"{name}: the output {output!r} is a map of what is no tensor")
+        raise InspectionError(
+            f"{name}: the output {output!r} is a map whose values are not tensors"
+        )
     keys = _datatype(output, kind.key_type, name)
     values = _datatype(output, kind.value_type.tensor_type.elem_type, name)
     return specs_of_map(output, keys, values, in_sequence=in_sequence)

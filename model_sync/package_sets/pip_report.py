@@ -72,7 +72,7 @@ class Missing(NamedTuple):
             return f"there is no {self}: the newest with wheels {wanted} are {', '.join(newest)}"
         if any(_is_of(file, self.name) for file in files):
             return f"there is no {self}, and no other version of it {wanted}"
-        return f"there is no package {self.name} where pip looks"
+        return f"pip finds no package {self.name}"
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"

@@ -117,7 +117,8 @@ def refuse_same_modules(
             raise PackagesError(
                 f"{requirements} pins {package} {parsed.version}, which "
                 f"brings the module {shared[0]}, and so does the runtime's {other} "
-                f"{runtime_packages[other]}: that is found first, so pin what needs {other} instead"
+                f"{runtime_packages[other]}: imports find that one, so pin what needs {other} "
+                "instead"
             )
 
 
@@ -138,7 +139,7 @@ def _refuse_others(
     ]
     if others:
         raise PackagesError(
-            f"{name} pins {'; '.join(others)}: that is found first, so compile with `uv pip "
+            f"{name} pins {'; '.join(others)}: imports find the runtime's, so compile with `uv pip "
             "compile --constraint FILE`, FILE as `packages constraints` prints it"
         )
 
@@ -148,7 +149,7 @@ def _pinned_for(target: Target) -> dict[str, str]:
         lines = PINS.read_text("utf-8").splitlines()
     except OSError as error:
         raise PackagesError(
-            f"what the runtime brings to Python {target.python} on {target.platform} cannot be "
+            f"the runtime's packages for Python {target.python} on {target.platform} cannot be "
             f"read: {error}"
         ) from error
     environment = {

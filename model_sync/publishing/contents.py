@@ -115,10 +115,10 @@ class ContentPlan:
         if self.recipe.model_file is not None:
             return
         files = set(self.source.files())
-        strangers = sorted(files - {self.model_file, *external})
-        if strangers and RECIPE not in files:
+        unassigned = sorted(files - {self.model_file, *external})
+        if unassigned and RECIPE not in files:
             raise RecipeError(
-                f"{self.source.name} holds {strangers[0]!r} beside its model: "
+                f"{self.source.name} holds {unassigned[0]!r} beside its model: "
                 f"say what it is for in {RECIPE}, or move it away"
             )
 

@@ -129,7 +129,7 @@ class Publication:
         if rely_on(self._layout, uploaded.content.packages) is None:
             raise PackagesError(
                 f"{uploaded.name} cannot be published: the store holds no package set "
-                f"{uploaded.content.packages} (it goes there first)"
+                f"{uploaded.content.packages} (publish that first)"
             )
 
     def result_if_unchanged(self, digest: Digest, label: str) -> PublishResult | None:

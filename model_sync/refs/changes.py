@@ -43,7 +43,7 @@ def roll_back(refs: Refs, label: str, history: Sequence[int], to: int | None = N
     if to is None:
         if len(history) < 2:
             raise ChangeError(
-                f"{label!r} of {refs.model!r} has named version {refs.labels[label]} alone: "
+                f"{label!r} of {refs.model!r} has only named version {refs.labels[label]}: "
                 "there is nothing to roll back to"
             )
         to = history[1]
@@ -59,7 +59,7 @@ def remove_label(refs: Refs, label: str) -> Refs:
         )
     if label == LATEST and sum(refs.split.values()) not in {0, 100}:
         raise ChangeError(
-            f"{LATEST!r} of {refs.model!r} gets what the split leaves of the calls: "
+            f"{LATEST!r} of {refs.model!r} gets the calls that the split leaves: "
             "change the split first"
         )
     return refs._replace(labels={k: v for k, v in refs.labels.items() if k != label})
@@ -74,12 +74,12 @@ def split(refs: Refs, shares: Mapping[str, int]) -> Refs:
         if label not in refs.labels:
             raise ChangeError(f"{refs.model!r} has no label {label!r}: {list_labels(refs.labels)}")
         if label == LATEST:
-            raise ChangeError(f"{LATEST!r} gets what the other labels leave: give shares to those")
+            raise ChangeError(f"{LATEST!r} gets the remaining calls: give shares to other labels")
         if not 0 <= percent <= 100:
             raise ChangeError(f"{label}={percent} is no share: expected 0 to 100 percent")
     total = sum(shares.values())
     if total > 100:
-        raise ChangeError(f"the shares come to {total}%: expected 100 at most")
+        raise ChangeError(f"the shares add up to {total}%: expected at most 100%")
     if shares and total < 100 and LATEST not in refs.labels:
         raise ChangeError(
             f"{100 - total}% of the calls would go to {LATEST!r}, which {refs.model!r} does not "

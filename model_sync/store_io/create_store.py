@@ -51,10 +51,10 @@ def _create(layout: StoreLayout) -> None:
         )
     if not root.is_dir():
         make_root(root)
-    strangers = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
-    if strangers and not layout.store_json.exists():  # another writer may have just made it
+    others = [path.name for path in root.iterdir() if not path.name.startswith("STORE.json")]
+    if others and not layout.store_json.exists():  # another writer may have just made it
         raise StoreUnreachableError(
-            f"{root} is no store: it has no STORE.json, and holds {min(strangers)!r}"
+            f"{root} is no store: it has no STORE.json, and holds {min(others)!r}"
         )
     # If two writers create the store concurrently, one succeeds and both use the result.
     write_store_json(layout)

@@ -50,8 +50,8 @@ def writing(what: str, missing_bytes: Callable[[], int] = lambda: 1) -> Iterator
         if error.errno not in FULL:
             raise
         raise SpaceError(
-            f"no room left while writing {what}: {max(missing_bytes(), 1)} bytes are missing at "
-            f"least ({error.strerror}): make room, and try again"
+            f"no room left while writing {what}: at least {max(missing_bytes(), 1)} bytes are "
+            f"missing ({error.strerror}): make room, and try again"
         ) from error
 
 

@@ -64,7 +64,7 @@ def test_other_versions_are_refused_with_both_named() -> None:
         leave_out_runtime_packages(pinned, BROUGHT, FILE)
     assert str(caught.value) == (
         "pins.txt pins numpy 2.4.7, where the runtime brings 2.4.6; typing-extensions 4.0.0, where "
-        "the runtime brings 4.16.0: that is found first, so compile with `uv pip compile "
+        "the runtime brings 4.16.0: imports find the runtime's, so compile with `uv pip compile "
         "--constraint FILE`, FILE as `packages constraints` prints it"
     )
 

@@ -50,7 +50,7 @@ def test_a_package_of_another_name_with_a_module_of_the_runtimes_is_refused(
     brought = installed_runtime()
     said = (
         f"pins onnxruntime-gpu 2.0, which brings the module onnxruntime, and so does the runtime's "
-        f"onnxruntime {brought['onnxruntime']}: that is found first"
+        f"onnxruntime {brought['onnxruntime']}: imports find that one"
     )
     folder = tmp_path / "got"
     folder.mkdir()

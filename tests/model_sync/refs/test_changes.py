@@ -144,16 +144,16 @@ REFUSALS: dict[str, tuple[Callable[[], Refs], str]] = {
         "nothing to roll back",
     ),
     "share of no label": (lambda: changes.split(refs_of(), {"x": 5}), "has no label 'x'"),
-    "share of latest": (lambda: changes.split(refs_of(), {"latest": 5}), "gets what the other"),
+    "share of latest": (lambda: changes.split(refs_of(), {"latest": 5}), "gets the remaining calls"),
     "too large a share": (lambda: changes.split(CANARY, {"canary": 101}), "expected 0 to 100"),
     "too many shares": (
         lambda: changes.split(refs_of(labels={"latest": 2, "a": 1, "b": 1}), {"a": 60, "b": 41}),
-        "come to 101%",
+        "add up to 101%",
     ),
     "label with a share": (lambda: changes.remove_label(CANARY, "canary"), "has 5% of the calls"),
     "label that gets the rest": (
         lambda: changes.remove_label(CANARY, "latest"),
-        "gets what the split leaves of the calls: change the split first",
+        "gets the calls that the split leaves: change the split first",
     ),
     "the rest to no label": (
         lambda: changes.split(refs_of(labels={"canary": 1}), {"canary": 5}),

@@ -136,7 +136,7 @@ def test_where_the_room_ends_is_told_with_what_is_missing_of_the_file(tmp_path: 
     with files_end_at(1_500_000), pytest.raises(SpaceError) as caught:
         copy_in(source, "file", tmp_path, "copy", lambda _: None, size_bytes=3_000_000)
     assert str(caught.value) == (
-        "no room left while writing copy: 1500000 bytes are missing at least "
+        "no room left while writing copy: at least 1500000 bytes are missing "
         "(File too large): make room, and try again"
     )
 
@@ -144,7 +144,10 @@ def test_where_the_room_ends_is_told_with_what_is_missing_of_the_file(tmp_path: 
 @pytest.mark.parametrize("number", sorted(FULL))
 def test_whatever_the_system_calls_it_is_a_space_error(number: int) -> None:
     refusal = OSError(number, os.strerror(number))
-    with pytest.raises(SpaceError, match="no room left while writing it: 1 bytes"), writing("it"):
+    with (
+        pytest.raises(SpaceError, match="no room left while writing it: at least 1 bytes"),
+        writing("it"),
+    ):
         raise refusal
     assert code_of(refusal) == "space"
 
@@ -181,7 +184,7 @@ def test_what_ends_a_staging_for_lack_of_room_is_a_space_error(
 
 
 def test_a_document_that_does_not_fit_leaves_no_part_of_it(tmp_path: Path) -> None:
-    with files_end_at(1000), pytest.raises(SpaceError, match="document: 500 bytes are missing"):
+    with files_end_at(1000), pytest.raises(SpaceError, match="document: at least 500 bytes are missing"):
         durable.write_file(tmp_path / "document", b"1" * 1500)
     assert list(tmp_path.iterdir()) == []
 
@@ -204,7 +207,7 @@ def test_wherever_a_publication_runs_out_of_room_nothing_is_changed(
     store = StoreLayout(tmp_path / "store")
     before = snapshot(store.models)
     folder = _with_data(tmp_path / "other", 100 if what == "manifest.json" else 100_000)
-    with files_end_at(end), pytest.raises(SpaceError, match=f"{what}: [0-9]+ bytes are missing"):
+    with files_end_at(end), pytest.raises(SpaceError, match=f"{what}: at least [0-9]+ bytes are missing"):
         publish_to(folder, name="adder", allow_signature_change=True)
     assert snapshot(store.models) == before
     assert list((store.root / "staging").iterdir()) == []
@@ -219,7 +222,7 @@ def test_a_package_that_runs_out_of_room_is_no_package_that_cannot_be_unpacked(
         pytest.raises(SpaceError, match=f"what {wheel.name} holds") as caught,
     ):
         publish_wheels((wheel,), layout, Target.running(), Silent())
-    assert int(str(caught.value).split(": ")[1].split()[0]) >= 40_000
+    assert int(str(caught.value).split(": at least ")[1].split()[0]) >= 40_000
     assert list((layout.root / "staging").iterdir()) == []
 
 

@@ -73,7 +73,7 @@ def test_uploads_whose_set_is_not_there_are_refused(
         "error": {
             "code": "packages",
             "message": f"s3://{bucket.name}/{key} cannot be published: "
-            f"the store holds no package set {packages} (it goes there first)",
+            f"the store holds no package set {packages} (publish that first)",
         },
     }
     assert call({"verb": "list"})["models"] == []

@@ -80,5 +80,5 @@ def test_where_the_room_ends_an_upload_is_refused_with_what_is_missing(
     with files_end_at(150_000):
         failed = call(request(key))
     refused(failed, "space", "no room left while writing source/")
-    refused(failed, "space", "50000 bytes are missing at least")
+    refused(failed, "space", "at least 50000 bytes are missing")
     assert staged(tmp_path) == []
