@@ -144,7 +144,10 @@ REFUSALS: dict[str, tuple[Callable[[], Refs], str]] = {
         "nothing to roll back",
     ),
     "share of no label": (lambda: changes.split(refs_of(), {"x": 5}), "has no label 'x'"),
-    "share of latest": (lambda: changes.split(refs_of(), {"latest": 5}), "gets the remaining calls"),
+    "share of latest": (
+        lambda: changes.split(refs_of(), {"latest": 5}),
+        "gets the remaining calls",
+    ),
     "too large a share": (lambda: changes.split(CANARY, {"canary": 101}), "expected 0 to 100"),
     "too many shares": (
         lambda: changes.split(refs_of(labels={"latest": 2, "a": 1, "b": 1}), {"a": 60, "b": 41}),

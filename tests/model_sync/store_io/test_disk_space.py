@@ -184,7 +184,10 @@ def test_what_ends_a_staging_for_lack_of_room_is_a_space_error(
 
 
 def test_a_document_that_does_not_fit_leaves_no_part_of_it(tmp_path: Path) -> None:
-    with files_end_at(1000), pytest.raises(SpaceError, match="document: at least 500 bytes are missing"):
+    with (
+        files_end_at(1000),
+        pytest.raises(SpaceError, match="document: at least 500 bytes are missing"),
+    ):
         durable.write_file(tmp_path / "document", b"1" * 1500)
     assert list(tmp_path.iterdir()) == []
 
@@ -207,7 +210,10 @@ def test_wherever_a_publication_runs_out_of_room_nothing_is_changed(
     store = StoreLayout(tmp_path / "store")
     before = snapshot(store.models)
     folder = _with_data(tmp_path / "other", 100 if what == "manifest.json" else 100_000)
-    with files_end_at(end), pytest.raises(SpaceError, match=f"{what}: at least [0-9]+ bytes are missing"):
+    with (
+        files_end_at(end),
+        pytest.raises(SpaceError, match=f"{what}: at least [0-9]+ bytes are missing"),
+    ):
         publish_to(folder, name="adder", allow_signature_change=True)
     assert snapshot(store.models) == before
     assert list((store.root / "staging").iterdir()) == []
