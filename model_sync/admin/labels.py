@@ -28,7 +28,7 @@ def promote(store: MountedStore, request: RequestFields) -> dict[str, Any]:
     request.done()
 
     def decide(refs: Refs) -> Refs:
-        return changes.promote(refs, _number(refs, version), label)
+        return changes.promote(refs, _version_number(refs, version), label)
 
     return _describe_move(store.change(model, decide, verb="promote", reason=reason), label)
 
@@ -85,7 +85,7 @@ def describe_change(outcome: Outcome) -> dict[str, Any]:
     return fields if outcome.unsettled is None else {**fields, "unsettled": outcome.unsettled}
 
 
-def _number(refs: Refs, version: str) -> int:
+def _version_number(refs: Refs, version: str) -> int:
     """Return the number of a version that is given by its number or by a label."""
     if version.isdecimal():
         return parse_version(version)

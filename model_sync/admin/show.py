@@ -25,7 +25,7 @@ MAX_GENERATIONS = 10_000
 def list_published(layout: StoreLayout) -> dict[str, Any]:
     """Return every model in a store, as `list --json` prints it; raises StoreError."""
     refs = (read_upward(layout.model(name)) for name in list_models(layout))
-    return {"models": [_listed(each) for each in refs if each]}
+    return {"models": [_summary(each) for each in refs if each]}
 
 
 def show(store: MountedStore, request: RequestFields) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def describe_preparation(preparation: PreparationManifest) -> dict[str, Any]:
     }
 
 
-def _listed(refs: Refs) -> dict[str, Any]:
+def _summary(refs: Refs) -> dict[str, Any]:
     return {
         "name": refs.model,
         "generation": refs.generation,

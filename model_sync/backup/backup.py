@@ -128,7 +128,7 @@ class _Backup:
     def _published(self) -> Iterator[tuple[Path, int]]:
         """Yield the folders in the store: the path in the image, and the size."""
         for name in list_models(self._source):
-            refs = _newest(self._source, name)
+            refs = _newest_refs(self._source, name)
             for entry in refs.versions.values() if refs else ():
                 if entry.state is not State.DELETED:
                     yield self._target.model(name).version(entry.id), entry.size_bytes
@@ -138,14 +138,14 @@ class _Backup:
                 yield self._target.package_set(digest), size_bytes
 
     def _copy_model(self, copy: StoreCopy, staging: Staging, name: str) -> None:
-        refs = _newest(self._source, name)
+        refs = _newest_refs(self._source, name)
         while refs:
             try:
                 self._discard_other_history(staging, refs)
                 self._named[name] = copy.model(refs)
             except (StoreError, OSError):
                 # A sweep may have deleted a folder that these refs name; newer refs do not.
-                newest = _newest(self._source, name)
+                newest = _newest_refs(self._source, name)
                 if newest == refs:
                     raise
                 refs = newest
@@ -189,23 +189,23 @@ class _Backup:
         wanted |= {self._target.package_set(digest) for digest in image.package_sets}
         for named in self._named.values():
             wanted |= named
-        existing = [*_inside(self._target.models), *_inside(self._target.packages)]
+        existing = [*_entries(self._target.models), *_entries(self._target.packages)]
         for name, generation in image.models.items():
             target = self._target.model(name)
-            existing += [*_inside(target.versions), *_inside(target.preparations)]
+            existing += [*_entries(target.versions), *_entries(target.preparations)]
             wanted |= {target.generation(number) for number in range(1, generation + 1)}
-            existing += _inside(target.refs_folder)
+            existing += _entries(target.refs_folder)
         unwanted = [path for path in existing if path not in wanted]
         for path in unwanted:
             staging.withdraw(path)
         return len(unwanted)
 
 
-def _newest(layout: StoreLayout, name: str) -> Refs | None:
+def _newest_refs(layout: StoreLayout, name: str) -> Refs | None:
     """Return a model's newest refs; None if the model is removed, or about to be."""
     refs = read_upward(layout.model(name))
     return None if refs is None or refs.is_removed else refs
 
 
-def _inside(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -41,7 +41,9 @@ def list_models(options: argparse.Namespace) -> None:
     """List the published models."""
     with _store_client(options) as store:
         result = store.list_models()
-    _print(options, result, lambda: print_models.model_table(result["models"], _where(options)))
+    _print(
+        options, result, lambda: print_models.model_table(result["models"], _store_name(options))
+    )
 
 
 def publish_packages(options: argparse.Namespace) -> None:
@@ -68,7 +70,9 @@ def list_packages(options: argparse.Namespace) -> None:
     """List the package sets."""
     with _store_client(options) as store:
         result = store.list_packages()
-    _print(options, result, lambda: print_packages.set_table(result["packages"], _where(options)))
+    _print(
+        options, result, lambda: print_packages.set_table(result["packages"], _store_name(options))
+    )
 
 
 def package_constraints(options: argparse.Namespace) -> None:
@@ -153,7 +157,7 @@ def _progress(options: argparse.Namespace) -> Iterator[Progress]:
         yield lines_on_stderr()
 
 
-def _where(options: argparse.Namespace) -> str:
+def _store_name(options: argparse.Namespace) -> str:
     return str(options.store) if options.stage is None else f"stage {options.stage}"
 
 

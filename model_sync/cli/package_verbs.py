@@ -16,7 +16,7 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
     """Add `packages` to the subparsers `menu`. `common` holds the options that all verbs take."""
     packages = menu.add_parser(
         "packages",
-        help="sets of Python packages",
+        help="publish and list sets of Python packages",
         description="Publish and list package sets: immutable trees of Python packages.",
         epilog=epilog,
     )

@@ -43,14 +43,14 @@ def verification(result: dict[str, Any]) -> None:
 
 def backup(result: dict[str, Any]) -> None:
     """Print the number of models in a backup, and the objects copied to it."""
-    print_line(f"{_count_models(result)} backed up in {result['folder']}{_copied(result)}")
+    print_line(f"{_count_models(result)} backed up in {result['folder']}{_copy_counts(result)}")
 
 
 def restore(result: dict[str, Any]) -> None:
     """Print the number of models restored, and the new store's id."""
     print_line(
         f"{_count_models(result)} restored as of {result['made_at']}, as store "
-        f"{result['store_id']}{_copied(result)}"
+        f"{result['store_id']}{_copy_counts(result)}"
     )
 
 
@@ -59,7 +59,7 @@ def _count_models(result: dict[str, Any]) -> str:
     return f"{pluralize(count, 'model')} {'is' if count == 1 else 'are'}"
 
 
-def _copied(result: dict[str, Any]) -> str:
+def _copy_counts(result: dict[str, Any]) -> str:
     copied = result["copied"]
     return f": {_count_folders(copied)} copied, {readable_bytes(copied['bytes'])}"
 
@@ -92,7 +92,7 @@ def difference(result: dict[str, Any]) -> None:
     for each in golden["expected_changed"]:
         print_line(f"  ~ golden case {each['case']}: {each['difference']}")
     for runtime, both in result["measurements"].items():
-        print_line(f"  {runtime}: {_measured(both['one'])} -> {_measured(both['other'])}")
+        print_line(f"  {runtime}: {_measurement(both['one'])} -> {_measurement(both['other'])}")
 
 
 def _print_changes(
@@ -112,7 +112,7 @@ def _tensor(spec: dict[str, Any]) -> str:
     return f"{spec['name']} {spec['datatype']} {shape_text(spec['shape'])}"
 
 
-def _measured(measurement: dict[str, Any] | None) -> str:
+def _measurement(measurement: dict[str, Any] | None) -> str:
     if measurement is None:
         return "not prepared"
     peak = readable_bytes(measurement["peak_bytes"])

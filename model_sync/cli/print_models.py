@@ -78,7 +78,7 @@ def version(result: dict[str, Any]) -> None:
                 f"  {side[:-1]:<13} {spec['name']}: {spec['datatype']} {shape_text(spec['shape'])}"
             )
     for runtime, preparation in result.get("preparations", {}).items():
-        print_line(f"  prepared for  {runtime}: {_chosen(preparation)}")
+        print_line(f"  prepared for  {runtime}: {_choice(preparation)}")
         _print_variants(preparation)
     for file in result.get("files", ()):
         print_line(f"  file          {file['path']} ({readable_bytes(file['size_bytes'])})")
@@ -94,7 +94,7 @@ def preparations(result: dict[str, Any]) -> None:
         _print_variants(each)
 
 
-def _chosen(preparation: dict[str, Any]) -> str:
+def _choice(preparation: dict[str, Any]) -> str:
     replacement = preparation["replacement"]
     return f"{preparation['chosen']}, then {replacement}" if replacement else preparation["chosen"]
 
@@ -102,14 +102,14 @@ def _chosen(preparation: dict[str, Any]) -> str:
 def _print_variants(preparation: dict[str, Any]) -> None:
     print_line(f"    {preparation['why']}")
     for variant in preparation["variants"]:
-        print_line(f"    {variant['name']}{_blocks(variant)}: {_measured(variant)}")
+        print_line(f"    {variant['name']}{_blocks(variant)}: {_measurement(variant)}")
 
 
 def _blocks(variant: dict[str, Any]) -> str:
     return f" (blocks of {variant['block_width']})" if variant["block_width"] else ""
 
 
-def _measured(variant: dict[str, Any]) -> str:
+def _measurement(variant: dict[str, Any]) -> str:
     if variant["refused"] is not None:
         return f"refused, {variant['refused']}"
     measured = variant["measurement"]

@@ -31,14 +31,14 @@ def set_table(result: list[dict[str, Any]], where: str) -> None:
     digests = [each["digest"] for each in result]
     rows = [
         (
-            _short(each["digest"], digests),
+            _shorten(each["digest"], digests),
             each["target"]["python"],
             each["target"]["platform"],
             readable_bytes(each["size_bytes"]),
             str(each["files"]),
             str(len(each["pinned_by"])),
             each["created_at"],
-            f"{len(each['packages'])}: {_named(each['packages'])}",
+            f"{len(each['packages'])}: {_package_names(each['packages'])}",
         )
         for each in sorted(result, key=lambda each: str(each["created_at"]), reverse=True)
     ]
@@ -71,7 +71,7 @@ def constraints(result: dict[str, Any]) -> None:
         print_line(f"{name}=={version}")
 
 
-def _short(digest: str, among: list[str]) -> str:
+def _shorten(digest: str, among: list[str]) -> str:
     """Return the shortest beginning of a digest that no other digest has."""
     algorithm, _, digits = digest.partition(":")
     for length in range(_DIGITS, len(digits)):
@@ -87,7 +87,7 @@ def _left_out(result: dict[str, Any]) -> str:
     return size if result["pruned"] else f"{size}, not pruned"
 
 
-def _named(packages: dict[str, str]) -> str:
+def _package_names(packages: dict[str, str]) -> str:
     names = [f"{name} {version}" for name, version in packages.items()]
     more = len(names) - _MAX_NAMED
     return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

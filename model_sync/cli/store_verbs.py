@@ -211,8 +211,8 @@ class StoreVerbs:
         backup.add_argument(
             "--trust-sizes",
             action="store_true",
-            help="check the files of an earlier backup by size only: fast, but misses what a disk "
-            "has damaged",
+            help="check the files of an earlier backup by size only: fast, but misses damage by "
+            "the disk",
         )
         backup.set_defaults(
             verb=commands.backup_store,

@@ -169,12 +169,12 @@ class SyncJob:
         for arrival in arrivals_in(record.body):
             source = self._prefix(arrival.url)
             if arrival.state and source.state(RECIPE) != arrival.state:
-                _logger.info("replaced since: its own message follows", arrival=arrival)
+                _logger.info("skipped: a newer model.toml has a message of its own", arrival=arrival)
                 continue
             recipe = read_recipe(source, implied_name=arrival.prefix.rpartition("/")[2])
             layout = open_store(self._settings.store_path)
             if was_published(layout, recipe.name, arrival):
-                _logger.info("published before: the message came again", arrival=arrival)
+                _logger.info("skipped: this message was published before", arrival=arrival)
                 continue
             request = PublishRequest(
                 request_id=record.message_id, source=arrival.url, reason=arrival.reason

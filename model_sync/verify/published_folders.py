@@ -94,7 +94,7 @@ def package_set_folder(layout: StoreLayout, digest: Digest) -> PublishedFolder:
         data = read_beneath(folder, FILES, MAX_DOCUMENT_BYTES)
     except OSError as error:
         raise DamagedError(f"{folder / FILES} cannot be read: {error.strerror}") from error
-    entries = _listed(manifest, data, str(folder / FILES))
+    entries = _parse_files(manifest, data, str(folder / FILES))
     documents = _document(MANIFEST, manifest.render()), _document(FILES, data)
     return PublishedFolder(folder, (*documents, *entries))
 
@@ -122,7 +122,7 @@ def exists_unclaimed(layout: StoreLayout, folder: Path) -> bool:
         return True
 
 
-def _listed(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:
+def _parse_files(manifest: PackageSetManifest, data: bytes, where: str) -> tuple[FileEntry, ...]:
     """Return the files that `files.json` lists, by their paths in the set's folder."""
     if (digest := Digest.of_bytes(data)) != manifest.files_digest:
         raise DamagedError(

@@ -1,7 +1,7 @@
 """Check a model's refs: every generation can be read, and agrees with the newest.
 
 Each damaged file is reported in a line. The newest generation that can be read is used for further
-checks. An older `refs.json` is no damage: the next change of the model repairs it.
+checks. An outdated `refs.json` is no damage: the next change of the model updates it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def check_refs(layout: ModelLayout) -> RefsReport:
     problems: list[str] = []
     try:
         # Listed first: reading upward finds the generations that are added later.
-        numbers = _listed(layout, problems)
-        installed = _installed(layout, problems)
-        newest = _newest(layout, numbers, installed)
+        numbers = _list_generations(layout, problems)
+        installed = _read_installed(layout, problems)
+        newest = _find_newest(layout, numbers, installed)
         if newest is None:
             return RefsReport(None, tuple(problems) or ("no generation of its refs can be read",))
         _check_generations(layout, newest, max({newest.generation, *numbers}), problems)
@@ -82,7 +82,7 @@ def _is_model(layout: StoreLayout, name: str) -> bool:
         return False
 
 
-def _listed(layout: ModelLayout, problems: list[str]) -> set[int]:
+def _list_generations(layout: ModelLayout, problems: list[str]) -> set[int]:
     """Return the numbers of the files in refs/; report any other name."""
     if layout.refs_folder.is_symlink():
         problems.append(f"{layout.refs_folder} is a link: nothing below a store's root is one")
@@ -99,7 +99,7 @@ def _listed(layout: ModelLayout, problems: list[str]) -> set[int]:
     return {int(match[1]) for match in matches.values() if match}
 
 
-def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
+def _read_installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
     """Return the refs of refs.json; None if it is damaged, or missing after a crash."""
     path = layout.refs_json
     try:
@@ -114,7 +114,7 @@ def _installed(layout: ModelLayout, problems: list[str]) -> Refs | None:
     return None
 
 
-def _newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> Refs | None:
+def _find_newest(layout: ModelLayout, numbers: set[int], installed: Refs | None) -> Refs | None:
     """Return the newest refs that can be read, of the listed and later generations and refs.json.
 
     Refs with the id in MODEL.json are preferred: a writer that died may have left others.
