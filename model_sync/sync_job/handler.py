@@ -169,7 +169,9 @@ class SyncJob:
         for arrival in arrivals_in(record.body):
             source = self._prefix(arrival.url)
             if arrival.state and source.state(RECIPE) != arrival.state:
-                _logger.info("skipped: a newer model.toml has a message of its own", arrival=arrival)
+                _logger.info(
+                    "skipped: a newer model.toml has a message of its own", arrival=arrival
+                )
                 continue
             recipe = read_recipe(source, implied_name=arrival.prefix.rpartition("/")[2])
             layout = open_store(self._settings.store_path)

@@ -1,4 +1,4 @@
-"""Many writers of one model at once, each a process: a driver for model_sync/refs/test_many_writers.py.
+"""Many concurrent writers of one model, each a process: a driver for refs/test_many_writers.py.
 
     python -m tests.model_sync.many_writers STORE FOLDERS LOG PUBLISHERS PROMOTERS TURNS
 

@@ -248,7 +248,10 @@ def test_a_form_is_measured_with_the_threads_of_the_function_that_will_serve_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREDICT_MEMORY_MB", "1769")
-    code = "from inference.loading.session_threads import environment_threads as n\nraise ValueError(f'has {n()}')"
+    code = (
+        "from inference.loading.session_threads import environment_threads as n\n"
+        "raise ValueError(f'has {n()}')"
+    )
     folder = write_full(tmp_path / "model", pipeline=code)
     with pytest.raises(TrialError, match=r"has 1$"):
         _try(tmp_path, folder)

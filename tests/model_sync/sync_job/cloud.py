@@ -1,7 +1,7 @@
 """An AWS on loopback, for the command line: CloudFormation's stacks and Lambda's calls, over HTTP.
 
-S3 is a server of its own (tests/inference/batch/seaweed.py). What a call is answered is a function's of the
-test: as a rule, the sync function itself (lambda_client.py).
+S3 is a server of its own (tests/inference/batch/seaweed.py). Calls are answered by a function that
+the test gives: mostly the sync function itself (lambda_client.py).
 """
 
 from __future__ import annotations
