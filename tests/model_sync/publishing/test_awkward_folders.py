@@ -379,7 +379,7 @@ def test_a_graph_larger_than_any_onnx_file_is_refused_before_it_is_copied(
 
     folder = write_bare(tmp_path / "adder")
     os.truncate(folder / "model.onnx", 2 << 30)
-    with pytest.raises(InspectionError, match=r"^model\.onnx has 2147483648 bytes, and ONNX"):
+    with pytest.raises(InspectionError, match=r"^model\.onnx has 2147483648 bytes, and an ONNX"):
         publish(folder, tmp_path / "store", progress=Told())
     with pytest.raises(InspectionError, match=r"^it has 2147483648 bytes"):
         inspect(folder / "model.onnx", "it")

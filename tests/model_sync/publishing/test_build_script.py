@@ -230,7 +230,7 @@ def _no_record(model: Path, wheels: Path) -> None:
     ("spoil", "reason"),
     [
         (_another_wheel, "a wheel does not match its hash: alpha==1.0"),
-        (_no_wheel, "there is no package alpha"),
+        (_no_wheel, "pip finds no package alpha"),
         (_no_hash, "every requirement needs a pinned version and its hashes"),
         (_no_file, r"pins/build\.txt is missing"),
         (_no_record, "alpha-1.0-py3-none-any.whl cannot be unpacked: "),
@@ -258,5 +258,5 @@ def test_requirements_are_got_only_where_an_output_is_missing(
     _no_wheel(model, wheels)
     assert not publish_to(model).created
     (model / "told.json").unlink()
-    with pytest.raises(BuildError, match="there is no package"):
+    with pytest.raises(BuildError, match="pip finds no package"):
         publish_to(model)

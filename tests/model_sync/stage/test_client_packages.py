@@ -62,7 +62,7 @@ def test_a_model_whose_packages_cannot_be_got_leaves_nothing_anywhere(
 ) -> None:
     folder = write_greeter(tmp_path / MODEL, registry, "greetings")
     (registry / "greetings-1.0-py3-none-any.whl").unlink()
-    with pytest.raises(PackagesError, match="there is no package greetings"):
+    with pytest.raises(PackagesError, match="pip finds no package greetings"):
         remote.publish_folder(folder, PublishOptions())
     assert bucket.keys() == []
 
