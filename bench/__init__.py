@@ -1,4 +1,4 @@
-"""Measurements, by `make bench`, and what they and the tests run on: a stand-in for EFS.
+"""Benchmarks, run by `make bench`, and a stand-in for EFS that benchmarks and tests use.
 
-The real Lambda runtime that functions are measured in is `inference.local.fleet`.
+Functions are measured in the real Lambda runtime: `inference.local.fleet`.
 """

@@ -1,9 +1,9 @@
-"""What the extension gains and costs one environment: a load of 3 s of a processor, calls of 20 ms.
+"""Gain and cost of the extension in one environment: a load of 3 CPU seconds, calls of 20 ms.
 
-The runtime is Lambda's own, on one core; Lambda's side is runtime_api.py, which lets an answer go
-before the extension is done, as Lambda does; the runtime is stopped as soon as a call is over, as
-Lambda freezes it. A call comes a pause after the last one is over; what becomes of those who come
-before: background_fleet.py. `python -m bench.background [--rounds N]`.
+The runtime is Lambda's own, on one core. runtime_api.py plays Lambda's side: like Lambda, it
+returns an answer before the extension is done. The runtime is stopped as soon as a call is over, as
+Lambda freezes it. Each call starts a pause after the previous call is over; background_fleet.py
+simulates calls that arrive earlier. `python -m bench.background [--rounds N]`.
 """
 
 from __future__ import annotations

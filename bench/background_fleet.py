@@ -1,10 +1,10 @@
-"""What holding environments does to a fleet when all of them learn of a new version at once.
+"""Simulation of a fleet whose environments all learn of a new version at the same time.
 
-A model, not a measurement: nothing here has Lambda's router. Calls come at random (Poisson). Each
-takes 20 ms in an environment that is free, by Lambda's choice (unknown: the one used last, or any),
-and, if there is none, waits for a cold start that loads the new version. A load beside calls slows
-them to half speed, as measured by background.py; in between it goes on as `BACKGROUND` says.
-`python -m bench.background_fleet [--seeds N]`.
+A simulation, not a measurement: Lambda's router is not available. Calls arrive at random (Poisson).
+Each call takes 20 ms in a free environment, which Lambda chooses (its rule is unknown: the one used
+last, or any). If no environment is free, the call waits for a cold start that loads the new
+version. A load slows concurrent calls to half speed, as measured by background.py; between calls it
+continues as `BACKGROUND` says. `python -m bench.background_fleet [--seeds N]`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROUTES: Final = ("the one used last", "any")
 
 
 class Environment:
-    """When it is free, how long callers stayed away, what is left to load (None: not begun)."""
+    """One environment: when it is free, pauses between calls, load left (None: not begun)."""
 
     def __init__(self) -> None:
         self.free_at = 0.0
@@ -43,7 +43,7 @@ class Environment:
 
 
 class Found:
-    """What happened after the publication."""
+    """Outcome of a simulation after the publication."""
 
     def __init__(self) -> None:
         self.cold_starts = 0
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def simulate(mode: str, rate: float, route: str, seed: int) -> Found:
-    """Publish after `BEFORE_S` of calls, and look on for `AFTER_S`."""
+    """Publish after `BEFORE_S` of calls, and continue for `AFTER_S`."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
     found, fleet, now = Found(), list[Environment](), 0.0
     while (now := now + chance.expovariate(rate)) < BEFORE_S + AFTER_S:

@@ -1,6 +1,6 @@
-"""A handler whose calls take a given time of a processor, and begin loads that do.
+"""Handler whose calls and loads each take a given amount of CPU time.
 
-Both hash, as a load does that checks digests; and, as a model that runs, without Python's lock.
+Both compute hashes, as a load that checks digests does, and release the GIL, as a model run does.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ version = 1
 
 
 def use_processor(seconds: float) -> None:
-    """Use as much time of a processor, however long that takes."""
+    """Use this many seconds of CPU time, however long that takes."""
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         hashlib.sha256(BLOCK)
@@ -32,7 +32,7 @@ def load(seconds: float) -> None:
 
 
 def answer(event: Any, context: Any) -> dict[str, int]:
-    """Answer with the version that is there; begin a load if the event asks for one."""
+    """Answer with the current version; begin a load if the event asks for one."""
     if "load_s" in event:
         background.start(lambda: load(event["load_s"]), "load")
     use_processor(event.get("call_s", 0))

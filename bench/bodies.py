@@ -1,9 +1,9 @@
-"""What a call adds to `session.run`, by how much it carries: JSON and bytes, both ways.
+"""Overhead of a call over `session.run` by body size, for JSON and binary tensors.
 
-The model gives back what it gets (FP32), so a body's size is its answer's, too. Each round times
-every case once, one after the other. Beside the time: the most memory that was allocated at once
-in a call, as a multiple of the tensor's bytes (by tracemalloc, in a call of its own; numpy and
-Python report to it, ONNX Runtime does not).
+The model returns its input (FP32), so a request and its answer have the same size. Each round times
+every case once, one after the other. The benchmark also reports the peak memory allocated in a
+call, as a multiple of the tensor's bytes. tracemalloc measures the peak in a separate call; numpy
+and Python report their memory to tracemalloc, ONNX Runtime does not.
 
     python -m bench.bodies [--rounds N]
 """
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SIZES: Final = {"1 KB": 1_000, "10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
-"""Of the body as it is sent, before base64."""
+"""Body sizes in bytes, before base64."""
 MOST: Final = {"4.5 MB": 4_500_000}
-"""What base64 leaves of Lambda's 6 MB. An answer in JSON can be a little longer than its request,
-so JSON ends at the size before."""
+"""Largest body whose base64 fits in Lambda's 6 MB. A JSON answer can be slightly longer than its
+request, so the largest JSON case is one size smaller."""
 CONTEXT: Final = SimpleNamespace(aws_request_id="00000000-0000-0000-0000-000000000000")
 WARM_UP: Final = 3
 
@@ -126,7 +126,7 @@ def _binary_event(n_bytes: int) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
 
 
 def _json_event(n_bytes: int) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
-    """As a client in Python writes float32: in the 17 digits or so of their float64."""
+    """Return an event with float32 values written as a Python client writes them: as float64."""
     tensor = _floats(max(n_bytes - 100, 1) // 22)
     item = {"name": "x", "shape": [tensor.size], "datatype": "FP32", "data": tensor.tolist()}
     body = json.dumps({"inputs": [item]}).encode()
@@ -134,7 +134,7 @@ def _json_event(n_bytes: int) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
 
 
 def _peak(case: Callable[[], object]) -> int:
-    """The most that one call had allocated at once."""
+    """Return the peak of memory allocated during one call, in bytes."""
     case()
     tracemalloc.start()
     try:

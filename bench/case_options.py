@@ -1,4 +1,4 @@
-"""The command line of a benchmark of several cases, each behind the stand-in for EFS."""
+"""Command line of benchmarks with several cases, each run on the stand-in for EFS."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def parse_cases(
     parser: argparse.ArgumentParser, what: str, known: Collection[str]
 ) -> tuple[argparse.Namespace, list[str], list[int]]:
-    """Add the options, and read the command line: all of it, the cases, the read-aheads in KiB.
+    """Return the parsed command line, the chosen cases, and the read-aheads in KiB.
 
-    `what` the cases are, is the option that names them; `known`: all, which is the default.
+    `what` is the name of the option that chooses cases; `known` are all cases, the default.
     """
     parser.add_argument(f"--{what}", default=",".join(known), help="names, with commas between")
     parser.add_argument("--rounds", type=int, default=5, help="2 or more")

@@ -1,6 +1,6 @@
-"""Draws what the benchmarks found: `python -m bench.charts` writes docs/charts/*.svg.
+"""Charts of benchmark results: `python -m bench.charts` writes docs/charts/*.svg.
 
-From bench/results/*.json alone; it measures nothing, and the same results give the same bytes.
+Reads bench/results/*.json and measures nothing. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TICKS_MS: Final = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
 
 def main() -> None:
-    """Draw what there are results of, and print the files."""
+    """Draw a chart of each result that exists, and print the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--charts", type=Path, default=CHARTS)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def draw(results: Path, charts: Path) -> list[Path]:
-    """Write every chart for which there are results; the files. Raises OSError where none are."""
+    """Write every chart that has results; return the files. Raise OSError if there are none."""
     drawn = {"cold_start": {"_by_size": by_size, "_phases": phases}, "imports": {"": by_set}}
     there = [name for name in drawn if (results / f"{name}.json").exists()]
     if not there:
@@ -72,7 +72,7 @@ def draw(results: Path, charts: Path) -> list[Path]:
 
 
 def by_size(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
-    """Cold start against a model's size, both logarithmic, a line for each way."""
+    """Draw cold start against model size, both logarithmic, with a line for each way."""
     height, left, right, top, bottom = 440, 64, 190, 70, 380
     svg = Svg(WIDTH, height, "Cold start by size of the model")
     svg.text(
@@ -114,7 +114,7 @@ def by_size(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
 
 
 def phases(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
-    """Where each millisecond of ours goes: a bar for each model, all as wide, cut by phase."""
+    """Draw the phases of `ours`: a bar of the same length for each model, divided by phase."""
     left, right, top, bar = 118, 90, 112, 34
     height = top + len(cases) * (bar + 26) + 12
     svg = Svg(WIDTH, height, "Where the time of a cold start goes")
@@ -150,7 +150,7 @@ def phases(cases: Sequence[Case], read_ahead_kib: int) -> Svg:
 
 
 class _Scale:
-    """A logarithmic scale from values to pixels."""
+    """Logarithmic scale from values to pixels."""
 
     def __init__(self, low: float, high: float, first: float, last: float) -> None:
         self._low, self._first = math.log(low), first
@@ -161,14 +161,14 @@ class _Scale:
 
 
 def _around(low: float, high: float) -> list[int]:
-    """The ticks that hold all values between the first and the last."""
+    """Return the ticks around a range: the first at most `low`, the last at least `high`."""
     first = max((tick for tick in _TICKS_MS if tick <= low), default=_TICKS_MS[0])
     last = min((tick for tick in _TICKS_MS if tick >= high), default=_TICKS_MS[-1])
     return [tick for tick in _TICKS_MS if first <= tick <= last]
 
 
 def _rows(placed: Sequence[tuple[float, Case]]) -> list[tuple[int, Case]]:
-    """Labels that would touch the one before go a row lower."""
+    """Return a row for each label; a label that would touch the previous one goes a row lower."""
     rows: list[tuple[int, Case]] = []
     ends = [-math.inf, -math.inf, -math.inf]
     for x, case in placed:
@@ -184,7 +184,7 @@ def _label(case: Case) -> str:
 
 
 def _apart(wanted: Mapping[str, float], distance: float, most: float) -> dict[str, float]:
-    """Places in the wanted order, at least so far apart, the last at `most` at most."""
+    """Return places in the wanted order, at least `distance` apart, the last at most `most`."""
     placed: dict[str, float] = {}
     last = -math.inf
     order = sorted(wanted.items(), key=lambda each: each[1])

@@ -1,4 +1,4 @@
-"""What the cold starts of one model are measured with: its graph, its store, a call's inputs."""
+"""Fixture for measuring the cold starts of one model: its graph, its store, a call's inputs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / ".cache" / "cold_models"
 _COPIES: Final = 3
-"""Of a model: published, staged, and prepared."""
+"""Copies of a model on disk: published, staged, and prepared."""
 
 
 class Case:
-    """One model, published into the store of `folder`. Making one may take a minute.
+    """One model, published into a store inside `folder`. Constructing a case may take a minute.
 
-    `folder / "source"` is what is to be mounted: in it the store, and the graph for a handler
-    that knows no store. The calls' inputs are outside of it.
+    Mount `folder / "source"`: it holds the store, and the graph for a handler that reads no store.
+    The calls' inputs are outside of it.
     """
 
     def __init__(self, name: str, folder: Path, limits: Limits | None = None) -> None:
@@ -55,18 +55,18 @@ class Case:
 
     @property
     def graph(self) -> Path:
-        """The graph's path over the mount, for a handler that knows no store."""
+        """Path of the graph on the mount, for a handler that reads no store."""
         return self.mountpoint / "naive" / f"{self.name}.onnx"
 
     @property
     def threads(self) -> int:
-        """How many threads a session has, in each of the ways."""
+        """Number of threads of a session, the same in each of the ways."""
         memory_mb = self.limits.memory_mb if self.limits else None
         return environment_threads({MEMORY_VARIABLE: str(memory_mb or "")})
 
     @property
     def environ(self) -> dict[str, str]:
-        """The settings of the function, as the deployed one has them."""
+        """Settings of the function, as in a deployed stage."""
         return {
             "STORE_PATH": str(self.mountpoint / "store"),
             "DEFAULT_MODEL": self.name,
@@ -89,7 +89,7 @@ class Case:
 
 
 def infer_event(name: str, feed: Feed) -> dict[str, Any]:
-    """A call of the protocol whose tensors, there and back, are binary."""
+    """Return an inference event whose tensors are binary, in the request and in the response."""
     datatypes = {np.dtype(dtype): datatype for datatype, dtype in DTYPES.items()}
     inputs = [
         {
@@ -108,7 +108,7 @@ def infer_event(name: str, feed: Feed) -> dict[str, Any]:
 
 
 def missing_space(names: Iterable[str]) -> str | None:
-    """Say in one line what disk is missing to measure these models; None if nothing is."""
+    """Return a one-line message if disk space for these models is missing, else None."""
     needed = sum(
         MODELS[name].size_bytes * (_COPIES + (not (CACHE / f"{name}.onnx").exists()))
         for name in names

@@ -1,8 +1,8 @@
-"""One cold start: a fresh mount, a fresh process, and what it says of itself.
+"""One cold start: a fresh mount, a fresh process, and the process's own timestamps.
 
-The mount is taken away and made anew before each, which leaves nothing of it in the page cache,
-without root's drop_caches: that would also throw out the packages, which lie on local disk, and
-the source's own pages, so that a real disk would be measured.
+The folder is unmounted and mounted again before each run, which leaves nothing of it in the page
+cache. Root's drop_caches would also drop the packages on local disk and the source's own pages, so
+a real disk would be measured.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ WORKERS: Final = ROOT / "bench" / "cold_workers"
 _WORKER_S: Final = 600.0
 
 Range = tuple[str, int, int]
-"""A path relative to the mount, an offset, and a size."""
+"""Path relative to the mount, offset, and size in bytes."""
 
 
 class Run(NamedTuple):
-    """What one process took: from its start to its answer, and each phase on the way."""
+    """Measurements of one process: time from its start to its answer, phases, reads."""
 
     total_ms: float
     phases_ms: Mapping[str, float]
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
     @property
     def peak_mb(self) -> float:
-        """The most memory that it ever had, mapped files included (VmHWM)."""
+        """Peak resident memory of the process in MB, mapped files included (VmHWM)."""
         return float(self.answer.get("peak_kib", 0)) * 1024 / 1e6
 
 
@@ -57,7 +57,7 @@ def run(
     environ: Mapping[str, str],
     limits: Limits | None = None,
 ) -> Run:
-    """Start a worker over a fresh mount, within limits; raises RuntimeError where it fails."""
+    """Run a worker on a fresh mount, within limits. Raise RuntimeError if the worker fails."""
     command = [sys.executable, str(WORKERS / f"{worker}.py"), *arguments]
     environ = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **environ}
     with contextlib.ExitStack() as stack:
@@ -83,13 +83,13 @@ def run(
 
 
 def phases_ms(answer: Mapping[str, Any], started: float) -> dict[str, float]:
-    """Milliseconds of each phase, by its name, in the order in which they came."""
+    """Return the milliseconds of each phase by name, in chronological order."""
     marks = answer["marks"]
     found = {
         "Python starts": marks["python"] - started,
         "imports": marks["imports"] - marks["python"],
     }
-    if "phases_ms" in answer:  # the loader's own account of its load
+    if "phases_ms" in answer:  # phases that the loader logged itself
         steps = {name: took / 1e3 for name, took in answer["phases_ms"].items()}
         found |= steps
         found["other of the load"] = max(0.0, answer["load_ms"] / 1e3 - sum(steps.values()))
@@ -101,7 +101,7 @@ def phases_ms(answer: Mapping[str, Any], started: float) -> dict[str, float]:
 
 
 def merged(reads: Iterable[Range]) -> list[Range]:
-    """The same bytes as ranges that neither meet nor overlap, by path and offset."""
+    """Return the same bytes as ranges that neither touch nor overlap, by path and offset."""
     found: list[Range] = []
     for path, start, size in sorted(reads):
         if not size:

@@ -1,16 +1,17 @@
-"""From a process's start to its first answer, the store behind the stand-in for EFS.
+"""Time from a process's start to its first answer, with the store on the stand-in for EFS.
 
-Three processes take turns, each over a mount that was made anew (bench/cold_runs.py):
+Three processes take turns, each on a fresh mount (bench/cold_runs.py):
 
-- naive: `InferenceSession(path)` in a global, with as many threads, and one call;
-- ours: `inference.predict_function.handler`, the model preloaded as a deployed function's, and one event;
+- naive: `InferenceSession(path)` in a global, with the same number of threads, and one call;
+- ours: `inference.predict_function.handler` with the model preloaded, as deployed, and one event;
 - floor: the bytes that `ours` reads, read by the best parallel reader, after importing numpy and
-  ONNX Runtime. There is no session in it.
+  ONNX Runtime, without a session.
 
     python -m bench.cold_start [--models magika,bert-base] [--rounds 5] [--read-ahead 128,15000]
                                [--memory 2048]
 
-The first round is not counted: it warms local disk, counts calls, and chooses the floor's readers.
+The first round is not timed: it warms local disk, counts calls, and chooses the number of readers
+of `floor`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
 def main() -> None:
     """Measure, print a table, write bench/results/cold_start.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--memory", type=int, help="of a function, in MB: its limits, by cgroups")
+    parser.add_argument("--memory", type=int, help="memory in MB: limits by cgroups")
     arguments, names, read_aheads = parse_cases(parser, "models", MODELS)
     if missing := missing_space(names):
         sys.exit(f"error: {missing}")
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def _write(cases: Sequence[Mapping[str, Any]], limits: Limits | None) -> Path:
-    """Write what there is so far: a run of all takes a quarter of an hour."""
+    """Write the results so far: a run of all cases takes a quarter of an hour."""
     samples: dict[str, list[float]] = {}
     described = []
     for case in cases:
@@ -93,7 +94,7 @@ def _measure(case: Case, read_ahead_kib: int, rounds: int) -> dict[str, Any]:
     ranges = [
         (str(case.mountpoint / path), start, size)
         for path, start, size in counted["ours"].reads
-        if "/golden/" not in path  # tried behind the answer, which does not wait for it
+        if "/golden/" not in path  # golden cases run after the answer and do not delay it
     ]
     case.ranges.write_text(json.dumps(ranges), "utf-8")
     n_bytes = sum(size for _, _, size in ranges)
@@ -106,7 +107,7 @@ def _measure(case: Case, read_ahead_kib: int, rounds: int) -> dict[str, Any]:
     readers = min(tried, key=lambda each: tried[each])
     counted["floor"] = _run(case, "floor", options, readers=readers)
     if counted["floor"].answer["read_bytes"] != n_bytes:
-        raise RuntimeError("the floor did not read what it was told to")
+        raise RuntimeError("the floor did not read the given ranges")
     runs: dict[str, list[Run]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way in WAYS:
@@ -140,10 +141,10 @@ def _run(case: Case, way: str, options: Options, *, readers: int = 1, trace: boo
 
 
 def _check_answers(case: Case, naive: Run, ours: Run) -> None:
-    """Two forms of a model differ in the last bits of most floats, and in no more."""
+    """Compare the answers of two variants, which differ only in the last bits of most floats."""
     expected, found = (np.array(each.answer["values"]) for each in (naive, ours))
     if not np.allclose(expected, found, rtol=1e-2, atol=1e-3):
-        raise RuntimeError(f"{case.name} is answered {found}, and naively {expected}")
+        raise RuntimeError(f"{case.name}: ours answers {found}, naive answers {expected}")
 
 
 def _medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:

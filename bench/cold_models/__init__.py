@@ -1,8 +1,8 @@
-"""The models whose cold starts are measured: by name, in the order of their sizes.
+"""Models whose cold starts are measured, by name, in the order of their sizes.
 
-Magika is a real one. The others have a real model's graph and weights from a seed, so that they
-need no download; each is one .onnx file, as most models come, made once into a folder of its own
-(`write`). Their inputs are a call's as it is most common: one text of 128 tokens, one image.
+Magika is a real model. The others have a real model's graph and random weights from a seed, so they
+need no download. Each is one .onnx file, as most models are, written once into a folder (`write`).
+Their inputs are those of a typical call: one text of 128 tokens, or one image.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _TOKENS: Final = 128
 
 
 class ColdModel(NamedTuple):
-    """A model to measure: how it is called, about how large it is, and what it is given.
+    """A model to measure: its title, approximate size, and inputs.
 
-    `write_graph` is None for what models/<name>/ builds itself.
+    `write_graph` is None for a model that models/<name>/ builds.
     """
 
     title: str
@@ -38,9 +38,9 @@ class ColdModel(NamedTuple):
     write_graph: Callable[[Path], None] | None = None
 
     def write(self, folder: Path, name: str) -> Path:
-        """Make sure that its .onnx file is in a folder; the file. Raises OSError."""
+        """Write the .onnx file into a folder unless it exists; return its path. Raise OSError."""
         if self.write_graph is None:
-            raise ValueError(f"{self.title} is built by its own script")
+            raise ValueError(f"{self.title} is built by its own build script")
         path = folder / f"{name}.onnx"
         if not path.exists():
             self.write_graph(path)
@@ -58,7 +58,7 @@ def _resnet(title: str, sizes: ResnetSizes) -> ColdModel:
 
 
 def text(words: int, tokens: int) -> Feed:
-    """One text of so many tokens, the last few of which are padding."""
+    """Return one text of `tokens` tokens, of which the last eighth is padding."""
     ids = np.random.default_rng(0).integers(0, words, (1, tokens))
     mask = np.ones_like(ids)
     mask[:, -(tokens // 8) :] = 0
@@ -66,7 +66,7 @@ def text(words: int, tokens: int) -> Feed:
 
 
 def image(size: int) -> Feed:
-    """One image of three colours."""
+    """Return one image of three colours."""
     values = np.random.default_rng(0).standard_normal((1, 3, size, size), dtype=np.float32)
     return {"input": values}
 

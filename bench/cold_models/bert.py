@@ -1,8 +1,8 @@
-"""BERT, node by node as PyTorch's exporter writes it down, with weights from a seed.
+"""BERT, node by node as PyTorch's exporter writes it, with weights from a seed.
 
-Layer normalization and GELU are in their parts, attention's shapes are computed from the input's,
-and the mask is made in the graph: what ONNX Runtime's optimizer finds in an exported BERT and
-fuses, it finds here (tests/bench/test_cold_models.py names what).
+Layer normalization and GELU are decomposed, attention's shapes are computed from the input's shape,
+and the mask is computed in the graph. ONNX Runtime's optimizer therefore fuses the same nodes as in
+an exported BERT (listed in tests/bench/test_cold_models.py).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OPSET = 12
-"""From 13 on ONNX Runtime 1.32 no longer finds the mask, and so fuses no attention."""
+"""From opset 13 on, ONNX Runtime 1.32 does not recognize the mask, and fuses no attention."""
 _MASKED = -10_000.0
 _EPSILON = 1e-12
 
 
 class BertSizes(NamedTuple):
-    """How large a BERT is. Its inputs are INT64 [batch, sequence], as many as BERT has: three."""
+    """Sizes of a BERT. Its three inputs are INT64 [batch, sequence]."""
 
     layers: int
     width: int
@@ -33,7 +33,7 @@ class BertSizes(NamedTuple):
 
     @property
     def weight_bytes(self) -> int:
-        """What its weights take, but for less than a thousandth."""
+        """Size of its weights in bytes, exact to a thousandth."""
         embeddings = (self.words + self.positions) * self.width
         layer = 12 * self.width**2 + 13 * self.width
         return 4 * (embeddings + self.layers * layer + self.width**2)
@@ -72,7 +72,7 @@ class _Bert:
         graph.write(path)
 
     def _masked(self, mask: str) -> str:
-        """What is added to attention's scores: 0, or very little where the mask is 0."""
+        """Return the attention bias: 0 where the mask is 1, -10,000 where the mask is 0."""
         graph = self._graph
         for axis in (1, 2):
             mask = graph.node("Unsqueeze", mask, axes=(axis,))
@@ -123,7 +123,7 @@ class _Bert:
         return self._graph.node("Transpose", self._graph.node("Reshape", value, shape), perm=order)
 
     def _shape(self, value: str, *rest: int) -> str:
-        """A value's batch and sequence, and the rest: computed, for they are the caller's."""
+        """Return a shape computed in the graph: batch and sequence of a value, then `rest`."""
         graph = self._graph
         caller = [self._unsqueezed(self._dimension(value, axis)) for axis in (0, 1)]
         return graph.node("Concat", *caller, *(graph.integers([size]) for size in rest), axis=0)

@@ -1,6 +1,6 @@
-"""ResNet-50, node by node as PyTorch's exporter writes it down, with weights from a seed.
+"""ResNet-50, node by node as PyTorch's exporter writes it, with weights from a seed.
 
-Batch normalization is folded into the convolutions, as that exporter folds it.
+Batch normalization is folded into the convolutions, as the exporter does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _OPSET = 14
 _BRANCH = 0.3
-"""How much a block adds to what it was given, so that 16 of them keep numbers near 1."""
+"""Scale of a block's contribution to its input; it keeps values near 1 over 16 blocks."""
 
 
 class ResnetSizes(NamedTuple):
-    """How large a ResNet is. Its input is FP32 [batch, 3, image, image]."""
+    """Sizes of a ResNet. Its input is FP32 [batch, 3, image, image]."""
 
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     width: int = 64
@@ -27,7 +27,7 @@ class ResnetSizes(NamedTuple):
 
     @property
     def weight_bytes(self) -> int:
-        """What its weights take, but for about a hundredth."""
+        """Size of its weights in bytes, exact to about a hundredth."""
         total, inputs = 147 * self.width, self.width
         for stage, blocks in enumerate(self.blocks):
             narrow = self.width << stage

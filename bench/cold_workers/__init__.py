@@ -1,4 +1,4 @@
-"""The processes whose starts are measured: scripts, each of which prints one JSON object.
+"""Scripts whose cold starts are measured; each prints one JSON object.
 
-Times are the monotonic clock's, which all processes of a machine share.
+Times are of the monotonic clock, which all processes of a machine share.
 """

@@ -1,8 +1,8 @@
-"""The same bytes by so many parallel readers, after importing numpy and ONNX Runtime: no model.
+"""Read given ranges with parallel readers, after importing numpy and ONNX Runtime; load no model.
 
     floor.py READERS RANGES.json
 
-The ranges are [path, offset, size]; each is read in blocks of 4 MiB. What is read is thrown away.
+The ranges are [path, offset, size]; each is read in blocks of 4 MiB. The bytes are discarded.
 """
 
 import time
@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-import numpy as np  # noqa: F401 - what the others import, too
+import numpy as np  # noqa: F401 - the other workers import it, too
 import onnxruntime  # noqa: F401
 
 marks["imports"] = time.monotonic()
@@ -26,7 +26,7 @@ Block = tuple[str, int, int]
 
 
 def opened(path: str) -> int:
-    """Open a file, once: whoever comes second waits for the first."""
+    """Return a file's descriptor; open each file once, under its lock."""
     with locks[path]:
         if path not in files:
             files[path] = os.open(path, os.O_RDONLY)

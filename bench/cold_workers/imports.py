@@ -1,4 +1,4 @@
-"""Imports modules in one of several ways, and says how long that took. numpy is the runtime's.
+"""Import modules in one of several ways, and print timestamps. numpy is the runtime's.
 
     imports.py plain SITE_PACKAGES MODULE...
     imports.py zip FOLDER MODULE...           code.zip, and extensions in site-packages
@@ -6,8 +6,8 @@
     imports.py ours STORE DIGEST RECORDED.json MODULE...
     imports.py record STORE DIGEST RECORDED.json MODULE...
 
-`ours` is what a function does that loads a version with packages; `index` is that without reading
-ahead; `record` is what publishing does, in a trial.
+`ours` imports like a function that loads a version with packages; `index` is the same without
+reading ahead; `record` records imports, as a trial of publishing does.
 """
 
 import time
@@ -36,14 +36,14 @@ way, place, *rest = sys.argv[1:]
 
 
 class Extensions:
-    """Finds extensions in a folder, whose sources are in an archive; what there is, it knows."""
+    """Finder of extension modules in a folder; their names come from extensions.txt."""
 
     def __init__(self, site: Path) -> None:
         self._site = site
         self._known = set((site.parent / "extensions.txt").read_text("utf-8").splitlines())
 
     def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """As importlib.abc.MetaPathFinder."""
+        """Implement importlib.abc.MetaPathFinder."""
         for suffix in EXTENSION_SUFFIXES:
             if (path := name.replace(".", "/") + suffix) in self._known:
                 loader = ExtensionFileLoader(name, str(self._site / path))
@@ -52,12 +52,12 @@ class Extensions:
 
 
 def import_all(modules: list[str]) -> list[str]:
-    """Import them one after another; where each came from."""
+    """Import modules one after another; return each one's file."""
     return [str(importlib.import_module(name).__file__) for name in modules]
 
 
 def import_from_set(modules: list[str], prefetched: bool) -> list[str]:
-    """Import from a published set, with what was recorded read ahead."""
+    """Import from a published set; if `prefetched`, read the recorded ranges ahead."""
     layout, digest = StoreLayout(Path(place)), Digest.parse(rest[0])
     prefetch = None
     if prefetched:
@@ -93,9 +93,9 @@ match way:
         found = [each.to_json() for each in recorder.recorded()]
         Path(rest[1]).write_text(json.dumps(found), "utf-8")
     case _:
-        sys.exit(f"{way} is no way")
+        sys.exit(f"{way}: unknown way; use plain, zip, index, ours or record")
 marks["answer"] = time.monotonic()
 
 if numpy.__file__ in files:
-    sys.exit("numpy is not what is measured")
+    sys.exit("do not name numpy: it is imported before the measurement")
 print(json.dumps({"marks": marks}))

@@ -1,8 +1,8 @@
-"""What a first handler looks like: a session in a global, on the default options, one call.
+"""A simple first handler: a session in a global, with default options, and one call.
 
     naive.py GRAPH INPUTS.npz THREADS
 
-Not even the event is read here: its inputs come as arrays from local disk.
+The event is not parsed: the inputs are arrays on local disk.
 """
 
 import time

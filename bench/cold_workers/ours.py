@@ -1,8 +1,8 @@
-"""The real reader: INIT by importing the handler, then one event. The store is in STORE_PATH.
+"""The real handler: INIT by importing it, then one event. STORE_PATH names the store.
 
     ours.py EVENT.json
 
-What the load took is in the line that the handler itself logs about it.
+The load's duration comes from the line that the handler logs about it.
 """
 
 import time
@@ -19,19 +19,19 @@ from typing import Any
 
 
 class Log:
-    """Keeps what is written to stdout, and when a version was warm."""
+    """Stand-in for stdout that keeps the log lines of loads, with their times."""
 
     def __init__(self) -> None:
         self.loads: list[tuple[float, dict[str, Any]]] = []
 
     def write(self, text: str) -> int:
-        """Note a line; Powertools writes one at once."""
+        """Keep a line about a load. Powertools writes each line with one call."""
         if "phases_ms" in text:
             self.loads.append((time.monotonic(), json.loads(text)))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
 
 stdout, log = sys.stdout, Log()
@@ -64,6 +64,6 @@ print(
         }
     )
 )
-# At once: what is read behind the answer is not the answer's cost.
+# Exit immediately: reads after the answer are not part of its cost.
 sys.stdout.flush()
 os._exit(0)
