@@ -69,15 +69,15 @@ def _cases(temporary: Path) -> tuple[dict[str, Callable[[], object]], dict[str, 
     cases: dict[str, Callable[[], object]] = {}
     tensor_bytes: dict[str, int] = {}
     for size, n_bytes in (SIZES | MOST).items():
-        for form, make in (("bytes", _binary_event), ("JSON", _json_event)):
-            if form == "JSON" and size in MOST:
+        for encoding, make in (("bytes", _binary_event), ("JSON", _json_event)):
+            if encoding == "JSON" and size in MOST:
                 continue
             event, tensor = make(n_bytes)
             answer = handler(event, CONTEXT)
             if answer["statusCode"] != 200:
-                raise RuntimeError(f"{form}, {size}: {answer['body'][:200]}")
+                raise RuntimeError(f"{encoding}, {size}: {answer['body'][:200]}")
             session = application._manager.resolve("echo").loaded.session  # noqa: SLF001 - timed alone
-            name = f"{form}, {size}"
+            name = f"{encoding}, {size}"
             cases[f"session.run, {name}"] = _bare(session, tensor)
             cases[name] = _call(handler, event)
             tensor_bytes[name] = tensor.nbytes

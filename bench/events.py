@@ -1,4 +1,4 @@
-"""The events that benchmarks and tests send: those of an HTTP API, payload format 2.0."""
+"""Events that benchmarks and tests send: those of an HTTP API, payload format 2.0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVENT: Final = Path(__file__).resolve().parent / "event.json"
 def http_event(
     path: str, body: bytes = b"", content_type: str = "application/json", method: str = "POST"
 ) -> dict[str, Any]:
-    """An event with this body: as text if it is JSON, else as base64."""
+    """Return an event with this body: as text if it is JSON, else as base64."""
     event: dict[str, Any] = json.loads(_EVENT.read_text("utf-8"))
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     event["requestContext"]["http"]["method"] = method

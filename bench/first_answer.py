@@ -1,9 +1,9 @@
-"""From a process's start to its first Magika answer, in the real Lambda runtime (emulated).
+"""Time from a process's start to its first Magika answer, in the real Lambda runtime (emulated).
 
-Beside Coldpress run two handlers of 15 lines (bench/handlers/): one bare, one with the same
-Powertools imports. All three are interleaved, each call in an environment of its own; files are
-in the page cache, so this is what imports and loading cost, not what EFS does.
-Also: the milliseconds of importing, in fresh processes, without a model.
+Coldpress is compared with two handlers of 15 lines (bench/handlers/): one bare, one with the same
+Powertools imports. The three are interleaved, each call in its own environment. Files are in the
+page cache, so the times are those of imports and loading, not of EFS.
+The milliseconds of imports alone are measured in fresh processes, without a model.
 `python -m bench.first_answer`.
 """
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _measure(store: Path, rounds: int) -> dict[str, list[float]]:
-    # As the deployed function has it: the default model is preloaded.
+    # Preload the default model, as the deployed function does.
     environ = {"STORE_PATH": str(store), "DEFAULT_MODEL": "magika", "PRELOAD_MODELS": "magika"}
     environ["MODEL_FILE"] = str(_graph(store))
     no_model = {"STORE_PATH": str(store)}
@@ -84,7 +84,7 @@ def _measure(store: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def _first_answer_ms(handler: str, environ: dict[str, str], event: dict[str, Any]) -> float:
-    # The emulator starts the runtime's process at the first call, so the call is the whole.
+    # The emulator starts the runtime's process at the first call, so the call includes the start.
     with LambdaEnvironment(handler, environ=environ, cwd=ROOT) as environment:
         answer = environment.invoke(event)
         if answer["statusCode"] != 200:
@@ -93,7 +93,7 @@ def _first_answer_ms(handler: str, environ: dict[str, str], event: dict[str, Any
 
 
 def _graph(store: Path) -> Path:
-    """The published graph itself, which the 15-line handlers load by its path."""
+    """Return the path of the published graph, which the 15-line handlers load."""
     layout = StoreLayout(store).model("magika")
     refs = read_upward(layout)
     if refs is None:

@@ -1,4 +1,4 @@
-"""A graph that is nearly all weights: layers of MatMul and Relu, made from a seed."""
+"""A graph that consists mostly of weights: layers of MatMul and Relu, generated from a seed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH: Final = 1024
-"""Inputs and outputs of every layer: FP32 [-1, 1024], named x and y."""
+"""Width of every layer. The graph's input x and output y are FP32 [-1, 1024]."""
 
 LAYER_BYTES: Final = WIDTH * WIDTH * 4
 
 
 def write_heavy_model(path: Path, *, layers: int, seed: int = 0, external: bool = False) -> None:
-    """Write a model of `layers` times 4 MiB; `external` puts its weights into a file beside it."""
+    """Write a model of `layers` times 4 MiB; `external` puts its weights into a separate file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     nodes, weights, previous = [], [], "x"

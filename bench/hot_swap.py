@@ -1,10 +1,10 @@
-"""What callers notice of a new version, beside the naive way: reloading in the request.
+"""Latency of calls during a hot swap, compared with the naive way: reloading in the request.
 
-Two fleets of four environments each answer the same steady load in turns: Coldpress's handler over
-a store, and bench/handlers/reload_in_request.py over a file. In each turn a version is published
-by another process, and the load goes on until every environment answers by it. Calls are counted
-as steady, beside the publisher, or during the swap: from the moment when the version is published
-until every environment has it. `python -m bench.hot_swap [--versions N] [--megabytes MB]`.
+Two fleets of four environments take turns answering the same steady load: Coldpress's handler with
+a store, and bench/handlers/reload_in_request.py with a file. In each turn another process publishes
+a version, and the load continues until every environment answers with the version. Calls are
+grouped as steady, publishing, and swapping: from the publication until every environment has the
+version. `python -m bench.hot_swap [--versions N] [--megabytes MB]`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PATH: Final = f"/v2/models/{MODEL}/infer"
 
 @dataclass
 class Rival:
-    """One way to swap: its fleet, its publisher, and what was seen."""
+    """One way to swap: its fleet, its publisher, and its measurements."""
 
     name: str
     url: str
@@ -54,7 +54,7 @@ class Rival:
     wrong: int = 0
 
     def swap_to(self, number: int, *, clients: int, period_s: float) -> None:
-        """One turn: calls before, beside the publisher, and until every environment has it."""
+        """Run one turn: call before and during the publication, until every environment swapped."""
         with SteadyLoad(self.url, PATH, clients=clients, period_s=period_s) as load:
             load.wait_until(lambda: len(load.newest_by_environment()) == ENVIRONMENTS, "a start")
             steady_at = time.monotonic()
@@ -80,7 +80,7 @@ class Rival:
                 self.milliseconds[kind].append(call.duration_s * 1e3)
 
     def summary(self) -> dict[str, Any]:
-        """What the rival comes to, apart from the calls themselves."""
+        """Return the results of all calls: numbers, failures, latencies, and swap times."""
         p99 = {kind: percentile(values, 99) for kind, values in self.milliseconds.items()}
         return {
             "calls": {kind: len(values) for kind, values in self.milliseconds.items()},
@@ -98,7 +98,7 @@ class Rival:
 
 
 def percentile(values: list[float], percent: int) -> float:
-    """The value that so many percent of the values do not exceed."""
+    """Return the given percentile of the values."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

@@ -1,4 +1,4 @@
-"""Draws what imports take (bench/imports.py): a group of bars for each set, a bar for each way."""
+"""Charts of import times (bench/imports.py): a group of bars for each set, a bar for each way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BAR: Final = 20
 
 
 def by_set(cases: Sequence[Mapping[str, Any]], read_ahead_kib: int) -> Svg:
-    """The time of importing from each set, in each way that there is."""
+    """Draw the time of importing from each set, in each measured way."""
     left, right, top = 132, 84, 66
     shown = [
         {way: case["summary_ms"][way] for way in _WAYS if way in case["summary_ms"]}

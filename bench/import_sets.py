@@ -1,4 +1,4 @@
-"""Sets of real packages, as a store holds them, as plain folders, and as archives; in .cache."""
+"""Sets of real packages in .cache: published in a store, as plain folders, and as archives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IN_ARCHIVE: Final = {".py", ".json", ".txt", ".css", ".html"}
 
 
 class Set(NamedTuple):
-    """Wheels by the names that their files begin with (none: all), and what is imported of them."""
+    """Prefix of the wheels' file names (none: all), and the modules to import."""
 
     wheels: tuple[str, ...]
     modules: tuple[str, ...]
@@ -59,7 +59,7 @@ SETS: Final = {
 
 
 class Made(NamedTuple):
-    """A set as it lies in .cache: `source` is what is mounted, with everything in it."""
+    """A set in .cache: mount `source`, which holds the store, the folder and the archive."""
 
     source: Path
     digest: str
@@ -69,7 +69,7 @@ class Made(NamedTuple):
 
 
 def make_set(name: str) -> Made:
-    """A set as a store holds it, as a plain folder, and as an archive; kept in .cache."""
+    """Return a set as a store, a plain folder, and an archive; build it in .cache if missing."""
     folder = CACHE / f"{name}-{BUILDER}"
     stamp = folder / "made.json"
     if stamp.exists():
@@ -85,7 +85,7 @@ def make_set(name: str) -> Made:
     how = ("-q", "-j0", "--invalidation-mode=unchecked-hash")
     subprocess.run(
         [sys.executable, "-m", "compileall", *how, site],
-        check=False,  # some are no sources of this Python's
+        check=False,  # some sources are for other versions of Python
         stdout=subprocess.DEVNULL,
     )
     _archive(site, source / "zip")
@@ -106,7 +106,7 @@ def _publish(chosen: Set, store: Path) -> str:
 
 
 def _archive(site: Path, folder: Path) -> None:
-    """Sources and bytecode in one archive, not compressed; the rest as files beside it."""
+    """Write sources and bytecode to one uncompressed archive, other files next to it."""
     folder.mkdir()
     extensions = []
     with zipfile.ZipFile(folder / "code.zip", "w") as archive:
@@ -126,7 +126,7 @@ def _archive(site: Path, folder: Path) -> None:
 
 
 def run_here(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Import from local disk, in a process of its own (bench/cold_workers/imports.py)."""
+    """Import from local disk, in a separate process (bench/cold_workers/imports.py)."""
     return subprocess.run(
         [sys.executable, str(WORKERS / "imports.py"), *arguments],
         env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
@@ -138,6 +138,6 @@ def run_here(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _error_of(arguments: Sequence[str]) -> str | None:
-    """Why a way cannot be gone, in the last line that it says; None: it can."""
+    """Return the last line of the error if importing this way fails, else None."""
     done = run_here(arguments)
     return done.stderr.strip().splitlines()[-1] if done.returncode else None

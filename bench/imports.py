@@ -1,17 +1,17 @@
-"""Importing packages from behind the stand-in for EFS: plain, from an archive, and as Coldpress.
+"""Time to import packages on the stand-in for EFS: plain, from an archive, and by Coldpress.
 
-Three sets of packages, and for each the modules that a pipeline might import. Each import runs in a
-fresh process, which has imported numpy already, over a mount that was made anew:
+There are three sets of packages, each with modules that a pipeline might import. Each import runs
+on a fresh mount, in a fresh process that has already imported numpy:
 
-- local: a plain folder with bytecode on local disk, in the page cache: the floor;
-- plain: the same folder behind the stand-in, on `sys.path`;
+- local: a plain folder with bytecode on local disk, in the page cache: the lower bound;
+- plain: the same folder on the stand-in, on `sys.path`;
 - zip: sources and bytecode in one archive (`zipimport`), extensions in a folder;
 - index: a published set by its index, without reading ahead;
-- ours: the same, with what was recorded read ahead, as a function does it.
+- ours: the same, reading the recorded ranges ahead, as a function does.
 
     python -m bench.imports [--sets small,middle,large] [--rounds 5] [--read-ahead 128,15000]
 
-Needs 4 GB in .cache, where it keeps what it makes. The first round is not counted.
+Needs 4 GB in .cache, where the sets are kept. The first round is not timed.
 """
 
 from __future__ import annotations

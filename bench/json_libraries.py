@@ -1,8 +1,8 @@
-"""JSON libraries on the bodies that matter here: numbers in, numbers out (docs/adr/0005).
+"""Speed of JSON libraries on bodies of numbers (docs/adr/0005).
 
-Every library reads a request into an array of its dtype with each element's type checked, by the
-fastest way that it has, and writes a response from an array. Interleaved. Libraries that are not
-installed are left out; all of them:
+Every library, in its fastest way, reads a request into an array of its dtype, checks each element's
+type, and writes a response from an array. The libraries are interleaved. Libraries that are not
+installed are left out. To install all of them:
 
     python -m venv /tmp/libraries && /tmp/libraries/bin/pip install numpy orjson msgspec pysimdjson
     /tmp/libraries/bin/python -m bench.json_libraries
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Writer = Callable[[np.ndarray[Any, Any]], bytes]
 
 FLOATS: Final = np.random.default_rng(1).random(150_528).astype(np.float32)
-"""As many as a picture of 224x224 has."""
+"""As many numbers as an RGB image of 224x224 has."""
 INTEGERS: Final = np.random.default_rng(2).integers(0, 256, 2048).astype(np.int32)
 
 
@@ -84,7 +84,7 @@ def _checked(document: Any) -> np.ndarray[Any, Any]:
 
 
 def _msgspec_reader(msgspec: Any) -> Reader:
-    """It checks types as it reads: the data is left raw until its datatype is known."""
+    """Return a reader that keeps the data raw until its datatype is known, then checks types."""
     item: Any = msgspec.defstruct("Item", [("datatype", str), ("data", msgspec.Raw)])
     items: Any = list.__class_getitem__(item)
     request = msgspec.json.Decoder(msgspec.defstruct("Request", [("inputs", items)]))
@@ -100,7 +100,7 @@ def _msgspec_reader(msgspec: Any) -> Reader:
 
 
 def _simdjson_reader(simdjson: Any) -> Reader:
-    """It copies numbers into a buffer, checked, without an object for each; it nests away."""
+    """Return a reader that copies checked numbers into a flat buffer, without Python objects."""
     parser = simdjson.Parser()
 
     def read(body: bytes) -> np.ndarray[Any, Any]:

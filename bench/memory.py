@@ -1,9 +1,9 @@
-"""What loading, running and letting go leave in memory, by how sessions and the heap are set up.
+"""Memory after loading, running and unloading models, by the setup of sessions and the heap.
 
-Each case is a process of its own that loads in threads, as the manager does, and lets go. Memory
-is what it grew by since a first small session, which pays for ONNX Runtime's own pages. Time is the
-processor's, of one thread: what else the machine does hardly falls on it. Cases are interleaved,
-round by round. `python -m bench.memory [--rounds N]`.
+Each case is a separate process that loads in threads, as the manager does, and unloads. Memory is
+the growth since a first small session, which pays for ONNX Runtime's own pages. Time is CPU time of
+one thread, which other load on the machine hardly affects. Cases are interleaved, round by round.
+`python -m bench.memory [--rounds N]`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MANY_ROWS, SOME_ROWS, SHAPES, LOADS = 1024, 128, 200, 40
 
 
 class Setup(NamedTuple):
-    """How sessions and the heap are set up."""
+    """Setup of sessions and the heap."""
 
     arena: bool = False
     pattern: bool = False
@@ -86,14 +86,14 @@ def _measure(folder: Path, setup: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.memory", "--worker", str(folder), setup]
     environ = {**os.environ}
     if not SETUPS[setup].one_heap:
-        environ["MALLOC_ARENA_MAX"] = "0"  # glibc's own choice, and `keep_one_heap` leaves it
+        environ["MALLOC_ARENA_MAX"] = "0"  # glibc's default; `keep_one_heap` does not change it
     done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 def _work(folder: Path, setup: Setup) -> dict[str, Any]:
-    from inference.process.memory import give_back, split_bytes  # noqa: PLC0415 - it keeps one heap
+    from inference.process.memory import give_back, split_bytes  # noqa: PLC0415 - the import keeps one heap
 
     rows = np.random.default_rng(0).standard_normal((MANY_ROWS, WIDTH), dtype=np.float32)
     held = {"session": _load(folder / "small_1.onnx", setup)}
@@ -147,7 +147,7 @@ def _work(folder: Path, setup: Setup) -> dict[str, Any]:
 
 
 def _load(graph: Path, setup: Setup) -> Any:
-    import onnxruntime  # noqa: PLC0415 - what starts the workers needs none
+    import onnxruntime  # noqa: PLC0415 - the process that starts the workers does not need it
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -1,8 +1,8 @@
-"""What the handler adds to a bare `session.run`, and where.
+"""Overhead of the handler over a bare `session.run`, and of each of its parts.
 
 The model has Magika's pipeline, input and output, and a graph of two nodes: the noise of a real
-graph would hide what is sought. Each round times every case once, one after the other, so that
-whatever else the machine does falls on all alike. `python -m bench.overhead [--rounds N]`.
+graph would hide the overhead. Each round times every case once, one after the other, so that other
+load on the machine affects all cases alike. `python -m bench.overhead [--rounds N]`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def write_two_nodes(path: Path) -> None:
-    """Write a graph with Magika's input and output: a cast, and a slice."""
+    """Write a graph with Magika's input and output that consists of a cast and a slice."""
     constants = {"starts": [0], "ends": [OUTPUTS], "axes": [1]}
     graph = helper.make_graph(
         [

@@ -1,4 +1,4 @@
-"""A share of the machine's processors for one process, as Lambda gives it: by cgroup, as root."""
+"""CPU share for one process, as on Lambda: by cgroup, as root."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path("/sys/fs/cgroup")
 _PERIOD_US: Final = 100_000
-"""Linux's default. Which one Lambda has is not documented."""
+"""Linux's default. Lambda's period is not documented."""
 
 
 @contextlib.contextmanager
 def processor_share(processors: float) -> Iterator[Path]:
-    """Give a control group of that many processors, as the file that takes a process's id.
+    """Create a control group with this CPU share; yield the file to write a process id to.
 
-    It must be empty at the end. Raises OSError where this process may not make one.
+    The group must be empty at the end. Raise OSError if this process may not create a group.
     """
     second = (_ROOT / "cgroup.controllers").exists()
     group = (_ROOT if second else _ROOT / "cpu") / f"coldpress-{uuid.uuid4().hex[:8]}"
@@ -35,4 +35,4 @@ def processor_share(processors: float) -> Iterator[Path]:
         yield group / "cgroup.procs"
     finally:
         with contextlib.suppress(OSError):
-            os.rmdir(group)  # noqa: PTH106 - the kernel's files in it go with it
+            os.rmdir(group)  # noqa: PTH106 - the kernel removes its own files in it

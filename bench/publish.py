@@ -1,13 +1,13 @@
-"""What publishing writes a second, beside what the same disk and processor can do at best.
+"""Throughput of publishing, compared with the best that the same disk and processor can do.
 
     python -m bench.publish [--megabytes 1000] [--rounds 5] [--folder DIR]
 
-Interleaved, on one file system, the source in the page cache, all with fsync:
+The ways are interleaved, on one file system, with the source in the page cache and with fsync:
 
-- `publish`: a model's contents into staging (hashed, fsynced) and into place, as `publish` does
-  without inspecting and trying it;
-- `cp then sha256`: a copy by `cp` and `sync`, then one SHA-256 pass (OpenSSL's) over the source;
-- `cp beside sha256`: the two at once, which is the best that overlapping can come to.
+- `publish`: stage a model's contents (hash, fsync) and put them into place, as `publish` does,
+  without inspection and trial;
+- `cp then sha256`: copy by `cp` and `sync`, then one SHA-256 pass (OpenSSL's) over the source;
+- `cp beside sha256`: both at once, the lower bound for overlapping them.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def main() -> None:
 
 
 def write_source(folder: Path, megabytes: int) -> Path:
-    """A model's folder of one graph, whose bytes stand in for one: nothing here opens it."""
-    from tests.tiny_models import write_adder  # noqa: PLC0415 - of the tests, for its graph alone
+    """Write a model's folder with one graph of meaningless bytes, which is never loaded."""
+    from tests.tiny_models import write_adder  # noqa: PLC0415 - only this function needs the tests' code
 
     write_adder(folder, 1)
     (folder / "pipeline.py").touch()
@@ -78,7 +78,7 @@ def write_source(folder: Path, megabytes: int) -> Path:
 
 
 def measure(source: Path, folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way, by its name, a round after the other."""
+    """Return the seconds of each round by the name of the way."""
     weights = source / "weights.bin"
     ways: dict[str, Callable[[Path], None]] = {
         "publish": lambda target: publish(source, target),
@@ -101,7 +101,7 @@ def measure(source: Path, folder: Path, rounds: int) -> dict[str, list[float]]:
 def publish(source: Path, target: Path) -> None:
     """Stage a model's contents and put them into place, as one version of a store."""
     layout = open_store(target / "store")
-    # As a pipeline's data, for it is no graph: the same path, byte for byte, as external data.
+    # The bytes are no graph, so treat them as pipeline data: the code is that for external data.
     recipe = Recipe(name="weights", model_file="model.onnx", pipeline=_PIPELINE)
     with Staging(layout) as staging:
         folder = staging.path("version")
@@ -124,7 +124,7 @@ def copy_beside_hash(weights: Path, target: Path) -> None:
 
 
 _PIPELINE: Final = PipelineFiles("pipeline.py", ("weights.bin",))
-# Not sha256sum: Debian's has no use of the processor's own instructions, and is a third as fast.
+# Not sha256sum: Debian's does not use the CPU's SHA instructions, and is a third as fast.
 _HASH: Final = (
     *(sys.executable, "-S", "-c"),
     "import hashlib, sys; hashlib.file_digest(open(sys.argv[1], 'rb', 0), 'sha256')",

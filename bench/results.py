@@ -1,4 +1,4 @@
-"""What every benchmark writes: the machine, the versions, raw samples, medians and spread."""
+"""Result files of benchmarks: the machine, the versions, raw samples, medians and spread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKAGES: Final = ("onnxruntime", "numpy", "aws-lambda-powertools")
 def write_results(
     name: str, samples: Mapping[str, Sequence[float]], unit: str, **more: Any
 ) -> Path:
-    """Write `bench/results/<name>.json`: `samples` by what was measured, in `unit`."""
+    """Write `bench/results/<name>.json`: `samples` by the measured case, in `unit`."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     found = {
@@ -38,13 +38,13 @@ def write_results(
 
 
 def summarize(values: Sequence[float]) -> dict[str, float]:
-    """The median, the quartiles and the extremes."""
+    """Return the median, the quartiles and the extremes."""
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return {"min": min(values), "p25": low, "median": median, "p75": high, "max": max(values)}
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the numbers were seen on."""
+    """Return a description of the machine and of package versions."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -4,10 +4,10 @@
         ...  # start a runtime with AWS_LAMBDA_RUNTIME_API=api.address
         call = api.invoke(b"{}")
 
-The emulator (inference/fleet) is AWS's own, and holds an answer back until every extension
-has asked for its next event. Lambda does not, and nor does this: a call is answered when the
-runtime posts its answer, and over when the runtime and all extensions have asked for the next.
-One call is in flight at a time. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+AWS's emulator (inference/local/fleet) delays an answer until every extension has asked for its next
+event. Lambda and this module do not: a call is answered when the runtime posts its answer, and over
+when the runtime and all extensions have asked for the next event. One call is in progress at a
+time. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEXT_OF_EXTENSION = "/2020-01-01/extension/event/next"
 
 
 class Invocation(NamedTuple):
-    """What the runtime and the extensions are told."""
+    """An event for the runtime and the extensions."""
 
     request_id: str
     event: bytes
@@ -40,7 +40,7 @@ class Invocation(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What came of an invocation, and when: seconds since its event was there to be taken."""
+    """Outcome of an invocation; times are seconds since its event became available."""
 
     answer: bytes
     answered_s: float
@@ -48,15 +48,15 @@ class Call(NamedTuple):
 
 
 class RuntimeApiError(RuntimeError):
-    """The environment did not do in time what it should."""
+    """The environment did not send an expected request in time."""
 
 
 class RuntimeApi:
-    """The APIs of one environment, on a free port of 127.0.0.1. Thread-safe; a context manager.
+    """APIs of one environment, on a free port of 127.0.0.1. Thread-safe; a context manager.
 
-    Registering is answered with `register_status`, another than 200 is a refusal; answers with
-    `post_status`, another than 202 is one, and the answer is not taken. `has_runtime` False: there
-    are extensions alone, and `post` is the runtime's part.
+    A registration gets `register_status`; a status other than 200 refuses it. A posted answer gets
+    `post_status`; a status other than 202 refuses the answer. With `has_runtime` False, only
+    extensions connect, and the caller of `post` plays the runtime.
     """
 
     def __init__(self, *, register_status: int = HTTPStatus.OK, has_runtime: bool = True) -> None:
@@ -76,12 +76,12 @@ class RuntimeApi:
 
     @property
     def address(self) -> str:
-        """What AWS_LAMBDA_RUNTIME_API is to be."""
+        """Value for AWS_LAMBDA_RUNTIME_API."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def extensions(self) -> frozenset[str]:
-        """The names that registered."""
+        """Names of the registered extensions."""
         return frozenset(self._parties - {_RUNTIME})
 
     def invoke(self, event: bytes, *, timeout_s: float = 30.0) -> Call:
@@ -93,9 +93,9 @@ class RuntimeApi:
         return Call(answer, answered_s, over_s)
 
     def begin(self, event: bytes, *, timeout_s: float = 30.0, request_id: str = "") -> str:
-        """Send an event, its deadline in `timeout_s`, when all ask for one; return its id.
+        """Send an event with a deadline once all parties ask for one; return the request id.
 
-        Unlike Lambda, this does not end an environment that passes a deadline.
+        Unlike Lambda, this class does not end an environment that exceeds its deadline.
         """
         self.wait_until_idle()
         deadline_ms = int((time.time() + timeout_s) * 1000)
@@ -108,33 +108,33 @@ class RuntimeApi:
             return self.invocation.request_id
 
     def wait_until_idle(self) -> None:
-        """Return when the runtime and all extensions ask for an event; raises RuntimeApiError."""
+        """Wait until the runtime and all extensions ask for an event; raise RuntimeApiError."""
         with self._changed:
             if not self._changed.wait_for(self._is_idle, _DEADLINE_S):
                 raise RuntimeApiError(f"only {sorted(self._asking)} ask for an event")
 
     def asks(self, name: str) -> bool:
-        """Tell whether an extension, or `runtime`, asks for the next event now."""
+        """Return True if an extension, or `runtime`, is asking for the next event now."""
         with self._changed:
             return name in self._asking
 
     def post(self, answer: bytes) -> None:
-        """Take the runtime's answer."""
+        """Receive the runtime's answer."""
         with self._changed:
             self._answer = answer, time.perf_counter() - self._began
 
     def register(self, name: str) -> None:
-        """Take an extension up: from now on, no invocation is over without it."""
+        """Register an extension: from now on, every invocation waits for it."""
         with self._changed:
             self._parties.add(name)
 
     def forget(self, name: str) -> None:
-        """Know an extension no more."""
+        """Unregister an extension."""
         with self._changed:
             self._parties.discard(name)
 
     def ask(self, name: str) -> Invocation | None:
-        """Wait for the invocation after the one that this party had; None at the end of all."""
+        """Wait for this party's next invocation, and return it; None after closing."""
         with self._changed:
             self._asking.add(name)
             self.times_asked[name] += 1
@@ -172,7 +172,7 @@ class _Server(http.server.ThreadingHTTPServer):
     api: RuntimeApi
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: environments end in the middle of a request."""
+        """Log nothing: environments end in the middle of a request."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -192,7 +192,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             )
             return
         invocation = self.server.api.ask(name)
-        if invocation is None:  # the end of all
+        if invocation is None:  # the API was closed
             self.close_connection = True
             if not of_runtime:
                 self._send(HTTPStatus.OK, b'{"eventType": "SHUTDOWN"}')
@@ -216,7 +216,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path != _REGISTER:  # an answer, or an error instead of one
+        if self.path != _REGISTER:  # an answer, or an error
             if self.server.api.post_status == HTTPStatus.ACCEPTED:
                 self.server.api.post(body)
             self._send(self.server.api.post_status, b'{"status": "OK"}')
@@ -238,4 +238,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing: stderr is a test's or a benchmark's own."""
+        """Log nothing: stderr belongs to the test or the benchmark."""

@@ -1,6 +1,6 @@
-"""A fleet in a process of its own, serving any handler: for measurements that call it over HTTP.
+"""A fleet in a separate process that serves any handler, for measurements over HTTP.
 
-As a script it is that process: `python -m bench.served_fleet HANDLER ENVIRONMENTS MEMORY_MB`.
+Script of that process: `python -m bench.served_fleet HANDLER ENVIRONMENTS MEMORY_MB`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STOP_S: Final = 60.0
 def served_fleet(
     handler: str, environ: Mapping[str, str], *, environments: int, memory_mb: int, log: Path
 ) -> Iterator[str]:
-    """Serve a handler by a fleet; gives the address, and ends it all."""
+    """Serve a handler by a fleet; yield its address, and stop the fleet at the end."""
     command = [sys.executable, "-m", "bench.served_fleet", handler]
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -52,7 +52,7 @@ def served_fleet(
 
 
 def _main(handler: str, environments: str, memory_mb: str) -> None:
-    sys.stdout = sys.stderr  # as `serve` does: stdout has the one line that it is ready
+    sys.stdout = sys.stderr  # as `serve` does: stdout has only the line that the server is ready
     from inference.local.fleet.command import FleetOptions, serve_fleet  # noqa: PLC0415 - it logs
 
     options = FleetOptions(int(environments), int(memory_mb), idle_s=3600)

@@ -1,9 +1,8 @@
-"""A steady load of calls on a server, and what came of each.
+"""A steady load of calls on a server, with the outcome of each call.
 
-Each of a few clients sends an adder's request every `period_s`, or as soon as its last call is
-answered where that is later: all at the same time, so that as many environments are needed.
-Version n of the adder adds n times STEP, so an answer's values tell which version gave them,
-whatever it says.
+Each client sends an adder's request every `period_s`, or once its last call is answered if that is
+later. All clients call at the same time, so that each client needs an environment. Version n of the
+adder adds n times STEP, so an answer's values identify the version, independent of its headers.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 STEP: Final = 1000.0
-"""What each version adds more than the one before; inputs are smaller, and whole."""
+"""Difference between consecutive versions. Inputs are smaller integers."""
 
 _DEADLINE_S: Final = 60.0
 
 
 class Call(NamedTuple):
-    """One call: when it was sent, how long it took, who answered, and by which version.
+    """One call: the time it was sent, its duration, its environment and its version.
 
-    `version` is what the values say, `named` what the answer says (None if it says nothing);
-    `problem` is why the call failed, None if it did not.
+    `version` follows from the values, `named` from the answer's header (None without one);
+    `problem` is the reason of a failure, None if the call succeeded.
     """
 
     sent_at: float
@@ -41,17 +40,17 @@ class Call(NamedTuple):
 
     @property
     def answered_at(self) -> float:
-        """When its answer had come whole."""
+        """Time when the whole answer had arrived."""
         return self.sent_at + self.duration_s
 
     @property
     def right(self) -> bool:
-        """Whether it was answered, by the version that it names."""
+        """True if the call was answered by the version that the answer names."""
         return self.problem is None and self.named in {None, self.version}
 
 
 class SteadyLoad:
-    """Clients that call from entering to leaving. `calls` may be read meanwhile."""
+    """Clients that call while the context is open. `calls` may be read during that time."""
 
     def __init__(self, url: str, path: str, *, clients: int, period_s: float = 0.0) -> None:
         self._address = urlsplit(url).netloc
@@ -65,11 +64,11 @@ class SteadyLoad:
         self.calls: list[Call] = []
 
     def newest_by_environment(self) -> dict[int, int]:
-        """The version that each environment answered by last."""
+        """Return the version of each environment's last answer."""
         return {call.environment: call.version for call in self.calls if call.problem is None}
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until a condition holds; raises TimeoutError."""
+        """Wait until a condition holds; raise TimeoutError if it does not."""
         deadline = time.monotonic() + _DEADLINE_S
         while not condition():
             if time.monotonic() > deadline:
@@ -102,7 +101,7 @@ class SteadyLoad:
         connection.close()
 
     def _next_tick(self) -> float:
-        """When all clients call next: on one clock, or they would drift apart and need fewer."""
+        """Return the time when all clients call next. One clock keeps them from drifting apart."""
         now = time.monotonic()
         return (now // self._period_s + 1) * self._period_s if self._period_s else now
 

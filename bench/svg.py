@@ -1,4 +1,4 @@
-"""A small SVG document: text, lines, boxes and dots, in the few looks that the charts have."""
+"""A small SVG document of text, lines, boxes and dots, in the style of the charts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
 GRID: Final = "#e4e7eb"
 WIDTH: Final = 720
-"""Of every chart, in pixels."""
+"""Width of every chart, in pixels."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
@@ -73,10 +73,10 @@ class Svg:
 
 
 def seconds(ms: float) -> str:
-    """Milliseconds as a chart says them."""
+    """Format milliseconds for a chart."""
     return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.3g} s"
 
 
 def about(read_ahead_kib: int) -> str:
-    """What a chart says of the stand-in for EFS."""
+    """Describe the stand-in for EFS in a chart."""
     return f"stand-in for EFS: 1 ms a call, 300 MiB/s, read-ahead {read_ahead_kib:,} KiB"

@@ -1,8 +1,8 @@
-"""Versions of a model that takes a while to load and no time to run, and how each is published.
+"""Versions of a model that is slow to load and fast to run, and their publication.
 
-Version n answers x + n * STEP, which it takes from a table of `megabytes` that holds nothing else.
-As a script it is a publisher in a process of its own, at the lowest priority: elsewhere it would
-run on another machine. It reads a version's number a line, and prints a line when it has published:
+Version n answers x + n * STEP; the constant comes from a table of `megabytes` MB. The script is a
+publisher at the lowest priority, because a real publisher runs on another machine. It reads a
+version number a line, and prints the line after publishing:
 `python -m bench.swap_models coldpress|naive FOLDER MEGABYTES`.
 """
 
@@ -31,7 +31,7 @@ MODEL: Final = "swapped"
 
 
 def write_version(path: Path, number: int, megabytes: int) -> None:
-    """Write the model: y = x + table[argmax(x)], which no optimizer can do beforehand."""
+    """Write the model y = x + table[argmax(x)], which no optimizer can fold."""
     table = np.full(megabytes * 250_000, number * STEP, np.float32)
     graph = helper.make_graph(
         [
@@ -50,7 +50,7 @@ def write_version(path: Path, number: int, megabytes: int) -> None:
 
 
 def publish_version(folder: Path, number: int, megabytes: int) -> None:
-    """Publish it into the store `folder/store`."""
+    """Publish a version into the store `folder/store`."""
     source = folder / "sources" / MODEL
     write_version(source / "model.onnx", number, megabytes)
     published = publish(source, folder / "store", progress=Silent())
@@ -59,7 +59,7 @@ def publish_version(folder: Path, number: int, megabytes: int) -> None:
 
 
 def replace_file(folder: Path, number: int, megabytes: int) -> None:
-    """Put it in the place of `folder/model.onnx`, at once."""
+    """Replace `folder/model.onnx` atomically by a version."""
     write_version(folder / "next.onnx", number, megabytes)
     (folder / "next.onnx").replace(folder / "model.onnx")
 
@@ -69,7 +69,7 @@ WAYS: Final = {"coldpress": publish_version, "naive": replace_file}
 
 @contextmanager
 def publisher(way: str, folder: Path, megabytes: int) -> Iterator[Callable[[int], None]]:
-    """A publisher in another process; what is given publishes a version, and returns then."""
+    """Start a publisher in another process; yield a function that publishes a version."""
     with subprocess.Popen(
         [sys.executable, "-m", "bench.swap_models", way, str(folder), str(megabytes)],
         cwd=ROOT,

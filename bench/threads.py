@@ -1,9 +1,10 @@
-"""What a session's threads cost: a call's latency, and the processor time that it burns.
+"""Cost of a session's threads: the latency and the CPU time of a call.
 
-Each case is a session in a process of its own; each round gives every case a few calls, one case
-after the other, so that whatever else the machine does falls on all alike. Between calls there is
-a pause, as there is between events: threads that spin go on spinning in it, and that counts. With
-`--processors 1,1.7` (as root) the same again in control groups of such shares, as Lambda has.
+Each case is a session in a separate process. Each round makes a few calls of every case, one case
+after the other, so that other load on the machine affects all cases alike. A pause separates calls,
+as it separates events: spinning threads spin during the pause, and that time counts. With
+`--processors 1,1.7` (as root), the cases also run in control groups with these CPU shares, as on
+Lambda.
 
     python -m bench.threads [--rounds N] [--processors 0.5,1,1.7]
 """
@@ -51,7 +52,7 @@ def main() -> None:
     """Measure, print a table, write bench/results/threads.json and threads_cpu.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--processors", default="", help="shares to try besides the whole machine")
+    parser.add_argument("--processors", default="", help="CPU shares to try, too")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -119,7 +120,7 @@ def _ask(worker: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def _work(model: str, threads: str, spins: str) -> None:
-    import onnxruntime  # noqa: PLC0415 - what starts the workers needs none
+    import onnxruntime  # noqa: PLC0415 - the process that starts the workers does not need it
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -9,14 +9,20 @@
 
 By hand: `python -m bench.efs_stand_in SOURCE MOUNTPOINT`, until Ctrl-C.
 
-A FUSE file system in a process of its own, which keeper.py and guard.py end and unmount however
-its owner ends. It needs Debian's fuse3 and libfuse3-dev (`make system-packages`) and pyfuse3.
+The stand-in is a FUSE file system in its own process. process_supervisor.py and guard.py end the
+process and unmount the folder, however its owner ends. It needs pyfuse3, and Debian's fuse3 and
+libfuse3-dev (`make system-packages`).
 
-Like an NFS client: every open asks (close-to-open: of the file that a believed name leads to),
-attributes and names are believed for a while, an unchanged file's page cache is kept across opens
-and a changed one's is not, a file that another client deleted is ESTALE, the read-ahead is a
-kernel's. Unlike one: writes are not held back until a close; a close that wrote nothing costs
-nothing; at most 12 reads ahead are under way at once; locks are the kernel's own.
+Like an NFS client, the stand-in
+
+- revalidates a file at every open (close-to-open consistency), but not a cached name;
+- caches attributes and names for a few seconds;
+- keeps an unchanged file's page cache across opens, and drops a changed file's;
+- answers ESTALE for a file that another client deleted;
+- leaves reading ahead to the kernel.
+
+Unlike an NFS client, it does not delay writes until a close, a close without writes is free, at
+most 12 reads ahead are in progress at once, and locks are the kernel's own.
 """
 
 from bench.efs_stand_in.faults import DIE, HANG, Fault

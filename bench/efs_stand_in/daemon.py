@@ -1,7 +1,7 @@
-"""The file system's own process: `python -m bench.efs_stand_in.daemon SOURCE MOUNTPOINT SOCKET`.
+"""Process of the file system: `python -m bench.efs_stand_in.daemon SOURCE MOUNTPOINT SOCKET`.
 
-It mounts, and serves the mount and its control socket from one thread, until the mount is taken
-away or it is killed. It never touches what it mounted, and takes nothing away itself: guard.py.
+The process mounts the folder, and serves the mount and its control socket from one thread until the
+folder is unmounted or the process is killed. It never accesses its own mount; guard.py unmounts.
 
 The control socket takes one request a line and answers each with one line, both JSON objects.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MOST_CALLS: Final = 4096
-"""More may not be under way at once; calls that hang are."""
+"""Limit of calls in progress, including calls that hang."""
 
 
 def _answers(traffic: Traffic) -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
@@ -91,7 +91,7 @@ def main() -> None:
     parsed = parser.parse_args()
     chosen = options.from_arguments(parsed)
 
-    os.umask(0)  # the kernel has applied the caller's
+    os.umask(0)  # the kernel has already applied the caller's umask
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     listening = socket.socket(socket.AF_UNIX)
@@ -99,7 +99,7 @@ def main() -> None:
     listening.listen(16)
     traffic = Traffic(chosen)
     mount_options = {*pyfuse3.default_options, "fsname=efs-stand-in"}
-    if os.geteuid() == 0:  # another may only where /etc/fuse.conf says so
+    if os.geteuid() == 0:  # other users may use this option only if /etc/fuse.conf allows it
         mount_options.add("allow_other")
     operations = Operations(Tree(parsed.source), traffic, chosen)
     pyfuse3.init(operations, os.fspath(parsed.mountpoint), mount_options)

@@ -1,4 +1,4 @@
-"""What is to go wrong, and when: by operation, by path, and by which call. Pure."""
+"""Faults to inject, by operation, path, and number of the call. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 HANG: Final = "hang"
-"""The call does not return until it is released, as on a mount with the option `hard`."""
+"""The call does not return until `heal`, as on a mount with the option `hard`."""
 
 DIE: Final = "die"
 """The file system's process ends: this call and all others fail with ENOTCONN or ECONNABORTED."""
@@ -19,12 +19,12 @@ DIE: Final = "die"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong, at the calls that it is meant for.
+    """A fault to inject into matching calls.
 
     `operation` and `path` are patterns (fnmatch; `*` matches `/` too). A path is relative to the
-    mount, of what the operation is about; a rename's or a link's may be either of its two. Of the
-    calls that match, those from the `nth` on fail, `times` of them (None: all that come).
-    `after`: the call is done, and its answer is lost.
+    mount; of a rename or a link, either of its two paths may match. Of the matching calls, `times`
+    calls fail from the `nth` on (None: all of them). `after`: the call is performed, and its answer
+    is lost.
     """
 
     operation: str
@@ -42,19 +42,19 @@ class Fault:
 
     @property
     def errno(self) -> int:
-        """The error that the call answers."""
+        """Error number that the call returns."""
         number: int = getattr(errno, self.does)
         return number
 
     def is_meant_for(self, operation: str, paths: Callable[[], Sequence[str]]) -> bool:
-        """Whether a call is one of those counted; paths are asked for only if need be."""
+        """Return True if a call matches this fault; call `paths` only if the pattern needs it."""
         if not fnmatch.fnmatchcase(operation, self.operation):
             return False
         return self.path == "*" or any(fnmatch.fnmatchcase(path, self.path) for path in paths())
 
 
 class Faults:
-    """The faults in force, each with how many calls it met and how many of them it hit."""
+    """Active faults, each with its number of matching calls and of failed calls."""
 
     def __init__(self) -> None:
         self._made = 0
@@ -63,22 +63,22 @@ class Faults:
         self._hit: dict[int, int] = {}
 
     def add(self, fault: Fault) -> int:
-        """Put a fault in force, and return its number."""
+        """Activate a fault, and return its number."""
         self._made += 1
         self._faults[self._made] = fault
         self._met[self._made] = self._hit[self._made] = 0
         return self._made
 
     def clear(self) -> None:
-        """Take all out of force. How many calls they hit goes on being known."""
+        """Deactivate all faults. `hits` still answers for them."""
         self._faults.clear()
 
     def hits(self, number: int) -> int:
-        """How many calls a fault hit, in force or not any more."""
+        """Return the number of calls that a fault hit; the fault may be inactive by now."""
         return self._hit[number]
 
     def meet(self, operation: str, paths: Callable[[], Sequence[str]]) -> Fault | None:
-        """Count a call at every fault that is meant for it; return the first that hits it."""
+        """Count a call at every matching fault; return the first fault that hits the call."""
         first: Fault | None = None
         for number, fault in self._faults.items():
             if not fault.is_meant_for(operation, paths):
@@ -92,5 +92,5 @@ class Faults:
 
 
 def from_json(fields: dict[str, Any]) -> Fault:
-    """Read what `dataclasses.asdict` gave."""
+    """Return the fault that `dataclasses.asdict` turned into these fields."""
     return Fault(**fields)

@@ -1,9 +1,9 @@
-"""Runs a file system's process and unmounts after it, whatever became of it. A script; Linux only.
+"""Script that runs a file system's process and unmounts after it, however it ends. Linux only.
 
-`guard.py MOUNTPOINT FOLDER COMMAND...` starts the command and waits for SIGTERM, also when the
-command has ended: a mount whose process died stays, and fails, as its users must see it do. Then
-it kills the command, which lets go whoever hangs in the mount, takes the mount away, and removes
-FOLDER, which holds the command's socket.
+`guard.py MOUNTPOINT FOLDER COMMAND...` starts the command and waits for SIGTERM, even after the
+command has ended: the mount of a dead process must stay and fail for its users. Then the script
+kills the command, which releases processes that hang in the mount; unmounts; and removes FOLDER,
+which holds the command's socket.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def unmount(mountpoint: str) -> None:
-    """Take a mount away now, whoever still uses it; one that is not there is no error."""
+    """Unmount now, even if the mount is in use; a missing mount is not an error."""
     for command in (["fusermount3", "-u", "-z", "-q", mountpoint], ["umount", "-l", mountpoint]):
         done = subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0:

@@ -1,7 +1,7 @@
-"""What inodes are called, as far as calls told: so that faults can be for a path. Pure.
+"""Names of inodes, learned from calls, so that a fault can select calls by path. Pure.
 
-A file may have several names (hard links), of which any may be meant by who opens it. Names that
-another client changes are wrong here until they are looked up again.
+A file may have several names (hard links), and an open may use any of them. A name that another
+client changes is stale here until it is looked up again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Name = tuple[int, bytes]
-"""A folder's inode, and a name in it."""
+"""A folder's inode, and a name in the folder."""
 
 
 class KnownNames:
@@ -26,20 +26,20 @@ class KnownNames:
         self._last: dict[int, Name] = {}
 
     def put(self, name: Name, inode: int) -> None:
-        """A name names an inode, and no other any more."""
+        """Bind a name to an inode, replacing its previous binding."""
         self.remove(name)
         self._inodes[name] = inode
         self._names.setdefault(inode, {})[name] = None
         self._last[inode] = name
 
     def remove(self, name: Name) -> None:
-        """A name names nothing. The last that an inode had goes on telling which it was."""
+        """Unbind a name. The inode's last name is kept to identify the inode."""
         inode = self._inodes.pop(name, None)
         if inode is not None:
             self._names[inode].pop(name, None)
 
     def move(self, old: Name, new: Name) -> None:
-        """A name was renamed, over what the new one named."""
+        """Record a rename, which replaces the binding of the new name."""
         inode = self._inodes.get(old)
         self.remove(old)
         self.remove(new)
@@ -47,20 +47,20 @@ class KnownNames:
             self.put(new, inode)
 
     def forget(self, inode: int) -> None:
-        """An inode is not known any more."""
+        """Drop an inode and its names."""
         for name in self._names.pop(inode, {}):
             self._inodes.pop(name, None)
         self._last.pop(inode, None)
 
     def paths(self, inode: int) -> list[str]:
-        """All names of an inode, as paths from the root."""
+        """Return all names of an inode, as paths from the root."""
         if inode == self._root:
             return [""]
         names: Iterable[Name] = self._names.get(inode) or [self._last.get(inode, (inode, b"?"))]
         return [self.path(name) for name in names]
 
     def path(self, name: Name) -> str:
-        """A name as a path from the root."""
+        """Return a name as a path from the root."""
         parts = [name[1]]
         folder = name[0]
         while folder != self._root and folder in self._last:

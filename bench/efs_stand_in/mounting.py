@@ -31,7 +31,7 @@ _STOP_S: Final = 10.0
 _ANSWER_S: Final = 10.0
 _POLL_S: Final = 0.002
 
-# A file's release is not waited for by who closes it, so its count may come late.
+# close() does not wait for the release of the file, so a release may be counted late.
 _NO_ROUND_TRIP: Final = frozenset({"flush", "release", "releasedir", "read_bytes", "written_bytes"})
 
 
@@ -40,9 +40,9 @@ class StandInError(RuntimeError):
 
 
 class Counts(dict[str, int]):
-    """Calls by operation, exact, and `read_bytes` and `written_bytes`; what never was counts 0.
+    """Exact number of calls by operation, and `read_bytes` and `written_bytes`; 0 if absent.
 
-    An operation is FUSE's: lookup, getattr, setattr, open, create, read, write, flush (a close),
+    Operations are FUSE's: lookup, getattr, setattr, open, create, read, write, flush (a close),
     fsync, link, rename, unlink, mkdir, rmdir, opendir, readdir, fsyncdir, statfs, ...
     """
 
@@ -51,28 +51,28 @@ class Counts(dict[str, int]):
 
     @property
     def round_trips(self) -> int:
-        """All calls that somebody waits for, but for closing what was not written."""
+        """Number of calls that a process waits for, except closes of unwritten files."""
         return sum(count for name, count in self.items() if name not in _NO_ROUND_TRIP)
 
 
 class Set(NamedTuple):
-    """A fault that was put in force."""
+    """A fault that was activated."""
 
     stand_in: EfsStandIn
     number: int
 
     @property
     def hits(self) -> int:
-        """How many calls it hit so far."""
+        """Return the number of calls that the fault hit so far."""
         return int(self.stand_in.ask("hits", number=self.number)["hits"])
 
 
 class EfsStandIn:
-    """A folder, mounted as EFS would mount it, from `start` to `stop`. A context manager.
+    """A folder mounted from `start` to `stop` as EFS would mount it. A context manager.
 
-    `mountpoint` must be an empty folder that is not inside `source`, nor the other way round.
-    What is written to the source itself is another client's doing. Not thread-safe but for
-    reading counts. Needs /dev/fuse and, for other users and another read-ahead, root.
+    `mountpoint` must be an empty folder; neither `mountpoint` nor `source` may contain the other.
+    A change made directly in `source` counts as another client's. Not thread-safe except for
+    reading counts. Needs /dev/fuse; access by other users and another read-ahead need root.
     """
 
     def __init__(self, source: Path, mountpoint: Path, options: Options | None = None) -> None:
@@ -84,7 +84,7 @@ class EfsStandIn:
         self._log: IO[bytes] | None = None
 
     def start(self) -> Self:
-        """Mount, and return when the mount answers; raises StandInError."""
+        """Mount, and return when the mount answers. Raise StandInError if it does not."""
         if self._keeper is not None:
             raise StandInError("it is mounted already")
         if self.source.is_relative_to(self.mountpoint) or self.mountpoint.is_relative_to(
@@ -117,14 +117,14 @@ class EfsStandIn:
         return self
 
     def stop(self) -> None:
-        """Take the mount away, whoever uses it or hangs in it; stopped twice is stopped."""
+        """Unmount, even if processes use the mount or hang in it. Calling it again does nothing."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             if keeper.stdin is not None:
                 keeper.stdin.close()  # the keeper tells the guard, which does the rest
             with contextlib.suppress(subprocess.TimeoutExpired):
                 keeper.wait(_STOP_S)
-            # Something is left when the keeper or the guard was killed.
+            # The mount is left if the keeper or the guard was killed.
             keeping.signal_all(keeping.processes(keeper.pid), signal.SIGKILL)
             if keeper.poll() is None:
                 keeper.kill()
@@ -139,16 +139,16 @@ class EfsStandIn:
             self._log = None
 
     def is_serving(self) -> bool:
-        """Whether its process is there, so that it can be asked."""
+        """Return True if the process of the file system is running."""
         return self._daemon() is not None
 
     def restart(self) -> Self:
-        """Mount anew: nothing is cached, nothing counted and nothing at fault."""
+        """Mount again, with empty caches, counts of zero and no faults."""
         self.stop()
         return self.start()
 
     def kill(self) -> None:
-        """Let the mount be gone: every call fails with ENOTCONN, until `restart` or `stop`."""
+        """Kill the process: every call fails with ENOTCONN until `restart` or `stop`."""
         daemon = self._daemon()
         if daemon is not None:
             keeping.signal_all([daemon], signal.SIGKILL)
@@ -161,38 +161,38 @@ class EfsStandIn:
     # What it counts
 
     def counts(self) -> Counts:
-        """What was called since the start or the last reset."""
+        """Return the number of calls since the start or the last reset."""
         return Counts(self.ask("counts")["counts"])
 
     def traced(self) -> list[tuple[str, ...]]:
-        """Each call since then, with the paths that it was about; needs `Options.trace`."""
+        """Return each call since the last reset with its paths; needs `Options.trace`."""
         return [tuple(each) for each in self.ask("traced")["traced"]]
 
     def reads(self) -> list[tuple[str, int, int]]:
-        """The path, offset and size of each read since then; needs `Options.trace`."""
+        """Return path, offset and size of each read since the last reset; needs `Options.trace`."""
         return [(names[0], *place) for names, *place in self.ask("reads")["reads"] if names]
 
     def reset(self) -> None:
-        """Count from zero."""
+        """Set all counts to zero."""
         self.ask("reset")
 
     # What goes wrong
 
     def fail(self, operation: str, does: str, path: str = "*", **when: Any) -> Set:
-        """Put a `Fault` in force: `fail("write", "ENOSPC", "staging/*", nth=3)`."""
+        """Activate a `Fault`: `fail("write", "ENOSPC", "staging/*", nth=3)`."""
         fault = Fault(operation, does, path, **when)
         return Set(self, self.ask("fault", fault=dataclasses.asdict(fault))["number"])
 
     def hang(self, operation: str = "*", path: str = "*") -> Set:
-        """Let calls hang from now on, until `heal`."""
+        """Make matching calls hang from now on, until `heal`."""
         return self.fail(operation, HANG, path, times=None)
 
     def heal(self) -> None:
-        """Take all faults out of force; what hangs goes on and succeeds."""
+        """Deactivate all faults; hanging calls continue and succeed."""
         self.ask("heal")
 
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
-        """Ask its process something over the control socket; raises StandInError."""
+        """Send a request to the process over the control socket. Raise StandInError if it fails."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(_ANSWER_S)
@@ -243,7 +243,7 @@ class EfsStandIn:
             ) from None
 
     def _daemon(self) -> int | None:
-        """The process that serves the mount: the guard's only child, which is the last one."""
+        """Return the id of the process that serves the mount: the guard's only child."""
         if self._keeper is None:
             return None
         came = keeping.processes(self._keeper.pid)
@@ -269,9 +269,9 @@ class EfsStandIn:
 
 
 def _device_of(mountpoint: Path) -> str | None:
-    """A mount's device, as `major:minor`; None if nothing is mounted there.
+    """Return a mount's device as `major:minor`, or None if nothing is mounted there.
 
-    From the kernel's list: to ask the mount itself may hang.
+    Read from the kernel's list of mounts: accessing the mount itself may hang.
     """
     for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
         fields = line.split(" ")

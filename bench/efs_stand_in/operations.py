@@ -1,10 +1,10 @@
-"""The file system's operations as pyfuse3 asks for them: each is one call of `Tree` in `Traffic`.
+"""File system operations of pyfuse3's interface: each makes one call of `Tree` through `Traffic`.
 
-Operations that find or make a name answer with attributes, which the kernel then believes for
-`cache_s`; what it believes it does not ask for again, and such calls are not counted.
+Operations that find or create a name return attributes, which the kernel caches for `cache_s`. The
+kernel does not ask for cached names and attributes, so those calls are not counted.
 """
 
-# ruff: noqa: D102 - what each operation is to do, FUSE says
+# ruff: noqa: D102 - FUSE defines each operation
 from __future__ import annotations
 
 import errno
@@ -34,7 +34,7 @@ _STATVFS: Final = (
 
 
 class _Opened:
-    """An open file: its inode, and whether it was written since it was last closed."""
+    """An open file: its inode, and True if it was written since it was last closed."""
 
     __slots__ = ("inode", "written")
 
@@ -49,7 +49,7 @@ class _OpenedFolder(NamedTuple):
 
 
 class Operations(pyfuse3.Operations):  # type: ignore[misc]
-    """One mount's operations. Their names, and what each is to do, are FUSE's."""
+    """Operations of one mount. FUSE defines their names and their contracts."""
 
     supports_dot_lookup = False
     enable_writeback_cache = False
@@ -154,7 +154,7 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
             "open", partial(self._tree.open, inode, flags), (inode, None)
         )
         self._files[fd] = _Opened(inode)
-        if not unchanged:  # its size may be believed still; NFS's OPEN answers with attributes
+        if not unchanged:  # the kernel may cache its size; NFS's OPEN returns attributes
             pyfuse3.invalidate_inode(inode, attr_only=True)
         return pyfuse3.FileInfo(fh=fd, keep_cache=unchanged)
 
@@ -168,7 +168,7 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
     async def read(self, fh: int, off: int, size: int) -> bytes:
         inode = self._files[fh].inode
         read = partial(self._tree.read, inode, fh, off, size)
-        # The pipe is asked for what there is to read: less at a file's end.
+        # Charge the pipe only for bytes that exist: fewer at the end of a file.
         coming = max(0, min(size, os.fstat(fh).st_size - off))
         data: bytes = await self._do("read", read, (inode, None), size_bytes=coming)
         self._traffic.counts[READ_BYTES] += len(data)
@@ -185,7 +185,7 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
         return written
 
     async def flush(self, fh: int) -> None:
-        """A file was closed, once for each of its descriptors: NFS writes out what is left."""
+        """Handle a close, once for each descriptor: NFS writes the remaining data then."""
         file = self._files[fh]
 
         def note() -> None:
@@ -213,9 +213,9 @@ class Operations(pyfuse3.Operations):  # type: ignore[misc]
         return fd
 
     async def readdir(self, fh: int, start_id: int, token: Any) -> None:
-        """Answer as many names as the kernel asks for, each with what it is, as READDIRPLUS does.
+        """Return as many names as the kernel asks for with their attributes, like READDIRPLUS.
 
-        The names are those that there were when reading began.
+        The names are those that existed when reading of the folder began.
         """
         folder = self._folders[fh]
 

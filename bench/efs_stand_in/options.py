@@ -1,4 +1,4 @@
-"""How a stand-in behaves while nothing fails: delays, bandwidth, caches, read-ahead. Pure."""
+"""Options of a stand-in without faults: delays, bandwidth, caches, read-ahead. Pure."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ if TYPE_CHECKING:
     import argparse
 
 KERNEL_READ_AHEAD_KIB: Final = 128
-"""What a kernel's NFS client reads ahead unless it is tuned."""
+"""Default read-ahead of the kernel's NFS client."""
 
 TUNED_READ_AHEAD_KIB: Final = 15_000
-"""What EFS's mount helper sets, fifteen times rsize."""
+"""Read-ahead that EFS's mount helper sets: fifteen times rsize."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What one mount is like. Each field is an option of the command line, by its name."""
+    """Properties of one mount. Each field is also a command-line option of the same name."""
 
     metadata_ms: float = 1.0
-    """Delay of every operation but read, write, flush and fsync."""
+    """Delay of every operation except read, write, flush and fsync."""
     read_ms: float = 1.0
     """Delay of a read, before its bytes go through the pipe."""
     write_ms: float = 2.7
     """Delay of a write, of an fsync, and of closing a file that was written."""
     bandwidth_mib_s: float = 300.0
-    """The one pipe that all reads and writes share; 0: as wide as it gets."""
+    """Bandwidth that all reads and writes share; 0: unlimited."""
     cache_s: float = 3.0
-    """How long the kernel believes attributes, and names that were there."""
+    """Time for which the kernel caches attributes and existing names."""
     missing_cache_s: float = 0.0
-    """How long it believes that a name was missing. NFS clients do, for longer than attributes."""
+    """Time for which the kernel caches missing names. NFS clients do so longer than attributes."""
     read_ahead_kib: int = KERNEL_READ_AHEAD_KIB
-    """How far the kernel reads ahead of a sequential reader."""
+    """Distance that the kernel reads ahead of a sequential reader."""
     trace: bool = False
-    """Note the path of every call, for `EfsStandIn.traced`."""
+    """Record the paths of every call, for `EfsStandIn.traced`."""
 
     def arguments(self) -> list[str]:
-        """The command line that says the same."""
+        """Return the command-line arguments that give these options."""
         return [
             f"--{field.name.replace('_', '-')}={value}"
             for field in dataclasses.fields(self)
@@ -47,11 +47,11 @@ class Options:
 
 
 FAST: Final = Options(metadata_ms=0.0, read_ms=0.0, write_ms=0.0, bandwidth_mib_s=0.0)
-"""No delay: for tests that count, or that make something fail."""
+"""No delays: for tests that count calls or inject faults."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser an option for each field, with its default."""
+    """Add an option for each field to a parser, with the field's default."""
     for field in dataclasses.fields(Options):
         default: Any = field.default
         flag = f"--{field.name.replace('_', '-')}"
@@ -64,6 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def from_arguments(parsed: argparse.Namespace) -> Options:
-    """The options that were parsed."""
+    """Return the options of a parsed command line."""
     fields = dataclasses.fields(Options)
     return Options(**{field.name: getattr(parsed, field.name) for field in fields})

@@ -1,4 +1,4 @@
-"""Delays to a tenth of a millisecond, and a pipe of a given bandwidth that all calls share."""
+"""Delays with a resolution of a tenth of a millisecond, and a bandwidth that all calls share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MIB: Final = 1 << 20
 
 
 class Pipe:
-    """Says when a call is through. One thread; `run` must be under way in it."""
+    """Delay and bandwidth limit for calls. Not thread-safe; `run` must be running."""
 
     def __init__(self, bandwidth_mib_s: float) -> None:
         self._s_a_byte = 1 / (bandwidth_mib_s * _MIB) if bandwidth_mib_s else 0.0
@@ -26,11 +26,11 @@ class Pipe:
         self._timer = _Timer()
 
     async def run(self) -> None:
-        """Wake the calls that wait, for ever."""
+        """Wake waiting calls, forever."""
         await self._timer.run()
 
     async def take(self, delay_ms: float, size_bytes: int = 0) -> None:
-        """Wait for a delay and then until so many bytes have gone through the pipe."""
+        """Wait for a delay, and then for the transfer of `size_bytes` bytes."""
         through = now = time.monotonic()
         through += delay_ms / 1e3
         if size_bytes and self._s_a_byte:
@@ -40,7 +40,7 @@ class Pipe:
 
 
 class _Timer:
-    """A timerfd: the timeout of epoll, by which trio sleeps, is whole milliseconds, rounded up."""
+    """A timerfd. Trio sleeps by the timeout of epoll, which is rounded up to whole milliseconds."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""Every call passes here: counted, delayed, and made to fail where a fault says so."""
+"""Accounting of every call: count it, delay it, and fail it if a fault says so."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITTEN_BYTES: Final = "written_bytes"
 
 
 class Traffic:
-    """What all calls of one mount have in common. One thread."""
+    """State that all calls of one mount share. Not thread-safe."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -47,9 +47,9 @@ class Traffic:
         size_bytes: int = 0,
         delay: str | None = None,
     ) -> T:
-        """Count a call, let it wait its time, and do its work, or fail as the faults say.
+        """Count a call, wait for its delay, and do its work, or fail as the faults say.
 
-        `delay`: the operation whose delay it has, if not its own. Raises FUSEError.
+        `delay` names another operation whose delay applies. Raise FUSEError if the call fails.
         """
         self.counts[operation] += 1
         if self._options.trace:
@@ -67,7 +67,7 @@ class Traffic:
         return done
 
     def heal(self) -> None:
-        """Take all faults out of force, and let what hangs go on."""
+        """Deactivate all faults, and let hanging calls continue."""
         self.faults.clear()
         self._released.set()
         self._released = trio.Event()

@@ -1,15 +1,16 @@
-"""The folder that is passed through, by inode: each that the kernel knows is one open descriptor.
+"""The source folder by inode, with one open descriptor for each inode that the kernel knows.
 
-Renames need no bookkeeping then: a descriptor follows its file, whatever it is called meanwhile,
-and no operation looks a path up twice. Nothing here waits, fails on demand or counts.
+Renames need no bookkeeping, because a descriptor follows its file, and no operation looks up a path
+twice. Delays, faults and counts are in traffic.py.
 
-What is changed in the source folder itself is another client's doing. A file that another client
-deleted is ESTALE to who still has it, as on NFS; one that was deleted here is not.
+A change made directly in the source folder counts as another client's. A file that another client
+deleted is ESTALE to processes that have it open, as on NFS; a file deleted through this mount is
+not.
 
-Every method makes plain system calls and raises OSError. One thread.
+Every method makes plain system calls and raises OSError. Not thread-safe.
 """
 
-# ruff: noqa: D102, PTH101, PTH115 - named after the system calls that they are
+# ruff: noqa: D102, PTH101, PTH115 - methods are named after their system calls
 from __future__ import annotations
 
 import errno
@@ -26,7 +27,7 @@ ROOT: Final = 1
 _HOLD: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Found = tuple[int, os.stat_result]
-"""An inode's number, stable while mounted, and what it is."""
+"""An inode's number, stable while mounted, and its attributes."""
 
 
 class _Node:
@@ -40,7 +41,7 @@ class _Node:
 
 
 class Tree:
-    """A folder by inode. Closing the process closes it."""
+    """A folder by inode. Its descriptors are closed when the process ends."""
 
     def __init__(self, source: Path) -> None:
         self._source = os.fspath(source)
@@ -52,11 +53,11 @@ class Tree:
     # Names
 
     def paths(self, inode: int, name: bytes | None = None) -> list[str]:
-        """What an inode is called, or a name in it, relative to the source."""
+        """Return the paths of an inode, or of a name in it, relative to the source."""
         return self._names.paths(inode) if name is None else [self._names.path((inode, name))]
 
     def lookup(self, parent: int, name: bytes) -> Found:
-        """Find a name; the kernel knows its inode from here until it forgets it."""
+        """Find a name. The kernel knows its inode from this call until `forget`."""
         try:
             fd = os.open(name, _HOLD, dir_fd=self._fd(parent))
         except FileNotFoundError:
@@ -76,7 +77,7 @@ class Tree:
         return number, found
 
     def forget(self, inode: int, lookups: int) -> None:
-        """The kernel no longer knows an inode from so many lookups."""
+        """Subtract lookups that the kernel forgot; drop the inode at zero."""
         node = self._nodes[inode]
         node.lookups -= lookups
         if node.lookups <= 0 and inode != ROOT:
@@ -125,7 +126,7 @@ class Tree:
     # Attributes
 
     def stat(self, inode: int) -> os.stat_result:
-        """What an inode is; raises ESTALE where another client deleted it."""
+        """Return an inode's attributes; raise ESTALE if another client deleted it."""
         node = self._nodes[inode]
         found = os.fstat(node.fd)
         _refuse_stale(node, found)
@@ -151,10 +152,10 @@ class Tree:
     # Contents
 
     def open(self, inode: int, flags: int) -> tuple[int, bool]:
-        """Open a file: its descriptor, and whether it is what it was when last opened or written.
+        """Open a file; return its descriptor, and True if unchanged since last opened or written.
 
-        Changed are its size, its time of modification, or of change: a chmod or another link make
-        an NFS client drop what it cached.
+        A file has changed if its size, mtime or ctime differs: a chmod or another link also makes
+        an NFS client drop its cache.
         """
         found = self.stat(inode)
         fd = os.open(self._magic(inode), _flags(flags) & ~(os.O_NOFOLLOW | os.O_CREAT))
@@ -166,7 +167,7 @@ class Tree:
     def create(
         self, parent: int, name: bytes, mode: int, flags: int, owner: tuple[int, int]
     ) -> tuple[Found, int]:
-        """Create a file that is missing; another client may have been faster, unless O_EXCL."""
+        """Create a missing file. Without O_EXCL, open it if another client was faster."""
         flags = _flags(flags) | os.O_CREAT | os.O_NOFOLLOW
         fd = os.open(name, flags, mode, dir_fd=self._fd(parent))
         try:
@@ -176,14 +177,14 @@ class Tree:
             raise
 
     def read(self, inode: int, fd: int, offset: int, size: int) -> bytes:
-        """Read; raises ESTALE where another client deleted the file."""
+        """Read from a file; raise ESTALE if another client deleted it."""
         node = self._nodes.get(inode)
         if node is not None:
             _refuse_stale(node, os.fstat(fd))
         return os.pread(fd, size, offset)
 
     def written(self, inode: int, fd: int) -> None:
-        """Note that what is there now was written here."""
+        """Record that the file's current contents were written through this mount."""
         node = self._nodes.get(inode)
         if node is not None:
             node.seen = _state(os.fstat(fd))
@@ -198,11 +199,11 @@ class Tree:
         return self._nodes[inode].fd
 
     def _magic(self, inode: int) -> str:
-        """A path that leads to the very inode, unlinked or renamed as it may be (proc(5))."""
+        """Return a path to the inode itself, even if it was unlinked or renamed (proc(5))."""
         return f"/proc/self/fd/{self._fd(inode)}"
 
     def _itself(self, inode: int) -> tuple[str, bool]:
-        """A path to an inode that may be a symbolic link, and whether to follow links in it."""
+        """Return a path to an inode that may be a symbolic link, and True to follow links."""
         magic = self._magic(inode)
         if stat.S_ISLNK(os.fstat(self._fd(inode)).st_mode):
             return str(os.readlink(magic)), False
@@ -214,7 +215,7 @@ class Tree:
         return self.lookup(parent, name)
 
     def _deletes(self, parent: int, name: bytes) -> None:
-        """Note that what a name names is about to be deleted from here."""
+        """Record that the file of a name is about to be deleted through this mount."""
         try:
             found = os.stat(name, dir_fd=self._fd(parent), follow_symlinks=False)
         except OSError:
@@ -225,7 +226,7 @@ class Tree:
 
 
 def _flags(flags: int) -> int:
-    """A caller's flags, for the descriptor here: the kernel sends offsets, and unaligned bytes."""
+    """Return a caller's flags without O_APPEND and O_DIRECT: the kernel sends offsets."""
     return (flags & ~(os.O_APPEND | os.O_DIRECT)) | os.O_CLOEXEC
 
 

@@ -1,1 +1,1 @@
-"""What a user would write without Coldpress: one model, loaded in a global, and nothing more."""
+"""Handlers without Coldpress, as a user would write them: one model, loaded in a global."""

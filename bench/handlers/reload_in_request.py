@@ -1,4 +1,4 @@
-"""The naive hot swap: look at the file in every request, and load it there when it has changed."""
+"""Naive hot swap: check the file in every request, and load it in the request if it changed."""
 
 import json
 import os
