@@ -66,7 +66,7 @@ def main() -> None:
 
 def write_source(folder: Path, megabytes: int) -> Path:
     """Write a model's folder with one graph of meaningless bytes, which is never loaded."""
-    from tests.tiny_models import write_adder  # noqa: PLC0415 - only this function needs the tests' code
+    from tests.support.models import write_adder  # noqa: PLC0415 - only here
 
     write_adder(folder, 1)
     (folder / "pipeline.py").touch()

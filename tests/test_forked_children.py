@@ -29,7 +29,7 @@ def _told(tmp_path: Path, how: str, deadline_s: float) -> dict[str, Any]:
     told: dict[str, Any] = {}
     try:
         done = run_module(
-            "tests.ending",
+            "tests.support.ending",
             [how, str(result)],
             layout=StoreLayout(tmp_path / "store"),
             what="what is run",

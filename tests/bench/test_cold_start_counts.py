@@ -18,7 +18,7 @@ from bench.efs_stand_in import Options
 from model_store.chunks import CHUNK_BYTES
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.lookup_model import LOOKED_UP, LOOKUP, RECORDED, write_lookup_model
+from tests.support.lookup_model import LOOKED_UP, LOOKUP, RECORDED, write_lookup_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

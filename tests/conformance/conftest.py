@@ -8,11 +8,10 @@ import pytest
 from onnx import TensorProto
 
 from tests.conformance.protocol.target import Target
-from tests.inference.commands import serving
-from tests.inference.models import write_identities, write_pair, write_sum
-from tests.inference.stores import publish_adder, publish_folder
-from tests.inference.surface import ECHO
-from tests.tiny_models import write_identity
+from tests.support.commands import serving
+from tests.support.models import write_identities, write_identity, write_pair, write_sum
+from tests.support.stores import publish_adder, publish_folder
+from tests.support.surface import ECHO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

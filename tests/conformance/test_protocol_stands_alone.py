@@ -17,8 +17,8 @@ from tests.conformance.protocol.rules import ALL
 from tests.conformance.protocol.summary import FAILED, NOT_OFFERED, PASSED
 from tests.conformance.wrong.of_inferences import MUTATIONS
 from tests.conformance.wrong.server import wrong_server
-from tests.inference.commands import environ
-from tests.inference.concurrency import DEADLINE_S
+from tests.support.commands import environ
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,9 +16,9 @@ import pytest
 from bench.events import http_event
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
-from tests.inference.stores import publish_adder
+from tests.support.models import adder_request
 from tests.support.places import ROOT
-from tests.tiny_models import adder_request
+from tests.support.stores import publish_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

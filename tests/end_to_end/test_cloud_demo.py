@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.end_to_end.repository_copy import copy_repository, outer_environment
 from tests.support.places import ROOT
+from tests.support.repository_copy import copy_repository, outer_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.steady_load import STEP, Call, SteadyLoad
-from tests.inference.commands import serving
-from tests.inference.stores import publish_adder
+from tests.support.commands import serving
 from tests.support.places import ROOT
+from tests.support.stores import publish_adder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ VERSIONS = 50
 PUBLISHER = """
 import sys
 from pathlib import Path
-from tests.inference.stores import publish_adder
+from tests.support.stores import publish_adder
 
 store, step, first, last = Path(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:])
 for number in range(first, last + 1):

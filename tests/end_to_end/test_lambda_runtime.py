@@ -13,8 +13,8 @@ from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.models import adder_request, write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import adder_request, write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

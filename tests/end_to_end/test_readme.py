@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.end_to_end.make_serve import DEADLINE_S, serving
-from tests.end_to_end.repository_copy import copy_repository, outer_environment
 from tests.package_sets.models import MODEL, write_greeter
+from tests.support.make_serve import DEADLINE_S, serving
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
+from tests.support.repository_copy import copy_repository, outer_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,8 +25,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.faults.kill_children import Ended, run_traced
 from tests.faults.kill_stage import Stage
+from tests.support.kill_children import Ended, run_traced
 
 NAMES: Final = (
     *("link", "linkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat"),

@@ -12,9 +12,9 @@ import shutil
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from tests.faults.kill_children import forked_trials
 from tests.faults.kill_scenarios import MODEL, SCENARIOS, Place
 from tests.faults.kill_views import TornError, check_places, look
+from tests.support.kill_children import forked_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

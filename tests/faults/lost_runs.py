@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from model_store.refs import State
-from tests.faults.kill_children import run_traced
 from tests.faults.kill_runs import find_points
 from tests.faults.kill_stage import UMASK, Stage
 from tests.faults.kill_trace import OPTIONS, read_calls
 from tests.faults.kill_views import TornError, look
 from tests.faults.lost_calls import Replay
 from tests.faults.lost_writes import Disk, Leaf, Survivors
+from tests.support.kill_children import run_traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

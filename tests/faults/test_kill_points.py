@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.faults.kill_children import MISSING
 from tests.faults.kill_scenarios import SCENARIOS
+from tests.support.kill_children import MISSING
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

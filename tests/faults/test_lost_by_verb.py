@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.faults.kill_children import MISSING
 from tests.faults.kill_scenarios import SCENARIOS
 from tests.faults.removed_fsyncs import Fsync, copy_without, find_fsyncs
+from tests.support.kill_children import MISSING
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

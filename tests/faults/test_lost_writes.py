@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.kill_children import MISSING, run_traced
 from tests.faults.kill_trace import OPTIONS, Call, read_calls
 from tests.faults.lost_calls import Replay
 from tests.faults.lost_writes import Disk, File, Folder
+from tests.support.kill_children import MISSING, run_traced
 
 if TYPE_CHECKING:
     from pathlib import Path

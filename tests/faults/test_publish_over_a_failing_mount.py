@@ -12,7 +12,7 @@ import pytest
 
 from bench.efs_stand_in import DIE
 from tests.faults.mounted_stores import MountedStore
-from tests.inference.stores import ADDER
+from tests.support.stores import ADDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

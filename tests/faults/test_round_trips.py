@@ -11,8 +11,8 @@ from inference.process.background import Background
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.faults.mounted_stores import MountedStore, write_models
-from tests.inference.concurrency import DEADLINE_S
-from tests.inference.stores import ADDER
+from tests.support.stores import ADDER
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from inference.http.application import Application
 from inference.serving import quarantine, refs_watch
 from inference.settings import Settings
 from tests.faults.mounted_stores import MountedStore
-from tests.inference.calls import add, get
-from tests.inference.concurrency import wait_until
-from tests.inference.stores import STEP, point_latest, publish_adder
+from tests.support.calls import add, get
+from tests.support.stores import STEP, point_latest, publish_adder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ import pytest
 
 from bench.efs_stand_in import DIE, FAST, EfsStandIn, StandInError
 from inference.process.daemon_thread import in_thread
-from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.support.places import ROOT
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.inference.calls import Handler
+    from tests.support.calls import Handler
 
 STATUSES: Final = {200, 400, 404, 405, 410, 413, 500, 503}
 LONGEST_ERROR: Final = 1000

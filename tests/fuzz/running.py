@@ -21,13 +21,13 @@ from inference.http.application import Application
 from inference.settings import Settings
 from tests.fuzz.keeping import fault
 from tests.fuzz.mutations import Fuzz
-from tests.inference.stores import STEP, publish_adder
-from tests.inference.surface import make_surface
+from tests.support.stores import STEP, publish_adder
+from tests.support.surface import make_surface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.inference.calls import Handler
+    from tests.support.calls import Handler
 
 _MOST_SHOWN: Final = 20
 

@@ -14,10 +14,11 @@ from inference.serving import refs_watch
 from inference.serving.manager import Manager
 from inference.settings import Settings
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import DEADLINE_S, WatchedLoader
 from tests.inference.logs import log_lines
-from tests.inference.stores import STEP, publish_adder
-from tests.inference.surface import make_surface
+from tests.inference.watched_loader import WatchedLoader
+from tests.support.stores import STEP, publish_adder
+from tests.support.surface import make_surface
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,9 +22,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.process.daemon_thread import in_thread
-from tests.inference.commands import Ended, environ
-from tests.inference.concurrency import DEADLINE_S
+from tests.support.commands import Ended, environ
 from tests.support.places import ROOT
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

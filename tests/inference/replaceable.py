@@ -18,10 +18,10 @@ from model_store.names import new_id
 from model_store.reading import read_preparation
 from model_store.variant import PLAIN, Measurement, Variant
 from model_sync.graphs.optimizer import EXTENDED, GRAPH, optimize
-from tests.faults.kill_children import forked_trials
-from tests.inference.concurrency import wait_until
-from tests.inference.stores import commit, entry_of, publish_folder, version_folder
-from tests.tiny_models import IR_VERSION, OPSET
+from tests.support.kill_children import forked_trials
+from tests.support.models import IR_VERSION, OPSET
+from tests.support.stores import commit, entry_of, publish_folder, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

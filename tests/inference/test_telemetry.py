@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.telemetry import count_call, count_load, report_load
-from tests.inference.calls import event_file, http_event
 from tests.inference.lambda_process import run_on_lambda
+from tests.support.calls import http_event
+from tests.support.events import event_file
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ THREADS, TURNS = 8, 1000
 SEVERAL_THREADS = f"""
 import sys
 from inference.telemetry import count_call, count_load, report_load, logger
-from tests.inference.concurrency import at_once
+from tests.support.threads import at_once
 
 sys.setswitchinterval(1e-5)
 

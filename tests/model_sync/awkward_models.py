@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.tiny_models import IR_VERSION, OPSET
+from tests.support.models import IR_VERSION, OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

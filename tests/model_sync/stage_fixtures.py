@@ -11,10 +11,10 @@ import pytest
 
 from model_sync.sync_job.handler import SyncJob
 from model_sync.sync_job.settings import JobSettings
-from tests.inference.batch.seaweed import CREDENTIALS, REGION, client, s3_server
 from tests.model_sync.sync_job.buckets import Bucket
 from tests.model_sync.sync_job.cloud import Cloud, cloud
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Invocation, LambdaClient
+from tests.support.s3_server import CREDENTIALS, REGION, client, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.layout import StoreLayout
-from tests.end_to_end.repository_copy import outer_environment
 from tests.support.places import ROOT
+from tests.support.repository_copy import outer_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from model_store.layout import StoreLayout
 from model_store.variant import PLAIN
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.stores import entry_of
 from tests.models.digits import MODEL, write_digits
+from tests.support.stores import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,8 +26,8 @@ from model_sync.preparation.build import MAPPED, PORTABLE
 from model_sync.preparation.choose import choose
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.stores import entry_of
 from tests.support.places import ROOT
+from tests.support.stores import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ import pytest
 
 from bench.events import http_event
 from inference.local.fleet.environment import LambdaEnvironment
-from tests.end_to_end.make_serve import DEADLINE_S, serving
-from tests.end_to_end.repository_copy import outer_environment
 from tests.models.conftest import commands_of
+from tests.support.make_serve import DEADLINE_S, serving
 from tests.support.places import ROOT
+from tests.support.repository_copy import outer_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any, Final
 
 from model_sync.package_sets.runtime_packages import installed_runtime
-from tests.inference.commands import environ
+from tests.support.commands import environ
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from inference.process.daemon_thread import in_thread
 from model_store.module_index import INDEX, ModuleIndex
-from tests.inference.commands import environ
+from tests.support.commands import environ
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from model_store.reading import read_package_set, read_upward, read_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.package_sets.real_programs import listing
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,9 +23,9 @@ from model_store.package_set import SITE_PACKAGES
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.stores import entry_of
 from tests.package_sets.models import MODEL, write_greeter
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.stores import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

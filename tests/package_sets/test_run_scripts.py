@@ -17,11 +17,11 @@ from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.inference.commands import Ended, run
-from tests.inference.stores import point_latest
 from tests.package_sets.models import MODEL, write_greeter
 from tests.package_sets.tiny_wheels import write_wheel
-from tests.tiny_models import write_adder
+from tests.support.commands import Ended, run
+from tests.support.models import write_adder
+from tests.support.stores import point_latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,16 +10,10 @@ from urllib.parse import quote_plus
 from inference.batch.handler import BatchHandler
 from inference.batch.settings import BatchSettings
 from inference.settings import Settings
-from tests.support.places import EVENTS
+from tests.support.events import event_file
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def event_file(name: str) -> dict[str, Any]:
-    """Read one of tests/events/."""
-    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
-    return event
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.inference.batch.buckets import handler_of, make_buckets
 from tests.inference.batch.models import ADDER, BYTES, PLUS, publish_model
-from tests.inference.batch.seaweed import client, s3_server
 from tests.inference.logs import log_lines
+from tests.support.s3_server import client, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.tiny_models import adder_request, write_adder
+from tests.support.models import adder_request, write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

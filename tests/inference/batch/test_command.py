@@ -21,8 +21,8 @@ from tests.inference.batch.buckets import (
     without_durations,
 )
 from tests.inference.batch.models import PLUS, lines_of, publish_model
-from tests.inference.commands import run
 from tests.inference.forked_commands import run_forked
+from tests.support.commands import run
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.inference.batch.buckets import Buckets
-    from tests.inference.commands import Ended
+    from tests.support.commands import Ended
 
 DEADLINE_S = 60.0
 

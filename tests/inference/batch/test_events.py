@@ -8,7 +8,7 @@ import pytest
 
 from inference.batch.errors import EventError
 from inference.batch.s3_events import S3Object, objects_in
-from tests.inference.batch.buckets import event_file
+from tests.support.events import event_file
 
 
 def created() -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.inference.batch.buckets import message, sqs_event
 from tests.inference.batch.models import PLUS
-from tests.inference.batch.seaweed import CREDENTIALS, REGION
 from tests.support.places import ROOT
+from tests.support.s3_server import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ from tests.inference.replaceable import (
     variant,
     wait_until_idle,
 )
-from tests.inference.stores import flip_a_byte
+from tests.support.damage import flip_a_byte
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from inference.batch.errors import ObjectGoneError, StorageError
 from inference.batch.s3_events import S3Object
 from inference.batch.s3_storage import RANGE_BYTES, S3Input
 from tests.inference.batch.network import closed_port, cutting_network, throttling_s3
-from tests.inference.batch.seaweed import client
+from tests.support.s3_server import client
 
 if TYPE_CHECKING:
     from tests.inference.batch.buckets import Buckets

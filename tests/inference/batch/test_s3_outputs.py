@@ -8,7 +8,7 @@ import pytest
 from inference.batch.errors import StorageError
 from inference.batch.s3_storage import PART_BYTES, S3Outputs
 from tests.inference.batch.network import throttling_s3
-from tests.inference.batch.seaweed import client
+from tests.support.s3_server import client
 
 if TYPE_CHECKING:
     from tests.inference.batch.buckets import Buckets

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.inference.commands import run
 from tests.inference.forked_commands import run_forked
-from tests.inference.stores import publish_adder
+from tests.support.commands import run
+from tests.support.stores import publish_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.inference.calls import add, event_file, get, infer, predict, send
-from tests.tiny_models import adder_request
+from tests.support.calls import add, get, infer, predict, send
+from tests.support.events import event_file
+from tests.support.models import adder_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.http.application import Application
-    from tests.inference.calls import Answer
+    from tests.support.calls import Answer
 
 OWN = ("Coldpress-Model", "Coldpress-Version", "Coldpress-Label")
 

@@ -10,7 +10,7 @@ import pytest
 from inference.errors import TooLargeError
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.http.responses import body_answer
-from tests.inference.calls import http_event, infer, predict, send
+from tests.support.calls import http_event, infer, predict, send
 
 if TYPE_CHECKING:
     from inference.http.application import Application

@@ -14,8 +14,9 @@ from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.reading import read_store_id
 from model_store.release import VERSION
-from tests.inference.calls import add, event_file, http_event
-from tests.inference.stores import point_latest
+from tests.support.calls import add, http_event
+from tests.support.events import event_file
+from tests.support.stores import point_latest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.inference.calls import http_event, send
+from tests.support.calls import http_event, send
 from tests.support.examples import examples
-from tests.tiny_models import adder_request
+from tests.support.models import adder_request
 
 if TYPE_CHECKING:
     from inference.http.application import Application

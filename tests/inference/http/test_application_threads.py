@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from inference.http.resolver import OneThreadResolver
-from tests.inference.calls import add, http_event, send
-from tests.inference.concurrency import DEADLINE_S, at_once
+from tests.support.calls import add, http_event, send
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from inference.http.application import Application
-    from tests.inference.calls import Handler
+    from tests.support.calls import Handler
 
 THREADS = 8
 

@@ -11,9 +11,9 @@ import pytest
 
 from inference.errors import BadRequestError, TooLargeError
 from inference.http.compression import choose_encoding, compress, decompress
-from tests.inference.calls import http_event, send
-from tests.inference.stores import ADDER
-from tests.tiny_models import adder_request
+from tests.support.calls import http_event, send
+from tests.support.models import adder_request
+from tests.support.stores import ADDER
 
 if TYPE_CHECKING:
     from inference.http.application import Application

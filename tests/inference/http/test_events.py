@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
 from inference.http.events import answer_body, body_bytes, build_event
-from tests.inference.calls import event_file
+from tests.support.events import event_file
 
 
 def built(**how: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from inference.http.application import Application
 from inference.settings import Settings
 from model_sync.store_io.create_store import open_store
-from tests.inference.calls import add, get, http_event, infer, predict, send
-from tests.tiny_models import adder_request
+from tests.support.calls import add, get, http_event, infer, predict, send
+from tests.support.models import adder_request
 
 if TYPE_CHECKING:
     from pathlib import Path

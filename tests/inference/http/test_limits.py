@@ -10,7 +10,7 @@ import pytest
 
 from inference.errors import TooLargeError
 from inference.http.limits import PAYLOAD_LIMIT_BYTES, check_body, check_outputs
-from tests.inference.calls import Answer, infer
+from tests.support.calls import Answer, infer
 
 if TYPE_CHECKING:
     from inference.http.application import Application

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.errors import BadRequestError
-from tests.inference.calls import http_event, infer, send
+from tests.support.calls import http_event, infer, send
 
 if TYPE_CHECKING:
     from inference.http.application import Application

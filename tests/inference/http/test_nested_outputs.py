@@ -14,10 +14,10 @@ from inference.http.application import Application
 from inference.protocol.sequences import specs_of_map, to_tensors
 from inference.settings import Settings
 from model_sync.errors import TrialError
-from tests.inference.calls import Answer, http_event, infer, predict, send
-from tests.inference.models import write_identities
-from tests.inference.nested_models import write_classifier, write_no_pieces, write_pieces
-from tests.inference.stores import publish_folder
+from tests.inference.http.nested_models import write_classifier, write_no_pieces, write_pieces
+from tests.support.calls import Answer, http_event, infer, predict, send
+from tests.support.models import write_identities
+from tests.support.stores import publish_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

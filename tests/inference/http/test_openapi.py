@@ -15,7 +15,8 @@ from inference.http.responses import _STATUSES
 from inference.serving.stats import BOUNDS_MS
 from model_store.release import VERSION
 from model_store.signature import DATATYPES
-from tests.inference.calls import event_file, get, send
+from tests.support.calls import get, send
+from tests.support.events import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

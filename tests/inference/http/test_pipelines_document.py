@@ -8,9 +8,9 @@ import pytest
 
 from inference.http.application import Application
 from inference.settings import Settings
-from tests.inference.calls import predict
-from tests.inference.stores import publish_adder
+from tests.support.calls import predict
 from tests.support.places import ROOT
+from tests.support.stores import publish_adder
 
 PAGE = ROOT / "docs" / "pipelines.md"
 

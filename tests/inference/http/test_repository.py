@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.refs import State
-from tests.inference.calls import Answer, add, get, http_event, send
-from tests.inference.concurrency import wait_until
-from tests.inference.stores import (
-    ADDER,
-    STEP,
-    flip_a_byte,
-    publish_adder,
-    set_state,
-    version_folder,
-)
+from tests.support.calls import Answer, add, get, http_event, send
+from tests.support.damage import flip_a_byte
+from tests.support.stores import ADDER, STEP, publish_adder, set_state, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

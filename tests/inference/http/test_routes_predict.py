@@ -7,7 +7,8 @@ import pytest
 
 from inference.http.application import Application
 from inference.settings import Settings
-from tests.inference.calls import event_file, http_event, predict, send
+from tests.support.calls import http_event, predict, send
+from tests.support.events import event_file
 
 if TYPE_CHECKING:
     from pathlib import Path

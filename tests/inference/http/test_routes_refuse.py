@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.inference.calls import Answer, http_event, infer, predict, send
-from tests.tiny_models import adder_request
+from tests.support.calls import Answer, http_event, infer, predict, send
+from tests.support.models import adder_request
 
 if TYPE_CHECKING:
     from inference.http.application import Application

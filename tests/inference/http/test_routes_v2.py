@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model_store.release import VERSION
-from tests.inference.calls import add, event_file, get, http_event, infer, send
-from tests.inference.stores import STEP
-from tests.tiny_models import adder_request
+from tests.support.calls import add, get, http_event, infer, send
+from tests.support.events import event_file
+from tests.support.models import adder_request
+from tests.support.stores import STEP
 
 if TYPE_CHECKING:
     from inference.http.application import Application

@@ -26,8 +26,8 @@ from inference.lambda_runtime.extension import (
 from inference.lambda_runtime.extensions_api import register
 from inference.process.background import Background
 from inference.settings import BackgroundMode, SettingError, background_mode
-from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.support.places import ROOT
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -20,8 +20,8 @@ from inference.lambda_runtime.recycling import LEAST_LEFT_S, Recycler
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import InvocationError
 from inference.serving.recycling_policy import Due
-from tests.inference.concurrency import wait_until
 from tests.support.places import ROOT
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,10 +20,10 @@ from inference.settings import Verify
 from model_store import reading
 from model_store.layout import StoreLayout
 from model_store.refs import State
-from tests.inference.stores import (
+from tests.support.damage import flip_a_byte
+from tests.support.stores import (
     ADDER,
     entry_of,
-    flip_a_byte,
     point_latest,
     publish_adder,
     refs_of,

@@ -16,8 +16,8 @@ from model_store.layout import MANIFEST, StoreLayout
 from model_store.reading import read_preparation
 from model_store.variant import Measurement, Variant
 from tests.inference.logs import log_lines
-from tests.inference.stores import ADDER, commit, entry_of
-from tests.processors import WITH_AVX512, WITHOUT_AVX512, pretended
+from tests.support.processors import WITH_AVX512, WITHOUT_AVX512, pretended
+from tests.support.stores import ADDER, commit, entry_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,9 @@ from model_store.errors import DamagedError
 from model_store.files import FileEntry
 from model_store.layout import StoreLayout
 from model_store.version import GoldenCases, VersionContent
-from tests.inference.stores import ADDER, STEP, entry_of, flip_a_byte
-from tests.tiny_models import adder_request
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request
+from tests.support.stores import ADDER, STEP, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,9 @@ from inference.errors import LoadError
 from inference.loading.loader import RUNTIME, load_version
 from model_store.errors import StoreUnreachableError
 from model_store.layout import StoreLayout
-from tests.inference.stores import entry_of, flip_a_byte, publish_folder, refs_of, version_folder
-from tests.tiny_models import adder_request, write_adder, write_external_adder
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request, write_adder, write_external_adder
+from tests.support.stores import entry_of, publish_folder, refs_of, version_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,8 @@ from model_store.errors import DamagedError
 from model_store.layout import StoreLayout
 from model_store.preparation import runtime_key
 from model_store.reading import read_version
-from tests.inference.concurrency import at_once
-from tests.inference.models import write_gather, write_reciprocal, write_sum, write_zeros
-from tests.inference.stores import (
+from tests.support.models import write_gather, write_reciprocal, write_sum, write_zeros
+from tests.support.stores import (
     ADDER,
     STEP,
     commit,
@@ -27,6 +26,7 @@ from tests.inference.stores import (
     publish_folder,
     version_folder,
 )
+from tests.support.threads import at_once
 
 if TYPE_CHECKING:
     from pathlib import Path

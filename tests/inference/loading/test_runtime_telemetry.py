@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.loading.session_threads import MEMORY_VARIABLE, environment_threads, intra_op_threads
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

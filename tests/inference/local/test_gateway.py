@@ -11,8 +11,8 @@ import pytest
 
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
 from inference.local.gateway import Gateway, InThreads, LocalContext
-from tests.inference.calls import event_file
-from tests.inference.concurrency import DEADLINE_S
+from tests.support.events import event_file
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from inference.http.limits import PAYLOAD_LIMIT_BYTES
-from tests.inference.commands import Server, serving
-from tests.inference.concurrency import DEADLINE_S, at_once
-from tests.tiny_models import adder_request
+from tests.support.commands import Server, serving
+from tests.support.models import adder_request
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from inference.process.daemon_thread import in_thread
-from tests.inference.commands import run, serving, wait_for_file
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import publish_adder
-from tests.tiny_models import adder_request
+from tests.support.commands import run, serving, wait_for_file
+from tests.support.models import adder_request
+from tests.support.stores import publish_adder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

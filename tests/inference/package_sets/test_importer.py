@@ -13,11 +13,11 @@ from model_store.package_set import SITE_PACKAGES, Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
-from tests.inference.commands import environ
-from tests.inference.concurrency import DEADLINE_S
 from tests.package_sets.hard_cases import AFTER, BEFORE, MODULES, write_files, write_hard_cases
 from tests.package_sets.import_questions import QUESTIONS
+from tests.support.commands import environ
 from tests.support.places import ROOT
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

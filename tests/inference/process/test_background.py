@@ -12,10 +12,11 @@ import pytest
 from inference.process.background import Background
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.commands import run
-from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+from tests.support.commands import run
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ import pytest
 from inference.process.daemon_thread import in_thread
 from inference.process.deadline_calls import MAX_IN_PROGRESS, DeadlineCalls
 from model_store.errors import StoreUnreachableError
-from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,9 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.heavy_model import LAYER_BYTES, write_heavy_model
 from inference.process.memory import forget_peak, give_back, rss_bytes, split_bytes
 from tests.inference.replaceable import MAPPED, PACKED, prepare
-from tests.inference.stores import publish_adder, publish_folder
+from tests.support.models import IR_VERSION, OPSET
 from tests.support.places import ROOT
-from tests.tiny_models import IR_VERSION, OPSET
+from tests.support.stores import publish_adder, publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

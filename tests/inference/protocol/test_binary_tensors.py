@@ -19,12 +19,11 @@ from inference.protocol.binary_tensors import raw_input, split_body, to_bytes, t
 from inference.protocol.datatypes import BFLOAT16, DTYPES
 from inference.settings import Settings
 from model_store.signature import TensorSpec
-from tests.inference.calls import Answer, http_event, send
-from tests.inference.models import write_identities
 from tests.inference.protocol.test_protocol_round_trip import CUBES, ONNX_TYPES, arrays
-from tests.inference.stores import ADDER, publish_folder
+from tests.support.calls import Answer, http_event, send
 from tests.support.examples import examples
-from tests.tiny_models import write_identity
+from tests.support.models import write_identities, write_identity
+from tests.support.stores import ADDER, publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import pytest
 
 from inference.protocol.requests import InferRequest, parse_infer_request
 from model_store.signature import Signature, TensorSpec
-from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
+from tests.inference.protocol.signatures import ANY_RANK, one_input, request, signature, tensor
 
 
 def parse(shape: list[int], data: Any, *, datatype: str = "FP32") -> Any:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inference.errors import BadRequestError
 from inference.protocol.requests import check_tensors, parse_infer_request
-from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
+from tests.inference.protocol.signatures import ANY_RANK, one_input, request, signature, tensor
 from tests.support.examples import examples
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 
 from inference.errors import BadRequestError
 from inference.protocol.requests import parse_infer_request
-from tests.inference.signatures import one_input, request, tensor
+from tests.inference.protocol.signatures import one_input, request, tensor
 
 SIGNATURE = one_input("FP32", (-1, 2))
 

@@ -6,7 +6,7 @@ import pytest
 
 from inference.errors import BadRequestError
 from inference.protocol.requests import parse_infer_request
-from tests.inference.signatures import one_input, request, tensor
+from tests.inference.protocol.signatures import one_input, request, tensor
 
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]
 FLOATS = ["FP16", "FP32", "FP64"]

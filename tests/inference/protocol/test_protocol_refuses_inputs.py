@@ -6,7 +6,7 @@ import pytest
 
 from inference.errors import BadRequestError
 from inference.protocol.requests import parse_infer_request
-from tests.inference.signatures import ANY_RANK, one_input, request, signature, tensor
+from tests.inference.protocol.signatures import ANY_RANK, one_input, request, signature, tensor
 
 if TYPE_CHECKING:
     from model_store.signature import Signature

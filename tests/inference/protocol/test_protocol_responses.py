@@ -11,7 +11,7 @@ from inference.protocol.datatypes import BFLOAT16, DTYPES, datatype_of
 from inference.protocol.requests import check_tensors
 from inference.protocol.responses import render_infer_body, render_metadata
 from model_store.signature import Signature, TensorSpec
-from tests.inference.signatures import one_input, signature
+from tests.inference.protocol.signatures import one_input, signature
 
 
 def response_of(outputs: dict[str, Any], request_id: str | None = None) -> Any:

@@ -15,11 +15,11 @@ from inference.protocol.datatypes import DTYPES
 from inference.protocol.requests import parse_infer_request
 from inference.protocol.responses import render_infer_body
 from inference.settings import Settings
-from tests.inference.calls import infer
-from tests.inference.models import write_identities
-from tests.inference.signatures import one_input, request, tensor
-from tests.inference.stores import publish_folder
+from tests.inference.protocol.signatures import one_input, request, tensor
+from tests.support.calls import infer
 from tests.support.examples import examples
+from tests.support.models import write_identities
+from tests.support.stores import publish_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,19 +12,20 @@ import pytest
 from inference.http.application import Application
 from inference.serving.quarantine import LONGEST_PASSING_S, LONGEST_RETRY_S
 from inference.settings import Settings
-from tests.inference.calls import get, http_event, infer, send
-from tests.inference.concurrency import wait_until
-from tests.inference.stale_files import FailingOpens
-from tests.inference.stores import commit, flip_a_byte, publish_folder, version_folder
+from tests.inference.serving.stale_files import FailingOpens
 from tests.model_sync.model_folders import write_full
-from tests.tiny_models import adder_request
+from tests.support.calls import get, http_event, infer, send
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request
+from tests.support.stores import commit, publish_folder, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.inference.calls import Answer
     from tests.inference.conftest import Clock
+    from tests.support.calls import Answer
 
 MODEL: Final = "steady"
 GOOD, BAD = 1, 2

@@ -20,14 +20,16 @@ from inference.settings import Settings
 from model_store.documents import now, timestamp
 from model_store.refs import GRACE_S, State
 from model_sync.refs.changes import retire
-from tests.faults.kill_children import forked_trials
-from tests.inference.calls import add
-from tests.inference.concurrency import wait_until
-from tests.inference.stale_files import FailingOpens
-from tests.inference.stores import (
+from tests.inference.serving.stale_files import FailingOpens
+from tests.package_sets.models import MODEL as GREETER
+from tests.package_sets.models import write_greeter
+from tests.support.calls import add
+from tests.support.damage import flip_a_byte
+from tests.support.kill_children import forked_trials
+from tests.support.models import write_external_adder
+from tests.support.stores import (
     ADDER,
     commit,
-    flip_a_byte,
     point_latest,
     publish_adder,
     publish_folder,
@@ -35,16 +37,14 @@ from tests.inference.stores import (
     set_state,
     version_folder,
 )
-from tests.package_sets.models import MODEL as GREETER
-from tests.package_sets.models import write_greeter
-from tests.tiny_models import write_external_adder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
+    from tests.inference.watched_loader import WatchedLoader
 
 DAY: Final = float(GRACE_S)
 OLDEST: Final = LIMITS.oldest_check_s

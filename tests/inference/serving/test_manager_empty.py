@@ -13,10 +13,10 @@ from inference.process.deadline_calls import DeadlineCalls
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_sync.store_io.create_store import open_store
-from tests.inference.calls import get, infer, predict
-from tests.inference.concurrency import DEADLINE_S
-from tests.inference.stores import ADDER, publish_adder
-from tests.tiny_models import adder_request
+from tests.support.calls import get, infer, predict
+from tests.support.models import adder_request
+from tests.support.stores import ADDER, publish_adder
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from inference.http.application import Application
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 
 class Listings:

@@ -10,23 +10,17 @@ import pytest
 
 from inference.errors import NotReadyError
 from inference.serving.quarantine import LONGEST_RETRY_S, RETRY_BROKEN_S, RETRY_PASSING_S
-from tests.inference.concurrency import at_once, wait_until
-from tests.inference.stores import (
-    ADDER,
-    STEP,
-    commit,
-    flip_a_byte,
-    point_latest,
-    publish_adder,
-    version_folder,
-)
+from tests.support.damage import flip_a_byte
+from tests.support.stores import ADDER, STEP, commit, point_latest, publish_adder, version_folder
+from tests.support.threads import at_once
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
+    from tests.inference.watched_loader import WatchedLoader
 
 GRAPH = "source/model.onnx"
 

@@ -11,10 +11,11 @@ from inference.errors import NotReadyError
 from inference.http.application import Application
 from inference.serving.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
-from tests.inference.calls import get, predict
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import commit, flip_a_byte, publish_folder, version_folder
 from tests.model_sync.model_folders import write_full
+from tests.support.calls import get, predict
+from tests.support.damage import flip_a_byte
+from tests.support.stores import commit, publish_folder, version_folder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
+    from tests.inference.watched_loader import WatchedLoader
 
 MODEL: Final = "gated"
 

@@ -13,15 +13,16 @@ import pytest
 from inference.errors import NotReadyError, UnknownError
 from inference.process.daemon_thread import in_thread
 from inference.serving import refs_watch as watch_module
-from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
-from tests.inference.stores import ADDER, STEP, point_latest, publish_adder, version_folder
+from tests.support.stores import ADDER, STEP, point_latest, publish_adder, version_folder
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 
 class Hang:

@@ -12,19 +12,19 @@ from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
 from model_store.refs import State
-from tests.inference.calls import add, get, http_event, infer, predict, send
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import (
+from tests.support.calls import add, get, http_event, infer, predict, send
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request
+from tests.support.stores import (
     ADDER,
     STEP,
     commit,
-    flip_a_byte,
     point_latest,
     publish_adder,
     set_state,
     version_folder,
 )
-from tests.tiny_models import adder_request
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from inference.serving.manager import Manager
     from model_store.refs import Refs
-    from tests.inference.calls import Answer
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
+    from tests.support.calls import Answer
 
 CANARY: Final = 1
 LATEST: Final = 3

@@ -15,15 +15,16 @@ from inference.serving.background_loads import BackgroundLoads
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from model_store.refs import State
-from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
-from tests.inference.stores import ADDER, commit, point_latest, set_state
+from tests.support.stores import ADDER, commit, point_latest, set_state
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
     from inference.serving.version_selector import Resolved
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 
 def test_construction_touches_nothing(tmp_path: Path, loader: WatchedLoader) -> None:

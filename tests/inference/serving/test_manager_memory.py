@@ -16,9 +16,7 @@ from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.serving.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings
-from tests.inference.calls import add, get, infer
-from tests.inference.concurrency import DEADLINE_S, at_once, wait_until
-from tests.inference.sized_models import (
+from tests.inference.serving.sized_models import (
     Gated,
     answers,
     copy_sized,
@@ -28,8 +26,12 @@ from tests.inference.sized_models import (
     wait_until_idle,
     warm,
 )
-from tests.inference.stores import commit, copy_model, flip_a_byte, version_folder
-from tests.tiny_models import adder_request
+from tests.support.calls import add, get, infer
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request
+from tests.support.stores import commit, copy_model, version_folder
+from tests.support.threads import at_once
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,16 +9,16 @@ from inference.process.daemon_thread import in_thread
 from inference.process.deadline_calls import DeadlineCalls
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import ADDER, point_latest
+from tests.support.stores import ADDER, point_latest
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import FrameType
 
-    from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
+    from tests.inference.watched_loader import WatchedLoader
 
 
 class Opens:

@@ -12,16 +12,17 @@ from inference.serving import manager as manager_module
 from inference.serving.manager import Manager
 from inference.serving.refs_watch import RefsWatch
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder
+from tests.support.damage import flip_a_byte
+from tests.support.stores import ADDER, commit, point_latest, version_folder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
     from types import FrameType
 
-    from tests.inference.concurrency import WatchedLoader
     from tests.inference.conftest import Clock
+    from tests.inference.watched_loader import WatchedLoader
 
 STALENESS: Final = 60.0
 

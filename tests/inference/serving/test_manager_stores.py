@@ -10,21 +10,14 @@ import pytest
 
 from inference.errors import NotReadyError, UnknownError
 from inference.process.daemon_thread import in_thread
-from tests.inference.concurrency import wait_until
-from tests.inference.stores import (
-    ADDER,
-    STEP,
-    point_latest,
-    publish_adder,
-    refs_of,
-    version_folder,
-)
+from tests.support.stores import ADDER, STEP, point_latest, publish_adder, refs_of, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 
 def latest(manager: Manager) -> int:

@@ -5,15 +5,15 @@ import weakref
 from typing import TYPE_CHECKING
 
 from inference.process.daemon_thread import in_thread
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import ADDER, STEP, point_latest, publish_adder
+from tests.support.stores import ADDER, STEP, point_latest, publish_adder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 
 def latest(manager: Manager) -> int:

@@ -4,7 +4,7 @@ import threading
 import time
 
 from inference.serving.memory_ledger import Ledger
-from tests.inference.concurrency import DEADLINE_S
+from tests.support.waiting import DEADLINE_S
 
 
 class Session:

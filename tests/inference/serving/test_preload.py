@@ -12,15 +12,16 @@ from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.serving import refs_watch as watch_module
 from inference.settings import Settings
-from tests.inference.calls import add
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import ADDER, commit, flip_a_byte, publish_adder, version_folder
+from tests.support.calls import add
+from tests.support.damage import flip_a_byte
+from tests.support.stores import ADDER, commit, publish_adder, version_folder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.serving.manager import Manager
-    from tests.inference.concurrency import WatchedLoader
+    from tests.inference.watched_loader import WatchedLoader
 
 OTHER = "other"
 

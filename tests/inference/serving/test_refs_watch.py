@@ -13,9 +13,9 @@ from inference.errors import NotReadyError, UnknownError
 from inference.serving.refs_watch import UPWARD_EVERY_S, RefsWatch, is_stale_handle, is_unreadable
 from model_store.errors import DamagedError, StoreUnreachableError
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import at_once
-from tests.inference.stale_files import FailingOpens
-from tests.inference.stores import ADDER, point_latest, publish_adder
+from tests.inference.serving.stale_files import FailingOpens
+from tests.support.stores import ADDER, point_latest, publish_adder
+from tests.support.threads import at_once
 
 if TYPE_CHECKING:
     from pathlib import Path

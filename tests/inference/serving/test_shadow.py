@@ -12,9 +12,10 @@ import pytest
 from inference.http.application import Application
 from inference.serving.shadow import Disagreement, compare
 from inference.settings import Settings
-from tests.inference.calls import add, http_event, predict, send
-from tests.inference.concurrency import wait_until
-from tests.inference.stores import ADDER, STEP, commit, flip_a_byte, publish_adder, version_folder
+from tests.support.calls import add, http_event, predict, send
+from tests.support.damage import flip_a_byte
+from tests.support.stores import ADDER, STEP, commit, publish_adder, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.serving.stats import BOUNDS_MS, Stats
-from tests.inference.calls import add, get, infer
-from tests.inference.concurrency import at_once, wait_until
-from tests.inference.stores import ADDER, commit, flip_a_byte, point_latest, version_folder
-from tests.tiny_models import adder_request
+from tests.support.calls import add, get, infer
+from tests.support.damage import flip_a_byte
+from tests.support.models import adder_request
+from tests.support.stores import ADDER, commit, point_latest, version_folder
+from tests.support.threads import at_once
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

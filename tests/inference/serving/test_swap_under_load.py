@@ -11,9 +11,9 @@ import pytest
 from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.settings import Settings
-from tests.inference.calls import add
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import STEP, point_latest, publish_adder
+from tests.support.calls import add
+from tests.support.stores import STEP, point_latest, publish_adder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,10 +24,11 @@ from model_store.variant import PLAIN
 from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.concurrency import wait_until
-from tests.inference.stale_files import FailingOpens
-from tests.inference.stores import entry_of, flip_a_byte, version_folder
-from tests.lookup_model import LOOKED_UP, LOOKUP, RECORDED, WIDTH, write_lookup_model
+from tests.inference.serving.stale_files import FailingOpens
+from tests.support.damage import flip_a_byte
+from tests.support.lookup_model import LOOKED_UP, LOOKUP, RECORDED, WIDTH, write_lookup_model
+from tests.support.stores import entry_of, version_folder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,9 +22,6 @@ from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.refs import State
 from model_store.variant import PLAIN
-from tests.inference.calls import add, get, infer
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.models import write_pair
 from tests.inference.replaceable import (
     MAPPED,
     MAPPED_NEED,
@@ -40,13 +37,12 @@ from tests.inference.replaceable import (
     variant,
     wait_until_idle,
 )
-from tests.inference.sized_models import need, publish_sized
-from tests.inference.stores import (
-    ADDER,
-    commit,
-    flip_a_byte,
-    set_state,
-)
+from tests.inference.serving.sized_models import need, publish_sized
+from tests.support.calls import add, get, infer
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_pair
+from tests.support.stores import ADDER, commit, set_state
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from infra.emulated.run import EmulatedStage, emulated_stage
 from infra.emulated.signing import signed
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -18,7 +18,7 @@ from tests.model_sync.model_folders import write_full
 from tests.model_sync.rich_store import ADDER, GREETER, ask, opened, version_path
 from tests.model_sync.snapshots import snapshot
 from tests.package_sets.models import write_greeter
-from tests.tiny_models import adder_request, write_adder, write_identity
+from tests.support.models import adder_request, write_adder, write_identity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,12 +26,12 @@ from model_sync.publishing.publish import publish
 from model_sync.publishing.resume import ToBeContinued, preparation_ms
 from model_sync.sweep.verb import sweep_store
 from model_sync.time_limit import TimeLimit
-from tests.inference.stores import flip_a_byte
 from tests.model_sync.late_link import LateLink
 from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.rich_store import delete
 from tests.model_sync.snapshots import ids_in, snapshot
-from tests.tiny_models import write_adder
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

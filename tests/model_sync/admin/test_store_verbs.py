@@ -19,7 +19,7 @@ from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.snapshots import snapshot
-from tests.tiny_models import write_adder, write_identity
+from tests.support.models import write_adder, write_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

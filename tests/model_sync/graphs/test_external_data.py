@@ -11,7 +11,7 @@ import pytest
 from model_sync.errors import InspectionError
 from model_sync.graphs.inspection import external_files, inspect
 from tests.model_sync import awkward_models as awkward
-from tests.tiny_models import write_adder, write_external_adder
+from tests.support.models import write_adder, write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

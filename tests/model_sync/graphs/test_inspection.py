@@ -12,7 +12,7 @@ from model_store.signature import DATATYPES, Signature, TensorSpec
 from model_sync.errors import InspectionError
 from model_sync.graphs.inspection import inspect
 from tests.model_sync import awkward_models as awkward
-from tests.tiny_models import write_adder, write_identity
+from tests.support.models import write_adder, write_identity
 
 if TYPE_CHECKING:
     from pathlib import Path

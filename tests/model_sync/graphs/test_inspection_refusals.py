@@ -11,7 +11,7 @@ from onnx import helper
 from model_sync.errors import InspectionError
 from model_sync.graphs.inspection import external_files, inspect
 from tests.model_sync import awkward_models as awkward
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 
 def _refusal(path: Path) -> str:

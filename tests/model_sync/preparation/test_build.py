@@ -23,10 +23,9 @@ from model_sync.errors import RecipeError
 from model_sync.preparation.build import MAPPED, PORTABLE
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.models import write_graph
-from tests.inference.stores import flip_a_byte
 from tests.model_sync.backups import verified_and_restored
-from tests.tiny_models import write_adder
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_adder, write_graph
 
 if TYPE_CHECKING:
     from pathlib import Path

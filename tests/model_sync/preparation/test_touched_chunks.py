@@ -17,7 +17,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from tests.lookup_model import RECORDED, write_lookup_model
+from tests.support.lookup_model import RECORDED, write_lookup_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pytest
 from model_sync.errors import TrialError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

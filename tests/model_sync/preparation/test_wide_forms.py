@@ -26,10 +26,11 @@ from model_sync.graphs.optimizer import EXTENDED, GRAPH, HIGHEST, WEIGHTS, optim
 from model_sync.preparation.build import PORTABLE, WIDE
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.inference.models import write_graph
-from tests.inference.stores import entry_of, flip_a_byte
 from tests.model_sync.backups import verified_and_restored
-from tests.processors import UNKNOWN, other_than_this, pretended
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_graph
+from tests.support.processors import UNKNOWN, other_than_this, pretended
+from tests.support.stores import entry_of
 
 if TYPE_CHECKING:
     from pathlib import Path

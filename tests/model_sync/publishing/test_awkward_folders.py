@@ -28,7 +28,7 @@ from model_sync.sources.folder import FolderSource
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, modes
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

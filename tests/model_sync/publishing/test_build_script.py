@@ -12,7 +12,7 @@ from model_sync.errors import BuildError
 from model_sync.publishing.build_script import missing_outputs, run_build
 from model_sync.sources.recipe import Build
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

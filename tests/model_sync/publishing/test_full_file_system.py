@@ -21,7 +21,7 @@ from tests.model_sync.file_systems import Filling, small_file_system
 from tests.model_sync.model_folders import RECIPE, write_bare
 from tests.model_sync.snapshots import snapshot
 from tests.package_sets.tiny_wheels import write_wheel
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

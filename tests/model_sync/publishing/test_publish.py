@@ -21,7 +21,7 @@ from model_sync.publishing.publication import PublishResult
 from model_sync.publishing.publish import publish
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.model_sync.snapshots import FILE, FOLDER, ids_in, modes
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from model_sync.publishing.publish import publish
 from tests.model_sync import awkward_models as awkward
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.snapshots import snapshot
-from tests.tiny_models import write_identity
+from tests.support.models import write_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.refs.history import generations, label_history, last_named, replaced_preparations
 from tests.model_sync.refs.test_changes import refs_of
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

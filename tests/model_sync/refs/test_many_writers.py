@@ -15,8 +15,8 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_generation, read_upward, read_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
+from tests.support.models import write_adder
 from tests.support.places import ROOT
-from tests.tiny_models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

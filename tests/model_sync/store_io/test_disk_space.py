@@ -25,7 +25,7 @@ from tests.model_sync.file_systems import files_end_at, say_free
 from tests.model_sync.model_folders import write_bare, write_full
 from tests.model_sync.snapshots import snapshot
 from tests.package_sets.tiny_wheels import write_wheel
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from tests.model_sync.durability import Appearances
 from tests.model_sync.model_folders import write_full
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from model_sync.refs.publish_changes import with_version
 from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import ids_in, snapshot
 from tests.model_sync.sweepable import ADDER, DAY_S
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.store_io.staging import Staging
 from tests.model_sync.sweepable import ADDER
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

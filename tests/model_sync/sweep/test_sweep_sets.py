@@ -20,7 +20,7 @@ from model_sync.store_io.staging import Staging
 from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sweepable import DAY_S
 from tests.package_sets.tiny_wheels import write_wheel
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from pathlib import Path

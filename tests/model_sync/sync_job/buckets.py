@@ -18,8 +18,8 @@ from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.stage.uploads import upload_contents
-from tests.support.places import EVENTS
-from tests.tiny_models import write_external_adder
+from tests.support.events import event_file
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,12 +103,6 @@ def write_model(folder: Path, *, constant: float = 1.0, width: int = 2) -> Path:
         recipe += '[golden]\nfolder = "golden"\n'
     (folder / "model.toml").write_text(recipe)
     return folder
-
-
-def event_file(name: str) -> dict[str, Any]:
-    """Read one of tests/events/."""
-    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
-    return event
 
 
 def arrived(bucket: Bucket, key: str, *, number: int = 1) -> dict[str, Any]:

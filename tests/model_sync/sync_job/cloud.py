@@ -1,6 +1,6 @@
 """An AWS on loopback, for the command line: CloudFormation's stacks and Lambda's calls, over HTTP.
 
-S3 is a server of its own (tests/inference/batch/seaweed.py). Calls are answered by a function that
+S3 is a server of its own (tests/support/s3_server.py). Calls are answered by a function that
 the test gives: mostly the sync function itself (lambda_client.py).
 """
 
@@ -14,7 +14,7 @@ import threading
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.inference.batch.seaweed import CREDENTIALS, REGION
+from tests.support.s3_server import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from model_sync.publishing.publish import publish
 from model_sync.sources.uploaded import BLOBS
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.invocations import request, staged, time_for
-from tests.tiny_models import write_external_adder
+from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

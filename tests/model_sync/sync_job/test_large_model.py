@@ -17,9 +17,9 @@ from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.sources.uploaded import BLOBS
 from model_sync.stage.uploads import upload_contents
-from tests.inference.batch.seaweed import CREDENTIALS, REGION
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.support.places import ROOT
+from tests.support.s3_server import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import pytest
 
 from inference.http.application import Application
 from inference.settings import Settings
-from tests.inference.commands import serving
 from tests.inference.http.page.stores import add_magika, make_page_store
 from tests.inference.http.page.tabs import Tab
+from tests.support.commands import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

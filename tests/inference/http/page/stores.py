@@ -11,18 +11,17 @@ from model_store.refs import State
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.inference.models import write_identities
-from tests.inference.stores import (
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_identities, write_identity
+from tests.support.places import ROOT
+from tests.support.stores import (
     STEP,
     commit,
-    flip_a_byte,
     publish_adder,
     publish_folder,
     set_state,
     version_folder,
 )
-from tests.support.places import ROOT
-from tests.tiny_models import write_identity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.http.events import answer_body, build_event
-from tests.inference.commands import serving
 from tests.inference.http.page.stores import MANY, make_empty_store, make_store_of_many
-from tests.inference.stores import publish_adder
+from tests.support.commands import serving
+from tests.support.stores import publish_adder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

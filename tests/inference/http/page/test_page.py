@@ -11,15 +11,16 @@ import httpx
 import pytest
 
 from infra.bundling.function_code import READER_ROOMS, gather_code
-from tests.inference.calls import event_file, get, http_event, send
-from tests.inference.commands import serving
 from tests.inference.http.page.markup import PAGE, read_markup
+from tests.support.calls import get, http_event, send
+from tests.support.commands import serving
+from tests.support.events import event_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.http.application import Application
-    from tests.inference.calls import Answer
+    from tests.support.calls import Answer
 
 
 def policy(answer: Answer) -> dict[str, list[str]]:

@@ -10,9 +10,9 @@ import pytest
 from inference.http.application import Application
 from inference.settings import Settings
 from model_store.refs import State
-from tests.inference.calls import add, get, http_event, predict, send
 from tests.inference.http.page.stores import make_empty_store
-from tests.inference.stores import refs_of, set_state
+from tests.support.calls import add, get, http_event, predict, send
+from tests.support.stores import refs_of, set_state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,15 +13,15 @@ import pytest
 
 from inference.local.fleet.process_supervisor import lives, processes
 from inference.process.daemon_thread import in_thread
-from tests.inference.commands import environ, run, serving, wait_for_file
-from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.inference.local.test_serve_ends import WAITING
-from tests.inference.stores import publish_adder
+from tests.support.commands import environ, run, serving, wait_for_file
+from tests.support.models import adder_request
 from tests.support.places import ROOT
-from tests.tiny_models import adder_request
+from tests.support.stores import publish_adder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from tests.inference.commands import Server
+    from tests.support.commands import Server
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are environments and how they are stopped"

@@ -13,7 +13,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,10 +113,3 @@ def entry_of(store: Path, number: int, name: str = ADDER) -> VersionEntry:
 def version_folder(store: Path, number: int, name: str = ADDER) -> Path:
     """Where a version's files lie."""
     return StoreLayout(store).model(name).version(entry_of(store, number, name).id)
-
-
-def flip_a_byte(path: Path, at: int = -1) -> None:
-    """Damage a published file: same size, one bit differs."""
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.write_bytes(data)

@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from tests.inference.stores import ADDER
-from tests.support.places import EVENTS
-from tests.tiny_models import adder_request
+from tests.support.events import event_file
+from tests.support.models import adder_request
+from tests.support.stores import ADDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,12 +43,6 @@ class Answer(NamedTuple):
     @property
     def values(self) -> Any:
         return self.json["outputs"][0]["data"]
-
-
-def event_file(name: str) -> dict[str, Any]:
-    """Read one of tests/events/."""
-    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-    return event
 
 
 def http_event(

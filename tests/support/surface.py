@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from model_store.refs import State
-from tests.inference.models import write_reciprocal, write_sum, write_zeros
-from tests.inference.stores import (
-    flip_a_byte,
-    publish_adder,
-    publish_folder,
-    set_state,
-    version_folder,
-)
-from tests.tiny_models import write_identity
+from tests.support.damage import flip_a_byte
+from tests.support.models import write_identity, write_reciprocal, write_sum, write_zeros
+from tests.support.stores import publish_adder, publish_folder, set_state, version_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

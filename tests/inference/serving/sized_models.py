@@ -11,9 +11,9 @@ from inference.loading.loader import load_version
 from inference.loading.memory_need import need_of
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
-from tests.inference.concurrency import DEADLINE_S, wait_until
-from tests.inference.stores import commit, copy_model, entry_of, publish_folder
-from tests.tiny_models import write_adder
+from tests.support.models import write_adder
+from tests.support.stores import commit, copy_model, entry_of, publish_folder
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

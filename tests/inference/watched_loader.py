@@ -1,13 +1,12 @@
-"""Waiting with a deadline, threads that start together, and the real loader on a leash."""
+"""The real loader on a leash."""
 
 from __future__ import annotations
 
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from inference.loading.loader import load_version
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,30 +15,6 @@ if TYPE_CHECKING:
     from inference.loading.memory_need import Need
     from model_store.layout import StoreLayout
     from model_store.refs import VersionEntry
-
-T = TypeVar("T")
-
-DEADLINE_S = 30.0
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds, but not for ever."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
-
-
-def at_once(count: int, work: Callable[[int], T]) -> list[T]:
-    """Run `work(0)` to `work(count - 1)` in threads that start together; raises what they raise."""
-    barrier = threading.Barrier(count)
-
-    def run(number: int) -> T:
-        barrier.wait(DEADLINE_S)
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count), timeout=DEADLINE_S * 2))
 
 
 class WatchedLoader:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from inference.process.daemon_thread import in_thread
-from tests.inference.concurrency import DEADLINE_S, wait_until
 from tests.support.places import ROOT
+from tests.support.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import TensorProto, helper
 
-from tests.tiny_models import IR_VERSION, OPSET
+from tests.support.models import IR_VERSION, OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

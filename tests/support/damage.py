@@ -1,0 +1,15 @@
+"""Damage to published files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def flip_a_byte(path: Path, at: int = -1) -> None:
+    """Damage a published file: same size, one bit differs."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
