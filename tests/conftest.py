@@ -1,4 +1,4 @@
-"""What is put back after every test, whatever it is about; who runs which test, and how."""
+"""State that is restored after every test; distribution and order of tests; interrupts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(scope="session", autouse=True)
 def interrupts() -> Iterator[None]:
-    """What tests start can be interrupted, also where the tests themselves ignore SIGINT."""
+    """Make children of tests interruptible, even if the tests themselves ignore SIGINT."""
     with interruptible():
         yield
 

@@ -1,12 +1,13 @@
-"""Lets what publishers start (trials; pip) be a fork of a server of forks.
+"""Run children of publishers (trials; pip) as forks of a fork server.
 
-A trial of a tiny model takes half a second, nearly all of which is the importing of numpy and ONNX
-Runtime; a fork of a process that has imported them, and done nothing else, takes a twentieth. So it
-is with pip. What runs is the module's own `main`, and what comes of it (exit code, signal, stderr,
-deadline) is told as it is of a new interpreter.
+A trial of a tiny model takes half a second, nearly all of it for importing numpy and ONNX Runtime.
+A fork of a process that has only imported them takes a twentieth. The same holds for pip. The fork
+runs the module's own `main`, and reports its outcome (exit code, signal, stderr, deadline) like a
+new interpreter.
 
-Tests of the trial itself and of what it records are not run so: they are marked `own_processes`.
-Nor is what a test starts as a process, such as the command line: its trials are interpreters.
+Tests of the trial and of its recordings do not use forks: they are marked `own_processes`.
+Processes that a test starts, such as the command line, do not either: their trials are
+interpreters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much memory a cold start takes at its highest, against the size of its model."""
+"""Peak memory of a cold start, relative to the size of its model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 
 
 def imported_mb(store: Path) -> float:
-    """What a process takes that has everything but a model."""
+    """Return the peak memory of a process that imports everything and loads no model."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "STORE_PATH": str(store)}
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED], env=environ, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""What is made of a worker's marks and of the stand-in's trace, and the event that is sent."""
+"""Phases from a worker's marks, ranges from the stand-in's trace, and the event of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cold start of the real handler asks of the file system: counts, against their budget."""
+"""File system calls of a cold start of the real handler, compared with their budget."""
 
 from __future__ import annotations
 

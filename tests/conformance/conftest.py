@@ -60,7 +60,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def target(base_url: str) -> Target:
-    """That server, as the protocol's suite is told of it: it must offer all that can be asked."""
+    """Describe that server to the protocol's suite: it must offer all optional parts."""
     return Target(
         base_url,
         extensions=("compression", "labels"),

@@ -1,7 +1,7 @@
-"""What the server answers is what its OpenAPI document says, as Schemathesis holds them together.
+"""Answers of the server match its OpenAPI document, according to Schemathesis.
 
-Its own command runs, over real HTTP: each address with what the document allows and forbids. From
-a fixed seed, so the same calls each time.
+Schemathesis's own command runs over real HTTP, and calls each address with requests that the
+document allows and forbids. The seed is fixed, so the calls are the same each time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PHASES = ("examples", "coverage", "fuzzing")
 
 
 class Run(NamedTuple):
-    """What is held together: the document so narrowed, by these checks, in so many calls each."""
+    """A run of Schemathesis: the narrowed document, the checks, the calls per operation."""
 
     narrowed: Callable[[dict[str, Any]], dict[str, Any]]
     checks: tuple[str, ...]

@@ -80,7 +80,7 @@ def test_an_address_is_all_that_it_needs(copy: Path, base_url: str) -> None:
 
 
 def test_that_nothing_answers_at_the_address_is_said_once(copy: Path) -> None:
-    with socket.socket() as closed:  # bound and not listening: nobody else gets the port
+    with socket.socket() as closed:  # bound and not listening: no other process gets the port
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         found = run(copy, ["--base-url", url, "--results", str(copy.parent / "none.json")])

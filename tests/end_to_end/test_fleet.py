@@ -38,7 +38,7 @@ pytestmark = [
 
 
 def went_back(calls: list[Call]) -> bool:
-    """Whether a call was answered by an older version than one that was answered before it."""
+    """Return True if a later call was answered by an older version than an earlier call."""
     newest, answered = 0, deque(sorted(calls, key=lambda call: call.answered_at))
     for call in sorted(calls, key=lambda call: call.sent_at):
         while answered and answered[0].answered_at < call.sent_at:

@@ -50,7 +50,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unpacked(built: Built, folder: Path) -> Path:
-    """What Lambda makes of an upload: its files, and of their times none but the zip's epoch."""
+    """Extract an upload as Lambda does: every file has the zip epoch as its time."""
     packed = folder.with_suffix(".zip")
     with zipfile.ZipFile(packed, "w") as made:
         for path in sorted(each for each in built.folder.rglob("*") if each.is_file()):

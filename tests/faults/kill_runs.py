@@ -1,16 +1,16 @@
-"""Kills a scenario's writer at each of its system calls: `python -m tests.faults.kill_runs`.
+"""Kill a scenario's writer at each of its system calls: `python -m tests.faults.kill_runs`.
 
     python -m tests.faults.kill_runs "first publish" FOLDER [--writes N | --all-writes]
 
 1. Run the act to its end under strace, and note each call that changes the store.
-2. For each: set the store back, run the act again, and kill it with SIGKILL as it enters that call
-   (strace `inject`: the call does not happen). What a call has done shows at the next one's kill;
-   after the last, in the run that was not killed.
-3. After each: readers see the state before or the one after, whole; the act, asked for again,
-   comes to what it would have (after every third kill, or all); the next publication succeeds.
+2. For each call: restore the store, run the act again, and kill it with SIGKILL as it enters the
+   call (strace `inject`: the call does not happen). The effect of a call shows at the kill of the
+   next call; the effect of the last call, in the run that was not killed.
+3. After each kill: readers see the whole state before or after the act; the act, run again, has the
+   usual result (after every third kill, or all); the next publication succeeds.
 
-Prints {"points": {call: how many}, "failures": [...]} as JSON. Of calls that write data or create
-a file, a seeded choice is tried, or all.
+Print {"points": {call: number}, "failures": [...]} as JSON. Of the calls that write data or create
+a file, a seeded sample is tried, or all.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def choose(points: list[Point], writes: int | None, seed: str) -> list[Point]:
 
 
 def _changes(line: str, call: str, store: Path) -> bool:
-    """Tell whether a call is about the store, and is no mere opening."""
+    """Return True if a call changes the store, and does not only open a file."""
     return str(store) in line and (call not in {"open", "openat"} or "O_CREAT" in line)
 
 

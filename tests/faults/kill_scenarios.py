@@ -1,7 +1,7 @@
-"""What is killed: each verb that writes, on a store made ready for it, called in this process.
+"""Scenarios to kill: each verb that writes, with a prepared store, called in this process.
 
-Each scenario has a store before (`prepare`) and one verb (`act`). All of them are of the model
-MODEL; its versions are a kilobyte each.
+Each scenario prepares a store (`prepare`) and calls one verb (`act`). All scenarios use the model
+MODEL, whose versions are a kilobyte each.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONSTANTS: Final = {"one": 1.0, "two": 2.0, "other": 7.0, "next": 8.0}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a scenario plays: a store, which may not be there yet, and folders to publish."""
+    """Places of a scenario: a store, which may not exist yet, and folders to publish."""
 
     store: Path
     inputs: Path
@@ -58,7 +58,7 @@ class Place:
         return publish(self.inputs / name, self.store, progress=Silent(), name=MODEL).version
 
     def publish_with_packages(self) -> None:
-        """Publish a package set and a version that names it; nobody is asked for the wheels."""
+        """Publish a package set and a version that names it; no registry is asked for wheels."""
         layout = open_store(self.store)
         wheels = tuple((self.inputs / "wheels").iterdir())
         manifest, _ = publish_wheels(wheels, layout, Target.running(), Silent())

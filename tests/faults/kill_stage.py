@@ -54,7 +54,7 @@ class Stage:
 
     @property
     def outcomes(self) -> tuple[View | None, ...]:
-        """What a reader may see while the act is under way, or was cut short."""
+        """Check what a reader may see while the act is in progress, or after it was cut short."""
         return (self.before, *self.between, self.after)
 
     def reset(self) -> None:
@@ -87,7 +87,7 @@ class Stage:
             raise TornError(f"a reader that saw {cold} goes back to {again}")
 
     def repeat(self) -> None:
-        """Ask for the act again: it comes to what it would have; later sweeps clear up the rest."""
+        """Run the act again: its result is the same, and later sweeps remove leftovers."""
         if not self.scenario.repeats:
             return
         self.act()

@@ -1,8 +1,8 @@
-"""What readers see of a store, held against every byte: whole, or a Torn error that says why not.
+"""Readers' view of a store, with every byte checked: whole, or a Torn error with the reason.
 
-`look` reads as a reader does, and then checks all that refs name: versions and their preparations,
-package sets, every file's digest, and that any user could have read it. `check_places` checks the
-folders that nothing names, too: whatever is in place is complete.
+`look` reads as a reader does, and then checks everything that refs name: versions and their
+preparations, package sets, every file's digest, and that any user may read the file.
+`check_places` also checks the folders that no document names: each folder in place is complete.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TornError(AssertionError):
 
 
 class View(NamedTuple):
-    """What a generation says, without what differs from run to run: ids and times."""
+    """Return a generation without the ids and times that differ between runs."""
 
     generation: int
     next_version: int

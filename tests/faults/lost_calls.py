@@ -138,7 +138,7 @@ class Replay:
         return True
 
     def _place(self, folder: str, path: str) -> Place | None:
-        """Where a path lies on the disk; None elsewhere."""
+        """Return a path's place on the simulated disk; None outside of it."""
         if folder != _HERE and not path.startswith("/"):
             opened = self._open.get(int(folder))
             if opened is None or not isinstance(opened.node, Folder):

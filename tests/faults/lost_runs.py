@@ -1,18 +1,18 @@
-"""Cuts the power at each moment of a scenario's writer: `python -m tests.faults.lost_runs`.
+"""Cut the power at each moment of a scenario's writer: `python -m tests.faults.lost_runs`.
 
     python -m tests.faults.lost_runs "first publish" FOLDER [--mixtures N] [--no-crashes]
 
 1. Run the act under strace and replay its calls on a disk that loses what was not fsynced.
-2. After each call that changed something: put what may have survived in the store's place, the
-   worst of it and seeded mixtures, each once. Readers see the state before or the one after,
-   whole. After the last call of the act, they see the one after, and there is but one state that
-   can survive, apart from what lies in trash. From the worst, the act comes to what it would
-   have when it is asked for again, and the next publication succeeds.
-3. Kill the act at each call that makes or moves a name, publish something else, and cut the power
-   when that has returned: what was published is there. (What the dead one made and had not synced
-   is the next one's to sync.)
+2. After each call that changed something: replace the store by contents that may have survived, the
+   worst case and seeded mixtures, each once. Readers see the whole state before or after the act.
+   After the last call of the act, they see the state after it, and only one state can survive,
+   except for contents of trash. From the worst case, the act, run again, has the usual result, and
+   the next publication succeeds.
+3. Kill the act at each call that creates or moves a name, publish another version, and cut the
+   power when that has returned: the published version is there. (The next writer must sync names
+   that the killed writer created and did not sync.)
 
-Prints {"calls", "states", "crashes", "failures"} as JSON.
+Print {"calls", "states", "crashes", "failures"} as JSON.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ class PowerCuts:
             yield disk.mixture(self._random)
 
     def _compare(self, disk: Disk) -> None:
-        """When the act has returned, nothing that it did may depend on luck any more."""
+        """Check that nothing depends on luck after the act has returned."""
         lost, kept = (_apart_from_trash(each) for each in (disk.worst(), disk.best()))
         for path in sorted(lost.keys() | kept.keys()):
             if lost.get(path) != kept.get(path):
                 self.failures.append(f"at the end, {path} is not durable as it is")
 
     def _check_one_name(self, survivors: Survivors) -> None:
-        """What refs name must not be in staging or trash too: emptying that would empty it."""
+        """Check that no folder in refs is in staging or trash: emptying those would delete it."""
         _, seen = look(self._stage.place.store)
         named = {
             name

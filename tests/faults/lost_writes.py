@@ -84,7 +84,7 @@ class Leaf(NamedTuple):
 
 
 class Survivors(NamedTuple):
-    """What is found after a power cut: by path from the root, each folder before what it holds."""
+    """Contents after a power cut: by path from the root, each folder before its entries."""
 
     leaves: tuple[tuple[str, Leaf], ...]
     same: tuple[tuple[str, ...], ...]
@@ -121,20 +121,20 @@ class Disk:
         self.top: Final = loaded
 
     def place(self, path: Path) -> Place | None:
-        """Where a path lies; None if that is not here, or its folder is not there."""
+        """Return the folder and name of a path; None outside of the disk or without its folder."""
         if not path.is_relative_to(self._root) or path == self._root:
             return None
         return self.below(self.top, str(path.relative_to(self._root)))
 
     def node(self, path: Path) -> Node | None:
-        """What a path means; None if it is not here, or there is nothing."""
+        """Return the node of a path; None outside of the disk, or if it does not exist."""
         if path == self._root:
             return self.top
         found = self.place(path)
         return found[0].names.get(found[1]) if found else None
 
     def below(self, folder: Folder, path: str) -> Place | None:
-        """Where a path from a folder on lies."""
+        """Return the folder and name of a path relative to a folder."""
         *above, name = path.split("/")
         for part in above:
             inner = folder.names.get(part)
@@ -175,7 +175,7 @@ class Disk:
         place[0].change({place[1]: None})
 
     def worst(self) -> Survivors:
-        """What survives if all is lost that may be."""
+        """Return the contents if everything that may be lost is lost."""
         return self._survivors(
             lambda folder: folder.durable_names,
             lambda file: file.durable_data,
@@ -183,13 +183,13 @@ class Disk:
         )
 
     def best(self) -> Survivors:
-        """What survives if nothing is lost: as the running system sees it."""
+        """Return the contents if nothing is lost: the view of the running system."""
         return self._survivors(
             lambda folder: folder.names, lambda file: bytes(file.data), lambda node: node.mode
         )
 
     def mixture(self, random: Random) -> Survivors:
-        """What may survive between those two."""
+        """Return a random state between these two that may survive."""
 
         def names(folder: Folder) -> dict[str, Node]:
             found = dict(folder.durable_names)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """Outcome of a command."""
 
     code: int
     out: str

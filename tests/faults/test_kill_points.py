@@ -29,7 +29,7 @@ EACH = pytest.mark.parametrize("scenario", SCENARIOS)
 
 
 def _run(module: str, *arguments: str) -> dict[str, Any]:
-    """Run a module that prints JSON; what it says besides is shown when the test fails."""
+    """Run a module that prints JSON; its other output is shown if the test fails."""
     assert shutil.which("strace"), MISSING
     command = [sys.executable, "-m", f"tests.faults.{module}", *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)

@@ -52,7 +52,7 @@ def first_middle_last(calls: int) -> list[int]:
 
 
 def check(store: MountedStore, verb: tuple[str, ...], before: object) -> bool:
-    """Run a verb of which a call fails: all is as asked then, or, and it is told, as before."""
+    """Run a verb with a failing call: it succeeds, or reports the error and changes nothing."""
     done = store.publish() if verb == ("publish",) else store.run(*verb)
     after = store.refs()
     store.efs.heal()

@@ -1,4 +1,4 @@
-"""What the verbs and the service cost on EFS, in round trips: counts, which are exact."""
+"""Exact number of round trips to EFS by the verbs and the service."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_warm_check_of_refs_is_two_opens_and_nothing_else(store: MountedStore)
         manager.resolve(ADDER)
     counts = store.efs.counts()
     assert counts["open"] == 20
-    # The names and attributes that were believed may have to be asked for again meanwhile.
+    # Cached names and attributes may expire during the call and be asked for again.
     assert counts.round_trips - counts["lookup"] - counts["getattr"] == 20
     assert counts["read"] == 0
 

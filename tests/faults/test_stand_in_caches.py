@@ -1,4 +1,4 @@
-"""What the kernel keeps, as an NFS client does, and what another client's changes do to it."""
+"""Caches of the kernel, like an NFS client's, and the effect of another client's changes."""
 
 # ruff: noqa: PTH104 - the very system calls are what is tested
 from __future__ import annotations
@@ -25,7 +25,7 @@ MIB = 1 << 20
 
 
 class Here(NamedTuple):
-    """A folder on a mount that others share, of which nobody has asked for anything yet."""
+    """Return a folder on a shared mount, of which nothing is cached yet."""
 
     source: Path
     mountpoint: Path

@@ -1,4 +1,4 @@
-"""What can be made to fail: by operation, by path, by which call, and after it was done."""
+"""Faults to inject: by operation, by path, by number of the call, before or after its work."""
 
 # ruff: noqa: PTH208 - the very system calls are what is tested
 from __future__ import annotations
@@ -61,7 +61,7 @@ CALLS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture
 def roots(shared_efs: EfsStandIn) -> Iterator[Iterator[Path]]:
-    """Folders on the mount, each with a file and a folder that nobody has asked for yet."""
+    """Return folders on the mount, each with a file and a folder that are not cached yet."""
 
     def make() -> Iterator[Path]:
         for number in itertools.count(len(os.listdir(shared_efs.source))):
@@ -79,7 +79,7 @@ def roots(shared_efs: EfsStandIn) -> Iterator[Iterator[Path]]:
 def test_an_operation_fails_as_it_is_told_to_and_then_works(
     shared_efs: EfsStandIn, roots: Iterator[Path], operation: str, error: str
 ) -> None:
-    # The kernel asks once more, by itself, where a path's answer was ESTALE.
+    # The kernel itself repeats a call once if a path's answer was ESTALE.
     fault = shared_efs.fail(operation, error, times=None)
     with pytest.raises(OSError, match=os.strerror(getattr(errno, error))):
         CALLS[operation](next(roots))

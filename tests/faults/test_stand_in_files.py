@@ -1,4 +1,4 @@
-"""What a store leans on is on the mount as it is on the disk: each test runs on both."""
+"""Operations that a store depends on behave alike on the mount and on disk: tests run on both."""
 
 # ruff: noqa: PTH104, PTH115, PTH123, PTH208 - the very system calls are what is tested
 from __future__ import annotations

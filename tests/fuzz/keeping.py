@@ -1,4 +1,4 @@
-"""What every answer keeps to, whatever was called."""
+"""Properties of every answer to any call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEADER: Final = re.compile(r"[\x20-\x7e]*")
 
 
 def fault(handler: Handler, event: dict[str, Any]) -> str | None:
-    """What is wrong with the answer to an event; None if nothing is."""
+    """Return the violated property of an answer to an event; None if all hold."""
     try:
         answer = handler(event, None)
         # As Lambda's runtime writes it, from Python 3.12 on, and before.
@@ -76,7 +76,7 @@ def _expect(condition: object, what: str) -> None:
 
 
 def _may_fail(event: Mapping[str, Any], status: int) -> bool:
-    """Whether a call is for what was made to fail: a damaged version, a pipeline that raises."""
+    """Return True if a call may fail by design: a damaged version, a pipeline that raises."""
     if status == 503:
         return "broken" in event["rawPath"]
     told = dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""What mutations put in the place of what is right: names, values, headers, pieces of bodies."""
+"""Replacement values for mutations: names, values, headers, pieces of bodies."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Failure(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What the process had of each after a third of the cases, and at the end."""
+    """Resources of the process after a third of the cases, and at the end."""
 
     rss_mb: tuple[float, float]
     threads: tuple[int, int]
@@ -53,7 +53,7 @@ class Measured(NamedTuple):
 
 
 def fuzzed_application(store: Path) -> Application:
-    """What is tried: `echo` is its default model."""
+    """Setup of a run: `echo` is its default model."""
     return Application(Settings(store, ref_ttl_s=3600.0, default_model="echo"))
 
 

@@ -62,7 +62,7 @@ def store(three_versions: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def application(store: Path) -> Application:
-    """An application over `store` that reads refs anew at every call."""
+    """An application over `store` that reads refs again at every call."""
     return Application(Settings(store, ref_ttl_s=0.0))
 
 
@@ -99,7 +99,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def logged() -> Iterator[list[dict[str, Any]]]:
-    """What the product logs during a test, as the JSON lines that go to stdout."""
+    """Log of the product during a test: the JSON lines that go to stdout."""
     with log_lines() as lines:
         yield lines
 
@@ -114,5 +114,5 @@ def loader() -> Iterator[WatchedLoader]:
 
 @pytest.fixture
 def manager(store: Path, loader: WatchedLoader) -> Manager:
-    """A manager over `store` that reads refs anew at every call."""
+    """A manager over `store` that reads refs again at every call."""
     return Manager(StoreLayout(store), ref_ttl_s=0.0, load=loader)

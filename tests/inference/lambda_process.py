@@ -25,7 +25,7 @@ sys.stderr.write(json.dumps(answers))
 
 
 class Run(NamedTuple):
-    """What a process printed to stdout, which CloudWatch would get, and what it answered."""
+    """Output of a process on stdout, which CloudWatch would get, and its answer."""
 
     lines: list[dict[str, Any]]
     answers: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""What the product logs, as the JSON lines that go to stdout."""
+"""Log of the product: the JSON lines that go to stdout."""
 
 from __future__ import annotations
 

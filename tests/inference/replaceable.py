@@ -62,7 +62,7 @@ atol = 1e-4
 
 
 def expected(constant: float = 1.0) -> np.ndarray:
-    """What the model answers to X."""
+    """Return the model's answer to X."""
     found: np.ndarray = X @ (_weights() * np.float32(constant))
     return found
 
@@ -93,7 +93,7 @@ def publish_replaceable(
 
 
 def prepared_folder(store: Path, number: int = 1) -> Path:
-    """Where the forms of a version lie."""
+    """Return the folder of a version's variants."""
     entry = entry_of(store, number, MODEL)
     return StoreLayout(store).model(MODEL).preparation(entry.preparations[RUNTIME])
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What the caller of API Gateway gets."""
+    """Response of API Gateway to the caller."""
 
     status: int
     headers: Mapping[str, str]

@@ -21,7 +21,7 @@ READY = "coldpress ready "
 
 
 class Ended(NamedTuple):
-    """What a command came to."""
+    """Outcome of a command."""
 
     code: int
     out: str
@@ -92,7 +92,7 @@ class Server:
         return Ended(code, self.first_line + rest, self.err)
 
     def group_is_gone(self) -> bool:
-        """Tell whether no process is left of those that it and its children were."""
+        """Return True if neither the process nor any of its descendants is left."""
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:

@@ -33,7 +33,7 @@ MISSING = "strace is missing: make system-packages"
 
 
 class Ended(NamedTuple):
-    """How a child ended: its wait status, and strace's lines of it."""
+    """Return a child's wait status, and strace's lines about it."""
 
     status: int
     lines: tuple[str, ...]
@@ -61,7 +61,7 @@ def run_traced(act: Callable[[], object], trace: Path, options: Sequence[str]) -
         go.write(b"g")
         _, status = os.waitpid(pid, 0)
         strace.communicate()
-        end.read()  # whoever the child started holds it open as long as he lives
+        end.read()  # a process that the child started keeps the pipe open as long as it lives
     return Ended(status, tuple(trace.read_text("ascii", "replace").splitlines()))
 
 

@@ -1,4 +1,4 @@
-"""What a server answered, and what of it holds for every answer."""
+"""A server's answer, and checks that hold for every answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The suite's options, the server that it runs against, and its summary.
 
-Without `--base-url` the fixture `target` of whoever includes the suite says which server.
+Without `--base-url`, the including test folder's fixture `target` chooses the server.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _hold_to_answer(server: Server, url: str) -> None:
 
 @pytest.fixture
 def results(request: pytest.FixtureRequest) -> list[Result]:
-    """What requirements came to so far."""
+    """Outcomes of the requirements so far."""
     return request.config.stash.setdefault(RESULTS, [])
 
 

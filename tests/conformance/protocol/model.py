@@ -16,7 +16,7 @@ class Spec:
 
     @property
     def dynamic(self) -> int:
-        """How many sizes are free."""
+        """Number of dimensions of free size."""
         return self.shape.count(-1)
 
 

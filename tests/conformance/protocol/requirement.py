@@ -1,7 +1,7 @@
-"""What a requirement is, and the list of all of them.
+"""Requirements, and the list of all of them.
 
-A requirement is a function that takes a Server and raises AssertionError where the server does not
-meet it, or NotOfferedError where it has nothing that could be asked. Its name is a sentence.
+A requirement is a function that takes a Server and raises AssertionError if the server does not
+meet it, or NotOfferedError if the server does not offer the tested part. Its name is a sentence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Level(enum.Enum):
-    """How much a requirement weighs."""
+    """Level of a requirement."""
 
     MUST = "MUST"
     """The specification says so, or nothing that it says would have a meaning otherwise."""

@@ -1,4 +1,4 @@
-"""What is asked of the binary tensor extension, in both directions."""
+"""Requirements of the binary tensor extension, for requests and answers."""
 
 from __future__ import annotations
 

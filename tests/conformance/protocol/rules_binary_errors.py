@@ -1,4 +1,4 @@
-"""What is asked of bytes that do not fit: they are refused, and nothing is made up."""
+"""Requirements of binary data of a wrong length: it is refused, and no data is invented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of bodies that are compressed, requests and answers."""
+"""Requirements of compressed bodies, for requests and answers."""
 
 from __future__ import annotations
 

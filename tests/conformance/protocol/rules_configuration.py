@@ -1,4 +1,4 @@
-"""What is asked of the model configuration extension."""
+"""Requirements of the model configuration extension."""
 
 from __future__ import annotations
 

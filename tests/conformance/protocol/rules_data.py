@@ -1,4 +1,4 @@
-"""What is asked of tensor data in JSON: each datatype to its limits, order, nesting, shapes."""
+"""Requirements of tensor data in JSON: limits of each datatype, order, nesting, shapes."""
 
 from __future__ import annotations
 

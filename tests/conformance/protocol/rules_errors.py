@@ -1,7 +1,7 @@
-"""What is asked of refusals: the error object, the status, and a server that goes on.
+"""Requirements of refusals: the error object, the status, and a server that keeps serving.
 
-Of each case there are two requirements: that it is an error with the error object, and that its
-status says that the caller is at fault (4xx; 404 for what does not exist).
+Each case has two requirements: the answer is an error with the error object, and its status says
+that the caller is at fault (4xx; 404 for a missing model or version).
 """
 
 from __future__ import annotations

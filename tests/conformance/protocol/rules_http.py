@@ -1,4 +1,4 @@
-"""What is asked of the connection: it outlives errors, and bodies may come in pieces."""
+"""Requirements of the connection: it survives errors, and bodies may be chunked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of an inference: the response's members, ids, versions, which outputs come."""
+"""Requirements of an inference: the response's members, ids, versions, and outputs."""
 
 from __future__ import annotations
 

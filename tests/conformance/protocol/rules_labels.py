@@ -1,6 +1,6 @@
-"""What is asked of labels: a version by a name that can be moved, as TensorFlow Serving has them.
+"""Requirements of labels: movable names of versions, as in TensorFlow Serving.
 
-No specification of the protocol has them, so a server offers them where its description says so.
+No specification of the protocol has labels; a server offers them if its description says so.
 """
 
 from __future__ import annotations

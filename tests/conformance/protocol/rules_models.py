@@ -1,4 +1,4 @@
-"""What is asked of models' descriptions and their readiness, with and without a version."""
+"""Requirements of models' metadata and readiness, with and without a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the model repository extension: the index, loading, letting go."""
+"""Requirements of the model repository extension: the index, loading, unloading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the server as a whole: health, its description, addresses and methods."""
+"""Requirements of the server as a whole: health, metadata, addresses and methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the statistics extension."""
+"""Requirements of the statistics extension."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _stats(server: Server, path: str) -> list[dict[str, Any]]:
 
 
 def _called(server: Server) -> list[dict[str, Any]]:
-    """What is told of a model that was called just now."""
+    """Return the statistics of a model that was just called."""
     model = server.any_model()
     server.infer(model, inputs_for(model)).ok()
     found = _stats(server, f"/v2/models/{model.name}/stats")

@@ -122,12 +122,12 @@ class Server:
 
     @cached_property
     def listed_extensions(self) -> frozenset[str]:
-        """What `/v2` lists."""
+        """Return the extensions that `/v2` lists."""
         listed = self.get("/v2").ok().object().get("extensions")
         return frozenset(each for each in listed or () if isinstance(each, str))
 
     def offers(self, extension: str) -> bool:
-        """Tell whether an extension is listed, or expected by whoever described the server."""
+        """Return True if an extension is listed, or expected by the server's description."""
         if extension in self.target.extensions or extension in self.listed_extensions:
             return True
         return extension == "compression" and self._compresses

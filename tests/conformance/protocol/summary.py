@@ -1,4 +1,4 @@
-"""What a run came to: per level how many requirements were met, not met, and not offered."""
+"""Summary of a run: the number of requirements met, not met, and not offered, per level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTCOMES = (PASSED, FAILED, NOT_OFFERED)
 
 
 class Result(NamedTuple):
-    """What one requirement came to, and why."""
+    """Outcome of one requirement, and its reason."""
 
     id: str
     level: str

@@ -1,4 +1,4 @@
-"""Which server is to be tried, and what is known of it that it does not say itself."""
+"""Address of the server to test, and facts about it that the server does not report."""
 
 from __future__ import annotations
 

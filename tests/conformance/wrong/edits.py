@@ -1,4 +1,4 @@
-"""What mutations are made of: changes to the JSON of calls and answers, binary parts kept."""
+"""Building blocks of mutations: edits of JSON in calls and answers that keep binary parts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _edited(holder: Call | Reply, edit: Edit) -> None:
 
 
 def runs(call: Call) -> bool:
-    """Tell whether a call is an inference."""
+    """Return True if a call is an inference."""
     return call.path.endswith("/infer")
 
 
@@ -86,7 +86,7 @@ def outputs(edit: Edit) -> Callable[[Call, Reply], None]:
 
 
 def values(edit: Callable[[list[Any], str], list[Any]]) -> Callable[[Call, Reply], None]:
-    """Change the JSON data of each output; it is told its datatype."""
+    """Change the JSON data of each output by a function of the data and the datatype."""
 
     def change(item: Any) -> None:
         if "data" in item:

@@ -48,7 +48,7 @@ def _counted() -> Callable[[Call, Reply], None]:
 
 
 def _exchanged() -> Callable[[Call, Reply], None]:
-    """Two calls that are under way at once get each other's answers."""
+    """Two concurrent calls get each other's answers."""
     lock = threading.Lock()
     waiting: list[tuple[Reply, threading.Event]] = []
 

@@ -100,18 +100,18 @@ def message(*records: dict[str, Any], body: str | None = None, number: int = 1) 
 
 
 def sqs_event(*messages: dict[str, Any]) -> dict[str, Any]:
-    """What the queue's event source mapping hands to the function."""
+    """Return an event as the queue's event source mapping sends it to the function."""
     return {"Records": list(messages)}
 
 
 def handler_of(store: Path, buckets: Buckets) -> BatchHandler:
-    """A batch function's handler that reads refs anew for every object."""
+    """Return a batch function's handler that reads refs again for every object."""
     return BatchHandler(BatchSettings(Settings(store, ref_ttl_s=0.0), buckets.outputs), buckets.s3)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What of Lambda's context object the batch function reads."""
+    """Part of Lambda's context object that the batch function reads."""
 
     left_ms: int = 900_000
 

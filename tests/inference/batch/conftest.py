@@ -79,6 +79,6 @@ def handler(published: Path, buckets: Buckets) -> BatchHandler:
 
 @pytest.fixture
 def logged() -> Iterator[list[dict[str, Any]]]:
-    """What the product logs during a test, as the JSON lines that go to stdout."""
+    """Log of the product during a test: the JSON lines that go to stdout."""
     with log_lines() as lines:
         yield lines

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and S3, on real sockets: cut connections, and refusals."""
+"""Network failures between a client and S3, on real sockets: cut connections and refusals."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_usage_is_exit_code_2() -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a process started meanwhile be interrupted, also where this one ignores SIGINT."""
+    """Make processes started in this context interruptible, even if this one ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

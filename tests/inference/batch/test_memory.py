@@ -1,4 +1,4 @@
-"""How much memory a large object takes: each run in a process of its own, which says its peak."""
+"""Peak memory for a large object: each run is a separate process that reports its peak."""
 
 from __future__ import annotations
 

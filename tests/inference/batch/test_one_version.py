@@ -1,4 +1,4 @@
-"""An object is answered by one version, whatever is published meanwhile."""
+"""One version answers an object, even if another version is published during the run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_version_published_in_the_middle_of_an_object_does_not_answer_its_end(
             running = pool.submit(handler, event, Context())
             wait_for(reached)
             assert publish_model(store, PLUS, 20.0) == 2
-            # Another object, in the same environment, is answered by the new version meanwhile.
+            # The new version answers another object in the same environment during the run.
             other = sqs_event(message(buckets.put("plus/b.json", b'{"x": [1, 2]}')))
             assert failed_messages(handler(other, Context())) == []
         finally:

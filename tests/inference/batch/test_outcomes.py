@@ -1,4 +1,4 @@
-"""What an object comes to: by real models, from a folder into a folder."""
+"""Outcomes of objects with real models, from a folder into a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes Lambda's limit is refused here, where the caller can be told why."""
+"""An answer beyond Lambda's limit is refused here, with a reason for the caller."""
 
 from __future__ import annotations
 

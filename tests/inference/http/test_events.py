@@ -28,7 +28,7 @@ def built(**how: Any) -> dict[str, Any]:
 
 
 def sent_again(event: dict[str, Any]) -> dict[str, Any]:
-    """Build the event anew from the request that it tells of."""
+    """Build the event again from the request that it describes."""
     headers = list(event["headers"].items())
     headers += [("Cookie", cookie) for cookie in event.get("cookies", [])]
     http = event["requestContext"]["http"]

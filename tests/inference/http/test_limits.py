@@ -1,4 +1,4 @@
-"""What cannot fit into Lambda's answer is refused before an answer is made of it."""
+"""An output that cannot fit into Lambda's answer is refused before the answer is built."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Runtime:
         self.thread.start()
 
     def call(self, work: Held | None = None, *, timeout_s: float = LONG_S) -> None:
-        """Be sent an event and answer it; start this work meanwhile."""
+        """Receive an event and answer it; start this work during the call."""
         self.api.begin(b"{}", timeout_s=timeout_s)
         if work:
             self.background.start(work, "work")
@@ -94,7 +94,7 @@ class Runtime:
         return self.api.asks(NAME)
 
     def is_held(self) -> bool:
-        """Tell whether the extension waits for the background, not only for a moment."""
+        """Return True if the extension is blocked until the background changes."""
         return bool(self.background._changed._waiters) and not self.is_over()  # type: ignore[attr-defined]
 
 

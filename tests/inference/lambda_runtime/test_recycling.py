@@ -42,7 +42,7 @@ def api() -> Iterator[RuntimeApi]:
 def answered(
     api: RuntimeApi, calls: Calls, answer: Any = ANSWER, *, left_ms: float = LONG_MS
 ) -> Any:
-    """What a handler that is due returns; a test's own process must not be replaced."""
+    """Return the result of a handler that is due to restart, without replacing this process."""
     recycler = Recycler({"AWS_LAMBDA_RUNTIME_API": api.address}, calls, None)
     handler = recycler.around(lambda _event, _context: answer, lambda: Due("m", "why"), lambda: ())
     context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: left_ms)

@@ -19,7 +19,7 @@ LATE = "coldpress_imported_late"
 
 
 def answer(code: str, **environ: str) -> str:
-    """What a fresh process prints that imports the entry point and does this."""
+    """Return the output of a fresh process that imports the entry point and runs this code."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import inference.predict_function, sys\n{code}"],
         cwd=ROOT,
@@ -34,7 +34,7 @@ def answer(code: str, **environ: str) -> str:
 
 @pytest.fixture
 def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A module that nobody has imported, and whose import can be seen."""
+    """A module that is not imported yet, and whose import can be observed."""
     (tmp_path / f"{LATE}.py").write_text("import sys\nVALUE = object()\nsys.late_runs += 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "late_runs", 0, raising=False)

@@ -1,4 +1,4 @@
-"""What an entry point begins to read before the heavy imports, and who takes it up."""
+"""Reads that an entry point begins before the heavy imports, and the load that uses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a version before it answers, by how many, and that what is wrong is found."""
+"""Reads of a version before it answers: their contents, their number, and found damage."""
 
 from __future__ import annotations
 

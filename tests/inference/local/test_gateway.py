@@ -52,7 +52,7 @@ def body(*pieces: bytes) -> list[dict[str, Any]]:
 
 
 class Sent:
-    """What a gateway sent, and how far it read."""
+    """Answer of a gateway, and the number of bytes that it read."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []

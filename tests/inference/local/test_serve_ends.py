@@ -1,4 +1,4 @@
-"""How `serve` starts and ends: signals, ports, stores, and what is under way."""
+"""Start and end of `serve`: signals, ports, stores, and calls in progress."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
         assert server.wait().code == 0
 
 
-# A short time to finish what is under way, for the sake of the test.
+# A short time to finish calls in progress, to keep the test short.
 IMPATIENT = """
 import sys
 from inference.local import server as local_server
@@ -127,7 +127,7 @@ def test_a_port_may_be_served_again_as_soon_as_it_is_free(
     for turn in ("first", "second"):
         arguments = ("--store", three_versions, "--port", port)
         with serving(tmp_path / turn, *arguments) as server:
-            # Whoever closes a connection first remembers it for a minute: here, the server.
+            # The side that closes a connection first remembers it for a minute: here, the server.
             closing = {"connection": "close"}
             answer = httpx.get(f"{server.url}/v2", headers=closing, trust_env=False)
             assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""What a process imports from package sets: in what order, once, and never two of a kind."""
+"""Imports of a process from package sets: their order, once each, never two copies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def layout(tmp_path: Path) -> StoreLayout:
 
 @pytest.fixture
 def sets() -> PackageSets:
-    """What another process would have: nothing yet."""
+    """Active sets of a fresh process: none yet."""
     return PackageSets()
 
 

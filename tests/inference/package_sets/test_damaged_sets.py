@@ -1,7 +1,7 @@
-"""A set that is not as it was published is imported from all the same, rightly, and somebody hears.
+"""A set with damaged files is still imported correctly, and the damage is reported.
 
-The index damaged, or for other bytecode: as from any folder. A piece of the code: that module from
-its source.
+If the index is damaged or for other bytecode, Python imports from the plain folder. If a piece of
+the code is damaged, that module is imported from its source.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publi
 
 
 def sites(published: Published) -> list[IndexedSite]:
-    """What hooks imports from the set."""
+    """Return the importers in sys.path_hooks for folders of the set."""
     found = (getattr(hook, "__self__", None) for hook in sys.path_hooks)
     folder = str(published.folder)
     return [

@@ -47,7 +47,7 @@ def test_it_stays_off_where_it_was() -> None:
 
 
 class _FailedError(Exception):
-    """What ends a context in a test."""
+    """Exception that ends a context in a test."""
 
 
 def test_what_is_there_at_the_end_is_set_aside_and_can_be_taken_back() -> None:

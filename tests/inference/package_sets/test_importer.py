@@ -1,4 +1,4 @@
-"""What is imported by a set's index is what Python imports from a plain folder, in all respects."""
+"""Imports by a set's index equal Python's imports from a plain folder, in all respects."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def seen(how: str, place: Place, store: str | Path = "") -> Any:
-    """What a process sees that imports in one way."""
+    """Return the facts that a process sees that imports in one way."""
     words = [how, store or place.layout.root, place.digest, place.before, place.after, "--ask"]
     done = subprocess.run(
         [sys.executable, str(FACTS), *map(str, words)],

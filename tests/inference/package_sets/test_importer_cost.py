@@ -1,4 +1,4 @@
-"""What importing by a set's index asks of the file system: nothing for names, one read for code."""
+"""File system calls of an import by a set's index: none for names, one read for code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def asked(work: Callable[[], object]) -> list[str]:
-    """The calls of the operating system that this thread makes meanwhile, in order."""
+    """Record the system calls that this thread makes in the context, in order."""
     calls: list[str] = []
 
     def note(_frame: object, event: str, called: Any) -> None:

@@ -15,7 +15,7 @@ THEN = Moment(wall_s=1000.0, monotonic_s=50.0)
         (Moment(1000.0, 50.0), 0.0),
         (Moment(1003.0, 53.0), 3.0),
         (Moment(1600.0, 50.5), 600.0),  # frozen: only the wall clock went on
-        (Moment(1000.5, 650.0), 600.0),  # the wall clock was set back meanwhile
+        (Moment(1000.5, 650.0), 600.0),  # the wall clock was set back in between
         (Moment(400.0, 51.0), 1.0),
         (Moment(400.0, 50.0), 0.0),
         (Moment(400.0, 40.0), 0.0),

@@ -67,7 +67,7 @@ def test_an_operations_own_error_comes_back_as_it_is(
 
 
 class Held:
-    """What an operation has in its hands when it fails."""
+    """Resource that an operation holds when it fails."""
 
 
 def raise_it(held: list[weakref.ref[Held]]) -> None:

@@ -1,6 +1,6 @@
-"""What a version took is the system's again once it was let go, in an environment that serves on.
+"""Unloading a version returns its memory to the system, in an environment that keeps serving.
 
-Each case is a process of its own: what other tests left in this one's memory is not its matter.
+Each case is a separate process, so that memory left by other tests does not matter.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ print(json.dumps({"after": found}))
 )
 
 
-# No call is under way when the forms change: what is left of the first was not given back.
+# No call is in progress at the replacement: the rest of the first variant was not given back.
 REPLACES: Final = (
     PRELUDE
     + """

@@ -68,7 +68,7 @@ class Tab:
         return self.text("#outcome")
 
     def shown(self) -> str:
-        """What the page says, and its console: what a test that failed has seen."""
+        """Return the page's text and its console, to show if a test fails."""
         texts = [text[:SHOWN_CHARACTERS] for text in self.texts("main")]
         return "\n".join([self.page.url, *texts, *self._said])
 
@@ -86,7 +86,7 @@ class Tab:
             else:
                 held.append(route)
 
-        self.page.route(addresses, hold)  # for good: to take it back lets go of what is held
+        self.page.route(addresses, hold)  # for good: removing the route would release held calls
         yield
         until = time.monotonic() + PATIENCE_MS / 1e3
         while not held and time.monotonic() < until:
@@ -99,7 +99,7 @@ class Tab:
 
     @property
     def called(self) -> list[str]:
-        """Where calls were sent, in order."""
+        """Return the addresses of all calls, in order."""
         ends = ("/infer", "/predict")
         return [url.removeprefix(f"{self.origin}/") for url in self.requested if url.endswith(ends)]
 
@@ -137,7 +137,7 @@ class Tab:
         self._said = [each for each in self._said if said not in each]
 
     def complaints(self) -> list[str]:
-        """What the console said, but for the refusals that were expected; requests elsewhere."""
+        """Return messages of the console and requests elsewhere, except expected refusals."""
         said = list(self._said)
         for status in self._expected:
             line = next((each for each in said if re.search(rf"status of {status} ", each)), None)

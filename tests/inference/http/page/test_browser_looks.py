@@ -1,4 +1,4 @@
-"""How the page looks in a real Chromium: at a phone's width and a desk's, by day and by night."""
+"""Appearance of the page in a real Chromium: on a phone and a desktop, light and dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the page's file, and what is not: nothing from elsewhere, nothing made markup."""
+"""Contents of the page's file: nothing external, and no text inserted as markup."""
 
 from __future__ import annotations
 

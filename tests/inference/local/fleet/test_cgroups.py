@@ -1,4 +1,4 @@
-"""Where control groups are found, what is written to them, and that the kernel keeps to it."""
+"""Control groups: their place, the limits written to them, and the kernel's enforcement."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ BINARIES = ("aws-lambda-rie-x86_64", "aws-lambda-rie-arm64")
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make pip find nothing but what lies in this folder."""
+    """Make pip find only the files in this folder."""
     folder = tmp_path / "registry"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -1,4 +1,4 @@
-"""What a caller is answered over HTTP when the function has not answered."""
+"""HTTP answers to a caller if the function has not answered."""
 
 from __future__ import annotations
 
