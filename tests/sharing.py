@@ -1,4 +1,4 @@
-"""How tests are shared out among the processes of pytest-xdist: by what is made once for them.
+"""Distribution of tests among the processes of pytest-xdist, by their shared fixtures.
 
 A file's tests stay together, for the sake of its fixtures; so do the files of one of `SHARED`,
 whose tests need what takes long to make, or what one process at a time may make (a build in this
@@ -42,5 +42,5 @@ class ByWhatIsMadeOnce(LoadScopeScheduling):
 
 
 def is_first(nodeid: str) -> bool:
-    """Whether a test is run before others: what takes longest is not to be left for the end."""
+    """Return True if a test is run before others: the longest tests must not be left for last."""
     return nodeid.startswith(SHARED["packages"])

@@ -1,4 +1,4 @@
-"""What comes of a fork is told as what comes of a new interpreter is."""
+"""The outcome of a fork is reported like the outcome of a new interpreter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.own_processes
 
 
 def _told(tmp_path: Path, how: str, deadline_s: float) -> dict[str, Any]:
-    """What run_module tells of a process that ends so, and what that process was given."""
+    """Return run_module's report of a process that ends so, and that process's inputs."""
     result = tmp_path / "result.json"
     result.unlink(missing_ok=True)
     told: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What tests start can be interrupted, however the tests were started."""
+"""Children of tests can be interrupted, however the tests were started."""
 
 from __future__ import annotations
 

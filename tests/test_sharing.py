@@ -1,4 +1,4 @@
-"""Whose tests stay together when several processes run them."""
+"""Tests that stay together when several processes run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cold start imports is a budget: a count, and names that may not be in it."""
+"""Import budget of a cold start: the number of modules, and names that must be absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CloudWatch gets: one line of metrics a call, and logs that name what failed."""
+"""Output for CloudWatch: one line of metrics a call, and logs that name failures."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ use_node()
 
 @pytest.fixture(scope="session")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
-    """The functions' real code, and layers that hold a file each: 200 MB of wheels prove nothing.
+    """Code of the functions, and layers with one file each: 200 MB of wheels would test nothing.
 
     What real layers are is tested by itself; with them, synthesis in test_synth_for_real.py.
     """
@@ -78,6 +78,6 @@ def settings(request: pytest.FixtureRequest) -> StageSettings:
 
 @pytest.fixture
 def resources(settings: StageSettings, request: pytest.FixtureRequest) -> Resources:
-    """What the stage's template makes."""
+    """Resources in the stage's template."""
     path: Path = request.getfixturevalue(f"{settings.stage}_template")
     return Resources.of_file(path)

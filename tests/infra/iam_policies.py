@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks, for what, on which resource, and what else is known (condition keys)."""
+    """A request to IAM: principal, action, resource, and condition keys."""
 
     principal: str
     action: str

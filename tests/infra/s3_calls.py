@@ -1,4 +1,4 @@
-"""Which of S3's operations a handler's code calls: read from the code, not from what it says."""
+"""S3 operations that a handler's code calls, read from the code, not from its documentation."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Resource:
 
 
 class Resources:
-    """What a template makes."""
+    """Return the resources of a template."""
 
     def __init__(self, template: dict[str, Any]) -> None:
         self.template = template

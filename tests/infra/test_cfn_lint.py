@@ -15,7 +15,7 @@ IGNORED = "W3005"
 def found(
     dev_template: Path, prod_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """What cfn-lint has to say of each stage's template, and of one that is broken."""
+    """Findings of cfn-lint in each stage's template, and in a broken one."""
     broken = tmp_path_factory.mktemp("broken") / "broken.template.json"
     text = dev_template.read_text("utf-8")
     broken.write_text(text.replace('"ThrottlingRateLimit"', '"ThrottlingRat"'), "utf-8")

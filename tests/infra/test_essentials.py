@@ -1,4 +1,4 @@
-"""What must never change by accident, each as one assertion of CDK's own; the rest: other files."""
+"""Properties that must never change by accident, each as one CDK assertion."""
 
 from __future__ import annotations
 

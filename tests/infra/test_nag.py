@@ -31,7 +31,7 @@ class Acknowledged:
 
 
 def findings(report: Path) -> set[tuple[str, str]]:
-    """Where cdk-nag found what."""
+    """Return the findings of cdk-nag with their places."""
     return {
         (construct["constructPath"], f"{PREFIX}{violation['ruleName']}")
         for plugin in json.loads(report.read_text("utf-8"))["pluginReports"]

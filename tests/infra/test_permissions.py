@@ -1,4 +1,4 @@
-"""What each function's role is allowed, held against what the function does.
+"""Permissions of each function's role, compared with the calls of the function.
 
 CALLS is the table: each S3 operation that the code calls, the permissions that S3 asks for it
 ("Actions, resources, and condition keys for Amazon S3"), and where. A call that the code gains or

@@ -35,7 +35,7 @@ def model(store: StoreLayout) -> ModelLayout:
 
 
 class _Opens:
-    """An audit hook cannot be taken off again, so one stays and listens when it is told to.
+    """Record opened folders. An audit hook cannot be removed, so one stays and is switched on.
 
     Not heard are folders that are only gone through (O_PATH), as by any path, and descriptors
     that are made streams.

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what is no document, or one that somebody or something damaged."""
+"""Hypothesis strategies for texts that are not documents, and for damaged documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name that cannot be, in a document: the document is damaged, and the message says which.
+"""An impossible name in a document is damage, and the message quotes the name.
 
 InvalidNameError says that a caller asked for an impossible name; a reader takes it to mean that
 the model does not exist, and lets go of what it has warm. Damage it sits out.

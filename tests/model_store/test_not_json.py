@@ -1,4 +1,4 @@
-"""What is no JSON document of the store: strictness beyond what JSON libraries have."""
+"""Texts that are not JSON documents of the store, some of which JSON libraries accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader sees of a model's refs from one look to the next."""
+"""A reader's view of a model's refs from one refresh to the next."""
 
 from __future__ import annotations
 

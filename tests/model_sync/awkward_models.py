@@ -28,7 +28,7 @@ def constant(name: str, values: Sequence[float]) -> onnx.TensorProto:
 
 
 def external(name: str, **entries: str) -> onnx.TensorProto:
-    """Two floats that lie in a file: `location`, and what else is said of where."""
+    """Two floats in an external file: `location`, and other entries about the place."""
     tensor = constant(name, [1.0, 2.0])
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL

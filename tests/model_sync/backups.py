@@ -32,7 +32,7 @@ def verified_and_restored(root: Path, folder: Path) -> Path:
 
 
 def tree(root: Path) -> dict[str, bytes | None]:
-    """What lies below a folder: files' bytes, None for a folder."""
+    """Return the entries below a folder: bytes of files, None for folders."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(root.rglob("*"))
@@ -40,7 +40,7 @@ def tree(root: Path) -> dict[str, bytes | None]:
 
 
 def store_tree(root: Path) -> dict[str, bytes | None]:
-    """What of a store a backup keeps, and restoring brings back."""
+    """Return the part of a store that a backup keeps and that restoring brings back."""
     left_out = ("staging", "trash", "packages/.unused")
     return {
         path: data
@@ -55,7 +55,7 @@ def image_tree(folder: Path) -> dict[str, bytes | None]:
 
 
 def without_refs_json(found: dict[str, bytes | None]) -> dict[str, bytes | None]:
-    """All but what restoring makes anew."""
+    """Return all entries except those that restoring creates again."""
     return {path: data for path, data in found.items() if not path.endswith("/refs.json")}
 
 
@@ -68,11 +68,11 @@ def is_restorable(folder: Path, root: Path) -> bool:
 
 
 class Ended(BaseException):
-    """What ends work is no Exception, as Ctrl-C is none."""
+    """End of the work: not an Exception, like KeyboardInterrupt."""
 
 
 class Ends(Silent):
-    """Ends the work when it is told for the n-th time how far that is."""
+    """Progress that ends the work at its n-th report."""
 
     def __init__(self, after: int) -> None:
         self.left = after

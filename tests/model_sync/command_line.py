@@ -17,7 +17,7 @@ COMMAND: Final = [sys.executable, "-m", "model_sync"]
 
 
 class Done(NamedTuple):
-    """How a command ended, and what it said."""
+    """Outcome and output of a command."""
 
     code: int
     out: str

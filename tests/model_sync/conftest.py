@@ -64,7 +64,7 @@ def staging(layout: StoreLayout) -> Iterator[Staging]:
 
 @pytest.fixture
 def publish_to(tmp_path: Path) -> Publish:
-    """Publish a folder into the store of this test, telling nobody how far it is."""
+    """Publish a folder into the store of this test, without reporting progress."""
 
     def publish_folder(folder: Path, **options: Any) -> PublishResult:
         return publish(folder, tmp_path / "store", progress=Silent(), **options)
@@ -93,7 +93,7 @@ def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
-    """What was made durable by this process; the real fsync does its work too."""
+    """Record paths that this process makes durable; the real fsync is called, too."""
     record, fsync = Synced(), os.fsync
 
     def recording(fd: int) -> None:
@@ -114,7 +114,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.fixture
 def typed() -> Iterator[None]:
-    """Something to read on this process's standard input, for whoever inherits it."""
+    """Put text on this process's standard input, which its children inherit."""
     reading, writing = os.pipe()
     os.write(writing, b"typed")
     os.close(writing)

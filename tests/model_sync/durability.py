@@ -1,4 +1,4 @@
-"""What would still be there after a power cut: only what was fsynced in the state that it is in."""
+"""Contents that would survive a power cut: only those fsynced in their current state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Synced:
 
 
 class Appearances:
-    """What this process renames or links to where readers look; what of it was not durable then."""
+    """Record renames and links into readers' folders, and contents that were not durable then."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
@@ -62,7 +62,7 @@ class Appearances:
             self.lacking += self._synced.lacking(Path(source))
 
     def lost(self, root: Path) -> list[str]:
-        """What would be lost now, from `root` down."""
+        """Return the paths below `root` that a power cut would lose now."""
         return self._synced.lacking(root)
 
 

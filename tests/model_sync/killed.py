@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Killed(Silent):
-    """Kills its process when it is told for the n-th time how far the work is."""
+    """Progress that kills its process at its n-th report."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -37,13 +37,13 @@ class Killed(Silent):
 
 
 def backing_up(root: Path, folder: Path, after: int) -> None:
-    """Back a store up until the n-th progress is told."""
+    """Back a store up until the n-th progress report."""
     store = MountedStore(layout=StoreLayout(root), progress=Killed(after), who="test")
     run_operation("backup", store, {"folder": str(folder)})
 
 
 def restoring(folder: Path, root: Path, after: int) -> None:
-    """Restore a backup until the n-th progress is told."""
+    """Restore a backup until the n-th progress report."""
     restore(folder, root, Killed(after))
 
 

@@ -66,7 +66,7 @@ def ask(root: Path, verb: str, progress: Progress | None = None, **fields: Any) 
 
 
 def delete(root: Path, model: str, number: int) -> None:
-    """What a sweep does with a version: it says so in refs, and then its folder goes."""
+    """Sweep a version as a sweep does: mark it in refs, then remove its folder."""
 
     def decide(refs: Refs) -> Refs:
         gone = refs.versions[number]._replace(state=State.DELETED)

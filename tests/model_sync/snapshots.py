@@ -1,4 +1,4 @@
-"""What a tree is at a moment, to hold against what it is later."""
+"""Snapshots of a tree, to compare with later states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores to sweep: versions, preparations and package sets that are real but for their models.
+"""Stores to sweep: versions, preparations and package sets that are real except for models.
 
 Nothing here runs a model, so a version takes a millisecond. Time passes by sweeping as of a later
 time: what lies in the store is as old as the test.
@@ -56,7 +56,7 @@ class Sweepable:
         return sweep_store(self.opened, time.time() + days * DAY_S, dry_run=dry_run)
 
     def sweep_around(self, days: float) -> dict[str, Any]:
-        """Sweep as of so many days from now while somebody publishes today.
+        """Sweep as of this many days from now while another writer publishes today.
 
         What is being staged is put aside, for it is not as old as this sweep would take it for.
         """

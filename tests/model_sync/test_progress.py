@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock that goes on when it is told to."""
+    """A clock that a test advances."""
     time = SimpleNamespace(now=100.0)
     time.monotonic = lambda: time.now
     monkeypatch.setattr("model_sync.progress.time", time)
@@ -79,7 +79,7 @@ def test_a_bar_takes_steps_with_and_without_a_size(capsys: pytest.CaptureFixture
 def shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """What a bar shows on a terminal, as of the last of some steps."""
+    """Return the text of a bar on a terminal after the last of these steps."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes stderr for a terminal
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")

@@ -1,4 +1,4 @@
-"""What a verb may be asked, field by field."""
+"""Fields of each verb's request."""
 
 from __future__ import annotations
 

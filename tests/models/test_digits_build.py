@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def environ() -> Iterator[Mapping[str, str]]:
-    """What the build script is run with; got once for all that is run here."""
+    """Interpreter and packages of the build script; installed once for all its runs here."""
     _, recipe = read_folder(MODEL, name=None)
     assert recipe.build
     with _environ(MODEL, recipe.build) as environ:
@@ -74,7 +74,7 @@ def test_scikit_learn_answers_what_is_committed(tmp_path: Path, environ: Mapping
 
 
 def nearly_equal(one: object, other: object) -> bool:
-    """Whether two answers name the same digits, with the same probabilities to 1e-6."""
+    """Return True if two answers name the same digits, with probabilities equal to 1e-6."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(nearly_equal, one, other))
     assert isinstance(one, dict)

@@ -1,4 +1,4 @@
-"""What pipeline.py promises beside being right: its settings, its cost, its independence."""
+"""Promises of pipeline.py besides correctness: its settings, its cost, its independence."""
 
 from __future__ import annotations
 

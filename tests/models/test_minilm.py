@@ -59,7 +59,7 @@ def version(store: StoreLayout) -> Iterator[LoadedVersion]:
 
 
 class Prepared(NamedTuple):
-    """What publishing found of the forms, and all that it made of them, in `folder`.
+    """Return publishing's measurements of the variants, and write all variants into `folder`.
 
     Noise may have it choose any of them, and it drops the files of what it does not choose.
     """

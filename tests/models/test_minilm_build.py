@@ -87,7 +87,7 @@ def workshop(tmp_path: Path) -> Workshop:
 
 @pytest.fixture(scope="module")
 def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is built of the small BERT."""
+    """Built files of the small BERT."""
     workshop = Workshop(tmp_path_factory.mktemp("minilm"))
     workshop.offer(members())
     assert workshop.build() == (0, "", "")

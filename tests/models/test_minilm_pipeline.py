@@ -1,4 +1,4 @@
-"""What pipeline.py makes of a request, with the real `tokenizers` and a few words to know."""
+"""Results of pipeline.py for requests, with the real `tokenizers` and a small vocabulary."""
 
 from __future__ import annotations
 

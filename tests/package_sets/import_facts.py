@@ -1,4 +1,4 @@
-"""What a process sees of the modules of a set, imported in one of two ways, as JSON on stdout.
+"""Print facts about a set's modules, imported in one of two ways, as JSON.
 
     python import_facts.py {plain|hooked} STORE DIGEST BEFORE AFTER [--ask] < modules, one a line
 
@@ -64,12 +64,12 @@ def main(how: str, store: str, digest: str, before: str, after: str, *asked: str
 
 
 def facts(name: str) -> Any:
-    """What importing a module gives."""
+    """Return the facts of importing a module."""
     return answered(lambda: facts_of(importlib.import_module(name)))
 
 
 def facts_of(module: ModuleType) -> dict[str, Any]:
-    """What can be seen of a module."""
+    """Return the observable facts of a module."""
     attributes = vars(module) if hasattr(module, "__dict__") else {}
     spec = attributes.get("__spec__")
     found = {
@@ -88,7 +88,7 @@ def facts_of(module: ModuleType) -> dict[str, Any]:
 
 
 def source_of(module: ModuleType) -> list[object]:
-    """How long a module's source is, and its digest."""
+    """Return the length of a module's source, and its digest."""
     text = inspect.getsource(module)
     return [len(text), hashlib.sha256(text.encode()).hexdigest()]
 
@@ -99,7 +99,7 @@ def loaders(loader: object) -> list[str]:
 
 
 def answered(ask: Any) -> Any:
-    """What is returned; or what is raised, and the traceback's own lines."""
+    """Return a function's result, or its exception with the traceback's own lines."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said):
@@ -117,7 +117,7 @@ def answered(ask: Any) -> Any:
 
 
 def is_hooked(site: str) -> bool:
-    """Whether imports from a folder go by an index."""
+    """Return True if imports from a folder use an index."""
     return type(sys.path_importer_cache.get(site)).__name__.startswith(_OURS)
 
 

@@ -1,4 +1,4 @@
-"""What else somebody may ask about packages; each answer is the same, however they are imported."""
+"""Other questions about packages; each answer is the same for every way of importing."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def paths_that_are_spelt_otherwise(site: Path) -> Any:
 
 
 def folders_that_are_not_there(site: Path) -> Any:
-    """What is no folder of the set, on sys.path."""
+    """Return the entries of sys.path that are not folders of the set."""
     sys.path[:0] = [str(site / "nosuch"), str(site / "plain" / "sub.py"), f"{site}-beside"]
     try:
         return [importlib.util.find_spec("nosuch"), importlib.util.find_spec("inner")]

@@ -39,7 +39,7 @@ class Programs:
         self._large_set, self._python = large_set, python
 
     def run(self, *words: str | Path) -> str:
-        """What it prints; it must end well, and import by the set's index."""
+        """Return a program's output; it must succeed, and import by the set's index."""
         store, digest = self._large_set.layout.root, self._large_set.manifest.digest
         command = [self._python, "-m", "inference", "run", "--store", store, "--set", digest]
         done = subprocess.run(
@@ -57,7 +57,7 @@ class Programs:
         return done.stdout
 
     def say(self, text: str) -> tuple[Any, set[str]]:
-        """What a script names `said`, and the modules that it imported by the index."""
+        """Return a script's variable `said`, and the modules that it imported by the index."""
         script = self.folder / "script.py"
         script.write_text(text + _SAY)
         said, hooked = json.loads(self.run(script).splitlines()[-1])

@@ -1,4 +1,4 @@
-"""What the runtime brings is not brought again: the same is left out, another is refused."""
+"""Packages of the runtime are not published: the same version is left out, another refused."""
 
 from __future__ import annotations
 

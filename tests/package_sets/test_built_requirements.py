@@ -1,4 +1,4 @@
-"""What pip would build is refused before it is let at it: its build script does not run."""
+"""Requirements that pip would build are refused before their build script runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What importing from a published set asks of a network file system, counted and named."""
+"""Counts of file system calls for imports from a published set, and their names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODE_AND_INDEX: Final = ("modules.bin", "modules.idx", "manifest.json")
 
 
 class Asked(NamedTuple):
-    """How often each path was asked for, by what was asked; and the names that were not there."""
+    """Number of calls by operation and path; and the names that were missing."""
 
     lookups: Counter[str]
     getattrs: Counter[str]
@@ -113,7 +113,7 @@ def test_what_was_recorded_is_opened_ahead_and_nothing_else_is(
 def test_plain_imports_ask_for_names_that_are_not_there(
     ask: Callable[..., Asked], large_set: LargeSet
 ) -> None:
-    """What the other tests find none of is seen where it is."""
+    """Calls that are absent from the other tests are counted where they occur."""
     folder = large_set.layout.package_set(large_set.manifest.digest)
     relative = folder.relative_to(large_set.layout.root)
     asked = ask("plain", f"MOUNT/{relative}/{SITE_PACKAGES}", "joblib")

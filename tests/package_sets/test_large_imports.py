@@ -44,7 +44,7 @@ def module_names(large_set: LargeSet) -> Iterator[str]:
 
 
 def imported(large_set: LargeSet, how: str, names: list[str], empty: Path) -> Any:
-    """What a process sees that imports them one after another."""
+    """Return the facts of a process that imports these modules one after another."""
     words = [how, large_set.layout.root, large_set.manifest.digest, empty, empty]
     done = subprocess.run(
         [sys.executable, str(FACTS), *map(str, words)],

@@ -1,4 +1,4 @@
-"""Which libraries of a set an extension links to: what the linker would find, in order."""
+"""Libraries of a set that an extension links to: those the linker would find, in order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIBS = "$ORIGIN/../a.libs"
 
 
 def found(site: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What `a/ext.so` links to, of these files."""
+    """Return the libraries that `a/ext.so` links to, in a set of these files."""
     for name, data in files.items():
         (site / name).parent.mkdir(exist_ok=True)
         (site / name).write_bytes(data)

@@ -59,7 +59,7 @@ def greeting(loaded: LoadedVersion) -> object:
 
 
 def in_another_process(layout: StoreLayout) -> subprocess.CompletedProcess[str]:
-    """The answer of a process that starts anew, and may write bytecode unless it is told not to."""
+    """Return the answer of a new process, which may write bytecode unless told otherwise."""
     environ = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
     request = layout.root.parent / "request.json"
     request.write_text("[1, 2]")

@@ -203,7 +203,7 @@ def test_a_registry_out_of_reach_is_told_at_once(
     folder = write_greeter(tmp_path / MODEL, wheels, "pinned")
     for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # no server listens there
     # What a person may have set for patience does not make them wait for a network that is gone.
     monkeypatch.setenv("PIP_RETRIES", "20")
     began = time.monotonic()

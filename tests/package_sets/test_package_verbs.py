@@ -1,4 +1,4 @@
-"""What `packages list`, `show` and `constraints` say of a store here."""
+"""Output of `packages list`, `show` and `constraints` for a local store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server never needs is not in a published set, unless it was asked for."""
+"""Files that a server never needs are not in a published set, unless requested."""
 
 from __future__ import annotations
 

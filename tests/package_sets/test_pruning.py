@@ -1,4 +1,4 @@
-"""What a server never needs is left out of a set, and what code leans on is not."""
+"""Files that a server never needs are left out of a set; files that code uses are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = "pkg/__init__.py"
 def left_out(
     tmp_path: Path, files: Iterable[str] | dict[str, str], *, pruned: bool = True
 ) -> set[str]:
-    """What is left out of a wheel with these files."""
+    """Return the files that are left out of a wheel with these files."""
     texts = files if isinstance(files, dict) else dict.fromkeys(files, "")
     wheel = write_wheel(tmp_path, "pkg", files=texts)
     found = LeftOut.of_wheels([wheel], pruned=pruned)

@@ -144,7 +144,7 @@ def test_scikit_learn_fits_with_worker_processes_and_another_process_loads_what_
     for each in predicted:
         assert sum(a == b for a, b in zip(each, truth, strict=True)) > 0.95 * len(truth)
     assert min(scores) > 0.9
-    # Joblib's workers are started anew, by a command of its own.
+    # Joblib starts its workers again, by a command of its own.
     assert not is_here
     assert files == [str(large_set.site / "sklearn" / "__init__.py")]
     again, hooked = programs.say(PREDICT)

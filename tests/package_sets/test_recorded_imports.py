@@ -1,4 +1,4 @@
-"""What publishing records of imports, and what a cold start reads ahead of them."""
+"""Recordings of imports by publishing, and their reading ahead by a cold start."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def open_below(folder: Path) -> list[str]:
     """The files below a folder that this process has open."""
     found = []
     for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # it was closed meanwhile
+        with contextlib.suppress(OSError):  # it was closed in between
             target = str(descriptor.readlink())
             if target.startswith(f"{folder}/"):
                 found.append(target.removeprefix(f"{folder}/"))

@@ -1,4 +1,4 @@
-"""An environment starts anew when what it imported is in the way: in the real Lambda runtime.
+"""An environment restarts if imported packages block a version: in the real Lambda runtime.
 
 Between calls it is frozen, as strictly as Lambda does.
 """
@@ -82,7 +82,7 @@ def answer(environment: LambdaEnvironment, name: str = MODEL) -> tuple[int, Any]
 
 
 def open_files(environment: LambdaEnvironment) -> int:
-    """How many files the runtime's process has open; it is the last one."""
+    """Return the number of files that the runtime's process has open; it is the last process."""
     return len(os.listdir(f"/proc/{environment.pids()[-1]}/fd"))  # noqa: PTH208 - a count
 
 

@@ -1,4 +1,4 @@
-"""What a registry lacks, or its makers took back, is refused in one line that says what exists."""
+"""A missing or yanked release is refused in one line that names the available ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WANTED = "for Python 3.11 on x86_64-manylinux_2_28"
 
 
 def refusal(requirements: Path, layout: StoreLayout) -> str:
-    """What a publication is refused with, less the file's name; nothing is left behind."""
+    """Return the message of a refused publication without the file's name; it leaves no files."""
     with pytest.raises(PackagesError) as caught:
         publish_packages(requirements, layout, TARGET, Silent())
     assert "\n" not in str(caught.value)
@@ -63,7 +63,7 @@ def test_a_yanked_version_is_refused_with_the_reason(
     said: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PIP_QUIET", "3")  # of somebody who wants no warnings on their terminal
+    monkeypatch.setenv("PIP_QUIET", "3")  # of a user who wants no warnings on the terminal
     wheel = index.add(write_wheel(index.files, "alpha"), "alpha", yanked=reason)
     assert refusal(write_requirements(tmp_path / "pins.txt", wheel), layout).startswith(said)
 

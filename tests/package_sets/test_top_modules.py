@@ -1,4 +1,4 @@
-"""What a wheel puts at the top of `site-packages`, and what of it the runtime has already."""
+"""Modules that a wheel puts at the top of `site-packages`, and those that the runtime has."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ TARGET = Target("3.11", "x86_64-manylinux_2_28")
 
 
 def refusal(requirements: Path, layout: StoreLayout, target: Target = TARGET) -> str:
-    """What a publication is refused with, which leaves nothing behind."""
+    """Return the message of a refused publication, which leaves no files."""
     with pytest.raises(PackagesError) as caught:
         publish_packages(requirements, layout, target, Silent())
     assert "\n" not in str(caught.value)

@@ -59,7 +59,7 @@ class Reader:
         return now
 
     def pass_time(self, seconds: float) -> None:
-        """Time passes; it is frozen unless an invocation is under way."""
+        """Let time pass; the environment is frozen unless an invocation is in progress."""
         frozen = not any(touch.at_s > self.store.now_s for touch in self.touches)
         if frozen and self.stops == "monotonic":
             return

@@ -1,4 +1,4 @@
-"""A store in a simulation: what lies in it, and the writers that change it, on one true clock.
+"""A store in a simulation: its contents, and the writers that change it, on one true clock.
 
 Times are seconds since 1970 by the file system's clock, which is the true one. Refs are real, and
 so are the functions that change them and that decide what goes; folders are names in a set.
@@ -37,7 +37,7 @@ class Generation(NamedTuple):
 
 
 class Publishing(NamedTuple):
-    """A publication under way: what it placed, what it decided on, the set that it relies on."""
+    """A publication in progress: its placed files, its decision, and the set that it relies on."""
 
     entry: VersionEntry
     generation: int
@@ -45,7 +45,7 @@ class Publishing(NamedTuple):
 
 
 class Sweeping(NamedTuple):
-    """A sweep under way: what it decided, on which generation, by a clock so far off."""
+    """A sweep in progress: its decision, its generation, and the error of its clock."""
 
     delete: tuple[int, ...]
     unnamed: frozenset[str]
@@ -110,7 +110,7 @@ class Stored:
         return Publishing(entry, len(self.generations) - 1, package_set)
 
     def looks(self, publishing: Publishing) -> Publishing | None:
-        """What a publisher looks at right before its link; None: it gives up, on one clear line."""
+        """Return a publisher's view right before its link; None if it gives up."""
         entry, package_set = publishing.entry, publishing.package_set
         age_s = self.now_s - id_time(entry.id)
         if entry.id not in self.folders:
@@ -146,7 +146,7 @@ class Stored:
             looked = self.looks(publishing)
 
     def _looks_again(self, publishing: Publishing) -> None:
-        """After the link: a set that went is reported, and made anew by publishing again."""
+        """After the link: a removed set is reported, and created again by publishing again."""
         if publishing.package_set is not None:
             self.sets.add(publishing.package_set)
 
@@ -216,7 +216,7 @@ class Stored:
         self._decided = Sweeping(self.plan(skew_s), frozenset(), sets, on, skew_s)
 
     def sweep_wins(self) -> None:
-        """Commit: mark versions, and let whoever is about to name an old folder lose."""
+        """Commit: mark versions, so that a writer about to name an old folder loses."""
         sweeping = self._decided
         if sweeping is None:
             return
@@ -246,7 +246,7 @@ class Stored:
         self.sweep_moves()
 
     def _plan_sets(self, clock_s: float) -> SetPlan:
-        """What a sweep marks, and what it will claim: pins may be added until then."""
+        """Return the marks of a sweep, and its later claims: pins may be added until then."""
         early_s = 0.0 if self.rules.unused_sets_wait_a_day else 2.0 * GRACE_S
         pinned = self._pinned()
         since = {each: timestamp(mark) for each, mark in self.marks.items()}

@@ -1,4 +1,4 @@
-"""Whatever readers, publishers and sweeps do on one clock, nobody reads what was swept."""
+"""Readers, publishers and sweeps on one clock: no reader needs a swept file."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class World:
         self._touch()
 
     def break_latest(self) -> None:
-        """What latest names does not load: the version before it goes on answering."""
+        """The version that latest names cannot be loaded: the previous version keeps answering."""
         for reader in self.readers:
             reader.refused.add(self.store.newest.labels.get(LATEST, 0))
 
@@ -116,7 +116,7 @@ class World:
             self.publishing = self.store.looks(self.publishing)
 
     def link(self) -> None:
-        """Link; whoever has lost looks again, and links again."""
+        """Link; a writer that loses looks again, and links again."""
         publishing, self.publishing = self.publishing, None
         if publishing and not self.store.links(publishing):
             self.store.commit(publishing)
@@ -144,7 +144,7 @@ class World:
         self.store.settle()
 
     def hold(self, version: int, hours: float) -> None:
-        """A batch job holds a version for a time, and reads its files meanwhile."""
+        """A batch job holds a version for a time, and reads its files during that time."""
         number, until_s = self._existing(version), self.store.now_s + hours * HOUR
         if number and self.store.change(
             lambda refs: changes.hold(refs, "job", number, until=timestamp(until_s))

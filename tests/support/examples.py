@@ -1,4 +1,4 @@
-"""How many examples a property test tries: few at each run, more in a profile of more."""
+"""Numbers of examples of property tests: few by default, more in a larger profile."""
 
 from __future__ import annotations
 

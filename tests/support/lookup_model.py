@@ -1,4 +1,4 @@
-"""A model most of whose weights no golden case touches: rows of a table that nobody looks up."""
+"""A model most of whose weights no golden case touches: rows of a table without a lookup."""
 
 from __future__ import annotations
 

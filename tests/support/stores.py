@@ -106,10 +106,10 @@ def refs_of(store: Path, name: str = ADDER) -> Refs:
 
 
 def entry_of(store: Path, number: int, name: str = ADDER) -> VersionEntry:
-    """What refs say of one version."""
+    """Return the entry of a version in refs."""
     return refs_of(store, name).versions[number]
 
 
 def version_folder(store: Path, number: int, name: str = ADDER) -> Path:
-    """Where a version's files lie."""
+    """Return the folder of a version's files."""
     return StoreLayout(store).model(name).version(entry_of(store, number, name).id)

@@ -1,4 +1,4 @@
-"""Published models of a stated size that nobody measured: what they need is told by their size."""
+"""Published models of a given size without a measured size: the reader estimates their memory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _unmeasured(refs: Refs) -> Refs:
 
 
 def need(store: Path, name: str, number: int = 1) -> Need:
-    """What a version takes, as the reader reckons it."""
+    """Return the memory of a version, as the reader estimates it."""
     return need_of(None, entry_of(store, number, name).size_bytes)
 
 
@@ -102,7 +102,7 @@ class Gated:
 
 
 def manager_of(store: Path, budget_bytes: int, load: Gated) -> Manager:
-    """A manager with so much memory, which reads refs anew at every call."""
+    """A manager with this much memory that reads refs again at every call."""
     manager = Manager(StoreLayout(store), ref_ttl_s=0.0, load=load, budget_bytes=budget_bytes)
     load.manager = manager
     return manager
@@ -120,5 +120,5 @@ def answers(manager: Manager, name: str, number: int = 1) -> None:
 
 
 def wait_until_idle(manager: Manager) -> None:
-    """Wait until nothing loads, and what was let go is gone."""
+    """Wait until no load is in progress, and evicted versions are freed."""
     wait_until(lambda: not manager._background.busy())

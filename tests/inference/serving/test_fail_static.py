@@ -93,7 +93,7 @@ def answers(service: Application, number: int, calls: int = 10) -> None:
 
 
 def takes_up(service: Application, number: int) -> None:
-    """Calls come to be answered by a version, none fails, and no trouble is left."""
+    """Wait until calls are answered by a version; no call fails, and no trouble remains."""
 
     def is_answered() -> bool:
         answer = call(service)
@@ -178,7 +178,7 @@ HERE: dict[str, tuple[str, str, str]] = {
 def holds_out_against_a_bad_version(
     service: Application, store: Path, clock: Clock, reason: str
 ) -> None:
-    """Version 2 is published, bad: nobody notices who does not ask for it, and all is told."""
+    """Publish a bad version 2: only callers who name it notice, and the damage is reported."""
     point(store, BAD)
     answers(service, GOOD, calls=1)
     wait_until(lambda: troubles(service))
@@ -190,7 +190,7 @@ def holds_out_against_a_bad_version(
     probed = service.probe()["environment"]["models"][MODEL]
     assert probed["quarantined"] == [{"version": BAD, "reason": trouble["error"]}]
     assert probed["answering"] == {"latest": GOOD}
-    # Who needs the bad one is told why there is none.
+    # A caller who names the bad version gets the reason why it is not available.
     needs_it = infer(service, adder_request([1.0, 2.0]), model=MODEL, version=BAD)
     assert (needs_it.status, needs_it.error) == (503, trouble["error"])
     # It is left alone until refs change.
@@ -237,7 +237,7 @@ def test_a_better_version_ends_the_trouble(service: Application, store: Path, cl
     holds_out_against_a_bad_version(service, store, clock, "is damaged")
     point(store, GOOD)  # a rollback
     answers(service, GOOD)
-    # Refs still have the bad one in service: that is told until it is retired.
+    # Refs still have the bad version in service: this is reported until it is retired.
     assert [each["version"] for each in troubles(service)] == [BAD]
 
 

@@ -186,7 +186,7 @@ def test_a_retired_version_is_a_fallback_until_just_before_it_may_be_swept(
     wait_until(lambda: manager.state().models[name].quarantined)
     clock.advance(DAY - LIMITS.margin_s - LIMITS.longest_invocation_s - 60)
     assert latest(manager, name) == 1
-    clock.advance(120)  # refs are read as ever: this is about the version's own time
+    clock.advance(120)  # refs are read as usual: this test is about the version's own time
     if name == PLAIN:
         assert latest(manager, name) == 1
         return

@@ -1,4 +1,4 @@
-"""Calls for names that nobody published ask whether the store is empty; none lists it for long."""
+"""Calls for unpublished names check if the store is empty; no check lists it for long."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def ask_for_strangers(application: Application, count: int) -> list[int]:
-    """Call models that nobody published, in every way; return the statuses."""
+    """Call unpublished models in every way; return the statuses."""
     statuses = []
     for number in range(count):
         name = f"made-up-{number}"

@@ -1,4 +1,4 @@
-"""The golden gate: a version whose cases fail here answers nobody whom another one can answer."""
+"""The golden gate: a version whose cases fail here answers no caller if another version can."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def store(published: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the pipelines note each call that they see: their version's number, a line each."""
+    """File in which the pipelines note each call: their version's number, a line each."""
     path = tmp_path / "calls"
     path.write_text("")
     monkeypatch.setenv("CALLS_LOG", str(path))
@@ -178,7 +178,7 @@ def test_a_version_is_warmed_up_before_it_takes_over(
     wait_until_idle(manager)
     point(store, 2)
     wait_until(lambda: latest(manager) == 2)
-    # One golden case each; nobody has called a pipeline yet.
+    # One golden case each; no pipeline has been called yet.
     assert calls.read_text().split() == ["1", "2"]
 
 

@@ -1,4 +1,4 @@
-"""A named pipe in the place of a file hangs whoever reads it, as a lost NFS server does."""
+"""A named pipe in place of a file blocks its reader, as a lost NFS server does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Hang:
         self._pipe: int | None = os.open(path, os.O_RDWR)
 
     def release(self) -> None:
-        """Let who hangs there read what the file holds, and whoever comes find the file."""
+        """Give the blocked reader the file's contents, and let later readers find the file."""
         if self._pipe is not None:
             os.write(self._pipe, self._aside.read_bytes())
             self._aside.replace(self._path)
@@ -60,7 +60,7 @@ def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_waiting(name: str) -> bool:
-    """Tell whether a thread waits for another's result."""
+    """Return True if a thread waits for another thread's result."""
     frames = sys._current_frames()
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)

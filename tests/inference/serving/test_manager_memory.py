@@ -78,7 +78,7 @@ def load() -> Iterator[Gated]:
 
 @pytest.fixture
 def one(store: Path) -> Need:
-    """What a model of size 1 takes: 3 times its size while it loads, and 2 times from then on."""
+    """Memory of a model of size 1: 3 times its size during its load, and 2 times after it."""
     return need(store, "a")
 
 
@@ -88,7 +88,7 @@ def point(store: Path, number: int) -> None:
 
 
 def budget(one: Need, *, peaks: int = 1, residents: int = 0) -> int:
-    """Memory for so many loads under way and so many warm versions of size 1, and a bit."""
+    """Return memory for `loads` loads in progress and `warm` warm versions of size 1, and a bit."""
     return peaks * one.peak_bytes + residents * one.resident_bytes + one.resident_bytes // 10
 
 
@@ -310,7 +310,7 @@ def test_a_split_whose_two_sides_do_not_fit_fails_no_call(
 
 
 def optimum(calls: list[str], needs: dict[str, Need], capacity: int) -> int:
-    """How many calls find their model warm where the least recently used goes, known offline."""
+    """Return the number of calls that find their model warm, simulating LRU eviction."""
     held: OrderedDict[str, int] = OrderedDict()
     hits = 0
     for name in calls:

@@ -1,4 +1,4 @@
-"""When an environment must start anew; one row a case."""
+"""Decision to restart an environment; one row a case."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_due(
     wait_s: float = 0.0,
     answered: tuple[str, ...] = ("m",),
 ) -> bool:
-    """Whether a version is let in, which packages are in the way of that `by` imported."""
+    """Decide on a version that is blocked by packages that `by` imported."""
     views = {name: view(name, labels) for name, labels in models.items()}
     due = find_due(
         [Conflict(wanted, (OLD_SET,), NOTICED)],
@@ -71,7 +71,7 @@ def is_due(
         # What is in the way is needed by nothing that a label names.
         ({"m": {"latest": 2}}, version("m", 2), {version("m", 1)}, True),
         ({"m": {"latest": 3, "stable": 2}}, version("m", 2), {version("m", 1)}, True),
-        # What is wanted is named by no label: somebody called it by its number.
+        # No label names the wanted version: a caller named its number.
         ({"m": {"latest": 1}}, version("m", 2), {version("m", 1)}, False),
         ({"m": {"latest": 3}}, version("m", 2), {version("m", 1)}, False),
         # `latest` comes before another label, and no other before another.
@@ -82,10 +82,10 @@ def is_due(
         ({"m": {"latest": 2}}, version("m", 2), {version("m", 1), version("m", 3)}, True),
         ({"m": {"latest": 2}, "n": {"latest": 1}}, version("m", 2), {version("n", 1)}, False),
         ({"m": {"latest": 2}, "n": {"latest": 2}}, version("m", 2), {version("n", 1)}, True),
-        # A model that is gone, or was made anew, needs nothing.
+        # A model that was removed, or created again, needs nothing.
         ({"m": {"latest": 2}}, version("m", 2), {version("n", 1)}, True),
         ({"m": {"latest": 2}}, version("m", 2), {("m", ("store", "before"), 2)}, True),
-        # What is in the way is still being loaded: nobody knows yet what needs it.
+        # The blocking version is still being loaded: the versions that need it are not known yet.
         ({"m": {"latest": 2}}, version("m", 2), set(), False),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_version_is_let_in_where_nothing_of_its_rank_needs_what_is_in_its_way(
 
 
 def test_no_two_versions_are_each_due_for_the_others_sake() -> None:
-    """Or an environment would start anew for ever, by turns."""
+    """Otherwise an environment would restart forever, for two versions in turn."""
     names = [{}, {"latest"}, {"a"}, {"latest", "a"}]
     for first in names:
         for second in names:

@@ -1,4 +1,4 @@
-"""What an environment counts of its calls and loads, and where it tells them."""
+"""Counts of an environment's calls and loads, and the places that report them."""
 
 from __future__ import annotations
 

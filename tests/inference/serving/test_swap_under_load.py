@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 class Callers:
-    """Threads that call until they are told to stop, and note every answer in order."""
+    """Threads that call until they are stopped, and record every answer in order."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

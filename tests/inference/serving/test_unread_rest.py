@@ -1,4 +1,4 @@
-"""What no case touched is read and checked behind the first answer; what is wrong there counts."""
+"""Files that no case touched are checked after the first answer; damage found there counts."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Calls:
             self.background.end_call()
 
     def reasons(self) -> list[str]:
-        """Why contents are in quarantine, once nothing is under way any more."""
+        """Return the reason of the quarantine, once no check is in progress."""
         wait_until(lambda: not self.background.busy())
         state = self.manager.state().models.get(LOOKUP)
         return [each.reason for each in state.quarantined] if state else []

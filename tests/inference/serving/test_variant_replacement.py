@@ -1,4 +1,4 @@
-"""A version that starts mapped goes on packed once calls come, and nobody notices but by speed."""
+"""A mapped version is replaced by its packed variant after calls; only speed changes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def store(published: Path, tmp_path: Path) -> Path:
 
 
 class Golden:
-    """Whether the golden cases go on that begin from now on."""
+    """Event that lets golden cases continue that begin from now on."""
 
     def __init__(self, hold: Path) -> None:
         self._hold = hold
@@ -128,7 +128,7 @@ def held_in_its_golden_case(manager: Manager, golden: Golden) -> None:
 
 
 def stats(manager: Manager) -> tuple[int, int]:
-    """How many replacements were made of version 1, and how many failed."""
+    """Return the numbers of successful and failed replacements of version 1."""
     [found] = manager.stats.describe(MODEL, 1)
     return found["replacements"], found["replacement_failures"]
 
@@ -231,7 +231,7 @@ def test_a_call_under_way_keeps_its_form_and_the_memory_is_counted_until_it_ends
 
 
 def staying_bytes(manager: Manager) -> int:
-    """What loads count with: what is not about to go."""
+    """Return the memory that loads count with: all versions except those about to be evicted."""
     return manager._budget.ledger.staying_bytes
 
 

@@ -1,4 +1,4 @@
-"""What is told of a stack that MiniStack refuses; of real stages, model_sync/stage/test_stack.py tells."""
+"""Report of a stack that MiniStack refuses. Real stages: model_sync/stage/test_stack.py."""
 
 from __future__ import annotations
 

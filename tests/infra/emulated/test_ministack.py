@@ -1,4 +1,4 @@
-"""What is told of a MiniStack that is missing or does not start. Real ones run in model_sync/stage/test_stack.py."""
+"""Report of a missing or failing MiniStack. Real ones: model_sync/stage/test_stack.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only: so 
 
 @pytest.fixture
 def interpreter(tmp_path: Path) -> Interpreter:
-    """Make an interpreter that runs this script, whatever it is told to run."""
+    """Write an interpreter that runs this script, whatever its arguments."""
 
     def make(script: str) -> Path:
         path = tmp_path / "python"

@@ -58,7 +58,7 @@ def http(
     body: bytes | None = None,
     caller: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Call the HTTP API, signed; `caller`'s variables say by whom, an empty one by nobody."""
+    """Call the HTTP API, signed with the variables of `caller`; unsigned if they are empty."""
     url, method = f"{stage.api_url}{path}", "GET" if body is None else "POST"
     headers = {"Content-Type": "application/octet-stream"}
     if caller is None or caller:

@@ -1,4 +1,4 @@
-"""What differs between two versions of a model is said, and what does not is not."""
+"""Differences between two versions of a model are reported, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes back from a backup is the store that it was, under another id."""
+"""A restored backup is the same store under another id."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(rich: StoreLayout, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Where a store is to be: not there yet."""
+    """Folder for a store that does not exist yet."""
     return tmp_path / "restored"
 
 

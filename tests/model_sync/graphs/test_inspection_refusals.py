@@ -1,4 +1,4 @@
-"""What is no ONNX model that can be served. Each message is one line that names the file."""
+"""Files that are not servable ONNX models. Each message is one line that names the file."""
 
 from __future__ import annotations
 

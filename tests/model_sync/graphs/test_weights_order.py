@@ -27,7 +27,7 @@ def _weights(seed: int) -> NDArray[Any]:
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Path:
-    """Three products one after another, whose weights lie in the opposite order; one inside If."""
+    """Three consecutive products, whose weights are stored in reverse order; one inside If."""
     names = ["c", "b", "a"]
     inner = helper.make_graph(
         [helper.make_node("MatMul", ["ax", "inner"], ["either"])],

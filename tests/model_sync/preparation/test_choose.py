@@ -1,4 +1,4 @@
-"""Which form is served: a table of what was measured, and of what is chosen by it."""
+"""Choice of the served variant: a table of measurements and choices."""
 
 from __future__ import annotations
 

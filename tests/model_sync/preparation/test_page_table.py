@@ -1,4 +1,4 @@
-"""Which pages of a file this process has touched."""
+"""Pages of a file that this process has touched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_page_that_was_touched_is_told_from_one_that_is_mapped_alone(tmp_path:
     path = tmp_path / "file"
     with path.open("w+b") as stream:
         # Nothing of it is in memory: a page that is written to may come with all of the block of
-        # memory that it is in, and what is read ahead lies in blocks of up to 2 MiB.
+        # memory that it is in, and pages read ahead are in blocks of up to 2 MiB.
         stream.truncate(256 * PAGE_BYTES)
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
         mapped.madvise(mmap.MADV_RANDOM)  # nothing is read ahead

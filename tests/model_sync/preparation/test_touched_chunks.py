@@ -1,4 +1,4 @@
-"""Which chunks of its weights a model touches, in real sessions in processes of their own."""
+"""Chunks of weights that a model touches, in real sessions in separate processes."""
 
 from __future__ import annotations
 

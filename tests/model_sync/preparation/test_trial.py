@@ -45,7 +45,7 @@ ENDINGS = {
 
 
 def _stage(source: Path, folder: Path) -> Path:
-    """What publishing stages of a model's folder."""
+    """Return the files that publishing stages of a model's folder."""
     folder.mkdir()
     files = FolderSource(source)
     recipe = read_recipe(files, implied_name="adder")
@@ -57,7 +57,7 @@ def _stage(source: Path, folder: Path) -> Path:
 
 
 def _store(root: Path) -> StoreLayout:
-    """Where package sets would be: none of these versions has one."""
+    """Folder of package sets, which none of these versions has."""
     return StoreLayout(root / "store")
 
 
@@ -83,7 +83,7 @@ def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external:
     found = try_version(folder, result, layout=_store(tmp_path), variant=variant).measurement
     own_bytes = found.resident_bytes - found.mapped_bytes
     weights_bytes = 8 * LAYER_BYTES
-    if external:  # mapped, and without a golden case not touched yet: nobody's, so far
+    if external:  # mapped, and without a golden case not touched yet: no variant has done so
         assert own_bytes < weights_bytes * 0.1
     else:
         assert weights_bytes <= own_bytes < weights_bytes * 1.1

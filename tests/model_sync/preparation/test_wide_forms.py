@@ -223,7 +223,7 @@ def write_convolution(path: Path, filters: np.ndarray) -> None:
 
 
 def in_blocks(filters: np.ndarray, width: int) -> np.ndarray:
-    """Filters as they lie in memory when they are in blocks: of inputs, then of outputs, inmost."""
+    """Return filters in blocked memory layout: of inputs, then of outputs, innermost."""
     n_out, n_in, height, wide = filters.shape
     blocks = filters.reshape(n_out // width, width, n_in // width, width, height, wide)
     return np.ascontiguousarray(blocks.transpose(0, 2, 4, 5, 3, 1))
@@ -252,7 +252,7 @@ def test_in_blocks_of_another_width_weights_are_wrong_without_an_error(tmp_path:
     here = block_width()
     made = in_blocks(filters, here).tobytes()
     given = weights.read_bytes()
-    at = given.index(made)  # so this is how they lie in blocks of this processor's width
+    at = given.index(made)  # so this is their layout in blocks of this processor's width
     np.testing.assert_allclose(run(folder / GRAPH), right, rtol=1e-4, atol=1e-4)
     other = in_blocks(filters, 8 if here == 16 else 16).tobytes()
     weights.write_bytes(given[:at] + other + given[at + len(made) :])

@@ -1,4 +1,4 @@
-"""What is staged of a folder, and what makes contents others."""
+"""Files that are staged of a folder, and changes that make different contents."""
 
 from __future__ import annotations
 

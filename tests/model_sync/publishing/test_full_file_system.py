@@ -34,7 +34,7 @@ OPTIONS: Final = {"bytes": "size=8m", "files": "size=64m,nr_inodes=200"}
 
 @pytest.fixture(params=OPTIONS)
 def full_of(request: pytest.FixtureRequest) -> str:
-    """What it is full of."""
+    """Kind of resource that has run out."""
     return str(request.param)
 
 

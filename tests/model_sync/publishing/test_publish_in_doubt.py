@@ -1,4 +1,4 @@
-"""What publishing does when the file system's answer leaves doubt, or fails after the commit."""
+"""Publishing if the file system's answer leaves doubt, or fails after the commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What publishing is told: a folder, a store, a name, a label; and what building does in it."""
+"""Arguments of publishing: a folder, a store, a name, a label; and builds in the folder."""
 
 from __future__ import annotations
 

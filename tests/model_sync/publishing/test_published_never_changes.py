@@ -1,4 +1,4 @@
-"""What is published never changes: no rename, no chmod, no touch, no second link, no bytecode."""
+"""Published files never change: no rename, chmod, touch, second link, or bytecode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new signature means to the callers of the old: a table, and laws."""
+"""Effect of a new signature on callers of the old signature: a table, and properties."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Heard(Silent):
-    """Keeps what is told."""
+    """Progress that keeps its notices."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []

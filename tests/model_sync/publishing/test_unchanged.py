@@ -1,4 +1,4 @@
-"""What counts as the same contents by reading alone: just what copying would find to be so."""
+"""Unchanged contents, found by reading alone: the same decision as by copying."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_external(folder: Path) -> Path:
 
 
 def published(folder: Path) -> VersionContent:
-    """What the folder's contents are, by copying them."""
+    """Return the digest of the folder's contents, by copying them."""
     source, staged = FolderSource(folder), folder.with_name("staged")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()

@@ -1,4 +1,4 @@
-"""What each verb makes of refs, as a table of values."""
+"""Effect of each verb on refs, as a table of values."""
 
 from __future__ import annotations
 

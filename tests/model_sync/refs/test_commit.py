@@ -1,4 +1,4 @@
-"""One link commits a generation: whoever links first has won."""
+"""One link commits a generation: the first writer to link wins."""
 
 from __future__ import annotations
 

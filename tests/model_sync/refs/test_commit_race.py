@@ -20,7 +20,7 @@ EACH: Final = 8
 
 
 def _race(layout: StoreLayout) -> list[dict[int, str]]:
-    """What each of the writers was told: {number: id of its version}."""
+    """Results that the writers received: {number: id of its version}."""
     writers = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.model_sync.racing_writer", layout.root, str(EACH)],

@@ -1,4 +1,4 @@
-"""What labels named before, from the generations that were."""
+"""Earlier versions of labels, from earlier generations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep must know of a model's past: what labels named last, and what retired a version."""
+"""A model's history for a sweep: labels' last versions, and the retirement of versions."""
 
 from __future__ import annotations
 

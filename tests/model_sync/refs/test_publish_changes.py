@@ -1,4 +1,4 @@
-"""What a publication changes in refs: the table."""
+"""Changes of a publication to refs, as a table."""
 
 from __future__ import annotations
 

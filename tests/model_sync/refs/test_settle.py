@@ -37,7 +37,7 @@ def _is_installed(model: ModelLayout, refs: Refs) -> bool:
 
 
 def _left(staging: Staging) -> list[str]:
-    """What lies in staging but for the refs that were linked from there."""
+    """Return the entries of staging, except refs that were linked from there."""
     return [path.name for path in staging.folder.iterdir() if path.stat().st_nlink == 1]
 
 

@@ -1,4 +1,4 @@
-"""Which files a folder holds."""
+"""Files of a folder."""
 
 from __future__ import annotations
 

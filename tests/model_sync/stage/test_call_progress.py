@@ -1,4 +1,4 @@
-"""How far a call is, is told while it is under way; what cannot be read does not disturb it."""
+"""Progress of a call is reported during the call; unreadable progress does not disturb it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_steps_and_bytes_are_told_as_they_appear(bucket: Bucket) -> None:
 
 
 def looked_at(bucket: Bucket, times: int = 2) -> tuple[Recording, object]:
-    """What is told during a call that ends when it was looked so often."""
+    """Return the reports during a call that ends after this number of looks."""
     progress, client = Recording(), Looked(bucket.s3)
 
     def call() -> str:

@@ -1,4 +1,4 @@
-"""What Lambda refuses before a function's code runs is tried again; all else is sent once."""
+"""A call that Lambda refuses before the function runs is sent again; others are sent once."""
 
 from __future__ import annotations
 

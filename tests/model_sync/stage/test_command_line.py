@@ -56,7 +56,7 @@ def test_a_process_of_its_own_publishes_and_tells_how_far_it_is(
         for step in steps
         if step.startswith(("inspecting", "trying the model here", "uploading"))
     ]
-    # What the function does is told as it is seen, now and then: which of it is for chance to say.
+    # The function's progress is polled: which of its steps are seen depends on timing.
     assert [step for step in here if not step.startswith("inspecting")] == [
         "trying the model here",
         "uploading 4 of 4 files",

@@ -1,4 +1,4 @@
-"""A stage is found by its stack, or it is told in one line why not; nobody else is asked."""
+"""A stage is found by its stack, or one line says why not; no other service is called."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_aws_refuses_is_told(aws: Cloud) -> None:
 
 @pytest.mark.usefixtures("aws", "retries_at_once")
 def test_an_endpoint_that_nobody_serves_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as taken:  # bound and not listening: nobody else gets the port
+    with socket.socket() as taken:  # bound and not listening: no other process gets the port
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)

@@ -1,4 +1,4 @@
-"""What does not fit is refused before it is written, or in one line where the room ends."""
+"""Contents that do not fit are refused before the write, or in one line when space runs out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sparse file is published as it is: whole to whoever reads it, and its holes take no room."""
+"""A sparse file is published whole, and its holes take no space."""
 
 from __future__ import annotations
 

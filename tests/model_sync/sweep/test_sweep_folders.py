@@ -1,4 +1,4 @@
-"""Folders that no generation names go when over a day old, and nobody can name them then."""
+"""Folders that no generation names are removed once a day old, when no writer can name them."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_a_link_into_the_model_made_anew_counts_as_lost_and_is_taken_back(
 
     def linking(source: Path, target: Path, **options: Any) -> None:
         monkeypatch.setattr(os, "link", link)
-        # Between looking and linking: the model is removed, and made anew.
+        # Between look and link: the model is removed and created again.
         spent.sweep_around(1.1)
         spent.publish()
         link(source, target, **options)
@@ -161,7 +161,7 @@ def test_a_link_into_the_model_made_anew_counts_as_lost_and_is_taken_back(
 def test_a_generation_of_another_model_in_the_way_is_not_read_as_ones_own(
     spent: Sweepable,
 ) -> None:
-    """What a writer left that ended between its late link and taking it back."""
+    """Leave the files of a writer that ended between its late link and taking it back."""
     late = _stale(spent)
     spent.sweep(1.1)
     spent.publish()
@@ -233,7 +233,7 @@ def test_nothing_is_committed_to_a_model_that_was_removed(spent: Sweepable) -> N
 def test_a_model_moved_by_mistake_is_put_back(
     spent: Sweepable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep slept between its last look and its rename, and a model was made anew meanwhile."""
+    """A sweep sleeps between its last look and its rename; the model is created again then."""
     rename = os.rename
 
     def renaming(source: Any, target: Any, **options: Any) -> None:

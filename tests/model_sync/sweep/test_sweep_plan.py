@@ -1,4 +1,4 @@
-"""What may be deleted, as tables; one row a rule."""
+"""Deletable versions and folders, as tables; one row a rule."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ class Bucket:
         return f"s3://{self.name}/{prefix}/"
 
     def puts(self) -> contextlib.AbstractContextManager[list[str]]:
-        """The keys that are put through the client meanwhile."""
+        """Record the keys that are put through the client in the context."""
         return self._keys_of("PutObject")
 
     def reads(self) -> contextlib.AbstractContextManager[list[str]]:
-        """The keys whose bytes are asked for through the client meanwhile."""
+        """Record the keys that are read through the client in the context."""
         return self._keys_of("GetObject")
 
     @contextlib.contextmanager

@@ -34,7 +34,7 @@ _ERROR: Final = """\
 
 
 class Cloud:
-    """What there is: `stacks` with their outputs, and `answer`, which functions are called by."""
+    """Fake AWS: `stacks` with their outputs, and `answer`, which answers calls of functions."""
 
     def __init__(self, port: int) -> None:
         self.port = port

@@ -1,4 +1,4 @@
-"""Requests to the sync function, the time that it is told of, and what it leaves staged."""
+"""Requests to the sync function, its remaining time, and its staged files."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Invocation:
 
 
 class LambdaClient:
-    """`invoke` with boto3's shape. `times` are what each next invocation is told of its time."""
+    """`invoke` with boto3's shape. `times` are the remaining times of successive invocations."""
 
     def __init__(self, bucket: Bucket, store: Path) -> None:
         self._job = SyncJob(JobSettings(store, bucket.name), bucket.s3)
@@ -75,7 +75,7 @@ class Answering:
 
 
 def response(answer: object, **more: str) -> dict[str, Any]:
-    """What boto3 returns of a call that was answered."""
+    """Return boto3's result of an answered call."""
     return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode()), **more}
 
 

@@ -1,4 +1,4 @@
-"""A Progress that keeps what it is told, for one who waits until it was."""
+"""A Progress that records its reports, for tests that wait for one."""
 
 from __future__ import annotations
 

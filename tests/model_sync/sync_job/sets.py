@@ -38,5 +38,5 @@ def upload_wheels(
 
 
 def nothing_is_left(tmp_path: Path) -> bool:
-    """Tell whether a store holds no set, nor anything staged."""
+    """Return True if a store holds no set, and no staged one."""
     return not staged(tmp_path) and not list((tmp_path / "store").glob("packages/*"))

@@ -1,4 +1,4 @@
-"""What was uploaded is durable in the store before it appears there, also in several goes."""
+"""An upload is durable in the store before it appears there, also in several invocations."""
 
 from __future__ import annotations
 

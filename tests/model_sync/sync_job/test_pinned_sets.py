@@ -1,4 +1,4 @@
-"""Where a version arrives by S3, its package set must be there already."""
+"""The package set of a version that arrives by S3 must be in the store already."""
 
 from __future__ import annotations
 

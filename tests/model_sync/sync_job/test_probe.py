@@ -1,4 +1,4 @@
-"""What the sync function says of itself and its store, whatever state the store is in."""
+"""Report of the sync function on itself and its store, in any state of the store."""
 
 from __future__ import annotations
 

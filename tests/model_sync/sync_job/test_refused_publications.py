@@ -1,4 +1,4 @@
-"""What the sync function refuses for the callers' sake, or for want of room: a line, and a code."""
+"""Refusals of the sync function to protect callers, or for want of space: a line and a code."""
 
 from __future__ import annotations
 

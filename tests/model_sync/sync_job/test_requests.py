@@ -1,4 +1,4 @@
-"""What is a request to the sync function, and what is refused in one line."""
+"""Requests to the sync function: valid ones, and ones refused in one line."""
 
 from __future__ import annotations
 

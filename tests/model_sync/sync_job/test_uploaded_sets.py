@@ -160,7 +160,7 @@ def test_a_document_that_is_no_json_is_refused(
 def test_a_set_that_would_be_shadowed_by_the_functions_own_packages_is_refused(
     call: Call, bucket: Bucket, tmp_path: Path
 ) -> None:
-    """Whoever sent it did not look, or the layer is another one by now."""
+    """The sender did not look, or the layer has changed since."""
     brought = call({"coldpress": "probe"})["brings"]["orjson"]
     wheels = (write_wheel(tmp_path / "wheels", "orjson", version="9.9"),)
     key = upload_wheels(bucket, wheels, Target.running())
