@@ -1,8 +1,8 @@
-"""The cloud demo: the whole of a stage on an emulated AWS, from `make sync-model` to batch output.
+"""Cloud demo: a whole stage on an emulated AWS, from `make sync-model` to batch output.
 
-`make cloud-demo` runs it. It deploys the stage's own template to MiniStack on loopback, uses the
-commands that a user would, stops what it started, and exits with 0 only if all went as it should.
-What MiniStack cannot show is said in docs/operations.md.
+`make cloud-demo` runs this script. It deploys the stage's own template to MiniStack on loopback,
+uses the same commands as a user, stops the processes that it started, and exits with 0 only if it
+succeeded. docs/operations.md lists the limits of MiniStack.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BATCH_INPUT = "magika/inbox/a question.txt"
-"""A key with a blank, which S3 writes as + in its events."""
+"""A key with a space, which S3 writes as + in its events."""
 
 
 def main() -> int:
-    """Run the demo; 0 if everything went as it should."""
+    """Run the demo; return 0 if it succeeded."""
     parser = argparse.ArgumentParser(description="A stage on an emulated AWS: the demo.")
     parser.add_argument("--stage", default="dev")
     stage = parser.parse_args().stage
@@ -111,14 +111,14 @@ def _demo(stage: str, folder: Path) -> int:
 
 
 def _end(*_: object) -> NoReturn:
-    """Have the first signal unwind what was started, which takes seconds, and no other disturb."""
+    """Handle the first signal: unwind, which takes seconds, and ignore further signals."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _stay_here() -> None:
-    """Forget what would lead anywhere but to the emulator: a person's own AWS, a proxy."""
+    """Remove variables that lead elsewhere than to the emulator: AWS settings, proxies."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     for name in ("NO_PROXY", "no_proxy"):
@@ -131,8 +131,8 @@ def _functions(running: EmulatedStage) -> str:
 
 
 def _make(verb: str, stage: str, environ: Mapping[str, str]) -> str:
-    """Run a verb of the Makefile as a user would; what it says."""
-    # What the make that runs this tells its children is not for this one.
+    """Run a verb of the Makefile as a user would; return its output."""
+    # The variables that an outer make sets for its children are not for this make.
     kept = {name: value for name, value in environ.items() if not name.startswith(("MAKE", "MFL"))}
     done = subprocess.run(
         ["make", "--silent", verb, "MODEL=magika", f"STAGE={stage}"],
@@ -157,7 +157,7 @@ def _unsigned(running: EmulatedStage) -> str:
 
 
 def _predict(running: EmulatedStage, body: bytes) -> Answer:
-    """Ask the HTTP API what a body is."""
+    """Send a body to the HTTP API, and return its answer."""
     url = f"{running.api_url}/predict"
     headers = {"Content-Type": "application/octet-stream"}
     headers = signed(url, running.environ, method="POST", body=body, headers=headers)
@@ -167,7 +167,7 @@ def _predict(running: EmulatedStage, body: bytes) -> Answer:
 
 
 def _batch(running: EmulatedStage, body: bytes) -> dict[str, str]:
-    """Put an input, wait for its summary; the outputs by key, each in a line."""
+    """Put an input, wait for its summary, and return the outputs by key, each in a line."""
     s3 = _client(running, "s3")
     s3.put_object(Bucket=running.outputs["BatchInputBucket"], Key=BATCH_INPUT, Body=body)
     bucket = running.outputs["BatchOutputBucket"]

@@ -1,7 +1,8 @@
-"""The demo: publish a real model, call it over HTTP, publish another version while calls go on.
+"""Demo: publish a real model, call it over HTTP, publish another version during the calls.
 
-`make demo` runs it. It uses the commands that a user would, stops what it started, and exits with
-0 only if no call failed and the answers changed. It can be run again on the same store.
+`make demo` runs this script. It uses the same commands as a user, stops the processes that it
+started, and exits with 0 only if no call failed and the answers changed. It can be run again on the
+same store.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Run the demo; 0 if everything went as it should."""
+    """Run the demo; return 0 if it succeeded."""
     parser = argparse.ArgumentParser(description="Publish, serve, swap: the demo.")
     parser.add_argument("--store", type=Path, default=ROOT / ".store", metavar="DIR")
     store = parser.parse_args().store.resolve()
@@ -96,7 +97,7 @@ def served(store: Path) -> Iterator[str]:
 
 
 def predict(url: str, body: bytes) -> Answer:
-    """Ask the server what a body is."""
+    """Send a body to the server, and return its answer."""
     request = urllib.request.Request(f"{url}/predict", body, method="POST")  # noqa: S310 - http
     with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:  # noqa: S310
         return Answer(json.load(response), response.headers)

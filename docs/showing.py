@@ -1,4 +1,4 @@
-"""What the demos show: samples, who answered what, calls under way, tables."""
+"""Tools of the demos: samples, answers, background calls, tables."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ DEADLINE_S: Final = 60
 
 
 class Answer(NamedTuple):
-    """What a call answered: its JSON, and its headers."""
+    """Answer to a call: its JSON, and its headers."""
 
     body: dict[str, Any]
     headers: Mapping[str, str]
 
 
 Call = Callable[[bytes], Answer]
-"""Sends a body to the default model's pipeline; raises OSError or ValueError where it fails."""
+"""Send a body to the default model's pipeline; raise OSError or ValueError on failure."""
 
 
 def publish(folder: Path, *where: str, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Publish a model's folder to `--store DIR` or `--stage NAME`; what the command says of it."""
+    """Publish a model's folder to `--store DIR` or `--stage NAME`; return the command's JSON."""
     command = ["-m", "model_sync", "publish", str(folder), *where]
     done = subprocess.run(
         [sys.executable, *command, "--name", "magika", "--json", "--quiet"],
@@ -57,14 +57,14 @@ def publish(folder: Path, *where: str, environ: Mapping[str, str] | None = None)
 
 
 def described(published: dict[str, Any]) -> str:
-    """One line of what a publication came to."""
+    """Return the result of a publication in one line."""
     version, digest = published["version"], published["digest"][:19]
     return f"version {version} ({digest}...), generation {published['generation']} of its refs"
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What one call answered, and which version did."""
+    """Answer to one sample, and the version that answered."""
 
     what: str
     label: str
@@ -74,14 +74,14 @@ class Answered:
 
 
 def ask_all(call: Call) -> list[Answered]:
-    """Ask for each sample what it is."""
+    """Send each sample, and return the answers."""
     return [ask(call, what, body) for what, body in samples()]
 
 
 def ask_all_of(call: Call, version: int) -> list[Answered]:
-    """Ask until one version answers for every sample; what waits too long has failed.
+    """Send samples until this version answers each of them; fail after a deadline.
 
-    Each environment takes a new version up by itself, so a fleet's answer by two for a moment.
+    Each environment notices a new version separately, so a fleet briefly answers by two versions.
     """
     deadline = time.monotonic() + DEADLINE_S
     while True:
@@ -93,7 +93,7 @@ def ask_all_of(call: Call, version: int) -> list[Answered]:
 
 
 def ask(call: Call, what: str, body: bytes) -> Answered:
-    """Ask what a body is."""
+    """Send a body, and return its answer."""
     started = time.perf_counter()
     answer = call(body)
     milliseconds = (time.perf_counter() - started) * 1e3
@@ -102,7 +102,7 @@ def ask(call: Call, what: str, body: bytes) -> Answered:
 
 
 def samples() -> list[tuple[str, bytes]]:
-    """Files of this repository, a PNG, some JSON, and a text that leaves room for doubt."""
+    """Return files of this repository, a PNG, some JSON, and an ambiguous text."""
     files = ["README.md", "Makefile", "pyproject.toml", "inference/serving/manager.py", ".ci/run"]
     return [
         *((name, (ROOT / name).read_bytes()) for name in files),
@@ -113,7 +113,7 @@ def samples() -> list[tuple[str, bytes]]:
 
 
 def png() -> bytes:
-    """A grey image of 32 x 32 pixels."""
+    """Return a grey image of 32 x 32 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -128,7 +128,7 @@ def png() -> bytes:
 
 
 def best_guess_copy(folder: Path) -> Path:
-    """Copy the model's folder, with the one setting changed."""
+    """Copy the model's folder, and change one setting in the copy."""
     copy = folder / "magika"
     shutil.copytree(MODEL, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "settings.json").write_text('{"prediction_mode": "best-guess"}\n')
@@ -137,7 +137,7 @@ def best_guess_copy(folder: Path) -> Path:
 
 @dataclass
 class Calls:
-    """Calls that go on in the background: how many each version answered, how many failed."""
+    """Background calls: the number of answers of each version, and the number of failures."""
 
     call: Call
     answered: Counter[int] = field(default_factory=Counter)
@@ -146,7 +146,7 @@ class Calls:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Call until told to stop."""
+        """Call until stopped."""
         while not self.stop.is_set():
             try:
                 answer = ask(self.call, "", b"let x = 1;\n")
@@ -157,7 +157,7 @@ class Calls:
                 self.slowest_ms = max(self.slowest_ms, answer.milliseconds)
 
     def wait_until_seen(self, version: int) -> None:
-        """Wait until a version answers; what waits too long has failed."""
+        """Wait until a version answers; fail after a deadline."""
         deadline = time.monotonic() + DEADLINE_S
         while not self.answered[version]:
             if time.monotonic() > deadline:
@@ -165,7 +165,7 @@ class Calls:
             self.stop.wait(0.05)
 
     def summary(self) -> str:
-        """One line of what happened."""
+        """Return a one-line summary of the calls."""
         by_version = ", ".join(f"{n} by version {v}" for v, n in sorted(self.answered.items()))
         total = sum(self.answered.values())
         return (
@@ -175,7 +175,7 @@ class Calls:
 
 @contextlib.contextmanager
 def calling(call: Call) -> Iterator[Calls]:
-    """Two callers that never pause."""
+    """Run two callers that never pause."""
     calls = Calls(call)
     threads = [threading.Thread(target=calls.run) for _ in range(2)]
     for thread in threads:
@@ -189,7 +189,7 @@ def calling(call: Call) -> Iterator[Calls]:
 
 
 def table(before: list[Answered], after: list[Answered]) -> Table:
-    """What each version answered, side by side."""
+    """Return a table of the answers of each version, side by side."""
     found = Table(box=None, pad_edge=False, header_style="bold")
     found.add_column("input")
     for answered in (before, after):

@@ -1,8 +1,8 @@
 """Distribution of tests among the processes of pytest-xdist, by their shared fixtures.
 
-A file's tests stay together, for the sake of its fixtures; so do the files of one of `SHARED`,
-whose tests need what takes long to make, or what one process at a time may make (a build in this
-checkout).
+A file's tests stay together because of its fixtures. The files of an entry of `SHARED` stay
+together because their fixtures take long, or must not be built by two processes at once (a build in
+this checkout).
 """
 
 from __future__ import annotations

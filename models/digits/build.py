@@ -1,16 +1,17 @@
 """Train the digits' classifier twice, and write both as ONNX: build/first.onnx, build/second.onnx.
 
-Publishing runs it with what build.txt pins (scikit-learn, skl2onnx), which need not be installed.
+Publishing runs this script with the packages that build.txt pins (scikit-learn, skl2onnx), which
+need not be installed.
 
 Its rules, in order:
 
 1. The data is scikit-learn's own (8x8 images of digits, pixels 0 to 16), so nothing is fetched.
-2. Nothing is drawn by chance, and no sum is split between threads: the same machine writes the
-   same bytes, however busy it is. The optimum is unique and reached by Newton's steps, to the last
+2. There is no randomness, and no sum is split between threads: the same machine writes the same
+   bytes, however busy it is. The optimum is unique, and Newton's method reaches it to the last
    digits of a double, so that another machine's model answers the same to 1e-5.
-3. The trainings differ in how many images they saw, and so do their answers.
+3. The trainings see different numbers of images, so their answers differ.
 
-What is not here: what a request and an answer look like (pipeline.py).
+Not here: the format of requests and answers (pipeline.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 
 TRAININGS = {"first": 500, "second": 1500}
-"""How many images each training sees, from the beginning of the data set's 1,797."""
+"""Number of images that each training sees: the first ones of the data set's 1,797."""
 
 OPSET = 18
 
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def trained() -> Iterator[tuple[str, Any]]:
-    """Each training's name, and its classifier: scikit-learn's, in double precision."""
+    """Yield each training's name and its scikit-learn classifier, in double precision."""
     pixels, digits = load_digits(return_X_y=True)
     for name, images in TRAININGS.items():
         classifier = LogisticRegression(C=0.01, solver="newton-cholesky", tol=1e-10)
@@ -53,7 +54,10 @@ def trained() -> Iterator[tuple[str, Any]]:
 
 
 def as_onnx(classifier: Any, name: str) -> bytes:
-    """Pixels, FP32 [-1, 64], to label, INT64 [-1], and probabilities, FP32 [-1, 10]."""
+    """Return a graph from pixels, FP32 [-1, 64], to label, INT64 [-1], and probabilities.
+
+    Probabilities are FP32 [-1, 10].
+    """
     model = convert_sklearn(
         classifier,
         f"digits-{name}",

@@ -1,7 +1,7 @@
 """The digits' own steps around their graph: pixels as JSON in, a digit and probabilities out.
 
-An image is 64 pixels, or 8 rows of 8, each from 0 (paper) to 16 (ink). A list of images is answered
-by a list, in its order. Both functions are pure: any number of threads may call.
+An image is 64 pixels, or 8 rows of 8, each from 0 (paper) to 16 (ink). The answer to a list of
+images is a list in the same order. Both functions are pure and thread-safe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INK = 16
 def decode(request: Request) -> dict[str, NDArray[np.float32]]:
     """Turn a body into the graph's input: {"pixels": float32 of shape (images, 64)}.
 
-    Raises ValueError, in one line, for what is no image.
+    Raise ValueError, with a one-line message, if the body holds no image.
     """
     pixels = _pixels(request)
     return {"pixels": pixels.reshape(-1, 64).astype(np.float32)}
@@ -48,12 +48,12 @@ def _is_one_image(pixels: NDArray[Any]) -> bool:
 def _pixels(request: Request) -> NDArray[Any]:
     try:
         pixels = np.array(json.loads(request.body))
-    except (ValueError, RecursionError):  # no JSON, or lists of unequal lengths
+    except (ValueError, RecursionError):  # not JSON, or lists of unequal lengths
         pixels = np.array(None)
     shape = pixels.shape
     if not (_is_one_image(pixels) or (shape[1:] in {(64,), (8, 8)} and shape[0])):
         raise ValueError("send JSON: 64 pixels, 8 rows of 8 pixels, or a list of such images")
-    # Before they become FP32, in which a number that is too large is infinite.
+    # Check before the conversion to FP32, which makes too large a number infinite.
     if pixels.dtype.kind not in "iuf" or not ((pixels >= 0) & (pixels <= _INK)).all():
         raise ValueError(f"a pixel is a number from 0 to {_INK}")
     return pixels

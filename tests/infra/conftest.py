@@ -29,7 +29,7 @@ use_node()
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
     """Code of the functions, and layers with one file each: 200 MB of wheels would test nothing.
 
-    What real layers are is tested by itself; with them, synthesis in test_synth_for_real.py.
+    Real layers have their own tests; test_synth_for_real.py synthesizes with real layers.
     """
     folder = tmp_path_factory.mktemp("assets")
     layers = {}

@@ -55,7 +55,7 @@ class Resource:
 
 
 class Resources:
-    """Return the resources of a template."""
+    """Resources of a template."""
 
     def __init__(self, template: dict[str, Any]) -> None:
         self.template = template

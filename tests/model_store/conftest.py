@@ -37,8 +37,7 @@ def model(store: StoreLayout) -> ModelLayout:
 class _Opens:
     """Record opened folders. An audit hook cannot be removed, so one stays and is switched on.
 
-    Not heard are folders that are only gone through (O_PATH), as by any path, and descriptors
-    that are made streams.
+    Folders that are only traversed (O_PATH) and descriptors that become streams are not recorded.
     """
 
     def __init__(self) -> None:

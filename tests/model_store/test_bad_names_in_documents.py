@@ -1,7 +1,7 @@
 """An impossible name in a document is damage, and the message quotes the name.
 
-InvalidNameError says that a caller asked for an impossible name; a reader takes it to mean that
-the model does not exist, and lets go of what it has warm. Damage it sits out.
+InvalidNameError means that a caller asked for an impossible name: a reader concludes that the model
+does not exist, and evicts its warm versions. After damage, a reader keeps them.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Synced:
 
 
 class Appearances:
-    """Record renames and links into readers' folders, and contents that were not durable then."""
+    """Renames and links into readers' folders, and contents that were not durable then."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []

@@ -62,7 +62,7 @@ def versioned(s3: Any) -> Iterator[Bucket]:
 def call(s3: Any, bucket: Bucket, tmp_path: Path) -> Callable[..., Any]:
     """Call the sync function; its bucket is `bucket`, its store `tmp_path / "store"`.
 
-    `remaining_ms` is what it is told of the time that is left.
+    `remaining_ms` is the remaining time that its context reports.
     """
     job = SyncJob(JobSettings(tmp_path / "store", bucket.name), s3)
 

@@ -1,7 +1,7 @@
 """Stores to sweep: versions, preparations and package sets that are real except for models.
 
-Nothing here runs a model, so a version takes a millisecond. Time passes by sweeping as of a later
-time: what lies in the store is as old as the test.
+No model runs here, so a version takes a millisecond. To let time pass, tests sweep as of a later
+time: the store's contents are as old as the test.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Sweepable:
     def sweep_around(self, days: float) -> dict[str, Any]:
         """Sweep as of this many days from now while another writer publishes today.
 
-        What is being staged is put aside, for it is not as old as this sweep would take it for.
+        Staged contents are put aside, because this sweep would take them for older than they are.
         """
         staging = self.layout.root / "staging"
         aside = staging.rename(staging.with_name("put-aside"))

@@ -1,4 +1,4 @@
-"""Promises of pipeline.py besides correctness: its settings, its cost, its independence."""
+"""Promises of pipeline.py other than correctness: its settings, its cost, its independence."""
 
 from __future__ import annotations
 

@@ -59,9 +59,9 @@ def version(store: StoreLayout) -> Iterator[LoadedVersion]:
 
 
 class Prepared(NamedTuple):
-    """Return publishing's measurements of the variants, and write all variants into `folder`.
+    """Publishing's measurements of the variants, and the files of all variants, in `folder`.
 
-    Noise may have it choose any of them, and it drops the files of what it does not choose.
+    Noise may make publishing choose any of them, and it drops the files of the others.
     """
 
     manifest: VersionManifest

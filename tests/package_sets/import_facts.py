@@ -2,9 +2,9 @@
 
     python import_facts.py {plain|hooked} STORE DIGEST BEFORE AFTER [--ask] < modules, one a line
 
-`plain` appends the set's folder to `sys.path`, as any folder; `hooked` uses it as a version does.
-BEFORE and AFTER are folders on `sys.path` before and after it. With `--ask` it answers the
-questions of import_questions.py, too.
+`plain` appends the set's folder to `sys.path`; `hooked` uses the set as a version does. BEFORE and
+AFTER are folders on `sys.path` before and after it. With `--ask`, the script also answers the
+questions of import_questions.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An environment restarts if imported packages block a version: in the real Lambda runtime.
 
-Between calls it is frozen, as strictly as Lambda does.
+The environment is frozen between calls, as strictly as on Lambda.
 """
 
 from __future__ import annotations

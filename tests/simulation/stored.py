@@ -1,7 +1,7 @@
 """A store in a simulation: its contents, and the writers that change it, on one true clock.
 
-Times are seconds since 1970 by the file system's clock, which is the true one. Refs are real, and
-so are the functions that change them and that decide what goes; folders are names in a set.
+Times are seconds since 1970 by the file system's clock, which is the true one. Refs, the functions
+that change them and the functions that decide on deletion are real; folders are names in a set.
 """
 
 from __future__ import annotations

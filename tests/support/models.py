@@ -55,7 +55,7 @@ def write_adder(folder: Path, constant: float, *, name: str = "model.onnx") -> P
 
 
 def write_external_adder(folder: Path, constants: np.ndarray, location: str) -> Path:
-    """Write a model y = x + constants whose constants lie in a file beside it."""
+    """Write a model y = x + constants whose constants are in an external file."""
     path = write_graph(
         folder,
         [helper.make_node("Add", ["x", "constants"], ["y"])],

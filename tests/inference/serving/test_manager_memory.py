@@ -88,7 +88,7 @@ def point(store: Path, number: int) -> None:
 
 
 def budget(one: Need, *, peaks: int = 1, residents: int = 0) -> int:
-    """Return memory for `loads` loads in progress and `warm` warm versions of size 1, and a bit."""
+    """Return memory for this many loads and warm versions of size 1, and a bit more."""
     return peaks * one.peak_bytes + residents * one.resident_bytes + one.resident_bytes // 10
 
 
@@ -310,7 +310,7 @@ def test_a_split_whose_two_sides_do_not_fit_fails_no_call(
 
 
 def optimum(calls: list[str], needs: dict[str, Need], capacity: int) -> int:
-    """Return the number of calls that find their model warm, simulating LRU eviction."""
+    """Return the number of calls that find their model warm under exact LRU eviction."""
     held: OrderedDict[str, int] = OrderedDict()
     hits = 0
     for name in calls:

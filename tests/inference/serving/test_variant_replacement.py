@@ -76,7 +76,7 @@ def store(published: Path, tmp_path: Path) -> Path:
 
 
 class Golden:
-    """Event that lets golden cases continue that begin from now on."""
+    """Control of golden cases: `hold` makes new ones wait until `let_go`."""
 
     def __init__(self, hold: Path) -> None:
         self._hold = hold

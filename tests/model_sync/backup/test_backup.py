@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Folder for a backup that does not exist yet."""
+    """Folder of a backup, which does not exist yet."""
     return tmp_path / "backup"
 
 

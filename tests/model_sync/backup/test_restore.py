@@ -41,7 +41,7 @@ def folder(rich: StoreLayout, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Folder for a store that does not exist yet."""
+    """Folder of a restored store, which does not exist yet."""
     return tmp_path / "restored"
 
 

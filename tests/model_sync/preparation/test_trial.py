@@ -45,7 +45,7 @@ ENDINGS = {
 
 
 def _stage(source: Path, folder: Path) -> Path:
-    """Return the files that publishing stages of a model's folder."""
+    """Stage a model's folder as publishing does, and return the staged folder."""
     folder.mkdir()
     files = FolderSource(source)
     recipe = read_recipe(files, implied_name="adder")
@@ -83,7 +83,7 @@ def test_memory_of_its_own_is_told_from_what_is_mapped(tmp_path: Path, external:
     found = try_version(folder, result, layout=_store(tmp_path), variant=variant).measurement
     own_bytes = found.resident_bytes - found.mapped_bytes
     weights_bytes = 8 * LAYER_BYTES
-    if external:  # mapped, and without a golden case not touched yet: no variant has done so
+    if external:  # mapped, and not touched yet without a golden case: not in memory
         assert own_bytes < weights_bytes * 0.1
     else:
         assert weights_bytes <= own_bytes < weights_bytes * 1.1

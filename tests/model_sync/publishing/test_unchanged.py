@@ -30,7 +30,7 @@ def write_external(folder: Path) -> Path:
 
 
 def published(folder: Path) -> VersionContent:
-    """Return the digest of the folder's contents, by copying them."""
+    """Return the folder's contents, found by copying them."""
     source, staged = FolderSource(folder), folder.with_name("staged")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()
