@@ -42,7 +42,7 @@ class Environment:
         self.is_new = False
 
 
-class Found:
+class Outcome:
     """Outcome of a simulation after the publication."""
 
     def __init__(self) -> None:
@@ -84,10 +84,10 @@ def main() -> None:
     sys.stderr.write(f"raw samples: {path.relative_to(ROOT)}\n")
 
 
-def simulate(mode: str, rate: float, route: str, seed: int) -> Found:
+def simulate(mode: str, rate: float, route: str, seed: int) -> Outcome:
     """Publish after `BEFORE_S` of calls, and continue for `AFTER_S`."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
-    found, fleet, now = Found(), list[Environment](), 0.0
+    found, fleet, now = Outcome(), list[Environment](), 0.0
     while (now := now + chance.expovariate(rate)) < BEFORE_S + AFTER_S:
         published = now >= BEFORE_S
         fleet = [each for each in fleet if now - each.free_at < EXPIRES_S]

@@ -58,7 +58,7 @@ SETS: Final = {
 }
 
 
-class Made(NamedTuple):
+class BuiltSet(NamedTuple):
     """A set in .cache: mount `source`, which holds the store, the folder and the archive."""
 
     source: Path
@@ -68,13 +68,13 @@ class Made(NamedTuple):
     zip_error: str | None
 
 
-def make_set(name: str) -> Made:
+def make_set(name: str) -> BuiltSet:
     """Return a set as a store, a plain folder, and an archive; build it in .cache if missing."""
     folder = CACHE / f"{name}-{BUILDER}"
     stamp = folder / "made.json"
     if stamp.exists():
         found = json.loads(stamp.read_text("utf-8"))
-        return Made(**{**found, "source": folder / "source"})
+        return BuiltSet(**{**found, "source": folder / "source"})
     shutil.rmtree(folder, ignore_errors=True)
     source = folder / "source"
     source.mkdir(parents=True)
@@ -91,9 +91,11 @@ def make_set(name: str) -> Made:
     _archive(site, source / "zip")
     files = [path for path in published.rglob("*") if path.is_file()]
     zip_error = _error_of(["zip", str(source / "zip"), *SETS[name].modules])
-    made = Made(source, digest, sum(path.stat().st_size for path in files), len(files), zip_error)
-    stamp.write_text(json.dumps({**made._asdict(), "source": ""}), "utf-8")
-    return made
+    built = BuiltSet(
+        source, digest, sum(path.stat().st_size for path in files), len(files), zip_error
+    )
+    stamp.write_text(json.dumps({**built._asdict(), "source": ""}), "utf-8")
+    return built
 
 
 def _publish(chosen: Set, store: Path) -> str:

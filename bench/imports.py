@@ -38,7 +38,7 @@ from model_store.recorded_imports import IMPORT_BLOCK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.import_sets import Made
+    from bench.import_sets import BuiltSet
 
 WAYS: Final = ("plain", "zip", "index", "ours")
 COUNTED: Final = ("lookup", "getattr", "open", "read", "read_bytes")
@@ -53,9 +53,9 @@ def main() -> None:
     samples: dict[str, list[float]] = {}
     try:
         for name in names:
-            made = make_set(name)
+            built = make_set(name)
             for read_ahead in read_aheads:
-                case, times = _measure(name, made, read_ahead, arguments.rounds)
+                case, times = _measure(name, built, read_ahead, arguments.rounds)
                 cases.append(case)
                 samples |= {f"{name}, {read_ahead} KiB: {way}": ms for way, ms in times.items()}
                 path = write_results("imports", samples, "milliseconds", cases=cases)
@@ -74,27 +74,27 @@ def _local_ms(arguments: Sequence[str]) -> float:
 
 
 def _measure(
-    name: str, made: Made, read_ahead_kib: int, rounds: int
+    name: str, built: BuiltSet, read_ahead_kib: int, rounds: int
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
     modules = SETS[name].modules
-    ways = [way for way in WAYS if way != "zip" or made.zip_error is None]
+    ways = [way for way in WAYS if way != "zip" or built.zip_error is None]
     times: dict[str, list[float]] = {way: [] for way in ("local", "local, ours", *ways)}
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="mount-") as folder:
         mount, recorded = Path(folder) / "mount", str(Path(folder) / "recorded.json")
         mount.mkdir()
-        store = (str(made.source / "store"), made.digest, recorded)
+        store = (str(built.source / "store"), built.digest, recorded)
         _local_ms(["record", *store, *modules])
-        plain = ["plain", str(made.source / "plain" / SITE_PACKAGES), *modules]
+        plain = ["plain", str(built.source / "plain" / SITE_PACKAGES), *modules]
         arguments = {
             "plain": [str(mount / "plain" / SITE_PACKAGES), *modules],
             "zip": [str(mount / "zip"), *modules],
-            "index": [str(mount / "store"), made.digest, *modules],
-            "ours": [str(mount / "store"), made.digest, recorded, *modules],
+            "index": [str(mount / "store"), built.digest, *modules],
+            "ours": [str(mount / "store"), built.digest, recorded, *modules],
         }
 
         def once(way: str, *, trace: bool = False) -> Any:
             options = Options(read_ahead_kib=read_ahead_kib, trace=trace)
-            return run("imports", [way, *arguments[way]], made.source, mount, options, {})
+            return run("imports", [way, *arguments[way]], built.source, mount, options, {})
 
         counts = {way: once(way, trace=True).counts for way in ways}
         for _ in range(rounds):
@@ -111,10 +111,10 @@ def _measure(
     case = {
         "set": name,
         "modules": modules,
-        "size_bytes": made.size_bytes,
-        "files": made.files,
+        "size_bytes": built.size_bytes,
+        "files": built.files,
         "read_ahead_kib": read_ahead_kib,
-        "zip_error": made.zip_error,
+        "zip_error": built.zip_error,
         "recorded_bytes": n_recorded,
         "recording_bytes": recorded_bytes,
         "summary_ms": {way: summarize(ms) for way, ms in times.items()},
@@ -133,9 +133,9 @@ def _report(case: dict[str, Any]) -> None:
     )
     for way, found in case["summary_ms"].items():
         counts = case["counts"].get(way)
-        asked = ", ".join(f"{key} {counts[key]}" for key in COUNTED) if counts else ""
+        shown = ", ".join(f"{key} {counts[key]}" for key in COUNTED) if counts else ""
         spread = f"({found['p25']:.0f} - {found['p75']:.0f})"
-        write(f"  {way:12}{found['median']:8.0f} ms {spread:16} {asked}\n")
+        write(f"  {way:12}{found['median']:8.0f} ms {spread:16} {shown}\n")
     if case["zip_error"]:
         write(f"  zip         cannot: {case['zip_error']}\n")
     write(

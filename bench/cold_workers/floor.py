@@ -25,7 +25,7 @@ BLOCK = 4 << 20
 Block = tuple[str, int, int]
 
 
-def opened(path: str) -> int:
+def descriptor_of(path: str) -> int:
     """Return a file's descriptor; open each file once, under its lock."""
     with locks[path]:
         if path not in files:
@@ -41,19 +41,19 @@ def read(blocks: "SimpleQueue[Block]") -> None:
             path, offset, size = blocks.get_nowait()
         except Empty:
             return
-        file = opened(path)
+        file = descriptor_of(path)
         while size:
             got = os.preadv(file, [buffer[:size]], offset)
             offset, size = offset + got, size - got
             if not got:
                 return
-            came.append(got)
+            sizes.append(got)
 
 
 queue: "SimpleQueue[Block]" = SimpleQueue()
 files: dict[str, int] = {}
 locks: dict[str, threading.Lock] = {}
-came: list[int] = []
+sizes: list[int] = []
 for path, start, length in json.loads(Path(sys.argv[2]).read_text("utf-8")):
     locks.setdefault(path, threading.Lock())
     for at in range(start, start + length, BLOCK):
@@ -64,4 +64,4 @@ for thread in threads:
 for thread in threads:
     thread.join()
 marks["answer"] = time.monotonic()
-print(json.dumps({"marks": marks, "read_bytes": sum(came)}))
+print(json.dumps({"marks": marks, "read_bytes": sum(sizes)}))

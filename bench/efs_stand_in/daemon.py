@@ -53,8 +53,8 @@ def _answers(traffic: Traffic) -> dict[str, Callable[[dict[str, Any]], dict[str,
         "traced": lambda _: {"traced": traffic.traced},
         "reads": lambda _: {"reads": traffic.reads},
         "reset": reset,
-        "fault": lambda asked: {"number": traffic.faults.add(faults.from_json(asked["fault"]))},
-        "hits": lambda asked: {"hits": traffic.faults.hits(asked["number"])},
+        "fault": lambda request: {"number": traffic.faults.add(faults.from_json(request["fault"]))},
+        "hits": lambda request: {"hits": traffic.faults.hits(request["number"])},
         "heal": heal,
     }
 
@@ -65,9 +65,9 @@ async def _control(traffic: Traffic, stream: trio.SocketStream) -> None:
     async for part in stream:
         *lines, pending = (pending + part).split(b"\n")
         for line in lines:
-            asked = json.loads(line)
+            request = json.loads(line)
             try:
-                answer = answers[asked["do"]](asked)
+                answer = answers[request["do"]](request)
             except (KeyError, TypeError, ValueError) as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             await stream.send_all(json.dumps(answer).encode() + b"\n")

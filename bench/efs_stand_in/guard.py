@@ -25,16 +25,16 @@ def unmount(mountpoint: str) -> None:
 
 
 def _guard(mountpoint: str, folder: str, command: list[str]) -> None:
-    told = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)  # before the command starts: none is missed
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the command starts: none is missed
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     guarded = subprocess.Popen(command, preexec_fn=prepare)  # noqa: PLW1509 - one thread
-    signal.sigwait(told)
+    signal.sigwait(signals)
     guarded.kill()
     guarded.wait()
     unmount(mountpoint)

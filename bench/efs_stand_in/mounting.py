@@ -246,8 +246,8 @@ class EfsStandIn:
         """Return the id of the process that serves the mount: the guard's only child."""
         if self._keeper is None:
             return None
-        came = keeping.processes(self._keeper.pid)
-        return came[1] if len(came) > 1 else None
+        processes = keeping.processes(self._keeper.pid)
+        return processes[1] if len(processes) > 1 else None
 
     def _last_words(self) -> str:
         if self._log is None:

@@ -1,7 +1,7 @@
 """Spoils right calls, a little each time: from a seed and a number always the same event. Pure.
 
 A case is a right call with none to three mutations of its body, path, query and headers, and is
-then an event in one of the forms that API Gateway gives a request.
+then an event in one of the formats that API Gateway gives a request.
 """
 
 from __future__ import annotations

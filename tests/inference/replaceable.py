@@ -1,4 +1,4 @@
-"""Published models that start in one form and go on in another, prepared as a test wants it."""
+"""Published models that start with one variant and continue with another, chosen by a test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PACKED: Final = "packed"
 SIZE: Final = 64
 MAPPED_NEED: Final = Measurement(1.0, 1.0, 2.0, 3_000_000, 1_000_000, 500_000)
 PACKED_NEED: Final = Measurement(2.0, 1.0, 1.0, 5_000_000, 2_000_000, 0)
-"""As if measured: what each form takes, at its peak and from then on."""
+"""Simulated measurements: memory of each variant, at its peak and after the load."""
 
 X: Final = np.linspace(-1.0, 1.0, SIZE, dtype=np.float32)[None]
 
@@ -99,7 +99,7 @@ def prepared_folder(store: Path, number: int = 1) -> Path:
 
 
 def replace_graph(store: Path, graph: Path) -> None:
-    """Have the packed form of version 1 be another graph, whose digest is right."""
+    """Replace the packed variant of version 1 by another graph with a matching digest."""
     entry, folder = entry_of(store, 1, MODEL), prepared_folder(store)
     before = read_preparation(StoreLayout(store), MODEL, entry, RUNTIME)
     assert before
@@ -110,7 +110,7 @@ def replace_graph(store: Path, graph: Path) -> None:
 
 
 def variant(manager: Manager, number: int = 1) -> str:
-    """The form that a warm version is in."""
+    """Return the variant of a warm version."""
     return manager.state().models[MODEL].variants[number]
 
 
@@ -127,7 +127,7 @@ def prepare(
     chosen: str = MAPPED,
     replacement: str | None = PACKED,
 ) -> None:
-    """Give a version another preparation: two forms that differ in nothing but packing."""
+    """Give a version another preparation: two variants that differ only in packing."""
     layout, entry = StoreLayout(store), entry_of(store, number, name)
     before = read_preparation(layout, name, entry, RUNTIME)
     assert before

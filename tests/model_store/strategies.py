@@ -1,6 +1,6 @@
 """Hypothesis strategies: documents that are right, in all their variety.
 
-Every text of a document is drawn from all of Unicode that has a UTF-8 form, control characters too.
+Texts of a document are drawn from all Unicode that UTF-8 can encode, with control characters.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def http_event(
 def send(handler: Handler, event: Mapping[str, Any], context: Any = None) -> Answer:
     """Hand an event to a handler and read its answer as API Gateway does."""
     answer = handler(event, context)
-    # Lambda writes the answer as JSON: what has no JSON form would fail there.
+    # Lambda writes the answer as JSON: a value that JSON cannot express would fail there.
     answer = json.loads(json.dumps(answer, allow_nan=False))
     assert all(isinstance(value, str) for value in answer["headers"].values())
     assert set(answer) <= {"statusCode", "headers", "cookies", "body", "isBase64Encoded"}

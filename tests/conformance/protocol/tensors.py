@@ -93,7 +93,7 @@ def to_bytes(values: Sequence[Any], datatype: str) -> bytes:
 
 
 def assert_same(found: Sequence[Any], expected: Sequence[Any], datatype: str) -> None:
-    """Hold values that came as JSON against those expected, each in the datatype's own form."""
+    """Compare values from JSON with expected values, each in the datatype's own representation."""
     assert len(found) == len(expected), f"{len(found)} elements, expected {len(expected)}"
     kinds = _KINDS.get(datatype, {int})
     for number, (value, wanted) in enumerate(zip(found, expected, strict=True)):

@@ -1,4 +1,4 @@
-"""A batch is answered by one form of a version: the one in which a server ends, if it has room."""
+"""A batch is answered by one variant of a version: a server's final one, if memory allows it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def replaceable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(replaceable: Path, tmp_path: Path) -> Path:
-    """A copy in which the form is damaged that a server starts with."""
+    """Return a copy of the store in which the variant that a server starts with is damaged."""
     copy = tmp_path / "store"
     shutil.copytree(replaceable, copy)
     flip_a_byte(prepared_folder(copy) / MAPPED / "weights.bin")

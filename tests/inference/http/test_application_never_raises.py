@@ -1,4 +1,4 @@
-"""Whatever is called, the handler answers: in API Gateway's form, with a status that is known."""
+"""The handler answers every call, in API Gateway's format and with a known status."""
 
 from __future__ import annotations
 

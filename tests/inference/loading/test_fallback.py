@@ -1,4 +1,4 @@
-"""A form that was not prepared for this environment is said to be that, in a metric and a line."""
+"""A variant that was not prepared for this environment is reported by a metric and a log line."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("unread")
     write_lookup_model(root / LOOKUP)
     publish(root / LOOKUP, root / "store", progress=Silent())
-    # Which form is chosen is measured, and so is whether another follows it, which reads it all.
+    # Measurements choose the variant and its replacement; a replacement reads all of the weights.
     change_preparation(root / "store", lambda found: found._replace(replacement=None))
     return root / "store"
 
@@ -94,7 +94,7 @@ def calls(store: Path) -> Calls:
 
 
 def weights(store: Path) -> Path:
-    """The file with the weights of the form that was chosen."""
+    """Return the file with the weights of the chosen variant."""
     layout, entry = StoreLayout(store), entry_of(store, 1, LOOKUP)
     preparation = read_preparation(layout, LOOKUP, entry, RUNTIME)
     assert preparation is not None

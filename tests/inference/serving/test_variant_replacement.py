@@ -118,7 +118,7 @@ def called(manager: Manager) -> None:
 
 
 def held_in_its_golden_case(manager: Manager, golden: Golden) -> None:
-    """Call the model; its other form is loaded, and held back before it takes over."""
+    """Call the model; its replacement is loaded, and held back before it takes over."""
     manager.preload([MODEL], DEADLINE_S)
     wait_until_idle(manager)
     golden.hold()

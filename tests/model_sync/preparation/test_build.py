@@ -1,4 +1,4 @@
-"""Forms of a version's graph: made, measured, held against the plain one, chosen, and served."""
+"""Variants of a version: built, measured, compared with the plain one, chosen, and served."""
 
 from __future__ import annotations
 

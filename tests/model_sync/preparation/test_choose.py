@@ -125,7 +125,7 @@ def _with_file(variant: Variant, megabytes: int, *, optimized: bool) -> Variant:
 
 
 def test_an_optimized_form_is_opened_while_its_bytes_arrive_and_plain_after() -> None:
-    # 300 MB at 300 MiB/s: a second. Opening takes 500 ms in either form; the first run, 1.
+    # 300 MB at 300 MiB/s: a second. Opening takes 500 ms in either variant; the first run, 1.
     source = [FileEntry("source/model.onnx", 300 << 20, Digest.of_bytes(b""))]
     plain = form(PLAIN, 501, 10)
     optimized = _with_file(form(A, 501, 10), 300, optimized=True)

@@ -1,4 +1,4 @@
-"""Another form's outputs are the plain form's, or it is refused with how far they are off."""
+"""A variant whose outputs differ from the plain one's is refused with the difference."""
 
 from __future__ import annotations
 

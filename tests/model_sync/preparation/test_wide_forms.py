@@ -57,7 +57,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wide_store(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with the wide form chosen and the portable one kept, whatever was measured."""
+    """The same with the wide variant chosen and the portable one kept, whatever was measured."""
     store = tmp_path_factory.mktemp("chosen") / "store"
     shutil.copytree(published, store)
     found = preparation_of(store)

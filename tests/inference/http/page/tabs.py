@@ -51,13 +51,13 @@ class Tab:
         return self
 
     def send(self) -> str:
-        """Send what is in the form, which is answered; what became of it, in one line."""
+        """Submit the form, which gets an answer; return the page's status in one line."""
         outcome = self.press()
         assert outcome.startswith("Answered"), self.shown()
         return outcome
 
     def press(self) -> str:
-        """Send what is in the form; what became of it, whatever that is."""
+        """Submit the form; return the page's status, with or without an answer."""
         self.page.locator("#send").click()
         return self.outcome()
 
