@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from tests.syncing import no_waiting_for_the_disk
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from xdist.remote import Producer
 
@@ -63,3 +65,34 @@ def collected() -> Iterator[None]:
     """
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of one model, `adder`: version n of 3 adds n times STEP. Not to be changed."""
+    from tests.support.stores import STEP, publish_adder  # noqa: PLC0415 - a second of imports
+
+    store = tmp_path_factory.mktemp("published") / "store"
+    for number in (1, 2, 3):
+        publish_adder(store, number * STEP)
+    return store
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A store that the test may change: a copy of `published`.
+
+    `pytest.mark.store_of("other_store")` names a fixture whose store is copied instead.
+    """
+    marker = request.node.get_closest_marker("store_of")
+    source: Path = request.getfixturevalue(marker.args[0] if marker else "published")
+    return shutil.copytree(source, tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a real S3 server on loopback."""
+    from tests.support.s3_server import s3_server  # noqa: PLC0415 - imports boto3
+
+    with s3_server(tmp_path_factory.mktemp("s3")) as port:
+        yield port

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +15,10 @@ import pytest
 
 from tests.support.places import ROOT
 from tests.support.repository_copy import copy_repository, outer_environment
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,13 +54,6 @@ def processes(temporary: Path) -> list[str]:
             if os.fsencode(temporary) in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
     return found
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -108,5 +101,7 @@ def test_an_interrupted_cloud_demo_leaves_nothing(copy: Path, temporary: Path) -
         out, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode != 0
     assert "Traceback" not in out + err
-    wait_until(lambda: processes(temporary) == [], "what it had started goes on")
+    wait_until(
+        lambda: processes(temporary) == [], "what it had started goes on", deadline_s=DEADLINE_S
+    )
     assert list(temporary.iterdir()) == []

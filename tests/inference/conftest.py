@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from inference.settings import Settings
 from model_store.layout import StoreLayout
 from tests.inference.logs import log_lines
 from tests.inference.watched_loader import WatchedLoader
-from tests.support.stores import STEP, publish_adder
 from tests.support.surface import make_surface
 from tests.support.waiting import DEADLINE_S
 
@@ -43,23 +41,6 @@ class Clock:
         self._now = Moment(wall_s + seconds, monotonic_s + seconds)
 
 
-@pytest.fixture(scope="session")
-def three_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of one model, `adder`: version n adds n times STEP. Not to be changed."""
-    store = tmp_path_factory.mktemp("published") / "store"
-    for number in (1, 2, 3):
-        publish_adder(store, number * STEP)
-    return store
-
-
-@pytest.fixture
-def store(three_versions: Path, tmp_path: Path) -> Path:
-    """A copy of `three_versions` that a test may change."""
-    copy = tmp_path / "store"
-    shutil.copytree(three_versions, copy)
-    return copy
-
-
 @pytest.fixture
 def application(store: Path) -> Application:
     """An application over `store` that reads refs again at every call."""
@@ -67,10 +48,10 @@ def application(store: Path) -> Application:
 
 
 @pytest.fixture(scope="session")
-def surface_store(three_versions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def surface_store(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a model for each thing that the surface answers. Not to be changed."""
     store = tmp_path_factory.mktemp("surface") / "store"
-    make_surface(three_versions, store)
+    make_surface(published, store)
     return store
 
 

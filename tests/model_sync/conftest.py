@@ -23,7 +23,6 @@ from tests.model_sync.stage_fixtures import (
     here,
     registry,
     s3,
-    s3_port,
     shared,
     versioned,
 )
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     Publish = Callable[..., PublishResult]
 
-__all__ = ["bucket", "call", "dev", "here", "registry", "s3", "s3_port", "shared", "versioned"]
+__all__ = ["bucket", "call", "dev", "here", "registry", "s3", "shared", "versioned"]
 
 
 @pytest.fixture

@@ -14,20 +14,13 @@ from model_sync.sync_job.settings import JobSettings
 from tests.model_sync.sync_job.buckets import Bucket
 from tests.model_sync.sync_job.cloud import Cloud, cloud
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Invocation, LambdaClient
-from tests.support.s3_server import CREDENTIALS, REGION, client, s3_server
+from tests.support.s3_server import CREDENTIALS, REGION, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NUMBERS: Final = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real S3 server on loopback."""
-    with s3_server(tmp_path_factory.mktemp("s3")) as port:
-        yield port
 
 
 @pytest.fixture(scope="session")

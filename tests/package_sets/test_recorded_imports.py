@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import resource
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,9 +25,10 @@ from model_sync.publishing.publish import publish
 from tests.package_sets.models import MODEL, write_greeter
 from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 from tests.support.stores import entry_of
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from inference.loading.load_plan import LoadPlan
     from model_store.layout import StoreLayout
@@ -91,13 +91,6 @@ def open_below(folder: Path) -> list[str]:
             if target.startswith(f"{folder}/"):
                 found.append(target.removeprefix(f"{folder}/"))
     return sorted(found)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_it_is_what_the_pipeline_imports_and_opens_and_nothing_else(

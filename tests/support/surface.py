@@ -67,9 +67,9 @@ def encode(outputs, request):
 """
 
 
-def make_surface(three_versions: Path, store: Path) -> None:
+def make_surface(published: Path, store: Path) -> None:
     """Make the store: see the models' names for what each is."""
-    shutil.copytree(three_versions, store)
+    shutil.copytree(published, store)
     set_state(store, 1, State.RETIRED)
     sources = store.parent / "sources"
     publish_adder(store, 1.0, name="echo", pipeline=ECHO)

@@ -1,19 +1,16 @@
-"""A store that is published once, and an S3 server that is started once."""
+"""A store that is published once, and buckets on an S3 server."""
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.inference.batch.buckets import handler_of, make_buckets
 from tests.inference.batch.models import ADDER, BYTES, PLUS, publish_model
-from tests.inference.logs import log_lines
-from tests.support.s3_server import client, s3_server
+from tests.support.s3_server import client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from inference.batch.handler import BatchHandler
@@ -21,27 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of the models of models.py, version 1 of each. Not to be changed."""
+def batch_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the models of models.py: version 1 of each. Not to be changed."""
     store = tmp_path_factory.mktemp("published") / "store"
     for name in (ADDER, PLUS, BYTES):
         publish_model(store, name)
     return store
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    """A copy of `published` that a test may change."""
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    return copy
-
-
-@pytest.fixture(scope="session")
-def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real S3 server on loopback."""
-    with s3_server(tmp_path_factory.mktemp("s3")) as port:
-        yield port
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +54,6 @@ def versioned(_versioned: Buckets) -> Buckets:
 
 
 @pytest.fixture
-def handler(published: Path, buckets: Buckets) -> BatchHandler:
-    """The batch function's handler over `published` and `buckets`."""
-    return handler_of(published, buckets)
-
-
-@pytest.fixture
-def logged() -> Iterator[list[dict[str, Any]]]:
-    """Log of the product during a test: the JSON lines that go to stdout."""
-    with log_lines() as lines:
-        yield lines
+def handler(batch_models: Path, buckets: Buckets) -> BatchHandler:
+    """The batch function's handler over `batch_models` and `buckets`."""
+    return handler_of(batch_models, buckets)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.inference.batch.buckets import Buckets
     from tests.support.commands import Ended
 
+pytestmark = pytest.mark.store_of("batch_models")
+
 DEADLINE_S = 60.0
 
 
@@ -64,8 +66,8 @@ class Folders:
 
 
 @pytest.fixture
-def folders(tmp_path: Path, published: Path) -> Folders:
-    return Folders(tmp_path, published)
+def folders(tmp_path: Path, batch_models: Path) -> Folders:
+    return Folders(tmp_path, batch_models)
 
 
 def test_a_folder_goes_in_and_a_folder_comes_out(folders: Folders) -> None:
@@ -246,7 +248,7 @@ def test_interrupted_it_leaves_no_part_of_an_output(folders: Folders, tmp_path: 
 
 
 def test_the_function_writes_the_same_outputs_for_the_same_objects(
-    folders: Folders, published: Path, buckets: Buckets
+    folders: Folders, batch_models: Path, buckets: Buckets
 ) -> None:
     files = {"a.jsonl": lines_of({"x": [1, 2]}, {}), "more/grüße an.json": b'{"x": [3, 4]}'}
     folders.put(files)
@@ -255,7 +257,7 @@ def test_the_function_writes_the_same_outputs_for_the_same_objects(
         message(buckets.put(f"plus/{name}", data), number=number)
         for number, (name, data) in enumerate(files.items())
     ]
-    handler = handler_of(published, buckets)
+    handler = handler_of(batch_models, buckets)
     assert failed_messages(handler(sqs_event(*messages), Context())) == []
     from_folder, from_s3 = folders.everything(), buckets.everything()
     assert set(from_folder) == set(from_s3)

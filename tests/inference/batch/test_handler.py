@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from inference.batch.handler import BatchHandler
     from tests.inference.batch.buckets import Buckets
 
+pytestmark = pytest.mark.store_of("batch_models")
+
 
 def answer(handler: BatchHandler, *messages: dict[str, Any], left_ms: int = 900_000) -> list[str]:
     """Hand messages to the handler; returns those that go back to the queue."""
@@ -78,9 +80,11 @@ def test_json_lines_are_answered_line_by_line(handler: BatchHandler, buckets: Bu
     assert errors == [{"record": 2, "reason": "'inputs' is missing or not a list"}]
 
 
-def test_the_object_of_the_events_version_is_answered(published: Path, versioned: Buckets) -> None:
+def test_the_object_of_the_events_version_is_answered(
+    batch_models: Path, versioned: Buckets
+) -> None:
     record = versioned.put("bytes/a", b"12")
-    assert answer(handler_of(published, versioned), message(record)) == []
+    assert answer(handler_of(batch_models, versioned), message(record)) == []
     assert json.loads(versioned.output("bytes/1/a.out"))["size"] == 2
     summary = json.loads(versioned.output("bytes/1/a.summary.json"))
     assert summary["input"]["version_id"] == record["s3"]["object"]["versionId"]
@@ -94,7 +98,7 @@ def test_every_record_of_a_message_is_answered(handler: BatchHandler, buckets: B
 
 
 def test_the_same_event_twice_gives_the_same_bytes(
-    published: Path, handler: BatchHandler, buckets: Buckets
+    batch_models: Path, handler: BatchHandler, buckets: Buckets
 ) -> None:
     event = sqs_event(
         message(buckets.put("plus/a.jsonl", lines_of({"x": [0.1, 1e30]}, {}, {"x": [1, 2]}))),
@@ -106,7 +110,7 @@ def test_the_same_event_twice_gives_the_same_bytes(
     assert len(before) == 7
     assert failed_messages(handler(event, Context())) == []
     assert buckets.everything() == before
-    assert failed_messages(handler_of(published, buckets)(event, Context())) == []
+    assert failed_messages(handler_of(batch_models, buckets)(event, Context())) == []
     assert buckets.everything() == before
 
 
@@ -243,13 +247,13 @@ def test_an_object_that_fails_does_not_keep_its_message_from_the_others(
 
 
 def test_a_message_of_an_empty_store_fails_and_is_answered_once_the_store_is_there(
-    tmp_path: Path, published: Path, buckets: Buckets
+    tmp_path: Path, batch_models: Path, buckets: Buckets
 ) -> None:
     store = tmp_path / "mount"
     handler = handler_of(store, buckets)
     delivered = message(buckets.put("bytes/a", b""))
     assert answer(handler, delivered) == ["message-1"]
-    shutil.copytree(published, store)
+    shutil.copytree(batch_models, store)
     assert answer(handler, delivered) == []
     assert "bytes/1/a.out" in buckets.output_keys()
 
@@ -265,14 +269,14 @@ def test_a_version_that_does_not_load_fails_the_message(
 
 
 def test_an_s3_that_throttles_or_is_not_there_fails_the_message(
-    published: Path, buckets: Buckets
+    batch_models: Path, buckets: Buckets
 ) -> None:
     delivered = message(buckets.put("bytes/a", b""))
     with throttling_s3() as throttling, closed_port() as closed:
         for each in (throttling, closed):
             away = type(buckets)(client(each, attempts=1), buckets.inputs, buckets.outputs)
-            assert answer(handler_of(published, away), delivered) == ["message-1"]
-    assert answer(handler_of(published, buckets), delivered) == []
+            assert answer(handler_of(batch_models, away), delivered) == ["message-1"]
+    assert answer(handler_of(batch_models, buckets), delivered) == []
 
 
 def test_what_nobody_foresaw_fails_its_message_alone_and_is_logged_with_its_cause(

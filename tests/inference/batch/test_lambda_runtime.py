@@ -40,7 +40,7 @@ def environ(store: Path, buckets: Buckets) -> dict[str, str]:
     }
 
 
-def test_the_function_answers_what_the_queue_brings(published: Path, buckets: Buckets) -> None:
+def test_the_function_answers_what_the_queue_brings(batch_models: Path, buckets: Buckets) -> None:
     messages = [
         message(buckets.put("plus/a.jsonl", lines_of({"x": [1, 2]}, {})), number=1),
         message(buckets.put("unheard-of/a", b""), number=2),
@@ -48,7 +48,7 @@ def test_the_function_answers_what_the_queue_brings(published: Path, buckets: Bu
     ]
     with LambdaEnvironment(
         "inference.batch_function.handler",
-        environ=environ(published, buckets),
+        environ=environ(batch_models, buckets),
         cwd=ROOT,
         timeout_s=60,
     ) as function:
@@ -60,8 +60,8 @@ def test_the_function_answers_what_the_queue_brings(published: Path, buckets: Bu
     assert json.loads(buckets.output("bytes/1/a b+ü.png.out"))["size"] == 4
 
 
-def test_a_wrong_setting_fails_the_start_and_is_named(published: Path, buckets: Buckets) -> None:
-    wrong = environ(published, buckets) | {"BATCH_OUTPUT_BUCKET": "No"}
+def test_a_wrong_setting_fails_the_start_and_is_named(batch_models: Path, buckets: Buckets) -> None:
+    wrong = environ(batch_models, buckets) | {"BATCH_OUTPUT_BUCKET": "No"}
     with (
         LambdaEnvironment("inference.batch_function.handler", environ=wrong, cwd=ROOT) as function,
         pytest.raises(InvocationError, match="BATCH_OUTPUT_BUCKET is 'No'"),

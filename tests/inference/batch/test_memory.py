@@ -72,19 +72,19 @@ def peak_bytes(code: str, *arguments: str, stdin: str = "", **environ: str) -> i
 
 
 def test_from_a_folder_memory_does_not_grow_with_the_object(
-    published: Path, tmp_path: Path
+    batch_models: Path, tmp_path: Path
 ) -> None:
     peaks = []
     for lines in (1, MANY_IN_A_FOLDER):
         source, target = tmp_path / f"in-{lines}", tmp_path / f"out-{lines}"
         source.mkdir()
         (source / "a.jsonl").write_bytes(LINE * lines)
-        peaks.append(peak_bytes(FROM_A_FOLDER, str(source), str(target), str(published)))
+        peaks.append(peak_bytes(FROM_A_FOLDER, str(source), str(target), str(batch_models)))
         assert (target / "plus/1/a.jsonl.out").stat().st_size > len(LINE) * lines
     assert peaks[1] - peaks[0] < MOST_MORE_FROM_A_FOLDER_BYTES
 
 
-def test_from_s3_memory_does_not_grow_with_the_object(published: Path, buckets: Buckets) -> None:
+def test_from_s3_memory_does_not_grow_with_the_object(batch_models: Path, buckets: Buckets) -> None:
     peaks = []
     for lines in (1, MANY_IN_S3):
         event = sqs_event(message(buckets.put(f"{PLUS}/{lines}.jsonl", LINE * lines)))
@@ -92,7 +92,7 @@ def test_from_s3_memory_does_not_grow_with_the_object(published: Path, buckets: 
             peak_bytes(
                 FROM_S3,
                 stdin=json.dumps(event),
-                STORE_PATH=str(published),
+                STORE_PATH=str(batch_models),
                 BATCH_OUTPUT_BUCKET=buckets.outputs,
                 AWS_ENDPOINT_URL_S3=buckets.s3.meta.endpoint_url,
                 AWS_DEFAULT_REGION=REGION,

@@ -50,7 +50,7 @@ def replaceable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(replaceable: Path, tmp_path: Path) -> Path:
+def damaged_store(replaceable: Path, tmp_path: Path) -> Path:
     """Return a copy of the store in which the variant that a server starts with is damaged."""
     copy = tmp_path / "store"
     shutil.copytree(replaceable, copy)
@@ -63,9 +63,9 @@ def manager_of(settings: Settings, buckets: Buckets) -> Manager:
 
 
 def test_every_object_is_answered_by_the_form_in_which_a_server_ends(
-    store: Path, buckets: Buckets
+    damaged_store: Path, buckets: Buckets
 ) -> None:
-    handler = handler_of(store, buckets)
+    handler = handler_of(damaged_store, buckets)
     for number in range(3):
         event = sqs_event(message(buckets.put(f"{MODEL}/{number}.json", RECORD)))
         assert failed_messages(handler(event, Context())) == []
@@ -77,10 +77,10 @@ def test_every_object_is_answered_by_the_form_in_which_a_server_ends(
     assert (counted["loads"], counted["replacements"]) == (1, 0)
 
 
-def test_so_it_is_on_the_command_line(store: Path, tmp_path: Path) -> None:
+def test_so_it_is_on_the_command_line(damaged_store: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.json").write_bytes(RECORD)
-    places = [MODEL, str(tmp_path / "in"), str(tmp_path / "out"), "--store", str(store)]
+    places = [MODEL, str(tmp_path / "in"), str(tmp_path / "out"), "--store", str(damaged_store)]
     done = subprocess.run(
         [sys.executable, "-m", "inference", "batch", *places],
         cwd=ROOT,

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
 from tests.inference.batch.models import PLUS, lines_of, publish_model, read_lines
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.inference.batch.buckets import Buckets
 
+pytestmark = pytest.mark.store_of("batch_models")
+
 DEADLINE_S = 60.0
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} never came"
-        time.sleep(0.002)
 
 
 def test_a_version_published_in_the_middle_of_an_object_does_not_answer_its_end(
@@ -35,7 +32,7 @@ def test_a_version_published_in_the_middle_of_an_object_does_not_answer_its_end(
     with ThreadPoolExecutor(1) as pool:
         try:
             running = pool.submit(handler, event, Context())
-            wait_for(reached)
+            wait_until(reached.exists)
             assert publish_model(store, PLUS, 20.0) == 2
             # The new version answers another object in the same environment during the run.
             other = sqs_event(message(buckets.put("plus/b.json", b'{"x": [1, 2]}')))

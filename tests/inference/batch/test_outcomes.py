@@ -56,8 +56,8 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def models(published: Path) -> dict[str, LoadedVersion]:
-    return {name: load(published, name) for name in (ADDER, PLUS, BYTES)}
+def models(batch_models: Path) -> dict[str, LoadedVersion]:
+    return {name: load(batch_models, name) for name in (ADDER, PLUS, BYTES)}
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_json_lines_without_a_record_have_an_output_without_a_line(
     assert batch.read("plus/1/a.jsonl.out") == b""
 
 
-def test_a_summary_says_what_was_answered_by_what(batch: Batch, published: Path) -> None:
+def test_a_summary_says_what_was_answered_by_what(batch: Batch, batch_models: Path) -> None:
     data = lines_of({"x": [1, 2]}, {})
     batch.run(PLUS, "a.jsonl", data)
     summary = batch.summary("plus/1/a.jsonl")
@@ -199,7 +199,7 @@ def test_a_summary_says_what_was_answered_by_what(batch: Batch, published: Path)
     assert summary == {
         "model": "plus",
         "version": 1,
-        "digest": load(published, PLUS).digest,
+        "digest": load(batch_models, PLUS).digest,
         "input": {"key": "a.jsonl", "size_bytes": len(data)},
         "records": {"answered": 1, "failed": 1},
         "outputs": {

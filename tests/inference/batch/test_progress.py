@@ -12,15 +12,15 @@ def tally(published: Path, every_s: float) -> tuple[Tally, io.StringIO]:
     return Tally(out, load(published, PLUS), Path("out"), objects=3, every_s=every_s), out
 
 
-def test_a_line_says_how_many_files_and_records_are_done(published: Path) -> None:
-    counts, out = tally(published, every_s=0.0)
+def test_a_line_says_how_many_files_and_records_are_done(batch_models: Path) -> None:
+    counts, out = tally(batch_models, every_s=0.0)
     counts.done_objects, counts.answered_records, counts.failed_records = 1, 5, 2
     counts.report(10)
     assert out.getvalue() == "1 of 3 files, 17 records\n"
 
 
-def test_between_two_lines_nothing_is_said_but_failures(published: Path) -> None:
-    counts, out = tally(published, every_s=3600.0)
+def test_between_two_lines_nothing_is_said_but_failures(batch_models: Path) -> None:
+    counts, out = tally(batch_models, every_s=3600.0)
     for records in range(100):
         counts.report(records)
     counts.fail("a", "a cannot be read")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def plus(published: Path) -> LoadedVersion:
-    return load(published, PLUS)
+def plus(batch_models: Path) -> LoadedVersion:
+    return load(batch_models, PLUS)
 
 
 @pytest.fixture(scope="module")
-def adder(published: Path) -> LoadedVersion:
-    return load(published, ADDER)
+def adder(batch_models: Path) -> LoadedVersion:
+    return load(batch_models, ADDER)
 
 
 def answer(loaded: LoadedVersion, record: object) -> Any:
@@ -91,8 +91,8 @@ def test_a_line_at_fault_is_refused_with_its_reason(
     assert "\n" not in str(refused.value)
 
 
-def test_no_pipeline_sees_a_line_that_is_not_json(published: Path) -> None:
-    takes_anything = load(published, BYTES)
+def test_no_pipeline_sees_a_line_that_is_not_json(batch_models: Path) -> None:
+    takes_anything = load(batch_models, BYTES)
     assert answer_record(takes_anything, b"\xff", "text/plain").body
     with pytest.raises(BadRequestError, match="the line is not JSON"):
         answer_line(takes_anything, 1, b"\xff")

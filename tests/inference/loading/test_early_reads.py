@@ -41,12 +41,6 @@ if TYPE_CHECKING:
 GRAPH = "source/model.onnx"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    publish_adder(tmp_path / "store", 1.0)
-    return tmp_path / "store"
-
-
 def _early(store: Path, *models: str, runtime: str = RUNTIME) -> EarlyReads:
     early = EarlyReads()
     early.read(StoreLayout(store), models or (ADDER,), runtime, Verify.CHUNKS)

@@ -30,9 +30,9 @@ OUTPUTS = [{"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [1 + STEP,
 
 
 @pytest.fixture(scope="module")
-def adder(three_versions: Path) -> LoadedVersion:
-    layout = StoreLayout(three_versions)
-    return load_version(layout, ADDER, 1, entry_of(three_versions, 1))
+def adder(published: Path) -> LoadedVersion:
+    layout = StoreLayout(published)
+    return load_version(layout, ADDER, 1, entry_of(published, 1))
 
 
 def with_pipeline(adder: LoadedVersion, encode: str, decode: str = "X") -> LoadedVersion:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from inference.loading.loaded_version import LoadedVersion
 
+pytestmark = pytest.mark.store_of("full_store")
+
 MODEL = "full"
 PIPELINE = """
 from pathlib import Path
@@ -33,21 +35,13 @@ def encode(outputs, request): return CONFIG
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with external data, a pipeline and its data."""
     root = tmp_path_factory.mktemp("full")
     folder = root / MODEL
     write_external_adder(folder, np.arange(4, dtype=np.float32), "weights.bin")
     publish_folder(root / "store", folder, pipeline=PIPELINE, data={"config/labels.txt": "a b"})
     return root / "store"
-
-
-@pytest.fixture
-def full(published: Path, tmp_path: Path) -> Path:
-    """A copy of it that a test may damage."""
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    return copy
 
 
 def load(store: Path) -> LoadedVersion:
@@ -76,8 +70,8 @@ CHECKED = [
 ]
 
 
-def test_a_version_as_it_was_published_loads(full: Path) -> None:
-    loaded = load(full)
+def test_a_version_as_it_was_published_loads(store: Path) -> None:
+    loaded = load(store)
     assert loaded.pipeline is not None
     x = np.zeros((1, 4), np.float32)
     assert loaded.run({"x": x})["y"].tolist() == [[0, 1, 2, 3]]
@@ -85,69 +79,71 @@ def test_a_version_as_it_was_published_loads(full: Path) -> None:
 
 @pytest.mark.parametrize("path", CHECKED)
 @pytest.mark.parametrize("at", [0, -1])
-def test_one_flipped_bit_is_found(full: Path, path: str, at: int) -> None:
-    flip_a_byte(version_folder(full, 1, MODEL) / path, at)
-    message = refusal(full)
+def test_one_flipped_bit_is_found(store: Path, path: str, at: int) -> None:
+    flip_a_byte(version_folder(store, 1, MODEL) / path, at)
+    message = refusal(store)
     assert f"{path} is damaged" in message
 
 
 @pytest.mark.parametrize("path", CHECKED)
 @pytest.mark.parametrize("change", ["shorter", "longer", "empty"])
-def test_another_size_is_found(full: Path, path: str, change: str) -> None:
-    file = version_folder(full, 1, MODEL) / path
+def test_another_size_is_found(store: Path, path: str, change: str) -> None:
+    file = version_folder(store, 1, MODEL) / path
     data = file.read_bytes()
     file.write_bytes({"shorter": data[:-1], "longer": data + b"\0", "empty": b""}[change])
-    assert f"{path} is damaged" in refusal(full)
+    assert f"{path} is damaged" in refusal(store)
 
 
 @pytest.mark.parametrize("path", [*CHECKED, "manifest.json"])
-def test_a_missing_file_is_found(full: Path, path: str) -> None:
-    (version_folder(full, 1, MODEL) / path).unlink()
-    assert path in refusal(full)
+def test_a_missing_file_is_found(store: Path, path: str) -> None:
+    (version_folder(store, 1, MODEL) / path).unlink()
+    assert path in refusal(store)
 
 
-def test_a_missing_version_is_incomplete(full: Path) -> None:
-    shutil.rmtree(version_folder(full, 1, MODEL))
-    assert "is incomplete" in refusal(full)
+def test_a_missing_version_is_incomplete(store: Path) -> None:
+    shutil.rmtree(version_folder(store, 1, MODEL))
+    assert "is incomplete" in refusal(store)
 
 
 @pytest.mark.parametrize("path", CHECKED)
-def test_a_link_in_a_files_place_is_not_followed(full: Path, tmp_path: Path, path: str) -> None:
-    file = version_folder(full, 1, MODEL) / path
+def test_a_link_in_a_files_place_is_not_followed(store: Path, tmp_path: Path, path: str) -> None:
+    file = version_folder(store, 1, MODEL) / path
     elsewhere = tmp_path / "elsewhere"
     file.rename(elsewhere)  # the same bytes: only the link is at fault
     file.symlink_to(elsewhere)
-    assert f"{path} cannot be read" in refusal(full)
+    assert f"{path} cannot be read" in refusal(store)
 
 
 @pytest.mark.parametrize("folder", ["source", "pipeline", "pipeline/config"])
-def test_a_link_in_a_folders_place_is_not_followed(full: Path, tmp_path: Path, folder: str) -> None:
-    inside = version_folder(full, 1, MODEL) / folder
+def test_a_link_in_a_folders_place_is_not_followed(
+    store: Path, tmp_path: Path, folder: str
+) -> None:
+    inside = version_folder(store, 1, MODEL) / folder
     elsewhere = tmp_path / "elsewhere"
     inside.rename(elsewhere)
     inside.symlink_to(elsewhere)
-    assert "cannot be read" in refusal(full)
+    assert "cannot be read" in refusal(store)
 
 
 @pytest.mark.parametrize("place", ["the version", "its preparation"])
 @pytest.mark.parametrize("part", ["the folder", "the manifest"])
 def test_a_link_in_place_of_what_refs_name_is_not_followed(
-    full: Path, tmp_path: Path, place: str, part: str
+    store: Path, tmp_path: Path, place: str, part: str
 ) -> None:
-    folder = version_folder(full, 1, MODEL)
+    folder = version_folder(store, 1, MODEL)
     if place == "its preparation":
-        folder = preparation_manifest(full).parent
+        folder = preparation_manifest(store).parent
     path = folder / "manifest.json" if part == "the manifest" else folder
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert "manifest.json is a link, or its path contains one" in refusal(full)
+    assert "manifest.json is a link, or its path contains one" in refusal(store)
 
 
-def test_a_folder_in_a_files_place_is_refused(full: Path) -> None:
-    file = version_folder(full, 1, MODEL) / "source/model.onnx"
+def test_a_folder_in_a_files_place_is_refused(store: Path) -> None:
+    file = version_folder(store, 1, MODEL) / "source/model.onnx"
     file.unlink()
     file.mkdir()
-    assert "source/model.onnx cannot be read" in refusal(full)
+    assert "source/model.onnx cannot be read" in refusal(store)
 
 
 Change = dict[str, Any]
@@ -170,9 +166,9 @@ DAMAGED_DOCUMENTS: dict[str, Callable[[Change], object]] = {
 
 
 @pytest.mark.parametrize("change", DAMAGED_DOCUMENTS.values(), ids=DAMAGED_DOCUMENTS)
-def test_a_damaged_manifest_is_found(full: Path, change: Callable[[Change], None]) -> None:
-    rewrite(version_folder(full, 1, MODEL) / "manifest.json", change)
-    assert "manifest.json" in refusal(full)
+def test_a_damaged_manifest_is_found(store: Path, change: Callable[[Change], None]) -> None:
+    rewrite(version_folder(store, 1, MODEL) / "manifest.json", change)
+    assert "manifest.json" in refusal(store)
 
 
 @pytest.mark.parametrize(
@@ -184,10 +180,10 @@ def test_a_damaged_manifest_is_found(full: Path, change: Callable[[Change], None
     ],
 )
 def test_a_manifest_that_says_something_else_of_its_files_is_found(
-    full: Path, change: Callable[[Change], None]
+    store: Path, change: Callable[[Change], None]
 ) -> None:
-    rewrite(version_folder(full, 1, MODEL) / "manifest.json", change)
-    assert "its contents do not match its digest" in refusal(full)
+    rewrite(version_folder(store, 1, MODEL) / "manifest.json", change)
+    assert "its contents do not match its digest" in refusal(store)
 
 
 @pytest.mark.parametrize(
@@ -200,37 +196,37 @@ def test_a_manifest_that_says_something_else_of_its_files_is_found(
         lambda d: d.pop("variants"),
     ],
 )
-def test_a_damaged_preparation_is_found(full: Path, change: Callable[[Change], None]) -> None:
-    rewrite(preparation_manifest(full), change)
-    assert "manifest.json" in refusal(full)
+def test_a_damaged_preparation_is_found(store: Path, change: Callable[[Change], None]) -> None:
+    rewrite(preparation_manifest(store), change)
+    assert "manifest.json" in refusal(store)
 
 
-def test_a_preparation_that_refs_name_and_is_missing_is_found(full: Path) -> None:
-    preparation_manifest(full).unlink()
-    assert "is incomplete" in refusal(full)
+def test_a_preparation_that_refs_name_and_is_missing_is_found(store: Path) -> None:
+    preparation_manifest(store).unlink()
+    assert "is incomplete" in refusal(store)
 
 
-def test_a_store_that_went_away_is_out_of_reach_and_its_version_not_at_fault(full: Path) -> None:
-    entry = entry_of(full, 1, MODEL)
-    full.rename(full.with_name("unmounted"))
+def test_a_store_that_went_away_is_out_of_reach_and_its_version_not_at_fault(store: Path) -> None:
+    entry = entry_of(store, 1, MODEL)
+    store.rename(store.with_name("unmounted"))
     with pytest.raises(StoreUnreachableError):
-        load_version(StoreLayout(full), MODEL, 1, entry)
+        load_version(StoreLayout(store), MODEL, 1, entry)
 
 
-def test_a_store_that_is_an_empty_mount_point_is_out_of_reach(full: Path) -> None:
-    entry = refs_of(full, MODEL).versions[1]
-    full.rename(full.with_name("unmounted"))
-    full.mkdir()
+def test_a_store_that_is_an_empty_mount_point_is_out_of_reach(store: Path) -> None:
+    entry = refs_of(store, MODEL).versions[1]
+    store.rename(store.with_name("unmounted"))
+    store.mkdir()
     with pytest.raises(StoreUnreachableError):
-        load_version(StoreLayout(full), MODEL, 1, entry)
+        load_version(StoreLayout(store), MODEL, 1, entry)
 
 
-def test_a_store_that_goes_away_in_the_middle_of_a_load_is_out_of_reach(full: Path) -> None:
-    entry = entry_of(full, 1, MODEL)
-    shutil.rmtree(version_folder(full, 1, MODEL) / "source")
-    (full / "STORE.json").unlink()
+def test_a_store_that_goes_away_in_the_middle_of_a_load_is_out_of_reach(store: Path) -> None:
+    entry = entry_of(store, 1, MODEL)
+    shutil.rmtree(version_folder(store, 1, MODEL) / "source")
+    (store / "STORE.json").unlink()
     with pytest.raises(StoreUnreachableError):
-        load_version(StoreLayout(full), MODEL, 1, entry)
+        load_version(StoreLayout(store), MODEL, 1, entry)
 
 
 def test_golden_cases_and_strangers_are_not_read(tmp_path: Path) -> None:

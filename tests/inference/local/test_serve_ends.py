@@ -36,8 +36,8 @@ def encode(outputs, request):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_it_well(three_versions: Path, tmp_path: Path, number: int) -> None:
-    with serving(tmp_path / "stderr", "--store", three_versions) as server:
+def test_a_signal_ends_it_well(published: Path, tmp_path: Path, number: int) -> None:
+    with serving(tmp_path / "stderr", "--store", published) as server:
         url = f"{server.url}/v2/models/adder/infer"
         answer = httpx.post(url, json=adder_request([1.0, 2.0]), trust_env=False)
         assert answer.status_code == 200
@@ -49,9 +49,9 @@ def test_a_signal_ends_it_well(three_versions: Path, tmp_path: Path, number: int
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_right_after_it_is_ready_ends_it_well(
-    three_versions: Path, tmp_path: Path, number: int
+    published: Path, tmp_path: Path, number: int
 ) -> None:
-    with serving(tmp_path / "stderr", "--store", three_versions) as server:
+    with serving(tmp_path / "stderr", "--store", published) as server:
         ended = server.end(number)
     assert (ended.code, ended.err) == (0, "")
 
@@ -99,33 +99,31 @@ def test_a_call_that_never_ends_does_not_keep_it_from_ending(tmp_path: Path) -> 
             ended.result(DEADLINE_S)
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(three_versions: Path) -> None:
+def test_a_port_that_is_taken_is_said_in_one_line(published: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = run("serve", "--store", three_versions, "--port", str(port))
+        ended = run("serve", "--store", published, "--port", str(port))
     assert ended.code == 1
     assert ended.error.startswith(f"port {port} of 127.0.0.1 is in use")
     assert "name another port" in ended.error
 
 
-def test_a_port_of_ones_own_is_served(three_versions: Path, tmp_path: Path) -> None:
+def test_a_port_of_ones_own_is_served(published: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = ("--store", three_versions, "--port", str(port))
+    arguments = ("--store", published, "--port", str(port))
     with serving(tmp_path / "stderr", *arguments) as server:
         assert server.url == f"http://127.0.0.1:{port}"
         assert httpx.get(f"{server.url}/v2", trust_env=False).status_code == 200
 
 
-def test_a_port_may_be_served_again_as_soon_as_it_is_free(
-    three_versions: Path, tmp_path: Path
-) -> None:
+def test_a_port_may_be_served_again_as_soon_as_it_is_free(published: Path, tmp_path: Path) -> None:
     port = "0"
     for turn in ("first", "second"):
-        arguments = ("--store", three_versions, "--port", port)
+        arguments = ("--store", published, "--port", port)
         with serving(tmp_path / turn, *arguments) as server:
             # The side that closes a connection first remembers it for a minute: here, the server.
             closing = {"connection": "close"}
@@ -135,8 +133,8 @@ def test_a_port_may_be_served_again_as_soon_as_it_is_free(
             assert server.end().code == 0
 
 
-def test_it_listens_on_this_machine_only(three_versions: Path, tmp_path: Path) -> None:
-    with serving(tmp_path / "stderr", "--store", three_versions) as server:
+def test_it_listens_on_this_machine_only(published: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "stderr", "--store", published) as server:
         port = httpx.URL(server.url).port
         # All of 127.0.0.0/8 is this machine; a server on every address would answer there.
         with pytest.raises(OSError, match="refused"):
@@ -183,9 +181,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_an_answer_is_sent_at_once(three_versions: Path, tmp_path: Path) -> None:
+def test_an_answer_is_sent_at_once(published: Path, tmp_path: Path) -> None:
     # Otherwise the second piece of each waits for the client to acknowledge the first: 40 ms.
-    arguments = ("--store", three_versions)
+    arguments = ("--store", published)
     with (
         serving(tmp_path / "stderr", *arguments, code=("-c", WATCHED)) as server,
         httpx.Client(base_url=server.url, trust_env=False) as client,
@@ -195,8 +193,8 @@ def test_an_answer_is_sent_at_once(three_versions: Path, tmp_path: Path) -> None
         assert "sends at once: 1" in server.err
 
 
-def test_many_calls_print_no_metrics(three_versions: Path, tmp_path: Path) -> None:
-    with serving(tmp_path / "stderr", "--store", three_versions, "--threads", "1") as server:
+def test_many_calls_print_no_metrics(published: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "stderr", "--store", published, "--threads", "1") as server:
         with httpx.Client(base_url=server.url, trust_env=False) as client:
             for _ in range(120):
                 assert client.get("/v2").status_code == 200

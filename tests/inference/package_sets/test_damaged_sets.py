@@ -83,7 +83,7 @@ class Published:
 
 
 @pytest.fixture
-def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
+def published_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "path_hooks", [*sys.path_hooks])
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
@@ -105,9 +105,9 @@ def is_hooked(published: Published) -> bool:
     return bool(sites(published))
 
 
-def test_a_set_as_it_was_published_goes_by_its_index(published: Published) -> None:
-    assert published.imported() == (None, None)
-    assert is_hooked(published)
+def test_a_set_as_it_was_published_goes_by_its_index(published_set: Published) -> None:
+    assert published_set.imported() == (None, None)
+    assert is_hooked(published_set)
 
 
 def damage_index(published: Published) -> str:
@@ -156,59 +156,61 @@ def index_that_nobody_made(published: Published) -> str:
     ],
 )
 def test_without_its_index_a_set_is_a_plain_folder(
-    published: Published, harm: Callable[[Published], str]
+    published_set: Published, harm: Callable[[Published], str]
 ) -> None:
-    expected = harm(published)
-    before, after = published.imported()
+    expected = harm(published_set)
+    before, after = published_set.imported()
     assert before
     assert before.startswith(expected)
     assert after == before
-    assert not is_hooked(published)
+    assert not is_hooked(published_set)
 
 
-def test_damaged_code_is_compiled_from_its_source(published: Published) -> None:
-    at = published.offset_of("one")
-    flip_a_byte(published.folder / CODE, at)
-    before, after = published.imported()
+def test_damaged_code_is_compiled_from_its_source(published_set: Published) -> None:
+    at = published_set.offset_of("one")
+    flip_a_byte(published_set.folder / CODE, at)
+    before, after = published_set.imported()
     assert before is None
-    assert after == f"{published.folder / CODE} is damaged at byte {at}"
-    assert is_hooked(published)
+    assert after == f"{published_set.folder / CODE} is damaged at byte {at}"
+    assert is_hooked(published_set)
 
 
-def test_code_that_is_not_there_is_compiled_from_sources(published: Published) -> None:
-    (published.folder / CODE).unlink()
-    before, after = published.imported()
+def test_code_that_is_not_there_is_compiled_from_sources(published_set: Published) -> None:
+    (published_set.folder / CODE).unlink()
+    before, after = published_set.imported()
     assert before is None
-    assert after == f"{published.folder / CODE} cannot be read: No such file or directory"
+    assert after == f"{published_set.folder / CODE} cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize("kept", [0, 0.5])
-def test_code_that_ends_early_is_compiled_from_sources(published: Published, kept: float) -> None:
-    path = published.folder / CODE
+def test_code_that_ends_early_is_compiled_from_sources(
+    published_set: Published, kept: float
+) -> None:
+    path = published_set.folder / CODE
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
-    before, after = published.imported()
+    before, after = published_set.imported()
     assert before is None
     assert after
     assert after.startswith(f"{path} is damaged at byte ")
 
 
-def test_what_calls_read_again_and_again_takes_no_memory(published: Published) -> None:
-    name = published.name.replace("_", ".")
-    with PackageSets().use(published.layout, published.manifest.digest, "this test"):
-        (site,) = sites(published)
+def test_what_calls_read_again_and_again_takes_no_memory(published_set: Published) -> None:
+    name = published_set.name.replace("_", ".")
+    with PackageSets().use(published_set.layout, published_set.manifest.digest, "this test"):
+        (site,) = sites(published_set)
         for _ in range(3):
             assert importlib.metadata.version(name) == "1.5"
         assert len(site.pieces_read) == 1
-        (published.folder / CODE).write_bytes(b"")
+        (published_set.folder / CODE).write_bytes(b"")
         for _ in range(3):
             assert importlib.metadata.version(name) == "1.5"
         assert len(site.damaged) == 1
 
 
-def test_each_byte_of_the_code_file_may_be_damaged(published: Published) -> None:
-    path = published.folder / CODE
+def test_each_byte_of_the_code_file_may_be_damaged(published_set: Published) -> None:
+    path = published_set.folder / CODE
     path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
-    before, after = published.imported()
+    before, after = published_set.imported()
     assert before is None
     assert after
     assert after.startswith(f"{path} is damaged at byte ")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.inference.conftest import Clock
     from tests.support.calls import Answer
 
+pytestmark = pytest.mark.store_of("two_versions")
+
 MODEL: Final = "steady"
 GOOD, BAD = 1, 2
 READY: Final = "/v2/health/ready"
@@ -48,7 +50,7 @@ def encode(outputs, request):
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Versions 1 and 2, which add 1 and 2; `latest` names 1. Not to be changed."""
     store = tmp_path_factory.mktemp("published") / "store"
     for number in (GOOD, BAD):
@@ -58,13 +60,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         publish_folder(store, folder)
     point(store, GOOD)
     return store
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    return copy
 
 
 @pytest.fixture

@@ -46,13 +46,15 @@ if TYPE_CHECKING:
     from tests.inference.conftest import Clock
     from tests.inference.watched_loader import WatchedLoader
 
+pytestmark = pytest.mark.store_of("mapped_store")
+
 DAY: Final = float(GRACE_S)
 OLDEST: Final = LIMITS.oldest_check_s
 PLAIN: Final = "plain"
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mapped_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store: `adder` has three versions over mapped files, `plain` one in anonymous memory."""
     store = tmp_path_factory.mktemp("published") / "store"
     with forked_trials():
@@ -82,13 +84,6 @@ def publish_greeters(store: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             write_greeter(folder, wheels, name, constant=float(number))
             publish_folder(store, folder)
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    return copy
 
 
 def latest(manager: Manager, name: str = ADDER) -> int:

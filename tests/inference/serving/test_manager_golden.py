@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.inference.conftest import Clock
     from tests.inference.watched_loader import WatchedLoader
 
+pytestmark = pytest.mark.store_of("golden_store")
+
 MODEL: Final = "gated"
 
 PIPELINE: Final = """
@@ -49,7 +51,7 @@ def encode(outputs, request):
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def golden_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version n adds n, has a golden case, and answers otherwise where OFF_BY_n is set."""
     store = tmp_path_factory.mktemp("published") / "store"
     for number in (1, 2):
@@ -57,15 +59,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         write_full(folder, float(number), pipeline=PIPELINE % (number, number, number))
         publish_folder(store, folder)
+    point(store, 1)
     return store
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    point(copy, 1)
-    return copy
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import threading
 import weakref
 from collections import OrderedDict
@@ -40,12 +39,14 @@ if TYPE_CHECKING:
     from inference.loading.memory_need import Need
     from tests.inference.conftest import Clock
 
+pytestmark = pytest.mark.store_of("sized_store")
+
 MODELS: Final = 20
 CALLS: Final = 300
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sized_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models a, b, c, d of one size, `wide` of twice that, and `swapped` of two versions.
 
     Not to be changed.
@@ -57,15 +58,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_sized(store, "a", "wide", 2.0)
     for constant in (1.0, 2.0):
         publish_sized(store, "swapped", constant=constant)
+    point(store, 1)
     return store
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    point(copy, 1)
-    return copy
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +35,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.store_of("lookup_store")
+
 UNTOUCHED = CHUNK_BYTES + 5
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lookup_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("unread")
     write_lookup_model(root / LOOKUP)
     publish(root / LOOKUP, root / "store", progress=Silent())
@@ -55,12 +56,6 @@ def change_preparation(
     """Change what the manifest of the one preparation in a store says."""
     [path] = store.glob("models/*/preparations/*/manifest.json")
     path.write_bytes(change(PreparationManifest.parse(path.read_bytes(), "x")).render())
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    shutil.copytree(published, tmp_path / "store")
-    return tmp_path / "store"
 
 
 class Calls:

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from inference.serving.warm_models import WarmVersion
     from tests.inference.conftest import Clock
 
+pytestmark = pytest.mark.store_of("replaceable_store")
+
 BOTH: Final = MAPPED_NEED.resident_bytes + PACKED_NEED.peak_bytes
 REQUEST: Final = {
     "inputs": [{"name": "x", "shape": [1, SIZE], "datatype": "FP32", "data": X[0].tolist()}]
@@ -58,21 +60,14 @@ REQUEST: Final = {
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def replaceable_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of MODEL that start mapped and go on packed, and an adder that does not."""
     store = tmp_path_factory.mktemp("replaceable") / "store"
     for constant in (1.0, 2.0):
         publish_replaceable(store, constant)
     publish_sized(store, ADDER)
+    point(store, 1)
     return store
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "store"
-    shutil.copytree(published, copy)
-    point(copy, 1)
-    return copy
 
 
 class Golden:

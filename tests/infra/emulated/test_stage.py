@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +20,10 @@ from infra.emulated.signing import signed
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.support.models import write_adder
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 pytestmark = [
@@ -93,14 +93,6 @@ def invoke(stage: EmulatedStage, function: str, event: dict[str, Any]) -> Any:
     return payload
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + DEADLINE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return found
-
-
 def test_the_predict_function_says_what_it_is_and_what_it_sees(stage: EmulatedStage) -> None:
     said = invoke(stage, "Predict", {"coldpress": "probe"})
     assert said["settings"]["store_path"] == str(stage.store)
@@ -160,7 +152,7 @@ def test_an_object_in_the_input_bucket_becomes_outputs_in_the_output_bucket(
         keys = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
         return "magika/1/a b+c.png.summary.json" in [each["Key"] for each in keys]
 
-    wait_for(written, "no outputs")
+    wait_until(written, "no outputs", deadline_s=DEADLINE_S)
     summary = s3.get_object(Bucket=bucket, Key="magika/1/a b+c.png.summary.json")["Body"].read()
     said = json.loads(summary)
     assert said["records"] == {"answered": 1, "failed": 0}
@@ -178,8 +170,10 @@ def test_an_object_that_cannot_be_answered_ends_among_the_dead_letters(
     [queue] = [url for url in queues if "-BatchQueue" in url and url != dead_letters]
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})
     s3.put_object(Bucket=stage.outputs["BatchInputBucket"], Key="nobody/x.png", Body=PNG)
-    [message] = wait_for(
-        lambda: sqs.receive_message(QueueUrl=dead_letters).get("Messages"), "no dead letter"
+    [message] = wait_until(
+        lambda: sqs.receive_message(QueueUrl=dead_letters).get("Messages"),
+        "no dead letter",
+        deadline_s=DEADLINE_S,
     )
     [record] = json.loads(message["Body"])["Records"]
     assert record["s3"]["object"]["key"] == "nobody/x.png"
@@ -194,7 +188,11 @@ def test_a_model_that_arrives_in_its_bucket_is_published_and_answers(
     s3.put_object(Bucket=bucket, Key="team/adder/model.onnx", Body=model)
     recipe = b'name = "adder"\n[model]\nfile = "model.onnx"\n'
     s3.put_object(Bucket=bucket, Key="team/adder/model.toml", Body=recipe)
-    wait_for(lambda: http(stage, "/v2/models/adder").status == 200, "it is not published")
+    wait_until(
+        lambda: http(stage, "/v2/models/adder").status == 200,
+        "it is not published",
+        deadline_s=DEADLINE_S,
+    )
     tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
     answer = http(stage, "/v2/models/adder/infer", json.dumps({"inputs": [tensor]}).encode())
     assert json.loads(answer.body)["outputs"][0]["data"] == [6.0, 7.0]

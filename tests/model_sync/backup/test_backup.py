@@ -41,6 +41,7 @@ from tests.model_sync.rich_store import (
 )
 from tests.model_sync.snapshots import modes, snapshot
 from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.damage import flip_in_the_middle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,11 +177,11 @@ def test_what_is_damaged_is_not_backed_up_and_an_earlier_backup_stays(
     model = rich.model(ADDER)
     match what:
         case "graph":
-            damage(version_path(rich.root, 5) / "source" / "model.onnx")
+            flip_in_the_middle(version_path(rich.root, 5) / "source" / "model.onnx")
         case "pipeline":
-            damage(version_path(rich.root, 2) / "pipeline" / "pipeline.py")
+            flip_in_the_middle(version_path(rich.root, 2) / "pipeline" / "pipeline.py")
         case "set":
-            damage(next(set_path(rich.root).rglob("*.py")))
+            flip_in_the_middle(next(set_path(rich.root).rglob("*.py")))
         case "generation":
             model.generation(2).write_text("{")
         case "missing generation":
@@ -193,12 +194,6 @@ def test_what_is_damaged_is_not_backed_up_and_an_earlier_backup_stays(
         with pytest.raises(DamagedError):
             back_up(rich.root, folder)
     assert is_restorable(folder, tmp_path / "restored")
-
-
-def damage(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 @pytest.mark.parametrize("what", ["truncated", "missing", "extra", "no manifest", "generation"])

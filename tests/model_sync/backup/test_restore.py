@@ -24,6 +24,7 @@ from tests.model_sync.backups import back_up, store_tree, tree, without_refs_jso
 from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import ADDER, GREETER, ask, newest
 from tests.model_sync.snapshots import modes, snapshot
+from tests.support.damage import flip_in_the_middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,14 +126,8 @@ def test_what_the_backup_does_not_name_is_not_restored(folder: Path, root: Path)
     assert len(list((root / "models" / ADDER / "versions").iterdir())) == 3
 
 
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 def graph_flipped(folder: Path) -> None:
-    flip(next((folder / "models" / ADDER).rglob("model.onnx")))
+    flip_in_the_middle(next((folder / "models" / ADDER).rglob("model.onnx")))
 
 
 def graph_missing(folder: Path) -> None:
@@ -180,7 +175,7 @@ def model_json_of_another(folder: Path) -> None:
 
 
 def set_flipped(folder: Path) -> None:
-    flip(next((folder / "packages").rglob("*.py")))
+    flip_in_the_middle(next((folder / "packages").rglob("*.py")))
 
 
 def set_missing(folder: Path) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ import pytest
 from tests.model_sync.command_line import COMMAND, environment
 from tests.model_sync.model_folders import PIPELINE, RECIPE, write_full
 from tests.model_sync.snapshots import snapshot
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +40,6 @@ def _slow_build(folder: Path, started: Path) -> None:
 
 def _slow_trial(folder: Path, started: Path) -> None:
     write_full(folder, pipeline=SLOW.format(started=str(started)) + PIPELINE)
-
-
-def _wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def _is_gone(pid: int) -> bool:
@@ -88,7 +81,7 @@ def test_an_interrupted_publication_leaves_nothing(
     started, store = tmp_path / "started", tmp_path / "store"
     make(tmp_path / "adder", started)
     with _publishing(tmp_path / "adder", store, *options) as publisher:
-        _wait_for(started.exists, "it never started")
+        wait_until(started.exists, "it never started")
         if make is _slow_trial:
             assert list((store / "staging").iterdir())
         publisher.send_signal(number)
@@ -100,6 +93,6 @@ def test_an_interrupted_publication_leaves_nothing(
     else:
         assert (out, err) == ("", f"error: {said}\n")
     pid = int(started.read_text())
-    _wait_for(lambda: _is_gone(pid), "what it had started goes on")
+    wait_until(lambda: _is_gone(pid), "what it had started goes on")
     assert not (store / "models").exists()
     assert [path for path in snapshot(store) if path.startswith("staging/")] == []

@@ -24,6 +24,7 @@ from tests.model_sync.rich_store import (
     version_path,
 )
 from tests.model_sync.snapshots import snapshot
+from tests.support.damage import flip_in_the_middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +46,6 @@ def only_problem(root: Path) -> tuple[str, str]:
     return what, problem
 
 
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 def test_a_sound_store_has_no_problem_and_is_not_written_to(rich: StoreLayout) -> None:
     before = snapshot(rich.root)
     found = ask(rich.root, "verify")
@@ -69,14 +64,14 @@ def test_a_sound_store_has_no_problem_and_is_not_written_to(rich: StoreLayout) -
 
 
 def test_one_model_is_verified_with_the_sets_that_it_imports_from(rich: StoreLayout) -> None:
-    flip(version_path(rich.root, 1) / GRAPH)
-    flip(next(set_path(rich.root).rglob("*.py")))
+    flip_in_the_middle(version_path(rich.root, 1) / GRAPH)
+    flip_in_the_middle(next(set_path(rich.root).rglob("*.py")))
     assert [what for what, _ in problems(rich.root, model=ADDER)] == [f"{ADDER}@1"]
     assert [what.split("/")[0] for what, _ in problems(rich.root, model=GREETER)] == ["packages"]
 
 
 def damage_flip(root: Path) -> str:
-    flip(version_path(root, 1) / GRAPH)
+    flip_in_the_middle(version_path(root, 1) / GRAPH)
     return "source/model.onnx is damaged: published with digest"
 
 
@@ -216,7 +211,7 @@ def test_damage_to_a_version_is_found_and_named(
 
 
 def broken_set_file(root: Path) -> str:
-    flip(next(set_path(root).rglob("*.py")))
+    flip_in_the_middle(next(set_path(root).rglob("*.py")))
     return ".py is damaged: published with digest"
 
 
@@ -236,7 +231,7 @@ def broken_set_bytecode(root: Path) -> str:
 
 
 def broken_set_files_json(root: Path) -> str:
-    flip(set_path(root) / "files.json")
+    flip_in_the_middle(set_path(root) / "files.json")
     return "files.json is damaged: published with digest"
 
 
@@ -318,7 +313,7 @@ def test_one_damaged_thing_does_not_stop_the_rest(rich: StoreLayout) -> None:
     (version_path(rich.root, 2) / "manifest.json").write_text("{")
     rich.store_json.write_text("{")
     set_name = set_path(rich.root).relative_to(rich.root).as_posix()
-    flip(version_path(rich.root, 1, GREETER) / "pipeline" / "pipeline.py")
+    flip_in_the_middle(version_path(rich.root, 1, GREETER) / "pipeline" / "pipeline.py")
     rich.model(GREETER).refs_json.unlink()
     rich.model(GREETER).refs_json.write_text("{")
     whats = [what for what, _ in problems(rich.root)]

@@ -26,33 +26,33 @@ STAGE = "prod"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store_path(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
 def test_an_empty_store_says_how_to_publish_and_then_shows_it(
-    opened: Opened, store: Path, tmp_path: Path
+    opened: Opened, store_path: Path, tmp_path: Path
 ) -> None:
-    make_empty_store(store)
-    with serving(tmp_path / "stderr", "--store", store) as server:
+    make_empty_store(store_path)
+    with serving(tmp_path / "stderr", "--store", store_path) as server:
         tab = opened(server.url, width=360)
         tab.page.goto(server.url)
         tab.page.get_by_role("heading", name="Nothing is published yet").wait_for()
         assert "make sync-model" in tab.text("#notice")
         assert not tab.page.get_by_role("navigation").is_visible()
         assert tab.overflow() == 0
-        publish_adder(store, 1.0)
+        publish_adder(store_path, 1.0)
         tab.page.get_by_role("button", name="Look again").click()
         tab.page.get_by_role("heading", name="adder").wait_for()
 
 
 def test_a_store_that_is_out_of_reach_is_an_error_until_it_is_back(
-    opened: Opened, store: Path, tmp_path: Path
+    opened: Opened, store_path: Path, tmp_path: Path
 ) -> None:
-    make_empty_store(store)
-    publish_adder(store, 1.0)
-    mark, aside = store / "STORE.json", tmp_path / "aside"
-    with serving(tmp_path / "stderr", "--store", store) as server:
+    make_empty_store(store_path)
+    publish_adder(store_path, 1.0)
+    mark, aside = store_path / "STORE.json", tmp_path / "aside"
+    with serving(tmp_path / "stderr", "--store", store_path) as server:
         mark.rename(aside)
         tab = opened(server.url, width=360)
         tab.expect_refusal(503)
@@ -84,9 +84,9 @@ def test_a_model_that_is_not_there_is_an_error_and_the_others_are_there(opened: 
     tab.page.get_by_role("heading", name="echo").wait_for()
 
 
-def test_hundreds_of_models_are_filtered(opened: Opened, store: Path, tmp_path: Path) -> None:
-    make_store_of_many(store)
-    with serving(tmp_path / "stderr", "--store", store) as server:
+def test_hundreds_of_models_are_filtered(opened: Opened, store_path: Path, tmp_path: Path) -> None:
+    make_store_of_many(store_path)
+    with serving(tmp_path / "stderr", "--store", store_path) as server:
         tab = opened(server.url).open("adder")
         assert tab.text("#count") == str(MANY + 1)
         for width, most in ((1280, 700), (360, 300)):

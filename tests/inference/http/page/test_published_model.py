@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +16,7 @@ from tests.support.stores import refs_of, set_state
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def store(page_store: Path, tmp_path: Path) -> Path:
-    """A copy of `page_store` that a test may change."""
-    return shutil.copytree(page_store, tmp_path / "store")
+pytestmark = pytest.mark.store_of("page_store")
 
 
 @pytest.fixture

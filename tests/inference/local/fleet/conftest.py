@@ -1,5 +1,4 @@
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,8 +79,6 @@ if __name__ == "__main__":
     tick(sys.argv[1])
 """
 
-DEADLINE_S = 20.0
-
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., LambdaEnvironment]]:
@@ -98,16 +95,3 @@ def make(tmp_path: Path) -> Iterator[Callable[..., LambdaEnvironment]]:
             return environment
 
         yield make
-
-
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], object]], None]:
-    """Wait until a condition holds, but not for ever."""
-
-    def wait_until(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-    return wait_until

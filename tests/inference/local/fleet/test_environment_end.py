@@ -12,6 +12,7 @@ import pytest
 from inference.local.fleet.environment import LambdaEnvironment
 from inference.local.fleet.errors import EnvironmentEndedError, InvocationError
 from tests.support.places import ROOT
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is ended"
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.skipif(
 DEADLINE_S = 20.0
 
 Make = Callable[..., LambdaEnvironment]
-WaitUntil = Callable[[Callable[[], object]], None]
 
 
 def living(pids: list[int]) -> list[int]:
@@ -56,7 +56,7 @@ def test_stopping_leaves_no_process_not_even_a_detached_orphan(make: Make, froze
 
 
 def test_an_emulator_that_dies_fails_the_call_and_takes_the_rest_along(
-    make: Make, tmp_path: Path, wait_until: WaitUntil
+    make: Make, tmp_path: Path
 ) -> None:
     begun = tmp_path / "begun"
     with make() as function:
@@ -100,9 +100,7 @@ def test_a_call_that_is_never_answered_ends_the_environment(make: Make, tmp_path
         assert living(pids) == []
 
 
-def test_stopping_fails_the_call_under_way_in_another_thread(
-    make: Make, tmp_path: Path, wait_until: WaitUntil
-) -> None:
+def test_stopping_fails_the_call_under_way_in_another_thread(make: Make, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     with make() as function:
 
@@ -141,9 +139,7 @@ threading.Event().wait()
 """
 
 
-def test_nothing_outlives_a_killed_holder(
-    make: Make, tmp_path: Path, wait_until: WaitUntil
-) -> None:
+def test_nothing_outlives_a_killed_holder(make: Make, tmp_path: Path) -> None:
     task = make()._cwd
     begun = tmp_path / "begun"
     command = [sys.executable, "-c", HOLDER, str(task), str(begun)]

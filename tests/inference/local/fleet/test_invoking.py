@@ -13,6 +13,7 @@ import pytest
 from inference.local.fleet.http_answers import FleetAnswers
 from inference.local.fleet.pool import Fleet
 from inference.local.fleet.slot import NumberedEnvironment
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,9 +74,7 @@ def test_an_environment_that_dies_under_a_call_is_a_bad_gateway(fleet: Fleet) ->
     assert "exit status 3" in text
 
 
-def test_a_call_that_there_is_no_room_for_is_throttled(
-    fleet: Fleet, tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
-) -> None:
+def test_a_call_that_there_is_no_room_for_is_throttled(fleet: Fleet, tmp_path: Path) -> None:
     hold = {"do": "hold", "begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
     busy = fleet.submit(json.dumps(hold).encode())
     wait_until((tmp_path / "begun").exists)
@@ -87,7 +86,7 @@ def test_a_call_that_there_is_no_room_for_is_throttled(
 
 
 def test_a_call_that_takes_too_long_is_given_up_and_the_environment_goes_on(
-    fleet: Fleet, tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+    fleet: Fleet, tmp_path: Path
 ) -> None:
     hold = {"do": "hold", "begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
     assert error(ask(fleet, hold, waits_s=0.05)) == (503, "no environment has answered in 0.05 s")

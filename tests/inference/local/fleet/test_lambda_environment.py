@@ -15,6 +15,7 @@ from inference.local.fleet.errors import (
     InvocationError,
     LambdaEnvironmentError,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="linux only: so are the emulator and how it is frozen"
@@ -28,7 +29,6 @@ STILL_ENDING = {
 }
 
 Make = Callable[..., LambdaEnvironment]
-WaitUntil = Callable[[Callable[[], object]], None]
 
 
 def test_a_warm_call_finds_the_process_that_the_cold_call_started(make: Make) -> None:
@@ -122,9 +122,7 @@ def test_lambdas_limits_on_payloads_hold(make: Make) -> None:
         assert response.value.error_type == "Function.ResponseSizeTooLarge"
 
 
-def test_a_frozen_environment_makes_no_progress_between_calls(
-    make: Make, tmp_path: Path, wait_until: WaitUntil
-) -> None:
+def test_a_frozen_environment_makes_no_progress_between_calls(make: Make, tmp_path: Path) -> None:
     frozen = [tmp_path / "frozen-thread", tmp_path / "frozen-process"]
     free = [tmp_path / "free-thread", tmp_path / "free-process"]
 
@@ -188,9 +186,7 @@ def test_the_function_sees_what_lambda_sets_and_what_it_is_given(
     assert {name: seen.get(name) for name in expected} == expected
 
 
-def test_what_the_function_prints_is_logged_and_outlives_it(
-    make: Make, wait_until: WaitUntil
-) -> None:
+def test_what_the_function_prints_is_logged_and_outlives_it(make: Make) -> None:
     with make() as function:
         function.invoke({})
         wait_until(lambda: "the module is loading" in function.logs())

@@ -17,6 +17,7 @@ from inference.local.fleet.errors import EnvironmentEndedError, InvocationError,
 from inference.local.fleet.pool import Fleet
 from inference.local.fleet.process_supervisor import lives
 from inference.local.fleet.slot import NumberedEnvironment
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ def test_one_caller_needs_one_environment(start: Callable[..., Trial]) -> None:
 
 
 def test_calls_at_once_each_have_an_environment_and_the_rest_wait(
-    start: Callable[..., Trial], tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+    start: Callable[..., Trial], tmp_path: Path
 ) -> None:
     trial = start(most=2, most_waiting=2)
     under_way = [held(trial, tmp_path, name) for name in ("a", "b")]
@@ -111,7 +112,7 @@ def test_calls_at_once_each_have_an_environment_and_the_rest_wait(
 
 
 def test_a_call_that_is_given_up_while_it_waits_is_not_made_and_leaves_room(
-    start: Callable[..., Trial], tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+    start: Callable[..., Trial], tmp_path: Path
 ) -> None:
     trial = start(most=1, most_waiting=1)
     first = held(trial, tmp_path, "a")
@@ -126,7 +127,7 @@ def test_a_call_that_is_given_up_while_it_waits_is_not_made_and_leaves_room(
 
 
 def test_between_calls_an_environment_makes_no_progress(
-    start: Callable[..., Trial], tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+    start: Callable[..., Trial], tmp_path: Path
 ) -> None:
     trial = start(most=1)
     files = [tmp_path / "thread", tmp_path / "process"]
@@ -171,7 +172,6 @@ def test_an_environment_that_dies_under_a_call_is_replaced(start: Callable[..., 
 @pytest.mark.parametrize("which", [0, 1], ids=["its emulator", "its runtime"])
 def test_a_call_never_finds_an_environment_that_died_before_it(
     start: Callable[..., Trial],
-    wait_until: Callable[[Callable[[], object]], None],
     which: int,
 ) -> None:
     trial = start(most=1)
@@ -187,9 +187,7 @@ def test_a_call_never_finds_an_environment_that_died_before_it(
     assert trial.environments[0].pids() == ()
 
 
-def test_an_environment_without_calls_is_let_go(
-    start: Callable[..., Trial], wait_until: Callable[[Callable[[], object]], None]
-) -> None:
+def test_an_environment_without_calls_is_let_go(start: Callable[..., Trial]) -> None:
     trial = start(idle_s=0.05)
     trial.call()
     wait_until(lambda: trial.environments[0].pids() == ())
@@ -210,7 +208,7 @@ def test_waiting_calls_are_answered_although_every_environment_dies(
 
 
 def test_stopping_ends_what_hangs_and_what_waits(
-    start: Callable[..., Trial], tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+    start: Callable[..., Trial], tmp_path: Path
 ) -> None:
     trial = start(most=1)
     hanging = held(trial, tmp_path, "a")
@@ -227,7 +225,7 @@ def test_stopping_ends_what_hangs_and_what_waits(
 
 
 def test_what_the_function_prints_is_reported_without_lambdas_own_lines(
-    start: Callable[..., Trial], wait_until: Callable[[Callable[[], object]], None]
+    start: Callable[..., Trial],
 ) -> None:
     trial = start(most=1)
 

@@ -52,7 +52,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fleet_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet")
     publish_adder(folder / "store", 100.0)
     (folder / "go").touch()  # publishing tries the model
@@ -67,9 +67,9 @@ def infer(server: Server) -> httpx.Response:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_and_a_signal_ends_it_and_its_environments(
-    store: Path, tmp_path: Path, number: int
+    fleet_store: Path, tmp_path: Path, number: int
 ) -> None:
-    with serving(tmp_path / "stderr", "--store", store, "--memory", "1769", *FLEET) as server:
+    with serving(tmp_path / "stderr", "--store", fleet_store, "--memory", "1769", *FLEET) as server:
         for _ in range(3):
             answer = infer(server)
             assert answer.status_code == 200
@@ -85,9 +85,11 @@ def test_it_answers_and_a_signal_ends_it_and_its_environments(
     assert "Traceback" not in ended.err
 
 
-def test_a_call_that_never_ends_does_not_keep_it_from_ending(store: Path, tmp_path: Path) -> None:
+def test_a_call_that_never_ends_does_not_keep_it_from_ending(
+    fleet_store: Path, tmp_path: Path
+) -> None:
     code = ("-c", IMPATIENT)
-    with serving(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
+    with serving(tmp_path / "stderr", "--store", fleet_store, *FLEET, code=code) as server:
         url = f"{server.url}/models/waiting/predict?folder={tmp_path}"
         call = in_thread(lambda: httpx.post(url, trust_env=False, timeout=DEADLINE_S), "under-way")
         wait_for_file(tmp_path / "begun")
@@ -98,8 +100,8 @@ def test_a_call_that_never_ends_does_not_keep_it_from_ending(store: Path, tmp_pa
         call.exception(DEADLINE_S)
 
 
-def test_nothing_outlives_it_when_it_is_killed(store: Path, tmp_path: Path) -> None:
-    with serving(tmp_path / "stderr", "--store", store, *FLEET) as server:
+def test_nothing_outlives_it_when_it_is_killed(fleet_store: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "stderr", "--store", fleet_store, *FLEET) as server:
         assert infer(server).status_code == 200
         pids = processes(server.pid)
         server.interrupt(signal.SIGKILL)
@@ -109,8 +111,8 @@ def test_nothing_outlives_it_when_it_is_killed(store: Path, tmp_path: Path) -> N
     assert len(pids) >= 3
 
 
-def test_what_is_missing_is_said_in_one_line(store: Path) -> None:
-    command = [sys.executable, "-c", WITHOUT_RUNTIME_CLIENT, "serve", "--store", str(store)]
+def test_what_is_missing_is_said_in_one_line(fleet_store: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_RUNTIME_CLIENT, "serve", "--store", str(fleet_store)]
     done = subprocess.run(
         [*command, "--port", "0", *FLEET],
         cwd=ROOT,
@@ -126,9 +128,9 @@ def test_what_is_missing_is_said_in_one_line(store: Path) -> None:
     assert "pip install -r requirements/cloud.txt" in line
 
 
-def test_that_nothing_is_limited_is_said_in_one_line(store: Path, tmp_path: Path) -> None:
+def test_that_nothing_is_limited_is_said_in_one_line(fleet_store: Path, tmp_path: Path) -> None:
     code = ("-c", WITHOUT_CONTROL_GROUPS)
-    with serving(tmp_path / "stderr", "--store", store, *FLEET, code=code) as server:
+    with serving(tmp_path / "stderr", "--store", fleet_store, *FLEET, code=code) as server:
         ended = server.end()
     (line,) = ended.err.splitlines()
     assert line.startswith("memory and processors of environments are not limited here: ")
@@ -146,13 +148,15 @@ def test_that_nothing_is_limited_is_said_in_one_line(store: Path, tmp_path: Path
         (["--environments", "0"], "'0' is not a number of environments: expected 1 to 64"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(store: Path, arguments: list[str], said: str) -> None:
-    ended = run("serve", "--store", store, *arguments)
+def test_options_that_do_not_fit_are_refused(
+    fleet_store: Path, arguments: list[str], said: str
+) -> None:
+    ended = run("serve", "--store", fleet_store, *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
 
 
-def test_a_wrong_setting_is_refused_at_the_start(store: Path) -> None:
-    ended = run("serve", "--store", store, *FLEET, env={"REF_TTL_S": "soon"})
+def test_a_wrong_setting_is_refused_at_the_start(fleet_store: Path) -> None:
+    ended = run("serve", "--store", fleet_store, *FLEET, env={"REF_TTL_S": "soon"})
     assert ended.code == 1
     assert "REF_TTL_S is 'soon'" in ended.error
