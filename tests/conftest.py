@@ -78,6 +78,16 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store
 
 
+@pytest.fixture(scope="session")
+def one_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of one version of `adder`, which adds 10. Not to be changed."""
+    from tests.support.stores import publish_adder  # noqa: PLC0415 - a second of imports
+
+    store = tmp_path_factory.mktemp("published") / "store"
+    publish_adder(store, 10.0)
+    return store
+
+
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A store that the test may change: a copy of `published`.

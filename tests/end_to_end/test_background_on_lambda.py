@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     Make = Callable[..., LambdaEnvironment]
 
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the Lambda runtime exists on Linux only"
-)
+pytestmark = [
+    pytest.mark.store_of("one_version"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
+]
 
 HANDLER = """
 import os, time
@@ -153,12 +154,6 @@ def encode(outputs, request):
     return {{}}
 """
 """Its import, which is part of a load, takes so much of a processor."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    publish_adder(tmp_path / "store", 10)
-    return tmp_path / "store"
 
 
 @pytest.fixture

@@ -49,23 +49,23 @@ def went_back(calls: list[Call]) -> bool:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def stepping_store(tmp_path: Path) -> Path:
     publish_adder(tmp_path / "store", STEP)
     return tmp_path / "store"
 
 
 def test_fifty_versions_under_load_without_a_failed_or_a_wrong_answer(
-    store: Path, tmp_path: Path
+    stepping_store: Path, tmp_path: Path
 ) -> None:
     fleet = ["--runtime", "lambda", "--environments", str(ENVIRONMENTS), "--memory", "1769"]
     numbers = [str(STEP), "2", str(VERSIONS + 1)]
     often = {"REF_TTL_S": "0.1"}  # or most versions would come and go between two looks
-    with serving(tmp_path / "stderr", "--store", store, *fleet, env=often) as server:
+    with serving(tmp_path / "stderr", "--store", stepping_store, *fleet, env=often) as server:
         infer = "/v2/models/adder/infer"
         with SteadyLoad(server.url, infer, clients=ENVIRONMENTS, period_s=0.01) as load:
             load.wait_until(lambda: len(load.newest_by_environment()) == ENVIRONMENTS, "starting")
             subprocess.run(
-                [sys.executable, "-c", PUBLISHER, store, *numbers],
+                [sys.executable, "-c", PUBLISHER, stepping_store, *numbers],
                 cwd=ROOT,
                 timeout=DEADLINE_S,
                 check=True,

@@ -22,16 +22,10 @@ if TYPE_CHECKING:
 
 MOST_CALLS = 2000
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the Lambda runtime exists on Linux only"
-)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    write_adder(tmp_path / "adder", 10)
-    publish(tmp_path / "adder", tmp_path / "store", progress=Silent())
-    return tmp_path / "store"
+pytestmark = [
+    pytest.mark.store_of("one_version"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the Lambda runtime exists on Linux only"),
+]
 
 
 @pytest.fixture

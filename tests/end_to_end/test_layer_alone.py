@@ -43,7 +43,7 @@ def assets() -> Assets:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def magika_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("store") / "coldpress"
     publish(ROOT / "models" / "magika", root, progress=Silent())
     return root
@@ -71,14 +71,14 @@ def interpreter_alone(path: Path) -> Path:
 
 
 def test_it_serves_magika_and_the_page_with_nothing_else_on_its_path(
-    assets: Assets, store: Path, tmp_path: Path
+    assets: Assets, magika_store: Path, tmp_path: Path
 ) -> None:
     layer = unpacked(assets.runtime, tmp_path / "opt")
     code = unpacked(assets.reader_code, tmp_path / "task")
     gather_client(tmp_path / "client")
     python = interpreter_alone(tmp_path / "python")
     path = os.pathsep.join(map(str, (code, layer / "python", tmp_path / "client")))
-    environ = {"PYTHONPATH": path, "STORE_PATH": str(store), "DEFAULT_MODEL": "magika"}
+    environ = {"PYTHONPATH": path, "STORE_PATH": str(magika_store), "DEFAULT_MODEL": "magika"}
     assert not can_import(python, path, "httpx"), "this environment's packages are on the path"
     with LambdaEnvironment(
         "inference.predict_function.handler", environ=environ, cwd=code, python=str(python)

@@ -45,7 +45,7 @@ def environ() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def published(copy: Path, environ: dict[str, str]) -> Path:
+def published_copy(copy: Path, environ: dict[str, str]) -> Path:
     run("make sync-model MODEL=magika", copy, environ)
     return copy
 
@@ -55,10 +55,10 @@ SERVES = ["make serve PORT=8080", "make serve ENVIRONMENTS=4 RUNTIME=lambda PORT
 
 @pytest.fixture(scope="module", params=SERVES)
 def served(
-    published: Path, environ: dict[str, str], request: pytest.FixtureRequest
+    published_copy: Path, environ: dict[str, str], request: pytest.FixtureRequest
 ) -> Iterator[str]:
     assert [each for each in readme_commands() if each.startswith("make serve")] == SERVES
-    with serving(request.param, published, environ) as (url, _):
+    with serving(request.param, published_copy, environ) as (url, _):
         yield url
 
 
@@ -115,10 +115,14 @@ def test_the_demo_runs_twice_on_one_store(copy: Path, environ: dict[str, str]) -
         assert re.search(r"'let x = 1;' +txt .* javascript ", out)
 
 
-def test_the_tour_publishes_lists_and_predicts(published: Path, environ: dict[str, str]) -> None:
-    assert re.search(r"magika +\d+ +latest +available", run("make models", published, environ))
-    assert re.search(r" publish +latest=\d", run("make history MODEL=magika", published, environ))
-    out = run("make predict MODEL=magika FILE=README.md", published, environ)
+def test_the_tour_publishes_lists_and_predicts(
+    published_copy: Path, environ: dict[str, str]
+) -> None:
+    assert re.search(r"magika +\d+ +latest +available", run("make models", published_copy, environ))
+    assert re.search(
+        r" publish +latest=\d", run("make history MODEL=magika", published_copy, environ)
+    )
+    out = run("make predict MODEL=magika FILE=README.md", published_copy, environ)
     assert '"label": "markdown"' in out
 
 
@@ -137,19 +141,19 @@ def test_packages_are_published_alone_as_with_their_model(
     assert again.split()[:2] == ["unchanged:", alone.split()[1]]
 
 
-def test_a_folder_with_one_model_publishes(published: Path, environ: dict[str, str]) -> None:
+def test_a_folder_with_one_model_publishes(published_copy: Path, environ: dict[str, str]) -> None:
     command = ".venv/bin/python -m model_sync publish path/to/my-model --store .store"
-    assert run(command, published, environ) == "published my-model version 1 (latest)\n"
+    assert run(command, published_copy, environ) == "published my-model version 1 (latest)\n"
 
 
-def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published: Path) -> None:
+def test_the_calls_of_the_tour_are_answered_as_it_says(served: str, published_copy: Path) -> None:
     commands = [command for command in readme_commands() if command.startswith("curl ")]
     assert len(commands) == 4
     for command in commands:
-        assert fetch(command, served, published).status_code == 200, command
+        assert fetch(command, served, published_copy).status_code == 200, command
     page = httpx.get(served)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    predicted = fetch(commands[0], served, published)
+    predicted = fetch(commands[0], served, published_copy)
     shown = re.search(r"```json\n(.*?)\n```", (ROOT / "README.md").read_text("utf-8"))
     assert shown
     answer, example = predicted.json(), httpx.Response(200, text=shown[1]).json()

@@ -40,7 +40,7 @@ def shared_store(
 
 
 @pytest.fixture
-def store(shared_store: tuple[MountedStore, Counts]) -> Iterator[MountedStore]:
+def mounted_store(shared_store: tuple[MountedStore, Counts]) -> Iterator[MountedStore]:
     """The store that this module's tests share, each of which leaves it as it should be."""
     store, _ = shared_store
     yield store
@@ -74,7 +74,7 @@ def check(store: MountedStore, verb: tuple[str, ...], before: object) -> bool:
 
 @pytest.mark.parametrize("operation", WRITING + READING)
 def test_a_publication_of_which_one_call_fails(
-    store: MountedStore, shared_store: tuple[MountedStore, Counts], operation: str
+    mounted_store: MountedStore, shared_store: tuple[MountedStore, Counts], operation: str
 ) -> None:
     calls = shared_store[1][operation]
     # Not every error at every call, which would take long; and not ESTALE first: the kernel itself
@@ -82,43 +82,45 @@ def test_a_publication_of_which_one_call_fails(
     errors = itertools.islice(itertools.cycle(ERRORS), len(operation) % 3, None)
     failed = 0
     for nth in first_middle_last(calls):
-        before = store.refs()
-        fault = store.efs.fail(operation, next(errors), nth=nth)
-        failed += check(store, ("publish",), before)
+        before = mounted_store.refs()
+        fault = mounted_store.efs.fail(operation, next(errors), nth=nth)
+        failed += check(mounted_store, ("publish",), before)
         assert fault.hits <= 1
     if operation in WRITING:
         assert failed
-    assert store.publish().code == 0
+    assert mounted_store.publish().code == 0
 
 
 @pytest.mark.parametrize("error", ["EIO", "EDQUOT", "ESTALE"])
-def test_a_promotion_of_which_one_call_fails(store: MountedStore, error: str) -> None:
-    assert store.run("promote", ADDER, "2").code == 0
-    store.efs.reset()
-    assert store.run("promote", ADDER, "1").code == 0
-    counts = store.efs.counts()
+def test_a_promotion_of_which_one_call_fails(mounted_store: MountedStore, error: str) -> None:
+    assert mounted_store.run("promote", ADDER, "2").code == 0
+    mounted_store.efs.reset()
+    assert mounted_store.run("promote", ADDER, "1").code == 0
+    counts = mounted_store.efs.counts()
     for operation in WRITING:
         for nth in first_middle_last(counts[operation]):
-            before = store.refs()
-            other = 3 - store.latest()
-            fault = store.efs.fail(operation, error, nth=nth)
-            check(store, ("promote", ADDER, f"{other}"), before)
+            before = mounted_store.refs()
+            other = 3 - mounted_store.latest()
+            fault = mounted_store.efs.fail(operation, error, nth=nth)
+            check(mounted_store, ("promote", ADDER, f"{other}"), before)
             assert fault.hits <= 1
-            assert store.run("promote", ADDER, f"{other}").code == 0
-            assert store.latest() == other
+            assert mounted_store.run("promote", ADDER, f"{other}").code == 0
+            assert mounted_store.latest() == other
 
 
 @pytest.mark.parametrize("error", ["EIO", "EEXIST", "ESTALE"])
-def test_a_commit_whose_answer_was_lost_is_one_commit(store: MountedStore, error: str) -> None:
+def test_a_commit_whose_answer_was_lost_is_one_commit(
+    mounted_store: MountedStore, error: str
+) -> None:
     """NFS may repeat a link that succeeded, and answer that the name exists."""
-    before = store.refs()
+    before = mounted_store.refs()
     assert before is not None
-    store.efs.fail("link", error, "*/refs/*.json", after=True)
-    assert store.publish().code == 0
-    after = store.refs()
+    mounted_store.efs.fail("link", error, "*/refs/*.json", after=True)
+    assert mounted_store.publish().code == 0
+    after = mounted_store.refs()
     assert after is not None
     assert after.generation == before.generation + 1
-    assert store.run("verify").code == 0
+    assert mounted_store.run("verify").code == 0
 
 
 @pytest.mark.parametrize("operation", ["write", "rename", "link"])

@@ -51,16 +51,16 @@ def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(efs: EfsStandIn, folder: Path, two_versions: Path) -> MountedStore:
+def mounted_store(efs: EfsStandIn, folder: Path, two_versions: Path) -> MountedStore:
     store = MountedStore(efs, folder)
     shutil.copytree(two_versions, store.beneath)
     return store
 
 
 @pytest.fixture
-def service(store: MountedStore) -> Application:
+def service(mounted_store: MountedStore) -> Application:
     """A service that is warm."""
-    service = Application(Settings(store.path, ref_ttl_s=0.0))
+    service = Application(Settings(mounted_store.path, ref_ttl_s=0.0))
     assert add(service, [1.0, 2.0]).version == 1
     return service
 
@@ -80,77 +80,77 @@ def takes_up(service: Application, version: int) -> None:
 
 @pytest.mark.parametrize("operation", ["*", "open", "read", "lookup"])
 def test_a_hang_is_not_noticed_by_calls_and_new_versions_come_after_it(
-    store: MountedStore, service: Application, operation: str
+    mounted_store: MountedStore, service: Application, operation: str
 ) -> None:
-    point_latest(store.beneath, 2)
-    hang = store.efs.hang(operation, "*" if operation == "*" else "*.json")
+    point_latest(mounted_store.beneath, 2)
+    hang = mounted_store.efs.hang(operation, "*" if operation == "*" else "*.json")
     answers(service, 1)
     assert hang.hits >= 1
-    store.efs.heal()
+    mounted_store.efs.heal()
     takes_up(service, 2)
 
 
 def test_readiness_says_that_the_store_hangs(
-    store: MountedStore, service: Application, monkeypatch: pytest.MonkeyPatch
+    mounted_store: MountedStore, service: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refs_watch, "COLD_CHECK_DEADLINE_S", 0.2)
-    store.efs.hang()
+    mounted_store.efs.hang()
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
     assert "did not answer" in answer.json["error"]
     assert get(service, "/v2/health/live").status == 200
     answers(service, 1)
-    store.efs.heal()
+    mounted_store.efs.heal()
     monkeypatch.setattr(refs_watch, "COLD_CHECK_DEADLINE_S", 5.0)
     wait_until(lambda: get(service, "/v2/health/ready").status == 200)
 
 
 def test_a_mount_that_is_gone_is_not_noticed_by_calls_and_is_taken_up_when_it_is_back(
-    store: MountedStore, service: Application
+    mounted_store: MountedStore, service: Application
 ) -> None:
-    store.efs.kill()
+    mounted_store.efs.kill()
     answers(service, 1)
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
     assert "STORE.json cannot be read" in answer.json["error"]
-    point_latest(store.beneath, 2)
+    point_latest(mounted_store.beneath, 2)
     answers(service, 1)
-    store.efs.restart()
+    mounted_store.efs.restart()
     takes_up(service, 2)
 
 
 def test_a_mountpoint_without_its_mount_is_no_empty_store(
-    store: MountedStore, service: Application
+    mounted_store: MountedStore, service: Application
 ) -> None:
-    store.efs.stop()
+    mounted_store.efs.stop()
     answers(service, 1)
     answer = get(service, "/v2/health/ready")
     assert answer.status == 503
     assert "STORE.json is missing" in answer.json["error"]
     assert get(service, "/v2/models/adder").status == 200
-    store.efs.start()
-    point_latest(store.beneath, 2)
+    mounted_store.efs.start()
+    point_latest(mounted_store.beneath, 2)
     takes_up(service, 2)
 
 
 @pytest.mark.parametrize("error", ["EIO", "ESTALE", "ENOTCONN"])
 @pytest.mark.parametrize("operation", ["open", "read"])
 def test_a_check_that_fails_changes_nothing_and_the_next_is_made(
-    store: MountedStore, service: Application, operation: str, error: str
+    mounted_store: MountedStore, service: Application, operation: str, error: str
 ) -> None:
-    point_latest(store.beneath, 2)
-    fault = store.efs.fail(operation, error, "*/models/*", times=None)
+    point_latest(mounted_store.beneath, 2)
+    fault = mounted_store.efs.fail(operation, error, "*/models/*", times=None)
     answers(service, 1, calls=3)
     assert fault.hits >= 1
-    store.efs.heal()
+    mounted_store.efs.heal()
     takes_up(service, 2)
 
 
 def test_refs_that_are_stale_once_are_opened_again_within_the_check(
-    store: MountedStore, service: Application
+    mounted_store: MountedStore, service: Application
 ) -> None:
-    point_latest(store.beneath, 2)
-    fault = store.efs.fail("open", "ESTALE", "*/refs.json")
+    point_latest(mounted_store.beneath, 2)
+    fault = mounted_store.efs.fail("open", "ESTALE", "*/refs.json")
     add(service, [0.0, 0.0])
     assert fault.hits == 1
     wait_until(lambda: add(service, [0.0, 0.0]).version == 2)
@@ -159,10 +159,10 @@ def test_refs_that_are_stale_once_are_opened_again_within_the_check(
 @pytest.mark.parametrize("operation", ["open", "read"])
 @pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
 def test_a_versions_file_that_is_stale_once_is_opened_again_within_the_load(
-    store: MountedStore, service: Application, operation: str, name: str
+    mounted_store: MountedStore, service: Application, operation: str, name: str
 ) -> None:
-    point_latest(store.beneath, 2)
-    fault = store.efs.fail(operation, "ESTALE", f"*/versions/*/{name}")
+    point_latest(mounted_store.beneath, 2)
+    fault = mounted_store.efs.fail(operation, "ESTALE", f"*/versions/*/{name}")
     takes_up(service, 2)
     assert fault.hits == 1
     counted = get(service, "/v2/models/stats").json["model_stats"]
@@ -171,28 +171,28 @@ def test_a_versions_file_that_is_stale_once_is_opened_again_within_the_load(
 
 @pytest.mark.parametrize("operation", ["open", "read"])
 def test_a_version_that_cannot_be_read_is_tried_again_and_the_old_one_answers(
-    store: MountedStore,
+    mounted_store: MountedStore,
     service: Application,
     operation: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(quarantine, "RETRY_PASSING_S", 0.05)
     monkeypatch.setattr(quarantine, "RETRY_BROKEN_S", 0.05)
-    point_latest(store.beneath, 2)
-    fault = store.efs.fail(operation, "EIO", "*/versions/*", times=None)
+    point_latest(mounted_store.beneath, 2)
+    fault = mounted_store.efs.fail(operation, "EIO", "*/versions/*", times=None)
     wait_until(lambda: add(service, [0.0, 0.0]).version == 1 and fault.hits)
     answers(service, 1)
-    store.efs.heal()
+    mounted_store.efs.heal()
     takes_up(service, 2)
 
 
 def test_a_cold_service_says_what_it_cannot_reach_and_starts_when_it_can(
-    store: MountedStore,
+    mounted_store: MountedStore,
 ) -> None:
-    store.efs.kill()
-    service = Application(Settings(store.path, ref_ttl_s=0.0))
+    mounted_store.efs.kill()
+    service = Application(Settings(mounted_store.path, ref_ttl_s=0.0))
     answer = add(service, [0.0, 0.0])
     assert answer.status == 503
     assert "STORE.json cannot be read" in answer.error
-    store.efs.restart()
+    mounted_store.efs.restart()
     answers(service, 1)

@@ -26,7 +26,7 @@ OPERATIONS = ("mkdir", "rename", "link", "unlink", "rmdir", "fsyncdir", "opendir
 
 
 @pytest.fixture
-def store(shared_efs: EfsStandIn) -> Iterator[Sweepable]:
+def mounted_store(shared_efs: EfsStandIn) -> Iterator[Sweepable]:
     """A store of four versions on the mount, of which the first was retired."""
     store = Sweepable(open_store(shared_efs.mountpoint / new_id()))
     for _ in range(4):
@@ -36,28 +36,30 @@ def store(shared_efs: EfsStandIn) -> Iterator[Sweepable]:
     shared_efs.heal()
 
 
-def test_a_sweep_deletes_what_was_retired(store: Sweepable) -> None:
-    found = store.sweep(DAYS)
+def test_a_sweep_deletes_what_was_retired(mounted_store: Sweepable) -> None:
+    found = mounted_store.sweep(DAYS)
     assert found["failures"] == []
-    assert store.in_place() == {2, 3, 4}
-    assert store.states()[1] == "deleted"
-    assert list((store.layout.root / "trash").iterdir()) == []
+    assert mounted_store.in_place() == {2, 3, 4}
+    assert mounted_store.states()[1] == "deleted"
+    assert list((mounted_store.layout.root / "trash").iterdir()) == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_whichever_call_of_a_sweep_fails_the_next_one_ends_it(
-    store: Sweepable, shared_efs: EfsStandIn, operation: str
+    mounted_store: Sweepable, shared_efs: EfsStandIn, operation: str
 ) -> None:
     errors = itertools.cycle(("EIO", "ESTALE", "EDQUOT"))
     for nth in (1, 2, 3):
         fault = shared_efs.fail(operation, next(errors), nth=nth)
         with contextlib.suppress(OSError, StoreError, SyncError):
-            store.sweep(DAYS)
+            mounted_store.sweep(DAYS)
         assert fault.hits <= 1
         shared_efs.heal()
-        assert {2, 3, 4} <= store.in_place()
-        served = {number for number, state in store.states().items() if state == "available"}
+        assert {2, 3, 4} <= mounted_store.in_place()
+        served = {
+            number for number, state in mounted_store.states().items() if state == "available"
+        }
         assert served == {2, 3, 4}
-    assert store.sweep(DAYS)["failures"] == []
-    assert store.in_place() == {2, 3, 4}
-    assert store.refs(ADDER).labels["latest"] == 4
+    assert mounted_store.sweep(DAYS)["failures"] == []
+    assert mounted_store.in_place() == {2, 3, 4}
+    assert mounted_store.refs(ADDER).labels["latest"] == 4

@@ -28,7 +28,7 @@ CASES = ["64-pixels", "8-rows", "blank", "disputed", "images"]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
+def digits_store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
     """A store in which version 1 is the first training, version 2 the second."""
     folder = tmp_path_factory.mktemp("digits")
     for number, training in enumerate(TRAININGS, 1):
@@ -40,9 +40,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
 
 
 @pytest.fixture(scope="module")
-def trainings(store: StoreLayout) -> dict[str, LoadedVersion]:
+def trainings(digits_store: StoreLayout) -> dict[str, LoadedVersion]:
     return {
-        training: load_version(store, "digits", number, entry_of(store.root, number, "digits"))
+        training: load_version(
+            digits_store, "digits", number, entry_of(digits_store.root, number, "digits")
+        )
         for number, training in enumerate(TRAININGS, 1)
     }
 

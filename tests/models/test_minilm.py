@@ -47,14 +47,9 @@ REFERENCE = np.load(MODEL / "reference" / "vectors.npy")
 
 
 @pytest.fixture(scope="module")
-def store(minilm_store: StoreLayout) -> StoreLayout:
-    return minilm_store
-
-
-@pytest.fixture(scope="module")
-def version(store: StoreLayout) -> Iterator[LoadedVersion]:
+def version(minilm_store: StoreLayout) -> Iterator[LoadedVersion]:
     path = [*sys.path]
-    yield load_version(store, "minilm", 1, entry_of(store.root, 1, "minilm"))
+    yield load_version(minilm_store, "minilm", 1, entry_of(minilm_store.root, 1, "minilm"))
     sys.path[:] = path
 
 
@@ -71,17 +66,19 @@ class Prepared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def prepared(store: StoreLayout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def prepared(
+    minilm_store: StoreLayout, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prepared]:
     """The preparation, with the optimized graph made again; gone after the tests."""
-    entry = entry_of(store.root, 1, "minilm")
-    manifest = read_version(store, "minilm", entry)
-    preparation = read_preparation(store, "minilm", entry, RUNTIME)
+    entry = entry_of(minilm_store.root, 1, "minilm")
+    manifest = read_version(minilm_store, "minilm", entry)
+    preparation = read_preparation(minilm_store, "minilm", entry, RUNTIME)
     assert preparation
     folder = tmp_path_factory.mktemp("prepared")
     made = folder / PORTABLE
     made.mkdir()
-    source = store.model("minilm").version(entry.id) / manifest.content.model_file
-    optimize({source: made}, EXTENDED, layout=store)
+    source = minilm_store.model("minilm").version(entry.id) / manifest.content.model_file
+    optimize({source: made}, EXTENDED, layout=minilm_store)
     files = tuple(
         FileEntry(
             f"{PORTABLE}/{path.name}", path.stat().st_size, Digest.of_bytes(path.read_bytes())
@@ -132,13 +129,13 @@ def test_the_form_to_open_follows_from_what_was_measured(prepared: Prepared) -> 
 
 @pytest.mark.parametrize("form", [PORTABLE, MAPPED])
 def test_either_optimized_form_gives_the_original_s_vectors(
-    store: StoreLayout, prepared: Prepared, version: LoadedVersion, form: str
+    minilm_store: StoreLayout, prepared: Prepared, version: LoadedVersion, form: str
 ) -> None:
     manifest = prepared.manifest
     (variant,) = (each for each in prepared.variants if each.name == form)
     opened = files_of_variant(variant, version.folder, prepared.folder, manifest.content)
     assert opened.optimized
-    loaded = load_folder(version.folder, manifest, 1, layout=store, variant_files=opened)
+    loaded = load_folder(version.folder, manifest, 1, layout=minilm_store, variant_files=opened)
     vectors = [answer(loaded, SENTENCES[at : at + 16]) for at in range(0, len(SENTENCES), 16)]
     np.testing.assert_allclose(np.concatenate(vectors), REFERENCE, rtol=0, atol=1e-5)
 
@@ -175,14 +172,16 @@ def test_every_golden_case_is_answered_alone(version: LoadedVersion) -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_what_importing_its_tokenizer_touches_was_recorded(store: StoreLayout) -> None:
-    found = read_preparation(store, "minilm", entry_of(store.root, 1, "minilm"), RUNTIME)
+def test_what_importing_its_tokenizer_touches_was_recorded(minilm_store: StoreLayout) -> None:
+    found = read_preparation(
+        minilm_store, "minilm", entry_of(minilm_store.root, 1, "minilm"), RUNTIME
+    )
     assert found
     names = [each.path.rpartition("/")[2] for each in found.imports]
     assert names[:2] == ["modules.idx", "modules.bin"]
     assert "tokenizers.abi3.so" in names
 
 
-def test_publishing_it_again_changes_nothing(store: StoreLayout) -> None:
-    published = publish(MODEL, store.root, progress=Silent())
+def test_publishing_it_again_changes_nothing(minilm_store: StoreLayout) -> None:
+    published = publish(MODEL, minilm_store.root, progress=Silent())
     assert (published.version, published.created) == (1, False)

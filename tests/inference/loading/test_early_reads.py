@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from inference.loading.prefetch import Prefetch
     from inference.loading.variant_files import VariantFiles
 
+pytestmark = pytest.mark.store_of("one_version")
+
 GRAPH = "source/model.onnx"
 
 

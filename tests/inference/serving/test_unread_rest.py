@@ -162,7 +162,7 @@ def test_verifying_finds_a_chunks_digest_that_is_wrong_in_the_manifest(
     )
     capsys.readouterr()
     assert main(["verify", "--store", str(store)]) == 1
-    assert "weights.bin is not what its preparation's manifest says" in capsys.readouterr().out
+    assert "weights.bin does not match its preparation's chunk digests" in capsys.readouterr().out
 
 
 def test_a_rest_that_cannot_be_read_now_says_nothing_against_the_version(
