@@ -2,7 +2,7 @@
 
 Tests make what a publisher makes durable, 50,000 files and folders, and a disk that others use
 takes ten milliseconds for each. What is synced when is still seen by the tests of that: they put
-a record of their own in the place of os.fsync (tests/model_sync/durability.py).
+a record of their own in the place of os.fsync (tests/support/durability.py).
 
 Processes that tests start, and slow and exhaustive tests, wait for the disk as always.
 """

@@ -17,7 +17,7 @@ from model_sync.errors import PackagesError, TrialError
 from model_sync.package_sets.download import download_wheels
 from model_sync.time_limit import NO_LIMIT
 from tests.forked_children import forked_children
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.wheels import write_requirements, write_wheel
 
 pytestmark = pytest.mark.own_processes
 

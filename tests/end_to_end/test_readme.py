@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.package_sets.models import MODEL, write_greeter
 from tests.support.make_serve import DEADLINE_S, serving
 from tests.support.models import write_adder
+from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.places import ROOT
 from tests.support.repository_copy import copy_repository, outer_environment
 

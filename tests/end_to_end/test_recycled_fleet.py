@@ -14,8 +14,8 @@ from inference.local.fleet.emulator_binary import emulator_path
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.package_sets.models import MODEL, write_greeter
 from tests.support.commands import serving
+from tests.support.packaged_models import MODEL, write_greeter
 
 if TYPE_CHECKING:
     from pathlib import Path

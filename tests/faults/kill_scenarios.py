@@ -23,9 +23,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish, publish_source, read_folder
 from model_sync.store_io.create_store import open_store
 from model_sync.sweep.verb import sweep_store
-from tests.model_sync.model_folders import write_full
-from tests.model_sync.other_runtime import move_to_other_runtime
-from tests.package_sets.models import write_greeter
+from tests.support.model_folders import write_full
+from tests.support.other_runtime import move_to_other_runtime
+from tests.support.packaged_models import write_greeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

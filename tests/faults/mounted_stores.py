@@ -14,8 +14,8 @@ from model_store.reading import read_upward
 from model_store.refs import LATEST
 from model_sync.__main__ import main
 from model_sync.store_io.create_store import open_store
-from tests.model_sync.generations import following
-from tests.model_sync.model_folders import write_full
+from tests.support.generations import following
+from tests.support.model_folders import write_full
 from tests.support.stores import ADDER
 
 if TYPE_CHECKING:

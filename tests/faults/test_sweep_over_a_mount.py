@@ -12,7 +12,7 @@ from model_store.errors import StoreError
 from model_store.names import new_id
 from model_sync.errors import SyncError
 from model_sync.store_io.create_store import open_store
-from tests.model_sync.sweepable import ADDER, Sweepable
+from tests.support.sweepable import ADDER, Sweepable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

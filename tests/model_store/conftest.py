@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.model_store.examples import write_store
+from tests.support.documents import write_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from model_store.errors import DamagedError
-from tests.model_store.examples import PARSERS, RUNTIME, as_json
+from tests.support.documents import PARSERS, RUNTIME, as_json
 
 PLACES: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     *((kind, (), "model", "No Name") for kind in ("refs", "version", "preparation")),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_store.digests import Digest
 from model_store.errors import DamagedError
-from tests.model_store.strategies import untimed
+from tests.support.strategies import untimed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from model_store.reading import (
     read_upward,
     read_version,
 )
-from tests.model_store.examples import (
+from tests.support.documents import (
     ENTRY,
     PACKAGE_SET,
     PREPARATION_ID,

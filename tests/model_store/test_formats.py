@@ -8,7 +8,7 @@ from model_store import documents
 from model_store.documents import FORMAT
 from model_store.errors import DamagedError, FormatTooNewError
 from model_store.reading import read_model_id, read_store_id
-from tests.model_store.examples import KINDS, PARSERS, as_json
+from tests.support.documents import KINDS, PARSERS, as_json
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout

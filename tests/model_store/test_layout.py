@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from model_store.digests import Digest
 from model_store.errors import InvalidNameError
 from model_store.layout import StoreLayout
-from tests.model_store import strategies
-from tests.model_store.examples import PREPARATION_ID, VERSION_ID
-from tests.model_store.strategies import fewer
+from tests.support import strategies
+from tests.support.documents import PREPARATION_ID, VERSION_ID
+from tests.support.strategies import fewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

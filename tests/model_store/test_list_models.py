@@ -7,7 +7,7 @@ import pytest
 
 from model_store.errors import StoreUnreachableError
 from model_store.reading import has_models, list_models
-from tests.model_store.examples import refs_of, write_generations
+from tests.support.documents import refs_of, write_generations
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

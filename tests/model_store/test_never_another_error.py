@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_store.errors import StoreError
-from tests.model_store import strategies
 from tests.model_store.damage import damaged, json_values
-from tests.model_store.examples import KINDS, PARSERS, as_json
-from tests.model_store.strategies import fewer
+from tests.support import strategies
+from tests.support.documents import KINDS, PARSERS, as_json
+from tests.support.strategies import fewer
 
 AWKWARD: list[tuple[str, tuple[str | int, ...], str, Any]] = [
     ("refs", ("versions",), "1" * 5000, {}),

@@ -18,7 +18,7 @@ from model_store.reading import (
     read_version,
     refresh,
 )
-from tests.model_store.examples import (
+from tests.support.documents import (
     ENTRY,
     PACKAGE_SET,
     PREPARATION,

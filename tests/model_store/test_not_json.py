@@ -7,7 +7,7 @@ import json
 import pytest
 
 from model_store.errors import DamagedError
-from tests.model_store.examples import KINDS, PARSERS, RENDERED, as_json
+from tests.support.documents import KINDS, PARSERS, RENDERED, as_json
 
 DEEP = 100_000
 

@@ -8,7 +8,7 @@ import pytest
 from model_store.digests import Digest
 from model_store.errors import DamagedError
 from model_store.package_set import PackageSetManifest
-from tests.model_store.examples import PACKAGE_SET, as_json
+from tests.support.documents import PACKAGE_SET, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

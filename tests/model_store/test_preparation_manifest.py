@@ -10,7 +10,7 @@ from model_store.errors import DamagedError, StoreError
 from model_store.files import FileEntry
 from model_store.preparation import PreparationManifest
 from model_store.variant import Measurement, Variant
-from tests.model_store.examples import PREPARATION, as_json
+from tests.support.documents import PREPARATION, as_json
 
 
 def _parse(document: dict[str, Any]) -> PreparationManifest:

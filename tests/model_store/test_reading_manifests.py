@@ -7,7 +7,7 @@ import pytest
 from model_store.digests import Digest
 from model_store.errors import DamagedError, NotFoundError, StoreUnreachableError
 from model_store.reading import read_preparation, read_version
-from tests.model_store.examples import (
+from tests.support.documents import (
     CONTENT,
     ENTRY,
     PREPARATION,

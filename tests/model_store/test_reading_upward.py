@@ -8,7 +8,7 @@ import pytest
 
 from model_store.errors import DamagedError, FormatTooNewError, StoreUnreachableError
 from model_store.reading import read_upward
-from tests.model_store.examples import refs_of, write_generations
+from tests.support.documents import refs_of, write_generations
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout

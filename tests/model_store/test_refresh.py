@@ -13,7 +13,7 @@ from model_store.errors import (
     StoreUnreachableError,
 )
 from model_store.reading import Seen, refresh
-from tests.model_store.examples import STORE_ID, refs_of, write_generations, write_store
+from tests.support.documents import STORE_ID, refs_of, write_generations, write_store
 
 if TYPE_CHECKING:
     from model_store.layout import ModelLayout, StoreLayout

@@ -7,7 +7,7 @@ import pytest
 
 from model_store.errors import DamagedError
 from model_store.refs import Refs, State
-from tests.model_store.examples import REFS, as_json
+from tests.support.documents import REFS, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from model_store.errors import InvalidNameError
 from model_store.names import check_relative_path
-from tests.model_store import strategies
-from tests.model_store.strategies import untimed
+from tests.support import strategies
+from tests.support.strategies import untimed
 
 PATHS: Final = [
     "a", "model.onnx", "a/b/c", ".hidden", "..a", "a..", "...", "a b", " ", "größe/モデル.onnx",

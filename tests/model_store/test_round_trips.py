@@ -12,9 +12,9 @@ from model_store.documents import Fields
 from model_store.files import FileEntry
 from model_store.refs import Refs
 from model_store.signature import Signature
-from tests.model_store import strategies
-from tests.model_store.examples import KINDS, PARSERS, RENDERED
-from tests.model_store.strategies import fewer, untimed
+from tests.support import strategies
+from tests.support.documents import KINDS, PARSERS, RENDERED
+from tests.support.strategies import fewer, untimed
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from model_store.version import VersionManifest
-from tests.model_store.examples import CONTENT, KINDS, PARSERS, RENDERED, VERSION
+from tests.support.documents import CONTENT, KINDS, PARSERS, RENDERED, VERSION
 
 SPELLED: Final = Path(__file__).parent / "spelled"
 

@@ -8,7 +8,7 @@ from model_store import documents
 from model_store.errors import DamagedError, NotFoundError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.reading import has_models, list_models, read_model_id, read_store_id, refresh
-from tests.model_store.examples import STORE_ID, refs_of, write_generations
+from tests.support.documents import STORE_ID, refs_of, write_generations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from model_store.errors import DamagedError
-from tests.model_store.examples import KINDS, PARSERS, as_json
+from tests.support.documents import KINDS, PARSERS, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

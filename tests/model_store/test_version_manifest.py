@@ -10,7 +10,7 @@ from model_store.digests import Digest
 from model_store.errors import DamagedError
 from model_store.files import FileEntry
 from model_store.version import VersionManifest
-from tests.model_store.examples import CONTENT, VERSION, as_json
+from tests.support.documents import CONTENT, VERSION, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

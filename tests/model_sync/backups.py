@@ -9,7 +9,7 @@ from model_sync.backup.image import BACKUP_JSON
 from model_sync.backup.restore import restore
 from model_sync.progress import Silent
 from tests.model_sync.rich_store import ask
-from tests.model_sync.snapshots import modes
+from tests.support.snapshots import modes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,6 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
-from tests.model_sync.durability import Synced
 from tests.model_sync.rich_store import build_rich_store
 from tests.model_sync.stage_fixtures import (
     bucket,
@@ -26,7 +25,8 @@ from tests.model_sync.stage_fixtures import (
     shared,
     versioned,
 )
-from tests.model_sync.sweepable import Sweepable
+from tests.support.durability import Synced
+from tests.support.sweepable import Sweepable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

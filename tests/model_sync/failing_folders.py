@@ -15,7 +15,7 @@ from model_sync.errors import (
     TrialError,
 )
 from tests.model_sync import awkward_models as awkward
-from tests.model_sync.model_folders import RECIPE, write_bare, write_full
+from tests.support.model_folders import RECIPE, write_bare, write_full
 from tests.support.models import write_adder, write_external_adder, write_identity
 
 if TYPE_CHECKING:

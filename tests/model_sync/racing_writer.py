@@ -14,7 +14,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward
 from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
-from tests.model_sync.generations import following
+from tests.support.generations import following
 
 
 def main(root: str, count: int) -> None:

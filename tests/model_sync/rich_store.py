@@ -18,8 +18,8 @@ from model_sync.admin.operations import run_operation
 from model_sync.mounted_store import MountedStore
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.model_folders import write_bare, write_full
-from tests.package_sets.models import write_greeter
+from tests.support.model_folders import write_bare, write_full
+from tests.support.packaged_models import write_greeter
 
 if TYPE_CHECKING:
     from pathlib import Path

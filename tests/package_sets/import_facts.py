@@ -4,7 +4,7 @@
 
 `plain` appends the set's folder to `sys.path`; `hooked` uses the set as a version does. BEFORE and
 AFTER are folders on `sys.path` before and after it. With `--ask`, the script also answers the
-questions of import_questions.py.
+questions of support/import_questions.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(how: str, store: str, digest: str, before: str, after: str, *asked: str
     found = {name: facts(name) for name in names if name}
     answers = {}
     if asked:
-        from tests.package_sets.import_questions import QUESTIONS  # noqa: PLC0415 - it is long
+        from tests.support.import_questions import QUESTIONS  # noqa: PLC0415 - it is long
 
         for question in QUESTIONS:
             answers[question.__name__] = answered(lambda ask=question: ask(Path(site)))

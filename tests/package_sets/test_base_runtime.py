@@ -17,8 +17,8 @@ from model_sync.package_sets.runtime_packages import (
     leave_out_runtime_packages,
 )
 from model_sync.progress import Silent
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 from tests.support.places import ROOT
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -15,7 +15,7 @@ from model_sync.errors import PackagesError
 from model_sync.package_sets import index
 from model_sync.package_sets.index import write_index
 from model_sync.progress import Silent
-from tests.model_sync.file_systems import files_end_at
+from tests.support.file_systems import files_end_at
 
 if TYPE_CHECKING:
     from pathlib import Path

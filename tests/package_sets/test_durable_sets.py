@@ -9,8 +9,8 @@ import pytest
 from model_store.package_set import Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
-from tests.model_sync.durability import Appearances
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.durability import Appearances
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from model_store.package_set import Target
 from model_sync.__main__ import main
 from model_sync.errors import PackagesError
 from model_sync.package_sets.interpreters import interpreter_for
-from tests.package_sets.pythons import put_python, write_python
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.pythons import put_python, write_python
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

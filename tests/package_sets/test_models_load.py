@@ -23,9 +23,9 @@ from model_store.package_set import PackageSetManifest
 from model_store.reading import read_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.snapshots import snapshot
-from tests.package_sets.models import MODEL, write_greeter
+from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.places import ROOT
+from tests.support.snapshots import snapshot
 from tests.support.stores import commit, entry_of
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish, publish_source
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from tests.model_sync.snapshots import snapshot
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.packaged_models import MODEL, write_greeter
+from tests.support.snapshots import snapshot
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

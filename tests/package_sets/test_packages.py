@@ -23,8 +23,8 @@ from model_sync.package_sets.publish import (
     publish_wheels,
 )
 from model_sync.progress import Silent
-from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.snapshots import FILE, FOLDER, modes, snapshot
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

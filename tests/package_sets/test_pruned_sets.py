@@ -14,8 +14,8 @@ from model_sync.__main__ import main
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.packaged_models import MODEL, write_greeter
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.package_sets.pruning import LeftOut
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,10 +22,10 @@ from model_store.package_set import SITE_PACKAGES
 from model_store.recorded_imports import IMPORT_BLOCK_BYTES, RecordedFile
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.stores import entry_of
 from tests.support.waiting import wait_until
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from inference.local.fleet.emulator_binary import emulator_path
 from inference.local.fleet.environment import LambdaEnvironment
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.package_sets.models import MODEL, write_greeter
+from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.places import ROOT
 from tests.support.stores import commit
 

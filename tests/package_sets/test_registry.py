@@ -12,7 +12,7 @@ from model_sync.errors import PackagesError
 from model_sync.package_sets.publish import publish_packages
 from model_sync.progress import Silent
 from tests.package_sets.tiny_index import FORBIDDEN
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,11 @@ from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_wheel
 from tests.support.commands import Ended, run
 from tests.support.models import write_adder
+from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.stores import point_latest
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from model_sync.package_sets.download import get_wheels
 from model_sync.package_sets.runtime_packages import installed_runtime
 from model_sync.package_sets.top_modules import installed_top_modules, top_modules_of
 from model_sync.progress import Silent
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from model_sync.errors import PackagesError, SpaceError
 from model_sync.package_sets.download import _reason, download_wheels
 from model_sync.package_sets.publish import publish_packages
 from model_sync.progress import Silent
-from tests.model_sync.file_systems import files_end_at
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.file_systems import files_end_at
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.batch.buckets import failed_messages, message, sqs_event
 from tests.inference.batch.models import lines_of, read_lines
-from tests.package_sets.models import write_greeter
+from tests.support.packaged_models import write_greeter
 from tests.support.places import ROOT
 from tests.support.s3_server import CREDENTIALS, REGION
 

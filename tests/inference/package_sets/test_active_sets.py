@@ -20,9 +20,9 @@ from model_store.package_set import SITE_PACKAGES, PackageSetManifest, Target, W
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
-from tests.package_sets.pythons import put_python
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.pythons import put_python
 from tests.support.threads import at_once
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from model_store.layout import StoreLayout

@@ -26,10 +26,10 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.inference.lambda_process import run_on_lambda
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_wheel
 from tests.support.calls import http_event
 from tests.support.damage import flip_a_byte
+from tests.support.packaged_models import MODEL, write_greeter
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

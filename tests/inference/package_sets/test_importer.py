@@ -13,9 +13,15 @@ from model_store.package_set import SITE_PACKAGES, Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
-from tests.package_sets.hard_cases import AFTER, BEFORE, MODULES, write_files, write_hard_cases
-from tests.package_sets.import_questions import QUESTIONS
+from tests.inference.package_sets.hard_cases import (
+    AFTER,
+    BEFORE,
+    MODULES,
+    write_files,
+    write_hard_cases,
+)
 from tests.support.commands import environ
+from tests.support.import_questions import QUESTIONS
 from tests.support.places import ROOT
 from tests.support.waiting import DEADLINE_S
 

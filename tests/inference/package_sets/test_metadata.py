@@ -13,7 +13,7 @@ from model_store.package_set import Target
 from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.store_io.create_store import open_store
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,9 @@ from inference.http.application import Application
 from inference.serving.quarantine import LONGEST_PASSING_S, LONGEST_RETRY_S
 from inference.settings import Settings
 from tests.inference.serving.stale_files import FailingOpens
-from tests.model_sync.model_folders import write_full
 from tests.support.calls import get, http_event, infer, send
 from tests.support.damage import flip_a_byte
+from tests.support.model_folders import write_full
 from tests.support.models import adder_request
 from tests.support.stores import commit, publish_folder, version_folder
 from tests.support.waiting import wait_until

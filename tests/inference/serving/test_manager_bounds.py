@@ -21,12 +21,12 @@ from model_store.documents import now, timestamp
 from model_store.refs import GRACE_S, State
 from model_sync.refs.changes import retire
 from tests.inference.serving.stale_files import FailingOpens
-from tests.package_sets.models import MODEL as GREETER
-from tests.package_sets.models import write_greeter
 from tests.support.calls import add
 from tests.support.damage import flip_a_byte
 from tests.support.kill_children import forked_trials
 from tests.support.models import write_external_adder
+from tests.support.packaged_models import MODEL as GREETER
+from tests.support.packaged_models import write_greeter
 from tests.support.stores import (
     ADDER,
     commit,

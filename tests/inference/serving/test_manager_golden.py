@@ -11,9 +11,9 @@ from inference.errors import NotReadyError
 from inference.http.application import Application
 from inference.serving.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
-from tests.model_sync.model_folders import write_full
 from tests.support.calls import get, predict
 from tests.support.damage import flip_a_byte
+from tests.support.model_folders import write_full
 from tests.support.stores import commit, publish_folder, version_folder
 from tests.support.waiting import DEADLINE_S, wait_until
 

@@ -12,7 +12,7 @@ from inference.serving.view import ModelView
 from model_store.digests import Digest
 from model_store.reading import Seen
 from model_store.refs import State
-from tests.model_store.examples import REFS, refs_of
+from tests.support.documents import REFS, refs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

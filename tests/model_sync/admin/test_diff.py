@@ -14,11 +14,11 @@ from model_sync.admin import differences
 from model_sync.errors import ChangeError, RequestError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.model_folders import write_full
 from tests.model_sync.rich_store import ADDER, GREETER, ask, opened, version_path
-from tests.model_sync.snapshots import snapshot
-from tests.package_sets.models import write_greeter
+from tests.support.model_folders import write_full
 from tests.support.models import adder_request, write_adder, write_identity
+from tests.support.packaged_models import write_greeter
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from model_store.errors import DamagedError, StoreUnreachableError
 from model_store.layout import StoreLayout
 from model_store.refs import LATEST, Refs, State, VersionEntry
 from model_sync.admin.show import list_published
-from tests.model_sync.generations import change
+from tests.support.generations import change
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,11 +27,11 @@ from model_sync.publishing.resume import ToBeContinued, preparation_ms
 from model_sync.sweep.verb import sweep_store
 from model_sync.time_limit import TimeLimit
 from tests.model_sync.late_link import LateLink
-from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.rich_store import delete
-from tests.model_sync.snapshots import ids_in, snapshot
 from tests.support.damage import flip_a_byte
 from tests.support.models import write_adder
+from tests.support.other_runtime import OTHER, move_to_other_runtime
+from tests.support.snapshots import ids_in, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

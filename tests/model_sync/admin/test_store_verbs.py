@@ -18,8 +18,8 @@ from model_store.reading import read_store_id, read_upward
 from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.snapshots import snapshot
 from tests.support.models import write_adder, write_identity
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

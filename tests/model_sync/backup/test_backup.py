@@ -27,7 +27,6 @@ from tests.model_sync.backups import (
     tree,
     without_refs_json,
 )
-from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import (
     ADDER,
     GREETER,
@@ -39,15 +38,16 @@ from tests.model_sync.rich_store import (
     set_path,
     version_path,
 )
-from tests.model_sync.snapshots import modes, snapshot
-from tests.package_sets.tiny_wheels import write_wheel
 from tests.support.damage import flip_in_the_middle
+from tests.support.model_folders import write_bare
+from tests.support.snapshots import modes, snapshot
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import StoreLayout
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.fixture

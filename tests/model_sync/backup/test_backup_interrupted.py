@@ -23,8 +23,8 @@ from tests.model_sync.backups import (
     without_refs_json,
 )
 from tests.model_sync.killed import backing_up, killed, restoring
-from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import ADDER, newest
+from tests.support.model_folders import write_bare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,16 +21,16 @@ from model_sync.package_sets.publish import list_packages
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.backups import back_up, store_tree, tree, without_refs_json
-from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import ADDER, GREETER, ask, newest
-from tests.model_sync.snapshots import modes, snapshot
 from tests.support.damage import flip_in_the_middle
+from tests.support.model_folders import write_bare
+from tests.support.snapshots import modes, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from model_sync.__main__ import main
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.command_line import run
-from tests.model_sync.model_folders import write_bare, write_full
+from tests.support.model_folders import write_bare, write_full
 
 if TYPE_CHECKING:
     from pathlib import Path

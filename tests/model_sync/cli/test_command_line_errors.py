@@ -12,7 +12,7 @@ import pytest
 from model_sync.__main__ import main
 from tests.model_sync.command_line import run
 from tests.model_sync.failing_folders import FAILING
-from tests.model_sync.model_folders import write_bare
+from tests.support.model_folders import write_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

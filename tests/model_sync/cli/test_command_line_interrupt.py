@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.model_sync.command_line import COMMAND, environment
-from tests.model_sync.model_folders import PIPELINE, RECIPE, write_full
-from tests.model_sync.snapshots import snapshot
+from tests.support.model_folders import PIPELINE, RECIPE, write_full
+from tests.support.snapshots import snapshot
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from model_sync.__main__ import main
 from model_sync.cli.parser import make_parser
 from tests.model_sync.command_line import COMMAND, environment, run
-from tests.model_sync.model_folders import write_bare
+from tests.support.model_folders import write_bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,9 +22,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
-from tests.model_sync.snapshots import snapshot
+from tests.support.model_folders import PIPELINE, write_bare, write_full
 from tests.support.models import write_graph
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,9 +26,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.sources.folder import FolderSource
 from tests.model_sync import awkward_models as awkward
-from tests.model_sync.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full
-from tests.model_sync.snapshots import FILE, FOLDER, modes
+from tests.support.model_folders import GOLDEN_TABLE, PIPELINE, RECIPE, write_bare, write_full
 from tests.support.models import write_external_adder
+from tests.support.snapshots import FILE, FOLDER, modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion
     from model_store.version import VersionManifest
     from tests.model_sync.conftest import Publish
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 DEADLINE_S: Final = 20
 

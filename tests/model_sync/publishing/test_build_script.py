@@ -11,8 +11,8 @@ import pytest
 from model_sync.errors import BuildError
 from model_sync.publishing.build_script import missing_outputs, run_build
 from model_sync.sources.recipe import Build
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
 from tests.support.models import write_adder
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

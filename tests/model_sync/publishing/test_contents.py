@@ -12,7 +12,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_full
+from tests.support.model_folders import PIPELINE, RECIPE, write_bare, write_full
 from tests.support.models import write_adder, write_external_adder
 
 if TYPE_CHECKING:

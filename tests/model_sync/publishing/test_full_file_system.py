@@ -17,11 +17,11 @@ from model_sync.package_sets.publish import publish_wheels
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.model_sync.file_systems import Filling, small_file_system
-from tests.model_sync.model_folders import RECIPE, write_bare
-from tests.model_sync.snapshots import snapshot
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.file_systems import Filling, small_file_system
+from tests.support.model_folders import RECIPE, write_bare
 from tests.support.models import write_external_adder
+from tests.support.snapshots import snapshot
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish_source, read_folder
 from model_sync.store_io.create_store import open_store
 from model_sync.time_limit import MARGIN_MS, TimeLimit
-from tests.model_sync.model_folders import write_bare, write_full
+from tests.support.model_folders import write_bare, write_full
 from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:

@@ -19,16 +19,16 @@ from model_store.variant import PLAIN
 from model_sync.progress import Silent
 from model_sync.publishing.publication import PublishResult
 from model_sync.publishing.publish import publish
-from tests.model_sync.model_folders import write_bare, write_full
-from tests.model_sync.snapshots import FILE, FOLDER, ids_in, modes
+from tests.support.model_folders import write_bare, write_full
 from tests.support.models import write_external_adder
+from tests.support.snapshots import FILE, FOLDER, ids_in, modes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.refs import Refs
     from tests.model_sync.conftest import Publish
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.refs.commit import try_commit
 from model_sync.store_io.staging import Staging
-from tests.model_sync.generations import change
-from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
-from tests.model_sync.snapshots import Node, ids_in, snapshot
+from tests.support.generations import change
+from tests.support.model_folders import PIPELINE, write_bare, write_full
+from tests.support.snapshots import Node, ids_in, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.failing_folders import FAILING
-from tests.model_sync.model_folders import write_bare, write_full
-from tests.model_sync.snapshots import ids_in, snapshot
+from tests.support.model_folders import write_bare, write_full
+from tests.support.snapshots import ids_in, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

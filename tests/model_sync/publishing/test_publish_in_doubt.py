@@ -18,7 +18,7 @@ from model_sync.identity import publisher
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.late_link import LateLink
-from tests.model_sync.model_folders import RECIPE, write_bare
+from tests.support.model_folders import RECIPE, write_bare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from model_store.layout import StoreLayout
 from model_store.reading import read_upward, refresh
 from model_store.refs import LATEST
 from model_sync.errors import RecipeError
-from tests.model_sync.model_folders import RECIPE, write_bare
+from tests.support.model_folders import RECIPE, write_bare
 
 if TYPE_CHECKING:
     from pathlib import Path

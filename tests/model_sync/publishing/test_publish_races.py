@@ -12,9 +12,9 @@ import pytest
 from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.preparation.trial import try_version
-from tests.model_sync.model_folders import PIPELINE, write_bare, write_full
-from tests.model_sync.snapshots import ids_in
+from tests.support.model_folders import PIPELINE, write_bare, write_full
 from tests.support.places import ROOT
+from tests.support.snapshots import ids_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

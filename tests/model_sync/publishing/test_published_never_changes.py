@@ -14,14 +14,14 @@ from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.model_folders import PIPELINE, RECIPE, write_bare, write_full
-from tests.model_sync.snapshots import snapshot
+from tests.support.model_folders import PIPELINE, RECIPE, write_bare, write_full
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.model_sync.conftest import Publish
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 IMPORTS_ITS_NEIGHBOUR = """\
 import pathlib

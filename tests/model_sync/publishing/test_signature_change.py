@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_store.signature import DYNAMIC, Signature, TensorSpec
 from model_sync.publishing.signature_change import Difference, compare
-from tests.model_store.strategies import signatures
+from tests.support.strategies import signatures
 
 Shape = tuple[int, ...] | None
 

@@ -15,9 +15,9 @@ from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync import awkward_models as awkward
-from tests.model_sync.model_folders import write_bare
-from tests.model_sync.snapshots import snapshot
+from tests.support.model_folders import write_bare
 from tests.support.models import write_identity
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

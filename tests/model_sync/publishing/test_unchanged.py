@@ -14,7 +14,7 @@ from model_sync.publishing.contents import stage_contents
 from model_sync.publishing.unchanged import is_unchanged
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
-from tests.model_sync.model_folders import write_full
+from tests.support.model_folders import write_full
 from tests.support.models import write_adder, write_external_adder
 
 if TYPE_CHECKING:

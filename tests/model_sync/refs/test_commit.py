@@ -12,15 +12,15 @@ from model_store.errors import DamagedError
 from model_store.reading import read_upward
 from model_sync.refs.commit import MAX_LOSSES, Losses, ensure_model, try_commit
 from model_sync.store_io.staging import Staging
-from tests.model_sync.generations import following
-from tests.model_sync.snapshots import FILE, FOLDER, snapshot
+from tests.support.generations import following
+from tests.support.snapshots import FILE, FOLDER, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from model_store.layout import ModelLayout, StoreLayout
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
     Link = Callable[..., None]
 

@@ -8,7 +8,7 @@ import pytest
 
 from model_sync.refs import changes
 from model_sync.refs.history import LookBack, look_back
-from tests.model_sync.generations import following
+from tests.support.generations import following
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import pytest
 from model_store.errors import DamagedError
 from model_sync.refs.commit import settle, try_commit
 from model_sync.store_io.staging import Staging
-from tests.model_sync.generations import following
-from tests.model_sync.snapshots import snapshot
+from tests.support.generations import following
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from model_store.layout import ModelLayout, StoreLayout
     from model_store.refs import Refs
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 def _commit(model: ModelLayout, staging: Staging, count: int) -> list[Refs]:

@@ -18,8 +18,8 @@ from model_sync.publishing.publish import publish
 from model_sync.stage.client import StageStore
 from model_sync.store_client import PackageSetOptions, PublishOptions
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
-from tests.package_sets.models import MODEL, write_greeter
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.packaged_models import MODEL, write_greeter
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from tests.model_sync.sync_job.buckets import Bucket

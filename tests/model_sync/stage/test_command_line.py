@@ -13,7 +13,7 @@ from model_sync.package_sets.runtime_packages import installed_runtime
 from tests.model_sync.command_line import run
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.lambda_client import Answering, response
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

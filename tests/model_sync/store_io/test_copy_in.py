@@ -11,12 +11,12 @@ from model_store.files import check_file
 from model_sync.errors import SourceError
 from model_sync.sources.folder import FolderSource
 from model_sync.store_io.staging import BLOCK_BYTES, copy_in
-from tests.model_sync.snapshots import FILE, modes
+from tests.support.snapshots import FILE, modes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from model_store.errors import DamagedError, FormatTooNewError, StoreUnreachableError
 from model_store.reading import list_models, read_store_id
 from model_sync.store_io.create_store import open_store
-from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
+from tests.support.snapshots import FILE, FOLDER, modes, snapshot
 
 if TYPE_CHECKING:
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty folder", "folders missing above it too"])

@@ -21,11 +21,11 @@ from model_sync.store_io import durable
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.disk_space import require_space, writing
 from model_sync.store_io.staging import Staging, copy_in
-from tests.model_sync.file_systems import files_end_at, say_free
-from tests.model_sync.model_folders import write_bare, write_full
-from tests.model_sync.snapshots import snapshot
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.file_systems import files_end_at, say_free
+from tests.support.model_folders import write_bare, write_full
 from tests.support.models import write_external_adder
+from tests.support.snapshots import snapshot
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

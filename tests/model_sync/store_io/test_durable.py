@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_sync.store_io import durable
-from tests.model_sync.snapshots import FILE, FOLDER, modes, snapshot
+from tests.support.snapshots import FILE, FOLDER, modes, snapshot
 
 if TYPE_CHECKING:
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 @pytest.mark.usefixtures("umask")

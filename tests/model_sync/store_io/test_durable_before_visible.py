@@ -8,8 +8,8 @@ import numpy as np
 
 from model_store.layout import StoreLayout
 from model_store.reading import read_upward
-from tests.model_sync.durability import Appearances
-from tests.model_sync.model_folders import write_full
+from tests.support.durability import Appearances
+from tests.support.model_folders import write_full
 from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import pytest
 
 from model_store.errors import InvalidNameError
 from model_sync.store_io.staging import Staging
-from tests.model_sync.snapshots import FOLDER, modes, snapshot
+from tests.support.snapshots import FOLDER, modes, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.layout import StoreLayout
-    from tests.model_sync.durability import Synced
+    from tests.support.durability import Synced
 
 
 def _staged(layout: StoreLayout) -> list[Path]:

@@ -12,7 +12,7 @@ from model_sync.admin.operations import run_operation
 from model_sync.errors import ChangeError
 
 if TYPE_CHECKING:
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.mark.parametrize(("ahead_s", "where"), [(90, "ahead of"), (-90, "behind")])

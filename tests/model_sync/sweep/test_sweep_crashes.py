@@ -10,13 +10,13 @@ import pytest
 from model_store.reading import read_package_set, read_version
 from model_store.refs import State
 from model_sync.package_sets.unused_marks import is_in_place
-from tests.model_sync.sweepable import ADDER
+from tests.support.sweepable import ADDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_store.digests import Digest
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 CALLS: Final = ("link", "rename", "unlink", "rmdir", "mkdir")
 

@@ -10,10 +10,10 @@ from model_store.names import new_id
 from model_sync.admin.operations import run_operation
 from model_sync.errors import RequestError
 from model_sync.store_io.staging import Staging
-from tests.model_sync.snapshots import snapshot
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.model_sync.sweepable import ADDER
+from tests.support.sweepable import ADDER
 
 if TYPE_CHECKING:
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.fixture

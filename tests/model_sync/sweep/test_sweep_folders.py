@@ -17,14 +17,14 @@ from model_sync.publishing.publish import publish
 from model_sync.refs.commit import try_commit
 from model_sync.refs.publish_changes import with_version
 from model_sync.store_io.staging import Staging
-from tests.model_sync.snapshots import ids_in, snapshot
-from tests.model_sync.sweepable import ADDER, DAY_S
 from tests.support.models import write_adder
+from tests.support.snapshots import ids_in, snapshot
+from tests.support.sweepable import ADDER, DAY_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 def test_what_nothing_names_goes_after_a_day(store: Sweepable) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_store.names import new_id
-from tests.model_sync.snapshots import snapshot
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from model_sync.publishing.publish import publish
 from model_sync.refs.commit import ensure_model, settle, try_commit
 from model_sync.refs.publish_changes import first_refs, with_version
 from model_sync.store_io.staging import Staging
-from tests.model_sync.sweepable import ADDER
 from tests.support.models import write_adder
+from tests.support.sweepable import ADDER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.refs import Refs
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.fixture

@@ -17,16 +17,16 @@ from model_sync.package_sets.unused_marks import claim, is_in_place, mark_unused
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish_source, read_folder
 from model_sync.store_io.staging import Staging
-from tests.model_sync.snapshots import snapshot
-from tests.model_sync.sweepable import DAY_S
-from tests.package_sets.tiny_wheels import write_wheel
 from tests.support.models import write_adder
+from tests.support.snapshots import snapshot
+from tests.support.sweepable import DAY_S
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from model_store.digests import Digest
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from model_store.documents import now, timestamp
 from model_store.refs import Change
 from model_sync.errors import ChangeError
 from model_sync.refs import changes
-from tests.model_sync.snapshots import ids_in
-from tests.model_sync.sweepable import ADDER
+from tests.support.snapshots import ids_in
+from tests.support.sweepable import ADDER
 
 if TYPE_CHECKING:
     from model_store.refs import Refs
-    from tests.model_sync.sweepable import Sweepable
+    from tests.support.sweepable import Sweepable
 
 
 def _reasons(found: dict[str, Any]) -> dict[int, str]:

@@ -9,7 +9,7 @@ from model_sync.package_sets.publish import describe_set, hash_wheels
 from model_sync.progress import Silent
 from model_sync.stage.uploads import upload_set
 from tests.model_sync.sync_job.invocations import staged
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

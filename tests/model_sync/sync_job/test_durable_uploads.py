@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.model_sync.durability import Appearances
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.invocations import request, time_for
 from tests.model_sync.sync_job.sets import request_set, upload_wheels, write_two
+from tests.support.durability import Appearances
 
 if TYPE_CHECKING:
     from collections.abc import Callable

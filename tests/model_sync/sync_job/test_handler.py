@@ -14,10 +14,10 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.sources.s3 import PART_BYTES
 from model_sync.sources.uploaded import BLOBS
-from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sync_job.buckets import Bucket, arrived, write_model
 from tests.model_sync.sync_job.invocations import request
 from tests.support.events import event_file
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from model_sync.sources.recipe import read_recipe
 from model_sync.stage.uploads import upload_contents
 from model_sync.store_io.create_store import open_store
 from tests.model_sync.sync_job.buckets import Bucket, write_model
-from tests.package_sets.tiny_wheels import write_requirements, write_wheel
+from tests.support.wheels import write_requirements, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

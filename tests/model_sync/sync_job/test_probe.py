@@ -14,8 +14,8 @@ from model_store.release import VERSION
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sync_job.buckets import Bucket, write_model
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

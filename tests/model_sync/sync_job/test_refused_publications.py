@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.model_sync.file_systems import files_end_at, say_free
-from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.invocations import refused, request, staged
 from tests.model_sync.sync_job.sets import nothing_is_left, request_set, upload_wheels, write_two
+from tests.support.file_systems import files_end_at, say_free
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import pytest
 from model_store.names import new_id
 from model_sync.store_io.create_store import open_store
 from model_sync.store_io.staging import Staging
-from tests.model_sync.snapshots import snapshot
 from tests.model_sync.sync_job.buckets import Bucket, write_model
 from tests.model_sync.sync_job.invocations import refused, request, staged, time_for
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.stage.client import StageStore
 from model_sync.store_client import PublishOptions
-from tests.model_sync.other_runtime import OTHER, move_to_other_runtime
 from tests.model_sync.sync_job.lambda_client import LambdaClient, stage_of
 from tests.support.models import write_adder, write_identity
+from tests.support.other_runtime import OTHER, move_to_other_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from tests.model_sync.sync_job.sets import (
     upload_wheels,
     write_two,
 )
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

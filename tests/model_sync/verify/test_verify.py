@@ -23,8 +23,8 @@ from tests.model_sync.rich_store import (
     set_path,
     version_path,
 )
-from tests.model_sync.snapshots import snapshot
 from tests.support.damage import flip_in_the_middle
+from tests.support.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,6 @@ from model_store.refs import State
 from model_sync.package_sets.unused_marks import DELETING
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
-from tests.model_sync.model_folders import write_bare
 from tests.model_sync.rich_store import (
     ADDER,
     GREETER,
@@ -27,6 +26,7 @@ from tests.model_sync.rich_store import (
     set_path,
     version_path,
 )
+from tests.support.model_folders import write_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pybase64._pybase64  # an extension that is there wherever this runs
 
-from tests.package_sets.tiny_wheels import write_wheel
+from tests.support.wheels import write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
