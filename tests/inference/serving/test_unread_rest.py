@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +35,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.store_of("lookup_store")
+
 UNTOUCHED = CHUNK_BYTES + 5
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lookup_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("unread")
     write_lookup_model(root / LOOKUP)
     publish(root / LOOKUP, root / "store", progress=Silent())
-    # Which form is chosen is measured, and so is whether another follows it, which reads it all.
+    # Measurements choose the variant and its replacement; a replacement reads all of the weights.
     change_preparation(root / "store", lambda found: found._replace(replacement=None))
     return root / "store"
 
@@ -55,12 +56,6 @@ def change_preparation(
     """Change what the manifest of the one preparation in a store says."""
     [path] = store.glob("models/*/preparations/*/manifest.json")
     path.write_bytes(change(PreparationManifest.parse(path.read_bytes(), "x")).render())
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    shutil.copytree(published, tmp_path / "store")
-    return tmp_path / "store"
 
 
 class Calls:
@@ -94,7 +89,7 @@ def calls(store: Path) -> Calls:
 
 
 def weights(store: Path) -> Path:
-    """The file with the weights of the form that was chosen."""
+    """Return the file with the weights of the chosen variant."""
     layout, entry = StoreLayout(store), entry_of(store, 1, LOOKUP)
     preparation = read_preparation(layout, LOOKUP, entry, RUNTIME)
     assert preparation is not None
@@ -167,7 +162,7 @@ def test_verifying_finds_a_chunks_digest_that_is_wrong_in_the_manifest(
     )
     capsys.readouterr()
     assert main(["verify", "--store", str(store)]) == 1
-    assert "weights.bin does not match" in capsys.readouterr().out
+    assert "weights.bin does not match its preparation's chunk digests" in capsys.readouterr().out
 
 
 def test_a_rest_that_cannot_be_read_now_says_nothing_against_the_version(
