@@ -13,6 +13,7 @@ from hypothesis import settings
 from tests.forked_children import forked_children
 from tests.interrupts import interruptible
 from tests.sharing import ByWhatIsMadeOnce, is_first
+from tests.support.wheels import offer_wheels
 from tests.syncing import no_waiting_for_the_disk
 
 if TYPE_CHECKING:
@@ -106,3 +107,12 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
     with s3_server(tmp_path_factory.mktemp("s3")) as port:
         yield port
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder; the wheels in it are all that pip can find."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    offer_wheels(monkeypatch, folder)
+    return folder

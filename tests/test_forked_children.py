@@ -17,7 +17,7 @@ from model_sync.errors import PackagesError, TrialError
 from model_sync.package_sets.download import download_wheels
 from model_sync.time_limit import NO_LIMIT
 from tests.forked_children import forked_children
-from tests.support.wheels import write_requirements, write_wheel
+from tests.support.wheels import offer_wheels, write_requirements, write_wheel
 
 pytestmark = pytest.mark.own_processes
 
@@ -73,9 +73,7 @@ def _downloaded(tmp_path: Path, requirements: Path) -> dict[str, bytes] | str:
 
 def test_pip_does_the_same_in_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheels = tmp_path / "wheels"
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    offer_wheels(monkeypatch, wheels)
     there = write_requirements(tmp_path / "there.txt", write_wheel(wheels, "alpha"))
     missing = write_requirements(tmp_path / "missing.txt", write_wheel(tmp_path, "beta"))
     new = [_downloaded(tmp_path, requirements) for requirements in (there, missing)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -17,6 +16,7 @@ from tests.support.models import write_adder
 from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.places import ROOT
 from tests.support.repository_copy import copy_repository, outer_environment
+from tests.support.wheels import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,7 @@ def test_packages_are_published_alone_as_with_their_model(
 ) -> None:
     wheels = tmp_path / "wheels"
     write_greeter(copy / "models" / MODEL, wheels, "greetings")
-    registry = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
+    registry = registry_of(wheels)
     command = f"make sync-packages MODEL={MODEL} STORE={tmp_path / 'store'}"
     alone = run(command, copy, {**environ, **registry})
     assert alone.startswith("published sha256:")

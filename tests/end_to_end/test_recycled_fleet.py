@@ -16,6 +16,7 @@ from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
 from tests.support.commands import serving
 from tests.support.packaged_models import MODEL, write_greeter
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,9 +57,7 @@ def greet(url: str) -> tuple[int, bytes]:
 def test_every_environment_of_a_fleet_starts_anew_and_no_call_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    offer_wheels(monkeypatch, tmp_path / "wheels")
     store = open_store(tmp_path / "store").root
     publish_version(store, 1)
     fleet = ["--runtime", "lambda", "--environments", str(ENVIRONMENTS), "--memory", "1769"]

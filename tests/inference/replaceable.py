@@ -21,7 +21,6 @@ from model_sync.graphs.optimizer import EXTENDED, GRAPH, optimize
 from tests.support.kill_children import forked_trials
 from tests.support.models import IR_VERSION, OPSET
 from tests.support.stores import commit, entry_of, publish_folder, version_folder
-from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,11 +111,6 @@ def replace_graph(store: Path, graph: Path) -> None:
 def variant(manager: Manager, number: int = 1) -> str:
     """Return the variant of a warm version."""
     return manager.state().models[MODEL].variants[number]
-
-
-def wait_until_idle(manager: Manager) -> None:
-    """Wait until nothing goes on in the background."""
-    wait_until(lambda: not manager._background.busy())
 
 
 def prepare(

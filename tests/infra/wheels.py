@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
-import zipfile
 from typing import TYPE_CHECKING
+
+from tests.support.wheels import pin, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,23 +18,15 @@ def make_wheel(
     index: Path, name: str, *, tag: str = ANY, needs: str = "", script: str = "", code: str = ""
 ) -> str:
     """Make version 1.0 of a package with one module; return the line that pins it."""
-    wheel = index / f"{name}-1.0-{tag}.whl"
-    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-    if needs:
-        about += f"Requires-Dist: {needs}\n"
-    info = f"{name}-1.0.dist-info"
-    files = {
-        f"{name}.py": code or f"tag = {tag!r}\n",
-        f"{info}/METADATA": about,
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
-    }
-    if script:
-        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{script} = {name}:main\n"
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, text in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(path, text)
-    return _pin(name, wheel)
+    wheel = write_wheel(
+        index,
+        name,
+        tag=tag,
+        files={f"{name}.py": code or f"tag = {tag!r}\n"},
+        entry_points=f"[console_scripts]\n{script} = {name}:main\n" if script else "",
+        needs=needs,
+    )
+    return pin(wheel)
 
 
 def make_source(index: Path, name: str, *, runs: str) -> str:
@@ -51,8 +43,4 @@ def make_source(index: Path, name: str, *, runs: str) -> str:
             member = tarfile.TarInfo(f"{name}-1.0/{path}")
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    return _pin(name, source)
-
-
-def _pin(name: str, package: Path) -> str:
-    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(package.read_bytes()).hexdigest()}\n"
+    return pin(source)

@@ -20,6 +20,7 @@ from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.support.model_folders import write_bare, write_full
 from tests.support.packaged_models import write_greeter
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +49,7 @@ def build_rich_store(folder: Path) -> Path:
     delete(root, ADDER, 3)
     with pytest.MonkeyPatch.context() as patch:
         wheels = folder / "wheels"
-        for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(wheels))):
-            patch.setenv(f"PIP_{name}", value)
-        patch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        offer_wheels(patch, wheels)
         publish(write_greeter(folder / GREETER, wheels, "greeting"), root, progress=Silent())
     return root
 

@@ -15,6 +15,7 @@ from tests.model_sync.sync_job.buckets import Bucket
 from tests.model_sync.sync_job.cloud import Cloud, cloud
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Invocation, LambdaClient
 from tests.support.s3_server import CREDENTIALS, REGION, client
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,9 +93,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder; the wheels in it are all that pip can find."""
     folder = tmp_path / "registry"
     folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    offer_wheels(monkeypatch, folder)
     return folder
 
 

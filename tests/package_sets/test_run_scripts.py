@@ -21,7 +21,7 @@ from tests.support.commands import Ended, run
 from tests.support.models import write_adder
 from tests.support.packaged_models import MODEL, write_greeter
 from tests.support.stores import point_latest
-from tests.support.wheels import write_wheel
+from tests.support.wheels import offer_wheels, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     layout = open_store(folder / "store")
     wheels = folder / "wheels"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIP_NO_INDEX", "1")
-        patch.setenv("PIP_FIND_LINKS", str(wheels))
-        patch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        offer_wheels(patch, wheels)
         publish(
             write_greeter(folder / MODEL, wheels, "greeter_pkg"), layout.root, progress=Silent()
         )

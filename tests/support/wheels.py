@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pytest
 
 
 def write_wheel(
@@ -19,6 +22,7 @@ def write_wheel(
     tag: str = "py3-none-any",
     files: Mapping[str, str | bytes] | None = None,
     entry_points: str = "",
+    needs: str = "",
     record: bool = True,
     kinds: Mapping[str, int] | None = None,
 ) -> Path:
@@ -30,7 +34,8 @@ def write_wheel(
     members: dict[str, str | bytes] = (
         dict(files) if files is not None else {f"{name}/__init__.py": f"NAME = {name!r}\n"}
     )
-    members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    members[f"{info}/METADATA"] = about + (f"Requires-Dist: {needs}\n" if needs else "")
     members[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
     if entry_points:
         members[f"{info}/entry_points.txt"] = entry_points
@@ -51,11 +56,24 @@ def write_wheel(
 
 
 def write_requirements(path: Path, *wheels: Path) -> Path:
-    """A requirements file that pins wheels by their hashes."""
-    lines = []
-    for wheel in wheels:
-        name, version, *_ = wheel.name.split("-")
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        lines.append(f"{name}=={version} --hash=sha256:{digest}\n")
-    path.write_text("".join(lines))
+    """Write a requirements file that pins wheels by their hashes."""
+    path.write_text("".join(pin(wheel) for wheel in wheels))
     return path
+
+
+def pin(package: Path) -> str:
+    """Return the line of a requirements file that pins a package by its hash."""
+    name, version, *_ = package.name.removesuffix(".tar.gz").split("-")
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    return f"{name}=={version} --hash=sha256:{digest}\n"
+
+
+def offer_wheels(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let pip find only the wheels in this folder."""
+    for name, value in registry_of(folder).items():
+        monkeypatch.setenv(name, value)
+
+
+def registry_of(folder: Path) -> dict[str, str]:
+    """Return the environment variables by which pip finds only the wheels in this folder."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from inference.batch.handler import BatchHandler
 from inference.batch.settings import BatchSettings
 from inference.settings import Settings
-from tests.support.events import event_file
+from tests.support.events import object_created
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,17 +41,7 @@ class Buckets:
         self, key: str, *, tag: str | None = None, version_id: str | None = None
     ) -> dict[str, Any]:
         """The event file's record, about an object of the input bucket."""
-        record: dict[str, Any] = event_file("s3_object_created")["Records"][0]
-        record["s3"]["bucket"]["name"] = self.inputs
-        found = record["s3"]["object"]
-        for name in ("versionId", "eTag"):
-            del found[name]
-        found["key"] = quote_plus(key, safe="/")
-        if tag:
-            found["eTag"] = tag.strip('"')
-        if version_id:
-            found["versionId"] = version_id
-        return record
+        return object_created(self.inputs, key, tag=tag, version_id=version_id)
 
     def output(self, key: str) -> bytes:
         """Read an output."""
@@ -89,14 +78,6 @@ def without_durations(key: str, data: bytes) -> bytes:
     summary = json.loads(data)
     assert set(summary.pop("durations_ms")) == {"answering", "total"}
     return json.dumps(summary).encode()
-
-
-def message(*records: dict[str, Any], body: str | None = None, number: int = 1) -> dict[str, Any]:
-    """The event file's SQS message, with these S3 records, or with any body."""
-    found: dict[str, Any] = event_file("sqs_s3_object_created")["Records"][0]
-    found["messageId"] = f"message-{number}"
-    found["body"] = json.dumps({"Records": list(records)}) if body is None else body
-    return found
 
 
 def sqs_event(*messages: dict[str, Any]) -> dict[str, Any]:

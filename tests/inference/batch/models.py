@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.batch.versions import load_latest
 from inference.loading.loader import load_version
 from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
-from model_sync.progress import Silent
-from model_sync.publishing.publish import publish
-from tests.support.models import adder_request, write_adder
+from tests.support.models import adder_request
+from tests.support.stores import publish_adder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,14 +84,10 @@ PIPELINES: Final = {ADDER: None, PLUS: PLUS_PIPELINE, BYTES: BYTES_PIPELINE}
 
 def publish_model(store: Path, name: str, constant: float = 10.0, *, preface: str = "") -> int:
     """Publish one of the models above, code put before its pipeline's; returns the version."""
-    folder = store.parent / "sources" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    write_adder(folder, constant)
     pipeline = PIPELINES[name]
     if pipeline is not None:
-        (folder / "pipeline.py").write_text(preface + pipeline)
-        (folder / "model.toml").write_text('[pipeline]\nfile = "pipeline.py"\n')
-    return publish(folder, store, progress=Silent()).version
+        pipeline = preface + pipeline
+    return publish_adder(store, constant, name=name, pipeline=pipeline).version
 
 
 def load(store: Path, name: str) -> LoadedVersion:

@@ -16,13 +16,13 @@ from tests.inference.batch.buckets import (
     Context,
     failed_messages,
     handler_of,
-    message,
     sqs_event,
     without_durations,
 )
 from tests.inference.batch.models import PLUS, lines_of, publish_model
 from tests.inference.forked_commands import run_forked
 from tests.support.commands import run
+from tests.support.events import message
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

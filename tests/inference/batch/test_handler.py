@@ -10,7 +10,7 @@ import pytest
 
 from inference.batch.handler import MARGIN_MS
 from inference.batch.s3_storage import PART_BYTES
-from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
+from tests.inference.batch.buckets import Context, failed_messages, handler_of, sqs_event
 from tests.inference.batch.models import (
     ADDER,
     BYTES,
@@ -21,7 +21,7 @@ from tests.inference.batch.models import (
     read_lines,
 )
 from tests.inference.batch.network import closed_port, throttling_s3
-from tests.support.events import event_file
+from tests.support.events import event_file, message
 from tests.support.s3_server import client
 
 if TYPE_CHECKING:

@@ -13,11 +13,13 @@ from inference.local.fleet.errors import InvocationError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.store_io.create_store import open_store
-from tests.inference.batch.buckets import failed_messages, message, sqs_event
+from tests.inference.batch.buckets import failed_messages, sqs_event
 from tests.inference.batch.models import lines_of, read_lines
+from tests.support.events import message
 from tests.support.packaged_models import write_greeter
 from tests.support.places import ROOT
 from tests.support.s3_server import CREDENTIALS, REGION
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,9 +84,7 @@ def test_a_version_with_other_packages_fails_a_message_once_and_answers_when_it_
     with LambdaEnvironment(
         "inference.batch_function.handler", environ=settings, cwd=ROOT, timeout_s=60
     ) as function:
-        monkeypatch.setenv("PIP_NO_INDEX", "1")
-        monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        offer_wheels(monkeypatch, wheels)
         event = sqs_event(message(buckets.put("greeter/a.bin", b"[1, 2]")))
         publish_greeter("1.0")
         assert failed_messages(function.invoke(event)) == []

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.inference.batch.buckets import message, sqs_event
+from tests.inference.batch.buckets import sqs_event
 from tests.inference.batch.models import PLUS
+from tests.support.events import message
 from tests.support.places import ROOT
 from tests.support.s3_server import CREDENTIALS, REGION
 

@@ -15,7 +15,8 @@ from inference.batch.settings import BatchSettings
 from inference.batch.versions import BASE_BYTES, load_latest
 from inference.loading.memory_need import RESERVED_BYTES
 from inference.settings import Settings
-from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
+from tests.inference.background import wait_until_idle
+from tests.inference.batch.buckets import Context, failed_messages, handler_of, sqs_event
 from tests.inference.replaceable import (
     MAPPED,
     MODEL,
@@ -25,9 +26,9 @@ from tests.inference.replaceable import (
     prepared_folder,
     publish_replaceable,
     variant,
-    wait_until_idle,
 )
 from tests.support.damage import flip_a_byte
+from tests.support.events import message
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.inference.batch.buckets import Context, failed_messages, handler_of, message, sqs_event
+from tests.inference.batch.buckets import Context, failed_messages, handler_of, sqs_event
 from tests.inference.batch.models import PLUS, lines_of, publish_model, read_lines
+from tests.support.events import message
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:

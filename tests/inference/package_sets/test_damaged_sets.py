@@ -29,7 +29,7 @@ from tests.inference.lambda_process import run_on_lambda
 from tests.support.calls import http_event
 from tests.support.damage import flip_a_byte
 from tests.support.packaged_models import MODEL, write_greeter
-from tests.support.wheels import write_wheel
+from tests.support.wheels import offer_wheels, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -244,9 +244,7 @@ def test_a_version_whose_set_is_damaged_answers_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheels = tmp_path / "wheels"
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    offer_wheels(monkeypatch, wheels)
     layout = open_store(tmp_path / "store")
     publish(
         write_greeter(tmp_path / MODEL, wheels, "counts_damage"), layout.root, progress=Silent()

@@ -13,7 +13,7 @@ from inference.serving.manager import Manager
 from model_store.layout import StoreLayout
 from tests.support.models import write_adder
 from tests.support.stores import commit, copy_model, entry_of, publish_folder
-from tests.support.waiting import DEADLINE_S, wait_until
+from tests.support.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,8 +117,3 @@ def warm(manager: Manager) -> list[str]:
 def answers(manager: Manager, name: str, number: int = 1) -> None:
     """A call to a model is answered, by this version of it, and ends."""
     assert manager.resolve(name).loaded.number == number
-
-
-def wait_until_idle(manager: Manager) -> None:
-    """Wait until no load is in progress, and evicted versions are freed."""
-    wait_until(lambda: not manager._background.busy())

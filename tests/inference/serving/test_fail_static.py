@@ -12,6 +12,7 @@ import pytest
 from inference.http.application import Application
 from inference.serving.quarantine import LONGEST_PASSING_S, LONGEST_RETRY_S
 from inference.settings import Settings
+from tests.inference.background import wait_until_idle
 from tests.inference.serving.stale_files import FailingOpens
 from tests.support.calls import get, http_event, infer, send
 from tests.support.damage import flip_a_byte
@@ -67,7 +68,7 @@ def service(store: Path, clock: Clock) -> Application:
     """A service that is warm with version 1, and whose golden cases have run."""
     service = Application(Settings(store, ref_ttl_s=0.0))
     answers(service, GOOD)
-    wait_until(lambda: not service._manager._background.busy())
+    wait_until_idle(service._manager)
     return service
 
 
@@ -313,7 +314,7 @@ def test_a_file_that_cannot_be_read_for_long_is_tried_more_and_more_seldom(
     for _ in range(300):  # 10 minutes
         clock.advance(2.0)
         answers(service, GOOD, calls=1)
-        wait_until(lambda: not service._manager._background.busy())
+        wait_until_idle(service._manager)
     assert 5 < opens.hits < 20
 
 

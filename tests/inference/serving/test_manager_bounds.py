@@ -38,6 +38,7 @@ from tests.support.stores import (
     version_folder,
 )
 from tests.support.waiting import wait_until
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +77,7 @@ def publish_greeters(store: Path) -> None:
     wheels = store.parent / "wheels"
     wheels.mkdir()
     with pytest.MonkeyPatch.context() as patched:  # the wheels are all that pip can find
-        patched.setenv("PIP_NO_INDEX", "1")
-        patched.setenv("PIP_FIND_LINKS", str(wheels))
-        patched.setenv("PIP_CONFIG_FILE", "/dev/null")
+        offer_wheels(patched, wheels)
         for number, name in enumerate(("first_of_bounds", "second_of_bounds")):
             folder = store.parent / "sources" / GREETER
             shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from inference.errors import NotReadyError
 from inference.http.application import Application
 from inference.serving.quarantine import RETRY_BROKEN_S, RETRY_PASSING_S
 from inference.settings import Settings
+from tests.inference.background import wait_until_idle
 from tests.support.calls import get, predict
 from tests.support.damage import flip_a_byte
 from tests.support.model_folders import write_full
@@ -83,10 +84,6 @@ def latest(manager: Manager) -> int:
 def reasons(manager: Manager) -> list[tuple[int, str]]:
     state = manager.state().models.get(MODEL)
     return [(each.version, each.reason) for each in state.quarantined] if state else []
-
-
-def wait_until_idle(manager: Manager) -> None:
-    wait_until(lambda: not manager._background.busy())
 
 
 def answer_cold(manager: Manager, cases: Cases) -> None:

@@ -15,6 +15,7 @@ from inference.http.application import Application
 from inference.process.daemon_thread import in_thread
 from inference.serving.quarantine import RETRY_BROKEN_S
 from inference.settings import Settings
+from tests.inference.background import wait_until_idle
 from tests.inference.serving.sized_models import (
     Gated,
     answers,
@@ -22,7 +23,6 @@ from tests.inference.serving.sized_models import (
     manager_of,
     need,
     publish_sized,
-    wait_until_idle,
     warm,
 )
 from tests.support.calls import add, get, infer

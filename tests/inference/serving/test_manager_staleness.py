@@ -12,6 +12,7 @@ from inference.serving import manager as manager_module
 from inference.serving.manager import Manager
 from inference.serving.refs_watch import RefsWatch
 from model_store.layout import StoreLayout
+from tests.inference.background import wait_until_idle
 from tests.support.damage import flip_a_byte
 from tests.support.stores import ADDER, commit, point_latest, version_folder
 from tests.support.waiting import DEADLINE_S, wait_until
@@ -202,7 +203,7 @@ def test_a_call_whose_view_of_refs_is_older_than_anothers_goes_by_the_newer_one(
     finally:
         sys.setprofile(None)
     assert late == 1
-    wait_until(lambda: not manager._background.busy())
+    wait_until_idle(manager)
     assert loader.loads == [3, 1]  # and not 3 again, for the view that named it
     assert list(manager.state().models[ADDER].warm) == [1]
 

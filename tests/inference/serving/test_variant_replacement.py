@@ -22,6 +22,7 @@ from inference.settings import Settings
 from model_store.layout import StoreLayout
 from model_store.refs import State
 from model_store.variant import PLAIN
+from tests.inference.background import wait_until_idle
 from tests.inference.replaceable import (
     MAPPED,
     MAPPED_NEED,
@@ -35,7 +36,6 @@ from tests.inference.replaceable import (
     publish_replaceable,
     replace_graph,
     variant,
-    wait_until_idle,
 )
 from tests.inference.serving.sized_models import need, publish_sized
 from tests.support.calls import add, get, infer

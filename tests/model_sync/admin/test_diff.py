@@ -19,6 +19,7 @@ from tests.support.model_folders import write_full
 from tests.support.models import adder_request, write_adder, write_identity
 from tests.support.packaged_models import write_greeter
 from tests.support.snapshots import snapshot
+from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,9 +165,7 @@ def test_wheels_are_told_by_name(
     rich: StoreLayout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheels = tmp_path / "wheels"
-    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(wheels))):
-        monkeypatch.setenv(f"PIP_{name}", value)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    offer_wheels(monkeypatch, wheels)
     folder = write_greeter(tmp_path / GREETER, wheels, "greeting", version="2.0")
     publish(folder, rich.root, progress=Silent())
     packages = compared(rich.root, 1, 2, GREETER)["packages"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,17 +132,6 @@ open("told.json", "w").write(json.dumps([alpha.__file__, alpha.WHOSE]))
 
 def _alpha(whose: str) -> dict[str, str]:
     return {"alpha.py": f"WHOSE = {whose!r}\n"}
-
-
-@pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder; the wheels in it are all that pip can find."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    return folder
 
 
 @pytest.fixture

