@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
+def empty_store(tmp_path: Path) -> StoreLayout:
     """An empty store."""
     return write_store(tmp_path / "store")
 
 
 @pytest.fixture
-def model(store: StoreLayout) -> ModelLayout:
+def model(empty_store: StoreLayout) -> ModelLayout:
     """A model's folder in a store, with nothing in it."""
-    layout = store.model("adder")
+    layout = empty_store.model("adder")
     layout.folder.mkdir(parents=True)
     return layout
 

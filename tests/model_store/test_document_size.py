@@ -54,17 +54,17 @@ READINGS: dict[str, Callable[[StoreLayout], object]] = {
 
 @pytest.mark.parametrize(("name", "read"), READINGS.items(), ids=READINGS)
 def test_a_document_past_the_limit_is_damage_and_is_not_read(
-    store: StoreLayout, name: str, read: Callable[[StoreLayout], object]
+    empty_store: StoreLayout, name: str, read: Callable[[StoreLayout], object]
 ) -> None:
-    write_generations(store.model("adder"), newest=None)
-    path = store.root / name
+    write_generations(empty_store.model("adder"), newest=None)
+    path = empty_store.root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     os.truncate(path, MAX_DOCUMENT_BYTES + 1)  # of holes: it takes no room
     tracemalloc.start()
     try:
         with pytest.raises(DamagedError, match="is larger than 67108864 bytes") as caught:
-            read(store)
+            read(empty_store)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -42,10 +42,10 @@ def test_a_format_that_is_no_positive_integer_is_damage(kind: str, number: objec
         PARSERS[kind](document, "where")
 
 
-def test_a_store_of_a_newer_format_is_refused(store: StoreLayout) -> None:
-    store.store_json.write_bytes(documents.render({"format": NEWER, "id": "x", "new": 1}))
+def test_a_store_of_a_newer_format_is_refused(empty_store: StoreLayout) -> None:
+    empty_store.store_json.write_bytes(documents.render({"format": NEWER, "id": "x", "new": 1}))
     with pytest.raises(FormatTooNewError, match=r"STORE\.json has format 2"):
-        read_store_id(store)
+        read_store_id(empty_store)
 
 
 def test_a_model_of_a_newer_format_is_refused(model: ModelLayout) -> None:

@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def full(store: StoreLayout) -> StoreLayout:
+def full(empty_store: StoreLayout) -> StoreLayout:
     """A store with one of each document that readers read."""
-    model = store.model("adder")
+    model = empty_store.model("adder")
     for folder, data in (
         (model.version(VERSION_ID), VERSION.render()),
         (model.preparation(PREPARATION_ID), PREPARATION.render()),
-        (store.package_set(PACKAGE_SET.digest), PACKAGE_SET.render()),
+        (empty_store.package_set(PACKAGE_SET.digest), PACKAGE_SET.render()),
     ):
         folder.mkdir(parents=True)
         (folder / "manifest.json").write_bytes(data)
     model.model_json.write_bytes(documents.render({"format": 1, "id": REFS.model_id}))
     first = REFS._replace(generation=1)
     write_generations(model, first, newest=first)
-    return store
+    return empty_store
 
 
 def _read_all(store: StoreLayout) -> None:

@@ -42,8 +42,8 @@ def preparation_file(model: ModelLayout) -> Path:
 
 
 @pytest.mark.usefixtures("version_file")
-def test_a_version_is_what_refs_name(store: StoreLayout) -> None:
-    assert read_version(store, "adder", ENTRY) == VERSION
+def test_a_version_is_what_refs_name(empty_store: StoreLayout) -> None:
+    assert read_version(empty_store, "adder", ENTRY) == VERSION
 
 
 @pytest.mark.parametrize(
@@ -56,41 +56,41 @@ def test_a_version_is_what_refs_name(store: StoreLayout) -> None:
     ids=["model", "id", "contents"],
 )
 def test_a_version_that_is_not_what_refs_name_is_damage(
-    store: StoreLayout, version_file: Path, changes: dict[str, Any]
+    empty_store: StoreLayout, version_file: Path, changes: dict[str, Any]
 ) -> None:
     version_file.write_bytes(VERSION._replace(**changes).render())
     with pytest.raises(DamagedError, match="is not the manifest that refs name"):
-        read_version(store, "adder", ENTRY)
+        read_version(empty_store, "adder", ENTRY)
 
 
 @pytest.mark.usefixtures("version_file")
-def test_refs_that_state_another_digest_make_a_version_damaged(store: StoreLayout) -> None:
+def test_refs_that_state_another_digest_make_a_version_damaged(empty_store: StoreLayout) -> None:
     entry = ENTRY._replace(digest=Digest.of_bytes(b"other"))
     with pytest.raises(DamagedError, match="is not the manifest that refs name"):
-        read_version(store, "adder", entry)
+        read_version(empty_store, "adder", entry)
 
 
-def test_a_version_without_its_manifest_is_not_found(store: StoreLayout) -> None:
+def test_a_version_without_its_manifest_is_not_found(empty_store: StoreLayout) -> None:
     with pytest.raises(NotFoundError, match=r"manifest\.json is missing"):
-        read_version(store, "adder", ENTRY)
+        read_version(empty_store, "adder", ENTRY)
 
 
 def test_a_manifest_that_cannot_be_read_is_no_missing_one(
-    store: StoreLayout, version_file: Path
+    empty_store: StoreLayout, version_file: Path
 ) -> None:
     version_file.unlink()
     version_file.mkdir()
     with pytest.raises(StoreUnreachableError, match=r"manifest\.json cannot be read"):
-        read_version(store, "adder", ENTRY)
+        read_version(empty_store, "adder", ENTRY)
 
 
 @pytest.mark.usefixtures("preparation_file")
-def test_a_preparation_is_what_refs_name(store: StoreLayout) -> None:
-    assert read_preparation(store, "adder", ENTRY, RUNTIME) == PREPARATION
+def test_a_preparation_is_what_refs_name(empty_store: StoreLayout) -> None:
+    assert read_preparation(empty_store, "adder", ENTRY, RUNTIME) == PREPARATION
 
 
-def test_a_runtime_that_refs_do_not_name_has_no_preparation(store: StoreLayout) -> None:
-    assert read_preparation(store, "adder", ENTRY, "ort-9.9.9-x86_64-p1") is None
+def test_a_runtime_that_refs_do_not_name_has_no_preparation(empty_store: StoreLayout) -> None:
+    assert read_preparation(empty_store, "adder", ENTRY, "ort-9.9.9-x86_64-p1") is None
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,21 @@ def test_a_runtime_that_refs_do_not_name_has_no_preparation(store: StoreLayout) 
     ids=["model", "version's id", "version's digest", "runtime"],
 )
 def test_a_preparation_that_is_not_what_refs_name_is_damage(
-    store: StoreLayout, preparation_file: Path, changes: dict[str, Any]
+    empty_store: StoreLayout, preparation_file: Path, changes: dict[str, Any]
 ) -> None:
     preparation_file.write_bytes(PREPARATION._replace(**changes).render())
     with pytest.raises(DamagedError, match="is not the preparation that refs name"):
-        read_preparation(store, "adder", ENTRY, RUNTIME)
+        read_preparation(empty_store, "adder", ENTRY, RUNTIME)
 
 
 def test_a_preparation_with_the_id_of_another_is_damage(
-    store: StoreLayout, preparation_file: Path
+    empty_store: StoreLayout, preparation_file: Path
 ) -> None:
     preparation_file.write_bytes(PREPARATION._replace(id=OTHER_ID).render())
     with pytest.raises(DamagedError, match="is not the preparation that refs name"):
-        read_preparation(store, "adder", ENTRY, RUNTIME)
+        read_preparation(empty_store, "adder", ENTRY, RUNTIME)
 
 
-def test_a_preparation_that_refs_name_and_is_missing_is_not_found(store: StoreLayout) -> None:
+def test_a_preparation_that_refs_name_and_is_missing_is_not_found(empty_store: StoreLayout) -> None:
     with pytest.raises(NotFoundError, match=r"manifest\.json is missing"):
-        read_preparation(store, "adder", ENTRY, RUNTIME)
+        read_preparation(empty_store, "adder", ENTRY, RUNTIME)

@@ -24,24 +24,24 @@ READINGS: list[Callable[[StoreLayout], object]] = [
 ]
 
 
-def test_a_store_has_an_id(store: StoreLayout) -> None:
-    assert read_store_id(store) == STORE_ID
+def test_a_store_has_an_id(empty_store: StoreLayout) -> None:
+    assert read_store_id(empty_store) == STORE_ID
 
 
-def test_a_store_may_be_reached_through_a_link(store: StoreLayout, tmp_path: Path) -> None:
-    (tmp_path / "mount").symlink_to(store.root)
+def test_a_store_may_be_reached_through_a_link(empty_store: StoreLayout, tmp_path: Path) -> None:
+    (tmp_path / "mount").symlink_to(empty_store.root)
     assert read_store_id(StoreLayout(tmp_path / "mount")) == STORE_ID
 
 
 @pytest.mark.parametrize("read", READINGS)
 def test_a_missing_store_json_is_not_an_empty_store(
-    store: StoreLayout, model: ModelLayout, read: Callable[[StoreLayout], object]
+    empty_store: StoreLayout, model: ModelLayout, read: Callable[[StoreLayout], object]
 ) -> None:
     refs = refs_of(1)
     write_generations(model, refs, newest=refs)
-    store.store_json.unlink()
+    empty_store.store_json.unlink()
     with pytest.raises(StoreUnreachableError, match="is the file system mounted"):
-        read(store)
+        read(empty_store)
 
 
 @pytest.mark.parametrize("read", READINGS)
@@ -64,17 +64,19 @@ def test_where_no_store_is_there_is_none(
     "data",
     [b"", b"{}", b'{"format": 1}', b'{"format": 1, "id": 7}', b'{"format": 1, "id": "a", "b": 1}'],
 )
-def test_a_damaged_store_json_is_named(store: StoreLayout, data: bytes) -> None:
-    store.store_json.write_bytes(data)
+def test_a_damaged_store_json_is_named(empty_store: StoreLayout, data: bytes) -> None:
+    empty_store.store_json.write_bytes(data)
     with pytest.raises(DamagedError, match=r"STORE\.json"):
-        read_store_id(store)
+        read_store_id(empty_store)
 
 
-def test_a_store_json_that_cannot_be_read_means_that_the_store_cannot(store: StoreLayout) -> None:
-    store.store_json.unlink()
-    store.store_json.mkdir()
+def test_a_store_json_that_cannot_be_read_means_that_the_store_cannot(
+    empty_store: StoreLayout,
+) -> None:
+    empty_store.store_json.unlink()
+    empty_store.store_json.mkdir()
     with pytest.raises(StoreUnreachableError, match=r"STORE\.json cannot be read: Is a directory"):
-        read_store_id(store)
+        read_store_id(empty_store)
 
 
 def test_a_model_has_an_id(model: ModelLayout) -> None:

@@ -47,6 +47,12 @@ def layout(tmp_path: Path) -> StoreLayout:
 
 
 @pytest.fixture
+def new_store(tmp_path: Path) -> StoreLayout:
+    """The store that `publish_to` makes; nothing is there yet."""
+    return StoreLayout(tmp_path / "store")
+
+
+@pytest.fixture
 def model(layout: StoreLayout) -> ModelLayout:
     """A model's folder in a store, with nothing in it."""
     model = layout.model("adder")
@@ -126,6 +132,6 @@ def typed() -> Iterator[None]:
 
 
 @pytest.fixture
-def store(layout: StoreLayout) -> Sweepable:
+def sweepable(layout: StoreLayout) -> Sweepable:
     """A store to sweep, with nothing in it."""
     return Sweepable(layout)

@@ -72,7 +72,7 @@ requirements = "requirements.txt"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[StoreLayout]:
+def large_store(tmp_path: Path) -> Iterator[StoreLayout]:
     """A store with the model in it; gone after the test, for it is large."""
     folder = write_adder(tmp_path / "scaler", 0.0).parent
     shutil.copy(REQUIREMENTS, folder / "requirements.txt")
@@ -101,19 +101,19 @@ def imported(store: StoreLayout, model: str, *files: str) -> list[str]:
     return found
 
 
-def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLayout) -> None:
+def test_packages_larger_than_lambda_takes_answer_from_the_store(large_store: StoreLayout) -> None:
     for name in ("sklearn", "pandas"):
         assert importlib.util.find_spec(name) is None, f"{name} must not be in this environment"
-    refs = read_upward(store.model("scaler"))
+    refs = read_upward(large_store.model("scaler"))
     assert refs
-    packages = read_version(store, "scaler", refs.versions[1]).content.packages
+    packages = read_version(large_store, "scaler", refs.versions[1]).content.packages
     assert packages
-    manifest = read_package_set(store, packages)
+    manifest = read_package_set(large_store, packages)
     assert manifest.size_bytes > LAMBDA_TAKES_BYTES
     assert manifest.left_out_bytes > LEFT_OUT_BYTES
-    folder = store.package_set(packages)
+    folder = large_store.package_set(packages)
     before = listing(folder)
-    environ = {"STORE_PATH": str(store.root), "DEFAULT_MODEL": "scaler"}
+    environ = {"STORE_PATH": str(large_store.root), "DEFAULT_MODEL": "scaler"}
     with LambdaEnvironment(
         "inference.predict_function.handler", environ=environ, cwd=ROOT
     ) as environment:
@@ -126,4 +126,6 @@ def test_packages_larger_than_lambda_takes_answer_from_the_store(store: StoreLay
     assert from_the_set == {"sklearn", "pandas"}  # numpy is the runtime's own
     assert listing(folder) == before
     assert not list(folder.rglob("__pycache__"))
-    assert imported(store, "scaler", *FOR_TESTING) == [f"{site}{file}" for file in FOR_TESTING]
+    assert imported(large_store, "scaler", *FOR_TESTING) == [
+        f"{site}{file}" for file in FOR_TESTING
+    ]

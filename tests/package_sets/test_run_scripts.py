@@ -51,7 +51,7 @@ class Store(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def script_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("run")
     layout = open_store(folder / "store")
     wheels = folder / "wheels"
@@ -83,30 +83,32 @@ def script(folder: Path, text: str, name: str = "script.py") -> Path:
 
 
 @pytest.mark.parametrize("reference", ["greeter", "greeter:latest", "greeter@1"])
-def test_a_script_imports_what_the_named_version_pins(store: Store, reference: str) -> None:
+def test_a_script_imports_what_the_named_version_pins(script_store: Store, reference: str) -> None:
     code = "import greeter_pkg; print(greeter_pkg.GREETING)"
-    ended = run("run", "--store", store.root, reference, "-c", code)
+    ended = run("run", "--store", script_store.root, reference, "-c", code)
     assert ended == (0, "greeter_pkg 1.0\n", "")
 
 
-def test_a_version_without_packages_has_what_the_runtime_brings(store: Store) -> None:
+def test_a_version_without_packages_has_what_the_runtime_brings(script_store: Store) -> None:
     code = "import importlib.util as u, numpy; print(numpy.ndim(1), u.find_spec('greeter_pkg'))"
-    ended = run("run", "--store", store.root, "greeter@2", "-c", code)
+    ended = run("run", "--store", script_store.root, "greeter@2", "-c", code)
     assert ended == (0, "0 None\n", "")
 
 
-def test_the_model_is_not_loaded_and_what_the_runtime_brings_is_found_first(store: Store) -> None:
+def test_the_model_is_not_loaded_and_what_the_runtime_brings_is_found_first(
+    script_store: Store,
+) -> None:
     code = (
         "import sys; print('onnxruntime' in sys.modules, 'numpy' in sys.modules);"
         "import greeting; print(greeting.__file__, greeting.BROUGHT, sys.path[-1], sep='\\n');"
         "print(type(greeting.__spec__.loader).__name__)"
     )
-    ended = program(store, "-c", code)
+    ended = program(script_store, "-c", code)
     early, file, brought, last, loader = ended.out.splitlines()
     assert early == "False False"
-    assert file == f"{store.site}/greeting/__init__.py"
-    assert not brought.startswith(str(store.site))
-    assert last == str(store.site)
+    assert file == f"{script_store.site}/greeting/__init__.py"
+    assert not brought.startswith(str(script_store.site))
+    assert last == str(script_store.site)
     assert loader == "_IndexedLoader"
 
 
@@ -116,7 +118,7 @@ def about(ended: Ended) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder", "zip", "-", "-c", "-m"])
-def test_main_is_what_python_makes_of_it(store: Store, tmp_path: Path, kind: str) -> None:
+def test_main_is_what_python_makes_of_it(script_store: Store, tmp_path: Path, kind: str) -> None:
     text = f"HIDDEN = {HIDDEN}\n{ABOUT}"
     path = script(tmp_path / "scripts", text, "mine.py")
     words: list[str | Path] = [path.relative_to(tmp_path)]
@@ -137,15 +139,15 @@ def test_main_is_what_python_makes_of_it(store: Store, tmp_path: Path, kind: str
     elif kind == "-m":
         words = ["-m", "scripts.mine"]
     words += ["first", "--store", "-c", ""]
-    ours = about(program(store, *words, cwd=tmp_path, stdin=stdin))
+    ours = about(program(script_store, *words, cwd=tmp_path, stdin=stdin))
     theirs = about(run(*words, cwd=tmp_path, module=(), stdin=stdin))
     assert ours == theirs
     assert ours[0][1:] == ["first", "--store", "-c", ""]
 
 
-def test_a_module_of_the_set_runs_as_main(store: Store) -> None:
-    ended = program(store, "-m", "greeting", "-x")
-    assert ended == (0, f"['-x'] {store.site}/greeting/__init__.py\n", "")
+def test_a_module_of_the_set_runs_as_main(script_store: Store) -> None:
+    ended = program(script_store, "-m", "greeting", "-x")
+    assert ended == (0, f"['-x'] {script_store.site}/greeting/__init__.py\n", "")
 
 
 @pytest.mark.parametrize(
@@ -157,9 +159,9 @@ def test_a_module_of_the_set_runs_as_main(store: Store) -> None:
     ],
 )
 def test_a_program_ends_with_its_own_exit_code(
-    store: Store, code: str, expected: tuple[int, str, str]
+    script_store: Store, code: str, expected: tuple[int, str, str]
 ) -> None:
-    assert program(store, "-c", code) == expected
+    assert program(script_store, "-c", code) == expected
 
 
 @pytest.mark.parametrize(
@@ -172,23 +174,23 @@ def test_a_program_ends_with_its_own_exit_code(
     ],
 )
 def test_what_is_uncaught_is_shown_as_python_shows_it(
-    store: Store, tmp_path: Path, text: str
+    script_store: Store, tmp_path: Path, text: str
 ) -> None:
     path = script(tmp_path, text)
-    ours = program(store, path)
-    plain = {"PYTHONPATH": str(store.site), "PYTHONDONTWRITEBYTECODE": "1"}
+    ours = program(script_store, path)
+    plain = {"PYTHONPATH": str(script_store.site), "PYTHONDONTWRITEBYTECODE": "1"}
     theirs = run(path, module=(), env=plain)
     assert theirs.code == (-signal.SIGINT if "Keyboard" in text else 1)
     assert ours == theirs._replace(code=130 if "Keyboard" in text else 1)
 
 
-def test_a_module_that_is_not_there_is_told_in_a_line(store: Store) -> None:
-    ended = program(store, "-m", "nosuch")
+def test_a_module_that_is_not_there_is_told_in_a_line(script_store: Store) -> None:
+    ended = program(script_store, "-m", "nosuch")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.endswith(": No module named nosuch\n")
 
 
-def test_pickling_and_other_processes_find_main(store: Store, tmp_path: Path) -> None:
+def test_pickling_and_other_processes_find_main(script_store: Store, tmp_path: Path) -> None:
     text = """\
 import multiprocessing, pickle, sys
 import greeting
@@ -206,12 +208,12 @@ if __name__ == "__main__":
             assert pool.map(other, [1]) == [(2, greeting.__file__, "Mine")], method
     print("both")
 """
-    assert program(store, script(tmp_path, text)) == (0, "both\n", "")
+    assert program(script_store, script(tmp_path, text)) == (0, "both\n", "")
     # No process wrote bytecode into what is published: the store's fixture looks at its end.
 
 
 @pytest.mark.parametrize("inherited", ["", "/nowhere"])
-def test_a_python_that_is_started_anew_finds_the_set(store: Store, inherited: str) -> None:
+def test_a_python_that_is_started_anew_finds_the_set(script_store: Store, inherited: str) -> None:
     text = """\
 import os, subprocess, sys
 code = "import failing; print(failing.__file__)"
@@ -219,14 +221,14 @@ subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
 print(os.environ["PYTHONPATH"])
 """
     env = {"PYTHONPATH": inherited} if inherited else {}
-    ended = program(store, "-c", text, env=env)
-    path = f"{inherited}:{store.site}" if inherited else f"{store.site}"
-    assert ended == (0, f"{store.site}/failing.py\n{path}\n", "")
+    ended = program(script_store, "-c", text, env=env)
+    path = f"{inherited}:{script_store.site}" if inherited else f"{script_store.site}"
+    assert ended == (0, f"{script_store.site}/failing.py\n{path}\n", "")
 
 
-def test_a_set_that_is_imported_without_its_index_is_noted(store: Store) -> None:
+def test_a_set_that_is_imported_without_its_index_is_noted(script_store: Store) -> None:
     code = "import greeting; print(type(greeting.__spec__.loader).__name__)"
-    ended = run("run", "--store", store.root, "--set", store.digest, "-c", code,
+    ended = run("run", "--store", script_store.root, "--set", script_store.digest, "-c", code,
                 module=("-O", "-m", "inference"))  # fmt: skip
     assert (ended.code, ended.out) == (0, "SourceFileLoader\n")
     (line,) = ended.err.splitlines()
@@ -248,9 +250,9 @@ def test_a_set_that_is_imported_without_its_index_is_noted(store: Store) -> None
     ],
 )
 def test_what_cannot_begin_is_told_in_one_line(
-    store: Store, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    script_store: Store, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", "--store", str(store.root), *words]) == 1
+    assert main(["run", "--store", str(script_store.root), *words]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch("error: [^\n]+\n", err)
@@ -272,10 +274,10 @@ def test_what_cannot_begin_is_told_in_one_line(
     ],
 )
 def test_what_names_no_program_is_a_usage_error(
-    store: Store, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    script_store: Store, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["run", "--store", str(store.root), *words])
+        main(["run", "--store", str(script_store.root), *words])
     assert ended.value.code == 2
     assert "usage: python -m inference run" in capsys.readouterr().err
 
@@ -285,10 +287,10 @@ def test_a_missing_store_is_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_a_store_named_by_a_relative_path_is_found_after_the_script_went_elsewhere(
-    store: Store, tmp_path: Path
+    script_store: Store, tmp_path: Path
 ) -> None:
     text = "import os\nos.chdir('/')\nimport greeting\nprint(greeting.__file__)\n"
-    relative = os.path.relpath(store.root, tmp_path)
-    ended = run("run", "--store", relative, "--set", store.digest, script(tmp_path, text),
+    relative = os.path.relpath(script_store.root, tmp_path)
+    ended = run("run", "--store", relative, "--set", script_store.digest, script(tmp_path, text),
                 cwd=tmp_path)  # fmt: skip
-    assert ended == (0, f"{store.site}/greeting/__init__.py\n", "")
+    assert ended == (0, f"{script_store.site}/greeting/__init__.py\n", "")

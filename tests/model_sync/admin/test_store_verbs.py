@@ -6,7 +6,6 @@ import errno
 import io
 import json
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -28,23 +27,6 @@ if TYPE_CHECKING:
     from model_store.refs import Refs
 
     Run = Callable[..., tuple[int, Any]]
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model `adder` with versions 1, 2 and 3; latest is 3. Made once: for copies only."""
-    root = tmp_path_factory.mktemp("published")
-    for constant in (1, 2, 3):
-        write_adder(root / "adder", constant)
-        publish(root / "adder", root / "store", progress=Silent())
-    return root
-
-
-@pytest.fixture
-def store(tmp_path: Path, published: Path) -> Path:
-    """A copy of it, for one test to do what it likes with."""
-    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "store"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ PUBLISHED = {"model", "version", "digest", "created", "labels", "generation", "v
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two versions of one model, which no test here changes."""
     root = tmp_path_factory.mktemp("published")
     for constant in (1.0, 2.0):
@@ -103,8 +103,8 @@ def test_the_store_is_the_options_else_the_environments_else_one_here(
     assert capsys.readouterr().err.startswith(f"error: there is no store at {meant}: ")
 
 
-def test_listing_is_a_table_with_the_newest_first(store: Path) -> None:
-    done = run("list", "--store", store)
+def test_listing_is_a_table_with_the_newest_first(two_versions: Path) -> None:
+    done = run("list", "--store", two_versions)
     rows = [line.split() for line in done.out.splitlines()]
     assert (done.code, done.err) == (0, "")
     assert rows[0] == ["MODEL", "VERSION", "LABELS", "STATE", "SIZE", "PUBLISHED"]
@@ -113,8 +113,10 @@ def test_listing_is_a_table_with_the_newest_first(store: Path) -> None:
     assert len(rows) == 3
 
 
-def test_listing_as_json_is_one_object(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--store", str(store), "--json"]) == 0
+def test_listing_as_json_is_one_object(
+    two_versions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", "--store", str(two_versions), "--json"]) == 0
     out, err = capsys.readouterr()
     (model,) = json.loads(out)["models"]
     assert set(model) == {"name", "generation", "labels", "split", "versions"}

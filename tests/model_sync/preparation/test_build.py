@@ -33,23 +33,19 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion
     from model_store.preparation import PreparationManifest
 
+pytestmark = pytest.mark.store_of("heavy_store")
+
 X = np.random.default_rng(3).standard_normal((2, WIDTH)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def heavy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with `heavy`, chosen for cold starts. Not to be changed."""
     root = tmp_path_factory.mktemp("heavy")
     write_heavy_model(root / "heavy" / "model.onnx", layers=4)
     (root / "heavy" / "model.toml").write_text('[optimize]\noptimize_for = "cold"\n')
     publish(root / "heavy", root / "store", progress=Silent())
     return root / "store"
-
-
-@pytest.fixture
-def store(published: Path, tmp_path: Path) -> Path:
-    shutil.copytree(published, tmp_path / "store")
-    return tmp_path / "store"
 
 
 def preparation_of(store: Path, model: str = "heavy") -> PreparationManifest:
@@ -72,8 +68,8 @@ def load(store: Path, model: str = "heavy") -> LoadedVersion:
     return load_version(layout, model, 1, refs.versions[1])
 
 
-def test_every_form_is_measured_and_the_best_is_kept(published: Path) -> None:
-    found = preparation_of(published)
+def test_every_form_is_measured_and_the_best_is_kept(heavy_store: Path) -> None:
+    found = preparation_of(heavy_store)
     assert [each.name for each in found.variants] == [PLAIN, PORTABLE, MAPPED]
     assert [each.refused for each in found.variants] == [None] * 3
     assert all(each.measurement and each.measurement.warm_ms > 0 for each in found.variants)
@@ -87,8 +83,8 @@ def test_every_form_is_measured_and_the_best_is_kept(published: Path) -> None:
     assert kept == {name: name == found.chosen for name in kept}
 
 
-def test_what_is_mapped_is_not_the_processs_own(published: Path) -> None:
-    forms = {each.name: each.measurement for each in preparation_of(published).variants}
+def test_what_is_mapped_is_not_the_processs_own(heavy_store: Path) -> None:
+    forms = {each.name: each.measurement for each in preparation_of(heavy_store).variants}
     plain, mapped = forms[PLAIN], forms[MAPPED]
     assert plain
     assert mapped
@@ -137,15 +133,15 @@ def test_it_is_verified_backed_up_and_restored(
 
 
 def test_show_says_what_was_tried_and_why_this_one_won(
-    published: Path, capsys: pytest.CaptureFixture[str]
+    heavy_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["show", "heavy", "--store", str(published)]) == 0
+    assert main(["show", "heavy", "--store", str(heavy_store)]) == 0
     out = capsys.readouterr().out
     for text in ("    cold: ", "    plain: load ", "    portable: load ", "    mapped: load "):
         assert text in out
-    assert main(["show", "heavy", "--json", "--store", str(published)]) == 0
+    assert main(["show", "heavy", "--json", "--store", str(heavy_store)]) == 0
     described = json.loads(capsys.readouterr().out)["preparations"][RUNTIME]
-    assert described["why"] == preparation_of(published).why
+    assert described["why"] == preparation_of(heavy_store).why
     assert len(described["variants"]) == 3
 
 

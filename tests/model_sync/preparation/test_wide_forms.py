@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from inference.loading.loaded_version import LoadedVersion
     from model_store.preparation import PreparationManifest
 
-pytestmark = pytest.mark.skipif(not block_width(), reason="ONNX Runtime has no blocks here")
+pytestmark = [
+    pytest.mark.store_of("wide_store"),
+    pytest.mark.skipif(not block_width(), reason="ONNX Runtime has no blocks here"),
+]
 
 SIZES = ResnetSizes(blocks=(1, 1, 1), width=32, classes=10, image=64)
 X = np.random.default_rng(3).standard_normal((2, 3, 64, 64)).astype(np.float32)
@@ -46,7 +49,7 @@ NAME = "small"
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def resnet_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a graph of convolutions, of 2 MB. Not to be changed."""
     root = tmp_path_factory.mktemp("wide")
     write_resnet(root / NAME / "model.onnx", SIZES)
@@ -56,10 +59,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wide_store(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wide_store(resnet_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with the wide variant chosen and the portable one kept, whatever was measured."""
     store = tmp_path_factory.mktemp("chosen") / "store"
-    shutil.copytree(published, store)
+    shutil.copytree(resnet_store, store)
     found = preparation_of(store)
     folder = prepared_folder(store)
     source = next(store.glob("models/*/versions/*/source/model.onnx"))
@@ -77,12 +80,6 @@ def wide_store(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     )
     (folder / MANIFEST).write_bytes(manifest.render())
     return store
-
-
-@pytest.fixture
-def store(wide_store: Path, tmp_path: Path) -> Path:
-    shutil.copytree(wide_store, tmp_path / "store")
-    return tmp_path / "store"
 
 
 def _entry(folder: Path, path: Path) -> FileEntry:
@@ -114,8 +111,8 @@ def plain_answer(store: Path) -> Any:
     return load_version(StoreLayout(store), NAME, 1, entry).run({"input": X})["output"]
 
 
-def test_a_graph_of_convolutions_is_also_tried_for_this_processor(published: Path) -> None:
-    found = preparation_of(published)
+def test_a_graph_of_convolutions_is_also_tried_for_this_processor(resnet_store: Path) -> None:
+    found = preparation_of(resnet_store)
     assert [each.name for each in found.variants] == [PLAIN, PORTABLE, WIDE]
     assert [each.refused for each in found.variants] == [None] * 3
     assert [each.block_width for each in found.variants] == [0, 0, block_width()]
@@ -123,14 +120,14 @@ def test_a_graph_of_convolutions_is_also_tried_for_this_processor(published: Pat
 
 
 def test_what_is_chosen_is_kept_and_what_other_processors_open_and_no_more(
-    published: Path,
+    resnet_store: Path,
 ) -> None:
-    found = preparation_of(published)
+    found = preparation_of(resnet_store)
     opened = {found.chosen, found.fitting(0).name}
     if found.variant.block_width:
         assert found.why.endswith(f"; on other processors {found.fitting(0).name}")
     assert {each.name for each in found.variants if each.files} == opened - {PLAIN}
-    folder = prepared_folder(published)
+    folder = prepared_folder(resnet_store)
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert there == {file.path for file in found.files} | {MANIFEST}
 

@@ -31,13 +31,8 @@ if TYPE_CHECKING:
     from tests.support.durability import Synced
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
-    return StoreLayout(tmp_path / "store")
-
-
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[StoreLayout, PublishResult]:
+def full_publication(tmp_path_factory: pytest.TempPathFactory) -> tuple[StoreLayout, PublishResult]:
     """A store with one version of a model that has everything; tests only look at it."""
     root = tmp_path_factory.mktemp("published")
     folder = write_full(root / "adder", 2.5)
@@ -50,8 +45,10 @@ def _refs(store: StoreLayout, name: str = "adder") -> Refs:
     return refresh(store, name, None).refs
 
 
-def test_a_publication_says_what_it_came_to(published: tuple[StoreLayout, PublishResult]) -> None:
-    store, told = published
+def test_a_publication_says_what_it_came_to(
+    full_publication: tuple[StoreLayout, PublishResult],
+) -> None:
+    store, told = full_publication
     assert told == PublishResult(
         model="adder",
         version=1,
@@ -65,9 +62,9 @@ def test_a_publication_says_what_it_came_to(published: tuple[StoreLayout, Publis
 
 
 def test_readers_see_the_version_and_who_made_it_and_why(
-    published: tuple[StoreLayout, PublishResult],
+    full_publication: tuple[StoreLayout, PublishResult],
 ) -> None:
-    store, _ = published
+    store, _ = full_publication
     refs = _refs(store)
     assert refs.labels == {LATEST: 1}
     assert refs.model_id == read_model_id(store.model("adder"))
@@ -78,9 +75,9 @@ def test_readers_see_the_version_and_who_made_it_and_why(
 
 
 def test_a_version_holds_its_files_and_says_so(
-    published: tuple[StoreLayout, PublishResult],
+    full_publication: tuple[StoreLayout, PublishResult],
 ) -> None:
-    store, _ = published
+    store, _ = full_publication
     entry = _refs(store).versions[1]
     manifest = read_version(store, "adder", entry)
     version = store.model("adder").version(entry.id)
@@ -102,9 +99,9 @@ def test_a_version_holds_its_files_and_says_so(
 
 
 def test_a_preparation_says_what_it_was_made_of(
-    published: tuple[StoreLayout, PublishResult],
+    full_publication: tuple[StoreLayout, PublishResult],
 ) -> None:
-    store, _ = published
+    store, _ = full_publication
     entry = _refs(store).versions[1]
     preparation = read_preparation(store, "adder", entry, RUNTIME)
     assert preparation
@@ -114,8 +111,8 @@ def test_a_preparation_says_what_it_was_made_of(
     assert ids_in(store.model("adder")) == ({entry.id}, {preparation.id})
 
 
-def test_what_was_published_answers(published: tuple[StoreLayout, PublishResult]) -> None:
-    store, _ = published
+def test_what_was_published_answers(full_publication: tuple[StoreLayout, PublishResult]) -> None:
+    store, _ = full_publication
     loaded = load_version(store, "adder", 1, _refs(store).versions[1])
     answer = loaded.run({"x": np.array([[1, 2]], np.float32)})
     assert answer["y"].tolist() == [[3.5, 4.5]]
@@ -123,49 +120,49 @@ def test_what_was_published_answers(published: tuple[StoreLayout, PublishResult]
 
 
 def test_external_data_lie_beside_their_graph_wherever_that_lay(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     folder = tmp_path / "adder"
     write_external_adder(folder / "build", np.array([1.0, 2.0]), "weights.bin")
     (folder / "model.toml").write_text('[model]\nfile = "build/model.onnx"\n')
     publish_to(folder)
-    entry = _refs(store).versions[1]
-    files = read_version(store, "adder", entry).content.files
+    entry = _refs(new_store).versions[1]
+    files = read_version(new_store, "adder", entry).content.files
     assert [file.path for file in files] == ["source/model.onnx", "source/weights.bin"]
-    loaded = load_version(store, "adder", 1, entry)
+    loaded = load_version(new_store, "adder", 1, entry)
     assert loaded.run({"x": np.zeros((1, 2), np.float32)})["y"].tolist() == [[1.0, 2.0]]
 
 
 def test_links_inside_the_folder_are_published_as_what_they_point_at(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     folder = write_bare(tmp_path / "adder")
     (folder / "model.onnx").rename(folder / ".kept.onnx")
     (folder / "model.onnx").symlink_to(".kept.onnx")
     publish_to(folder)
-    assert not any(path.is_symlink() for path in store.models.rglob("*"))
-    assert load_version(store, "adder", 1, _refs(store).versions[1])
+    assert not any(path.is_symlink() for path in new_store.models.rglob("*"))
+    assert load_version(new_store, "adder", 1, _refs(new_store).versions[1])
 
 
 @pytest.mark.usefixtures("umask")
 def test_everyone_may_read_what_was_published_whatever_the_umask(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     folder = write_full(tmp_path / "adder")
     (folder / "model.onnx").chmod(0o600)
     publish_to(folder)
     expected = {
-        str(path.relative_to(store.root)): FOLDER if path.is_dir() else FILE
-        for path in store.root.rglob("*")
+        str(path.relative_to(new_store.root)): FOLDER if path.is_dir() else FILE
+        for path in new_store.root.rglob("*")
     }
-    assert modes(store.root) == expected
-    assert store.root.stat().st_mode & 0o7777 == FOLDER
+    assert modes(new_store.root) == expected
+    assert new_store.root.stat().st_mode & 0o7777 == FOLDER
 
 
 def test_what_was_published_is_durable(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish, synced: Synced
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish, synced: Synced
 ) -> None:
     publish_to(write_full(tmp_path / "adder"))
     publish_to(write_full(tmp_path / "adder", 2.0))
-    assert synced.lacking(store.models) == []
-    assert synced.lacking(store.store_json) == []
+    assert synced.lacking(new_store.models) == []
+    assert synced.lacking(new_store.store_json) == []

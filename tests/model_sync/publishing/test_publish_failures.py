@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
+def adder_store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
     """A store with one version in it, which no test here may change."""
     root = tmp_path_factory.mktemp("failures")
     publish(write_bare(root / "adder", 7.0), root / "store", progress=Silent())
@@ -35,16 +35,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
 
 @pytest.mark.parametrize(("write", "kind", "reason"), FAILING.values(), ids=FAILING)
 def test_a_publication_that_fails_changes_nothing_that_readers_see(
-    tmp_path: Path, store: StoreLayout, write: Write, kind: type[Exception], reason: str
+    tmp_path: Path, adder_store: StoreLayout, write: Write, kind: type[Exception], reason: str
 ) -> None:
     write(tmp_path / "adder")
-    before = snapshot(store.models)
+    before = snapshot(adder_store.models)
     with pytest.raises(kind, match=reason) as caught:
-        publish(tmp_path / "adder", store.root, progress=Silent())
+        publish(tmp_path / "adder", adder_store.root, progress=Silent())
     assert isinstance(caught.value, SyncError)
     assert len(str(caught.value).splitlines()) == 1
-    assert snapshot(store.models) == before
-    assert list((store.root / "staging").iterdir()) == []
+    assert snapshot(adder_store.models) == before
+    assert list((adder_store.root / "staging").iterdir()) == []
 
 
 def test_the_first_publication_that_fails_leaves_no_model(tmp_path: Path) -> None:
@@ -75,16 +75,16 @@ class _Stopping(Silent):
 
 
 def test_a_publication_that_is_interrupted_anywhere_leaves_nothing(
-    tmp_path: Path, store: StoreLayout
+    tmp_path: Path, adder_store: StoreLayout
 ) -> None:
     folder = write_full(tmp_path / "adder")
-    before, places = snapshot(store.models), 0
+    before, places = snapshot(adder_store.models), 0
     # The last word comes before the trial; behind it nothing more is said.
     while places < 9:
         with pytest.raises(KeyboardInterrupt):
-            publish(folder, store.root, progress=_Stopping(places))
-        assert snapshot(store.models) == before
-        assert list((store.root / "staging").iterdir()) == []
+            publish(folder, adder_store.root, progress=_Stopping(places))
+        assert snapshot(adder_store.models) == before
+        assert list((adder_store.root / "staging").iterdir()) == []
         places += 1
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from model_store.layout import StoreLayout
 from model_store.reading import refresh
 from model_sync.preparation.trial import try_version
 from tests.support.model_folders import PIPELINE, write_bare, write_full
@@ -20,15 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from model_store.layout import StoreLayout
     from model_store.refs import Refs
     from tests.model_sync.conftest import Publish
 
 PUBLISH: Final = [sys.executable, "-m", "model_sync", "publish"]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
-    return StoreLayout(tmp_path / "store")
 
 
 def _refs(store: StoreLayout) -> Refs:
@@ -57,7 +52,7 @@ def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], o
 @pytest.mark.parametrize("already", [0, 1], ids=["first of its model", "not the first"])
 def test_two_who_publish_the_same_new_contents_make_one_version(
     tmp_path: Path,
-    store: StoreLayout,
+    new_store: StoreLayout,
     publish_to: Publish,
     monkeypatch: pytest.MonkeyPatch,
     already: int,
@@ -73,12 +68,12 @@ def test_two_who_publish_the_same_new_contents_make_one_version(
     assert not lost.changed
     assert (won[0].version, won[0].generation) == (already + 1, already + 1)
     assert (lost.version, lost.generation) == (won[0].version, won[0].generation)
-    assert set(_refs(store).versions) == set(range(1, already + 2))
-    _assert_only_what_is_named_is_there(store)
+    assert set(_refs(new_store).versions) == set(range(1, already + 2))
+    _assert_only_what_is_named_is_there(new_store)
 
 
 def test_two_who_publish_different_contents_both_get_a_version(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = write_bare(tmp_path / "one", 1.0), write_bare(tmp_path / "two", 2.0)
     won: list[Any] = []
@@ -86,12 +81,12 @@ def test_two_who_publish_different_contents_both_get_a_version(
     lost = publish_to(one, name="adder")
     assert (won[0].version, won[0].generation) == (1, 1)
     assert (lost.version, lost.generation, lost.created) == (2, 2, True)
-    refs = _refs(store)
+    refs = _refs(new_store)
     assert {number: str(entry.digest) for number, entry in refs.versions.items()} == {
         1: won[0].digest,
         2: lost.digest,
     }
-    _assert_only_what_is_named_is_there(store)
+    _assert_only_what_is_named_is_there(new_store)
 
 
 def test_who_lost_to_other_contents_does_not_try_its_version_again(
@@ -108,7 +103,7 @@ def test_who_lost_to_other_contents_does_not_try_its_version_again(
 
 
 def test_who_lost_keeps_the_label_where_its_own_contents_are(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, other = write_bare(tmp_path / "one", 1.0), write_bare(tmp_path / "two", 2.0)
 
@@ -120,15 +115,15 @@ def test_who_lost_keeps_the_label_where_its_own_contents_are(
     lost = publish_to(folder, name="adder")
     # The same contents are version 1 by now; the label has gone on, and comes back.
     assert (lost.version, lost.generation, lost.created, lost.changed) == (1, 3, False, True)
-    assert _refs(store).labels == {"latest": 1}
-    _assert_only_what_is_named_is_there(store)
+    assert _refs(new_store).labels == {"latest": 1}
+    _assert_only_what_is_named_is_there(new_store)
 
 
 @pytest.mark.parametrize("already", [0, 1], ids=["first of its model", "not the first"])
 @pytest.mark.parametrize("place", ["refs", "versions", "preparations"])
 def test_who_is_interrupted_leaves_no_folder_without_a_name(
     tmp_path: Path,
-    store: StoreLayout,
+    new_store: StoreLayout,
     publish_to: Publish,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
@@ -153,18 +148,18 @@ def test_who_is_interrupted_leaves_no_folder_without_a_name(
     with pytest.raises(KeyboardInterrupt):
         publish_to(write_bare(tmp_path / "adder"))
     if already:
-        assert _refs(store).generation == 1
-        _assert_only_what_is_named_is_there(store)
+        assert _refs(new_store).generation == 1
+        _assert_only_what_is_named_is_there(new_store)
     else:
-        assert ids_in(store.model("adder")) == (set(), set())
-        assert list((store.root / "staging").iterdir()) == []
+        assert ids_in(new_store.model("adder")) == (set(), set())
+        assert list((new_store.root / "staging").iterdir()) == []
 
 
-def test_processes_that_publish_at_once_all_succeed(tmp_path: Path, store: StoreLayout) -> None:
+def test_processes_that_publish_at_once_all_succeed(tmp_path: Path, new_store: StoreLayout) -> None:
     folders = [write_bare(tmp_path / str(number), float(number // 2)) for number in range(3)]
     publishers = [
         subprocess.Popen(
-            [*PUBLISH, folder, "--store", store.root, "--name", "adder", "--quiet"],
+            [*PUBLISH, folder, "--store", new_store.root, "--name", "adder", "--quiet"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -174,5 +169,5 @@ def test_processes_that_publish_at_once_all_succeed(tmp_path: Path, store: Store
     ]
     told = [publisher.communicate()[0] for publisher in publishers]
     assert [publisher.returncode for publisher in publishers] == [0, 0, 0], told
-    assert set(_refs(store).versions) == {1, 2}
-    _assert_only_what_is_named_is_there(store)
+    assert set(_refs(new_store).versions) == {1, 2}
+    _assert_only_what_is_named_is_there(new_store)

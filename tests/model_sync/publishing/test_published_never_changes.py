@@ -32,13 +32,8 @@ import words
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
-    return StoreLayout(tmp_path / "store")
-
-
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
+def two_versions(tmp_path_factory: pytest.TempPathFactory) -> StoreLayout:
     """A store with two versions of a model, which tests only look at."""
     root = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as patched:
@@ -56,13 +51,13 @@ def _bytecode_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_later_publications_touch_nothing_of_earlier_ones(
     tmp_path: Path,
-    store: StoreLayout,
+    new_store: StoreLayout,
     publish_to: Publish,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "adder"
     publish_to(write_full(folder, 1.0))
-    model = store.model("adder")
+    model = new_store.model("adder")
     versions = {path: snapshot(path) for path in model.versions.iterdir()}
     preparations = {path: snapshot(path) for path in model.preparations.iterdir()}
     generation = snapshot(model.generation(1))
@@ -79,23 +74,23 @@ def test_later_publications_touch_nothing_of_earlier_ones(
     assert after == was._replace(links=1, ctime_ns=after.ctime_ns)
 
 
-def test_every_file_but_the_newest_refs_has_one_name(published: StoreLayout) -> None:
-    model = published.model("adder")
+def test_every_file_but_the_newest_refs_has_one_name(two_versions: StoreLayout) -> None:
+    model = two_versions.model("adder")
     linked = {
         path
-        for path in published.root.rglob("*")
+        for path in two_versions.root.rglob("*")
         if stat.S_ISREG(path.lstat().st_mode) and path.stat().st_nlink != 1
     }
     assert linked == {model.refs_json, model.generation(2)}
     assert model.refs_json.stat().st_nlink == 2
 
 
-def test_publishing_and_loading_leave_no_bytecode(published: StoreLayout) -> None:
-    before = snapshot(published.models)
-    entry = refresh(published, "adder", None).refs.versions[2]
-    assert load_version(published, "adder", 2, entry).predict(Request(b"[1, 2]"))
-    assert snapshot(published.models) == before
-    assert not list(published.root.rglob("__pycache__"))
+def test_publishing_and_loading_leave_no_bytecode(two_versions: StoreLayout) -> None:
+    before = snapshot(two_versions.models)
+    entry = refresh(two_versions, "adder", None).refs.versions[2]
+    assert load_version(two_versions, "adder", 2, entry).predict(Request(b"[1, 2]"))
+    assert snapshot(two_versions.models) == before
+    assert not list(two_versions.root.rglob("__pycache__"))
 
 
 def _with_neighbour(folder: Path, pipeline: str) -> Path:
@@ -114,16 +109,16 @@ def _files(store: StoreLayout) -> set[str]:
 
 
 def test_trying_a_pipeline_that_imports_its_neighbour_leaves_no_bytecode(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(_with_neighbour(tmp_path / "adder", IMPORTS_ITS_NEIGHBOUR))
     expected = {"manifest.json", "pipeline/pipeline.py", "pipeline/words.py", "source/model.onnx"}
-    assert _files(store) == expected
+    assert _files(new_store) == expected
 
 
 def test_a_folder_is_whole_and_durable_before_it_appears_and_before_it_is_named(
     tmp_path: Path,
-    store: StoreLayout,
+    new_store: StoreLayout,
     publish_to: Publish,
     synced: Synced,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +127,7 @@ def test_a_folder_is_whole_and_durable_before_it_appears_and_before_it_is_named(
     seen: list[str] = []
 
     def renaming(source: Path, target: Path) -> None:
-        if target not in {store.root, store.model("adder").refs_json}:
+        if target not in {new_store.root, new_store.model("adder").refs_json}:
             assert synced.lacking(source) == []
             assert (source / "manifest.json").is_file()
             seen.append(target.parent.name)
@@ -141,7 +136,7 @@ def test_a_folder_is_whole_and_durable_before_it_appears_and_before_it_is_named(
     def linking(source: Path, target: Path) -> None:
         if target.parent.name == "refs":
             # What a generation names must be there for good before the generation is.
-            lacking = synced.lacking(store.models)
+            lacking = synced.lacking(new_store.models)
             assert [path for path in lacking if path != str(target.parent)] == []
             assert synced.lacking(source) == []
             seen.append(target.name)

@@ -37,11 +37,6 @@ class _Heard(Silent):
         self.steps.append(what)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
-    return StoreLayout(tmp_path / "store")
-
-
 def _labels(store: StoreLayout) -> dict[str, int]:
     refs = read_upward(store.model("adder"))
     assert refs
@@ -61,10 +56,10 @@ def _publish_other(tmp_path: Path, **options: Any) -> PublishResult:
 
 
 def test_what_would_break_callers_is_refused_and_nothing_is_changed(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
-    before = snapshot(store.models)
+    before = snapshot(new_store.models)
     with pytest.raises(SignatureError) as caught:
         _publish_other(tmp_path)
     assert str(caught.value) == (
@@ -74,8 +69,8 @@ def test_what_would_break_callers_is_refused_and_nothing_is_changed(
         "publish it under another label, or with --allow-signature-change"
     )
     assert code_of(caught.value) == "signature"
-    assert snapshot(store.models) == before
-    assert list((store.root / "staging").iterdir()) == []
+    assert snapshot(new_store.models) == before
+    assert list((new_store.root / "staging").iterdir()) == []
 
 
 def test_it_is_refused_before_it_is_tried(
@@ -95,13 +90,13 @@ def test_it_is_refused_before_it_is_tried(
 
 
 def test_it_is_published_where_that_is_allowed_and_each_difference_is_told(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
     heard = _Heard()
     published = publish(
         _other(tmp_path / "other"),
-        store.root,
+        new_store.root,
         name="adder",
         progress=heard,
         allow_signature_change=True,
@@ -117,7 +112,7 @@ def test_it_is_published_where_that_is_allowed_and_each_difference_is_told(
 
 
 def test_what_breaks_nobody_is_published_and_told(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
     awkward.write(
@@ -127,15 +122,15 @@ def test_what_breaks_nobody_is_published_and_told(
         outputs=[awkward.value(name, ["batch", 2]) for name in ("more", "y")],
     )
     heard = _Heard()
-    publish(tmp_path / "adder", store.root, progress=heard)
-    assert _labels(store) == {LATEST: 2}
+    publish(tmp_path / "adder", new_store.root, progress=heard)
+    assert _labels(new_store) == {LATEST: 2}
     assert (
         "unlike version 1, which 'latest' of 'adder' names: output 'more' is new (breaks no caller)"
     ) in heard.steps
 
 
 def test_a_label_that_names_nothing_yet_has_no_callers(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
     assert _publish_other(tmp_path, label="canary").version == 2
@@ -143,28 +138,28 @@ def test_a_label_that_names_nothing_yet_has_no_callers(
     publish_to(write_bare(tmp_path / "adder", 2.0))
     with pytest.raises(SignatureError, match="version 2, which 'canary' of 'adder' names"):
         publish_to(write_bare(tmp_path / "adder", 3.0), label="canary")
-    assert _labels(store) == {LATEST: 3, "canary": 2}
+    assert _labels(new_store) == {LATEST: 3, "canary": 2}
 
 
 def test_a_label_goes_back_to_older_contents_only_where_its_callers_can(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     old = write_bare(tmp_path / "adder")
     publish_to(old)
     _publish_other(tmp_path, allow_signature_change=True)
     with pytest.raises(SignatureError, match="version 2, which 'latest' of 'adder' names"):
         publish_to(old)
-    assert _labels(store) == {LATEST: 2}
+    assert _labels(new_store) == {LATEST: 2}
     assert publish_to(old, allow_signature_change=True).version == 1
-    assert _labels(store) == {LATEST: 1}
+    assert _labels(new_store) == {LATEST: 1}
 
 
 def test_the_same_contents_again_are_compared_with_nothing(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     folder = write_bare(tmp_path / "adder")
     publish_to(folder)
-    [version] = store.model("adder").versions.iterdir()
+    [version] = new_store.model("adder").versions.iterdir()
     (version / MANIFEST).write_bytes(b"damaged")
     assert not publish_to(folder).changed
 
@@ -179,26 +174,26 @@ def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], o
 
 
 def test_what_another_writer_put_under_the_label_meanwhile_counts(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
     fits = write_bare(tmp_path / "adder", 2.0)
     _during_the_trial(monkeypatch, lambda: _publish_other(tmp_path, allow_signature_change=True))
     with pytest.raises(SignatureError, match="version 2, which 'latest' of 'adder' names"):
         publish_to(fits)
-    assert _labels(store) == {LATEST: 2}
-    refs = read_upward(store.model("adder"))
+    assert _labels(new_store) == {LATEST: 2}
+    refs = read_upward(new_store.model("adder"))
     assert refs
-    assert {path.name for path in store.model("adder").versions.iterdir()} == {
+    assert {path.name for path in new_store.model("adder").versions.iterdir()} == {
         entry.id for entry in refs.versions.values()
     }
 
 
 def test_what_nobody_can_compare_with_is_refused_unless_allowed(
-    tmp_path: Path, store: StoreLayout, publish_to: Publish
+    tmp_path: Path, new_store: StoreLayout, publish_to: Publish
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
-    [version] = store.model("adder").versions.iterdir()
+    [version] = new_store.model("adder").versions.iterdir()
     (version / MANIFEST).write_bytes(b"damaged")
     new = write_bare(tmp_path / "adder", 2.0)
     with pytest.raises(SignatureError, match="cannot be compared with that of version 1") as caught:
@@ -206,6 +201,6 @@ def test_what_nobody_can_compare_with_is_refused_unless_allowed(
     assert "--allow-signature-change" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     heard = _Heard()
-    publish(new, store.root, progress=heard, allow_signature_change=True)
+    publish(new, new_store.root, progress=heard, allow_signature_change=True)
     assert any(step.startswith("the signature is not compared") for step in heard.steps)
-    assert _labels(store) == {LATEST: 2}
+    assert _labels(new_store) == {LATEST: 2}

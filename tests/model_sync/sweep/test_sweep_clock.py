@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(("ahead_s", "where"), [(90, "ahead of"), (-90, "behind")])
 def test_a_wrong_clock_is_refused_and_nothing_is_deleted(
-    store: Sweepable, monkeypatch: pytest.MonkeyPatch, ahead_s: int, where: str
+    sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch, ahead_s: int, where: str
 ) -> None:
-    store.retired()
+    sweepable.retired()
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() + ahead_s * 10_000)
     with pytest.raises(ChangeError, match=rf"^this machine's clock is \d+ s {where} the file sys"):
-        run_operation("sweep", store.opened, {})
+        run_operation("sweep", sweepable.opened, {})
     monkeypatch.setattr(time, "time", clock)
-    assert store.in_place() == {1, 2, 3, 4}
+    assert sweepable.in_place() == {1, 2, 3, 4}
 
 
-def test_a_few_seconds_are_no_matter(store: Sweepable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_seconds_are_no_matter(sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() + 20)
-    assert run_operation("sweep", store.opened, {})["failures"] == []
+    assert run_operation("sweep", sweepable.opened, {})["failures"] == []
 
 
-def test_a_store_that_is_away_is_not_swept(store: Sweepable) -> None:
-    store.retired()
-    store.layout.store_json.unlink()
+def test_a_store_that_is_away_is_not_swept(sweepable: Sweepable) -> None:
+    sweepable.retired()
+    sweepable.layout.store_json.unlink()
     for fields in ({}, {"dry_run": True}):
         with pytest.raises(StoreUnreachableError):
-            run_operation("sweep", store.opened, fields)
-    assert store.in_place() == {1, 2, 3, 4}
+            run_operation("sweep", sweepable.opened, fields)
+    assert sweepable.in_place() == {1, 2, 3, 4}

@@ -71,30 +71,30 @@ def _calls_of_a_sweep(store: Sweepable, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_it_may_end_at_any_call(
-    store: Sweepable, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda fd: None)  # nothing here loses its power
-    unused, pinned = _prepare(store)
+    unused, pinned = _prepare(sweepable)
     copies = tmp_path_factory.mktemp("copies")
     # Hard links among the names stay links in the copy, as `cp -a` makes it.
     backup = copies / "store"
-    os.system(f"cp -a {store.layout.root} {backup}")  # noqa: S605 - paths of our own
-    calls = _calls_of_a_sweep(store, monkeypatch)
+    os.system(f"cp -a {sweepable.layout.root} {backup}")  # noqa: S605 - paths of our own
+    calls = _calls_of_a_sweep(sweepable, monkeypatch)
     assert calls > 20
     for at in range(1, calls + 1):
-        os.system(f"rm -rf {store.layout.root} && cp -a {backup} {store.layout.root}")  # noqa: S605
+        os.system(f"rm -rf {sweepable.layout.root} && cp -a {backup} {sweepable.layout.root}")  # noqa: S605
         with monkeypatch.context() as patched:
             _Counting(patched, at)
             with pytest.raises(Killed):
-                store.sweep(1.5)
-        _check_readable(store, pinned)
+                sweepable.sweep(1.5)
+        _check_readable(sweepable, pinned)
         for days in (1.5, 2.6, 3.7):
-            found = store.sweep(days)
+            found = sweepable.sweep(days)
             assert found["failures"] == [], at
-        _check_readable(store, pinned)
-        assert store.in_place() == {2, 3, 4}, at
-        assert not store.layout.package_set(unused).exists(), at
-        assert read_package_set(store.layout, pinned)
-        assert not store.model("gone").folder.exists(), at
-        assert not any((store.layout.root / "trash").iterdir()), at
-        assert not any((store.layout.root / "staging").iterdir()), at
+        _check_readable(sweepable, pinned)
+        assert sweepable.in_place() == {2, 3, 4}, at
+        assert not sweepable.layout.package_set(unused).exists(), at
+        assert read_package_set(sweepable.layout, pinned)
+        assert not sweepable.model("gone").folder.exists(), at
+        assert not any((sweepable.layout.root / "trash").iterdir()), at
+        assert not any((sweepable.layout.root / "staging").iterdir()), at

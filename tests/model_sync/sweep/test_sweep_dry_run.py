@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def full(store: Sweepable) -> Sweepable:
+def full(sweepable: Sweepable) -> Sweepable:
     """A store with something of every kind to sweep."""
-    store.retired()
-    store.package_set("alpha")
-    pinned = store.package_set("beta")
-    store.publish("other", packages=pinned)
-    store.publish("gone")
-    store.run("delete-model", model="gone")
-    store.sweep(1.1)
-    store.publish()
-    store.publish()
-    store.run("retire", version=3)
-    with Staging(store.layout) as staging:
-        store.place(staging)
-        store.place(staging, "never-committed")
-    (store.layout.root / "staging" / new_id()).mkdir()
-    (store.layout.root / "trash" / new_id() / "inner").mkdir(parents=True)
-    return store
+    sweepable.retired()
+    sweepable.package_set("alpha")
+    pinned = sweepable.package_set("beta")
+    sweepable.publish("other", packages=pinned)
+    sweepable.publish("gone")
+    sweepable.run("delete-model", model="gone")
+    sweepable.sweep(1.1)
+    sweepable.publish()
+    sweepable.publish()
+    sweepable.run("retire", version=3)
+    with Staging(sweepable.layout) as staging:
+        sweepable.place(staging)
+        sweepable.place(staging, "never-committed")
+    (sweepable.layout.root / "staging" / new_id()).mkdir()
+    (sweepable.layout.root / "trash" / new_id() / "inner").mkdir(parents=True)
+    return sweepable
 
 
 def test_it_changes_nothing_and_says_what_sweeping_then_does(full: Sweepable) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def two(store: Sweepable) -> Sweepable:
+def two(sweepable: Sweepable) -> Sweepable:
     """Two models with a version each that may be deleted."""
-    store.retired()
-    store.retired("other")
-    return store
+    sweepable.retired()
+    sweepable.retired("other")
+    return sweepable
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, call: str, name: str, code: int) -> None:

@@ -27,38 +27,38 @@ if TYPE_CHECKING:
     from tests.support.sweepable import Sweepable
 
 
-def test_what_nothing_names_goes_after_a_day(store: Sweepable) -> None:
-    store.publish()
-    named = ids_in(store.model())
-    with Staging(store.layout) as staging:
-        entry = store.place(staging)
-    assert store.sweep(0.9)["folders"] == []
-    found = store.sweep(1.1)
+def test_what_nothing_names_goes_after_a_day(sweepable: Sweepable) -> None:
+    sweepable.publish()
+    named = ids_in(sweepable.model())
+    with Staging(sweepable.layout) as staging:
+        entry = sweepable.place(staging)
+    assert sweepable.sweep(0.9)["folders"] == []
+    found = sweepable.sweep(1.1)
     assert found["folders"] == [
         f"models/adder/versions/{entry.id}",
         *(f"models/adder/preparations/{each}" for each in entry.preparations.values()),
     ]
     assert found["freed_bytes"] > 0
     assert found["failures"] == []
-    assert ids_in(store.model()) == named
+    assert ids_in(sweepable.model()) == named
 
 
-def test_a_generation_is_won_first_so_that_nobody_names_it_meanwhile(store: Sweepable) -> None:
-    store.publish()
-    with Staging(store.layout) as staging:
-        entry = store.place(staging)
+def test_a_generation_is_won_first_so_that_nobody_names_it_meanwhile(sweepable: Sweepable) -> None:
+    sweepable.publish()
+    with Staging(sweepable.layout) as staging:
+        entry = sweepable.place(staging)
         # A publisher has read the newest refs, and is about to link its own.
         mine = with_version(
-            store.refs(), entry, label=LATEST, writer=new_id(), change=Change("", "", "", "")
+            sweepable.refs(), entry, label=LATEST, writer=new_id(), change=Change("", "", "", "")
         )
-    store.sweep(1.1)
-    with Staging(store.layout) as staging:
-        assert try_commit(store.model(), staging, mine) is False
-    assert store.in_place() == {1}
+    sweepable.sweep(1.1)
+    with Staging(sweepable.layout) as staging:
+        assert try_commit(sweepable.model(), staging, mine) is False
+    assert sweepable.in_place() == {1}
 
 
 def test_a_publisher_that_took_half_a_day_names_nothing_that_it_placed(
-    tmp_path: Path, store: Sweepable, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, clock = os.link, time.time
 
@@ -66,50 +66,52 @@ def test_a_publisher_that_took_half_a_day_names_nothing_that_it_placed(
         if target.parent.name == "refs" and target.parts[-3] == ADDER:
             monkeypatch.setattr(os, "link", link)
             # It sleeps; another publishes; a day later it goes on, and has lost.
-            store.publish()
+            sweepable.publish()
             monkeypatch.setattr(time, "time", lambda: clock() + DAY_S)
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", linking)
     write_adder(tmp_path / ADDER, 1.0)
     with pytest.raises(OutOfTimeError, match=r"^publishing 'adder' took more than 12 hours: "):
-        publish(tmp_path / ADDER, store.layout.root, progress=Silent(), allow_signature_change=True)
+        publish(
+            tmp_path / ADDER, sweepable.layout.root, progress=Silent(), allow_signature_change=True
+        )
     monkeypatch.setattr(time, "time", clock)
-    refs = read_upward(store.model())
+    refs = read_upward(sweepable.model())
     assert refs
     assert len(refs.versions) == 1
-    assert store.in_place() == {1}
+    assert sweepable.in_place() == {1}
 
 
 @pytest.mark.parametrize("name", ["notes", "20261123T210935Z", "99999999T999999Z-0f3c9a51be77"])
-def test_what_has_no_id_of_ours_is_left_alone(store: Sweepable, name: str) -> None:
-    store.publish()
+def test_what_has_no_id_of_ours_is_left_alone(sweepable: Sweepable, name: str) -> None:
+    sweepable.publish()
     places = [
-        store.model().versions / name,
-        store.model().preparations / name,
-        store.layout.root / "staging" / name,
-        store.layout.root / "trash" / name,
+        sweepable.model().versions / name,
+        sweepable.model().preparations / name,
+        sweepable.layout.root / "staging" / name,
+        sweepable.layout.root / "trash" / name,
     ]
     for place in places:
         place.mkdir(parents=True)
-    store.sweep(10_000)
+    sweepable.sweep(10_000)
     assert all(place.exists() for place in places)
 
 
 @pytest.mark.parametrize("place", ["staging", "trash"])
-def test_what_is_in_staging_or_trash_goes_after_a_day(store: Sweepable, place: str) -> None:
-    folder = store.layout.root / place / new_id()
+def test_what_is_in_staging_or_trash_goes_after_a_day(sweepable: Sweepable, place: str) -> None:
+    folder = sweepable.layout.root / place / new_id()
     (folder / "deep" / "deeper").mkdir(parents=True)
     (folder / "deep" / "deeper" / "file").write_bytes(b"1234")
-    assert store.sweep(0.9)["folders"] == []
-    found = store.sweep(1.1)
+    assert sweepable.sweep(0.9)["folders"] == []
+    found = sweepable.sweep(1.1)
     assert found["folders"] == [f"{place}/{folder.name}"]
     assert found["freed_bytes"] == 4
     assert not folder.exists()
 
 
-def test_a_folder_of_a_thousand_levels_goes(store: Sweepable) -> None:
-    folder = store.layout.root / "staging" / new_id()
+def test_a_folder_of_a_thousand_levels_goes(sweepable: Sweepable) -> None:
+    folder = sweepable.layout.root / "staging" / new_id()
     folder.mkdir(parents=True)
     here = os.getcwd()  # noqa: PTH109 - paths this long have no name
     try:
@@ -119,13 +121,13 @@ def test_a_folder_of_a_thousand_levels_goes(store: Sweepable) -> None:
             os.chdir("d")
     finally:
         os.chdir(here)
-    found = store.sweep(1.1)
+    found = sweepable.sweep(1.1)
     assert found["failures"] == []
     assert not folder.exists()
 
 
-def test_a_store_with_nothing_in_it_is_swept(store: Sweepable) -> None:
-    before = snapshot(store.layout.root / "models")
-    found = store.sweep(100)
+def test_a_store_with_nothing_in_it_is_swept(sweepable: Sweepable) -> None:
+    before = snapshot(sweepable.layout.root / "models")
+    found = sweepable.sweep(100)
     assert not any(found[key] for key in ("deleted", "kept", "folders", "packages", "failures"))
-    assert snapshot(store.layout.root / "models") == before
+    assert snapshot(sweepable.layout.root / "models") == before

@@ -25,13 +25,13 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def test_links_inside_what_is_deleted_go_alone(store: Sweepable, outside: Path) -> None:
+def test_links_inside_what_is_deleted_go_alone(sweepable: Sweepable, outside: Path) -> None:
     before = snapshot(outside)
-    folder = store.layout.root / "staging" / new_id()
+    folder = sweepable.layout.root / "staging" / new_id()
     (folder / "inner").mkdir(parents=True)
     (folder / "folder").symlink_to(outside)
     (folder / "inner" / "file").symlink_to(outside / "manifest.json")
-    found = store.sweep(2)
+    found = sweepable.sweep(2)
     assert found["failures"] == []
     assert not folder.exists()
     assert snapshot(outside) == before
@@ -39,35 +39,35 @@ def test_links_inside_what_is_deleted_go_alone(store: Sweepable, outside: Path) 
 
 @pytest.mark.parametrize("place", ["staging", "trash", "packages", "models/adder/versions"])
 def test_a_link_in_the_place_of_a_folder_is_reported_and_not_followed(
-    store: Sweepable, outside: Path, place: str
+    sweepable: Sweepable, outside: Path, place: str
 ) -> None:
-    store.retired()
+    sweepable.retired()
     before = snapshot(outside)
-    folder = store.layout.root / place
+    folder = sweepable.layout.root / place
     if folder.exists():
         folder.rename(folder.with_name("elsewhere"))
     folder.symlink_to(outside)
-    found = store.sweep(2) if place != "staging" else store.sweep(2, dry_run=True)
+    found = sweepable.sweep(2) if place != "staging" else sweepable.sweep(2, dry_run=True)
     assert [each["what"].split("/")[0] for each in found["failures"]]
     assert snapshot(outside) == before
 
 
-def test_a_version_that_is_a_link_is_deleted_as_one(store: Sweepable, outside: Path) -> None:
-    number = store.retired()
+def test_a_version_that_is_a_link_is_deleted_as_one(sweepable: Sweepable, outside: Path) -> None:
+    number = sweepable.retired()
     before = snapshot(outside)
-    folder = store.model().version(store.refs().versions[number].id)
+    folder = sweepable.model().version(sweepable.refs().versions[number].id)
     folder.rename(outside.parent / "moved")
     folder.symlink_to(outside)
-    store.sweep(2)
+    sweepable.sweep(2)
     assert not folder.is_symlink()
     assert snapshot(outside) == before
 
 
-def test_a_model_that_is_a_link_is_reported(store: Sweepable, outside: Path) -> None:
-    store.retired()
-    (store.layout.models / "linked").symlink_to(outside)
+def test_a_model_that_is_a_link_is_reported(sweepable: Sweepable, outside: Path) -> None:
+    sweepable.retired()
+    (sweepable.layout.models / "linked").symlink_to(outside)
     before = snapshot(outside)
-    found = store.sweep(2)
+    found = sweepable.sweep(2)
     assert [each["what"] for each in found["failures"]] == ["models/linked"]
     assert len(found["deleted"]) == 1, "the rest goes on"
     assert snapshot(outside) == before

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def spent(store: Sweepable) -> Sweepable:
+def spent(sweepable: Sweepable) -> Sweepable:
     """A store with a model of which every version is deleted."""
-    store.publish()
-    store.publish()
-    store.run("delete-model")
-    assert len(store.sweep(1.1)["deleted"]) == 2
-    return store
+    sweepable.publish()
+    sweepable.publish()
+    sweepable.run("delete-model")
+    assert len(sweepable.sweep(1.1)["deleted"]) == 2
+    return sweepable
 
 
 def test_a_deleted_model_goes_a_day_after_its_versions(spent: Sweepable) -> None:
@@ -50,16 +50,16 @@ def test_a_deleted_model_goes_a_day_after_its_versions(spent: Sweepable) -> None
     assert not any((spent.layout.root / "trash").iterdir())
 
 
-def test_a_model_with_a_label_or_a_version_stays(store: Sweepable) -> None:
-    store.publish()
-    store.run("delete-model")
-    store.publish()
-    assert store.sweep(1.1)["deleted"] == [], "latest named it before"
-    store.publish()
-    assert len(store.sweep(1.1)["deleted"]) == 1
-    assert store.states() == {1: "deleted", 2: "available", 3: "available"}
-    assert store.sweep(100)["folders"] == []
-    assert store.model().folder.exists()
+def test_a_model_with_a_label_or_a_version_stays(sweepable: Sweepable) -> None:
+    sweepable.publish()
+    sweepable.run("delete-model")
+    sweepable.publish()
+    assert sweepable.sweep(1.1)["deleted"] == [], "latest named it before"
+    sweepable.publish()
+    assert len(sweepable.sweep(1.1)["deleted"]) == 1
+    assert sweepable.states() == {1: "deleted", 2: "available", 3: "available"}
+    assert sweepable.sweep(100)["folders"] == []
+    assert sweepable.model().folder.exists()
 
 
 def test_a_model_published_again_before_it_goes_goes_on(spent: Sweepable) -> None:
@@ -250,43 +250,45 @@ def test_a_model_moved_by_mistake_is_put_back(
     assert spent.in_place() == {1}
 
 
-def test_a_model_that_was_never_committed_goes_after_a_day(store: Sweepable) -> None:
-    with Staging(store.layout) as staging:
-        ensure_model(store.model(), staging)
-        store.place(staging)
-    assert store.sweep(0.9)["folders"] == []
-    assert store.sweep(1.1)["folders"] == ["models/adder"]
-    assert not store.model().folder.exists()
+def test_a_model_that_was_never_committed_goes_after_a_day(sweepable: Sweepable) -> None:
+    with Staging(sweepable.layout) as staging:
+        ensure_model(sweepable.model(), staging)
+        sweepable.place(staging)
+    assert sweepable.sweep(0.9)["folders"] == []
+    assert sweepable.sweep(1.1)["folders"] == ["models/adder"]
+    assert not sweepable.model().folder.exists()
 
 
-def test_who_commits_the_first_generation_late_has_lost_to_the_sweep(store: Sweepable) -> None:
-    with Staging(store.layout) as staging:
-        model_id = ensure_model(store.model(), staging)
-        entry = store.place(staging)
-    store.sweep(1.1)
+def test_who_commits_the_first_generation_late_has_lost_to_the_sweep(sweepable: Sweepable) -> None:
+    with Staging(sweepable.layout) as staging:
+        model_id = ensure_model(sweepable.model(), staging)
+        entry = sweepable.place(staging)
+    sweepable.sweep(1.1)
     change = Change("late", "2026-11-24T00:00:00Z", "publish", "")
     late = first_refs(ADDER, model_id, writer=new_id(), change=change)
     late = with_version(late, entry, label=LATEST, writer=new_id(), change=change)
-    store.publish()
-    with Staging(store.layout) as staging:
-        assert try_commit(store.model(), staging, late) is False
-    assert store.in_place() == {1}
+    sweepable.publish()
+    with Staging(sweepable.layout) as staging:
+        assert try_commit(sweepable.model(), staging, late) is False
+    assert sweepable.in_place() == {1}
 
 
 @pytest.mark.parametrize("stranger", ["notes.txt", "versions.bak"])
 def test_a_folder_that_holds_what_is_not_ours_is_left_alone(
-    store: Sweepable, stranger: str
+    sweepable: Sweepable, stranger: str
 ) -> None:
-    with Staging(store.layout) as staging:
-        ensure_model(store.model(), staging)
-    (store.model().folder / stranger).mkdir()
-    assert store.sweep(100)["folders"] == []
-    assert (store.model().folder / stranger).exists()
+    with Staging(sweepable.layout) as staging:
+        ensure_model(sweepable.model(), staging)
+    (sweepable.model().folder / stranger).mkdir()
+    assert sweepable.sweep(100)["folders"] == []
+    assert (sweepable.model().folder / stranger).exists()
 
 
-def test_a_newest_generation_that_is_missing_is_damage_and_no_lost_race(store: Sweepable) -> None:
+def test_a_newest_generation_that_is_missing_is_damage_and_no_lost_race(
+    sweepable: Sweepable,
+) -> None:
     for _ in range(4):
-        store.publish()
-    store.model().generation(4).unlink()
+        sweepable.publish()
+    sweepable.model().generation(4).unlink()
     with pytest.raises(DamagedError, match=r"4\.json is missing or of another model"):
-        store.run("retire", version=1)
+        sweepable.run("retire", version=1)

@@ -25,27 +25,29 @@ def _reasons(found: dict[str, Any]) -> dict[int, str]:
     return {kept["version"]: kept["reason"] for kept in found["kept"]}
 
 
-def test_a_retired_version_goes_with_its_preparations_after_its_time(store: Sweepable) -> None:
-    number = store.retired()
-    entry = store.refs().versions[number]
-    found = store.sweep(1.1)
+def test_a_retired_version_goes_with_its_preparations_after_its_time(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
+    entry = sweepable.refs().versions[number]
+    found = sweepable.sweep(1.1)
     assert found["deleted"] == [{"model": ADDER, "version": number, "size_bytes": entry.size_bytes}]
     assert found["failures"] == []
     assert found["freed_bytes"] > entry.size_bytes, "its manifests count too"
-    assert store.states()[number] == "deleted"
-    versions, preparations = ids_in(store.model())
+    assert sweepable.states()[number] == "deleted"
+    versions, preparations = ids_in(sweepable.model())
     assert entry.id not in versions
     assert not preparations & set(entry.preparations.values())
-    assert store.in_place() == {2, 3, 4}
-    assert not any((store.layout.root / "trash").iterdir())
-    assert store.refs().change.verb == "sweep"
-    assert store.model().refs_json.samefile(store.model().generation(store.refs().generation))
+    assert sweepable.in_place() == {2, 3, 4}
+    assert not any((sweepable.layout.root / "trash").iterdir())
+    assert sweepable.refs().change.verb == "sweep"
+    assert sweepable.model().refs_json.samefile(
+        sweepable.model().generation(sweepable.refs().generation)
+    )
 
 
-def test_it_is_kept_before_its_time_and_a_reason_is_given(store: Sweepable) -> None:
-    number = store.retired()
-    found = store.sweep(0.9)
-    after = store.refs().versions[number].sweep_after
+def test_it_is_kept_before_its_time_and_a_reason_is_given(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
+    found = sweepable.sweep(0.9)
+    after = sweepable.refs().versions[number].sweep_after
     assert found["deleted"] == []
     reasons = _reasons(found)
     said = reasons.pop(1).removeprefix("retired, may be swept after ")
@@ -56,156 +58,156 @@ def test_it_is_kept_before_its_time_and_a_reason_is_given(store: Sweepable) -> N
         3: "available",
         4: "label latest names it",
     }
-    assert store.in_place() == {1, 2, 3, 4}
+    assert sweepable.in_place() == {1, 2, 3, 4}
 
 
-def test_what_is_in_service_is_kept_for_ever(store: Sweepable) -> None:
-    store.publish()
-    store.publish()
-    assert store.sweep(10_000)["deleted"] == []
-    assert store.in_place() == {1, 2}
+def test_what_is_in_service_is_kept_for_ever(sweepable: Sweepable) -> None:
+    sweepable.publish()
+    sweepable.publish()
+    assert sweepable.sweep(10_000)["deleted"] == []
+    assert sweepable.in_place() == {1, 2}
 
 
-def test_what_a_label_named_before_is_kept_for_rolling_back(store: Sweepable) -> None:
-    store.publish()
-    store.publish()
-    store.run("retire", version=1)
-    assert _reasons(store.sweep(50))[1] == "label latest named it before"
-    assert store.run("rollback")["version"] == 1
-    store.publish()
-    store.run("retire", version=2)
-    assert store.sweep(50)["deleted"][0]["version"] == 2
+def test_what_a_label_named_before_is_kept_for_rolling_back(sweepable: Sweepable) -> None:
+    sweepable.publish()
+    sweepable.publish()
+    sweepable.run("retire", version=1)
+    assert _reasons(sweepable.sweep(50))[1] == "label latest named it before"
+    assert sweepable.run("rollback")["version"] == 1
+    sweepable.publish()
+    sweepable.run("retire", version=2)
+    assert sweepable.sweep(50)["deleted"][0]["version"] == 2
 
 
-def test_what_a_label_named_before_goes_when_the_label_does(store: Sweepable) -> None:
-    store.retired()
-    store.run("promote", version="2", label="stable")
-    store.run("promote", version="3", label="stable")
-    store.run("retire", version=2)
-    assert _reasons(store.sweep(2))[2] == "label stable named it before"
-    store.run("unlabel", label="stable")
-    assert [each["version"] for each in store.sweep(2)["deleted"]] == [2]
+def test_what_a_label_named_before_goes_when_the_label_does(sweepable: Sweepable) -> None:
+    sweepable.retired()
+    sweepable.run("promote", version="2", label="stable")
+    sweepable.run("promote", version="3", label="stable")
+    sweepable.run("retire", version=2)
+    assert _reasons(sweepable.sweep(2))[2] == "label stable named it before"
+    sweepable.run("unlabel", label="stable")
+    assert [each["version"] for each in sweepable.sweep(2)["deleted"]] == [2]
 
 
-def test_what_a_job_holds_is_kept_until_then(store: Sweepable) -> None:
-    number = store.retired()
-    until = store.run("hold", version=number, job="nightly", hours=48)["until"]
-    assert _reasons(store.sweep(1.9))[number] == f"held by nightly until {until}"
-    assert [each["version"] for each in store.sweep(2.1)["deleted"]] == [number]
-    assert store.refs().holds == {}, "a hold that has run out is forgotten"
+def test_what_a_job_holds_is_kept_until_then(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
+    until = sweepable.run("hold", version=number, job="nightly", hours=48)["until"]
+    assert _reasons(sweepable.sweep(1.9))[number] == f"held by nightly until {until}"
+    assert [each["version"] for each in sweepable.sweep(2.1)["deleted"]] == [number]
+    assert sweepable.refs().holds == {}, "a hold that has run out is forgotten"
 
 
-def test_a_retirement_by_a_wrong_clock_waits_a_day_all_the_same(store: Sweepable) -> None:
+def test_a_retirement_by_a_wrong_clock_waits_a_day_all_the_same(sweepable: Sweepable) -> None:
     """Or by a machine that slept between its decision and its link."""
     for _ in range(4):
-        store.publish()
+        sweepable.publish()
     past = timestamp(time.time() - 1000)
-    store.opened.change(
+    sweepable.opened.change(
         ADDER,
         lambda refs: changes.retire(refs, 1, now=past, sweep_after=past),
         verb="retire",
         reason="",
     )
-    store.publish()
-    assert store.sweep(0.9)["deleted"] == []
-    assert [each["version"] for each in store.sweep(1.1)["deleted"]] == [1]
+    sweepable.publish()
+    assert sweepable.sweep(0.9)["deleted"] == []
+    assert [each["version"] for each in sweepable.sweep(1.1)["deleted"]] == [1]
 
 
-def test_a_version_retired_again_counts_from_the_last_time(store: Sweepable) -> None:
-    number = store.retired()
-    store.run("promote", version=str(number), label="back")
-    store.run("unlabel", label="back")
+def test_a_version_retired_again_counts_from_the_last_time(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
+    sweepable.run("promote", version=str(number), label="back")
+    sweepable.run("unlabel", label="back")
     past = timestamp(time.time() - 1000)
-    store.opened.change(
+    sweepable.opened.change(
         ADDER,
         lambda refs: changes.retire(refs, number, now=past, sweep_after=past),
         verb="retire",
         reason="",
     )
-    assert store.sweep(0.9)["deleted"] == []
+    assert sweepable.sweep(0.9)["deleted"] == []
 
 
 def test_a_label_that_moves_meanwhile_saves_its_version(
-    store: Sweepable, monkeypatch: pytest.MonkeyPatch
+    sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = store.retired()
+    number = sweepable.retired()
     link = os.link
 
     def linking(source: Any, target: Any, **options: Any) -> None:
         monkeypatch.setattr(os, "link", link)
         # As sweep is about to commit: another writer is first.
-        store.run("promote", version=str(number), label="saved")
+        sweepable.run("promote", version=str(number), label="saved")
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", linking)
-    found = store.sweep(2)
+    found = sweepable.sweep(2)
     assert found["deleted"] == []
     assert _reasons(found)[number] == "label saved names it"
-    assert store.states()[number] == "available"
-    assert store.in_place() == {1, 2, 3, 4}
+    assert sweepable.states()[number] == "available"
+    assert sweepable.in_place() == {1, 2, 3, 4}
 
 
-def test_what_was_deleted_is_promoted_and_held_by_nobody(store: Sweepable) -> None:
-    number = store.retired()
-    store.sweep(2)
+def test_what_was_deleted_is_promoted_and_held_by_nobody(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
+    sweepable.sweep(2)
     for verb, fields in (
         ("promote", {"version": str(number)}),
         ("hold", {"version": number, "job": "late", "hours": 1}),
     ):
         with pytest.raises(ChangeError, match="was deleted"):
-            store.run(verb, **fields)
+            sweepable.run(verb, **fields)
 
 
 def test_a_version_that_was_marked_and_stayed_in_place_goes_at_the_next_sweep(
-    store: Sweepable,
+    sweepable: Sweepable,
 ) -> None:
-    number = store.retired()
-    entry = store.refs().versions[number]
-    store.opened.change(
+    number = sweepable.retired()
+    entry = sweepable.refs().versions[number]
+    sweepable.opened.change(
         ADDER, lambda refs: changes.delete(refs, [number], now=now()), verb="sweep", reason=""
     )
-    found = store.sweep(0)
+    found = sweepable.sweep(0)
     assert found["deleted"] == []
     assert found["folders"] == [f"models/adder/versions/{entry.id}"]
-    assert store.in_place() == {2, 3, 4}
+    assert sweepable.in_place() == {2, 3, 4}
 
 
-def test_a_second_sweep_finds_nothing_and_makes_no_generation(store: Sweepable) -> None:
-    store.retired()
-    store.sweep(2)
-    generation = store.refs().generation
-    found = store.sweep(2)
+def test_a_second_sweep_finds_nothing_and_makes_no_generation(sweepable: Sweepable) -> None:
+    sweepable.retired()
+    sweepable.sweep(2)
+    generation = sweepable.refs().generation
+    found = sweepable.sweep(2)
     assert (found["deleted"], found["folders"], found["freed_bytes"]) == ([], [], 0)
-    assert store.refs().generation == generation
+    assert sweepable.refs().generation == generation
 
 
-def test_a_new_version_after_a_sweep_has_a_new_number(store: Sweepable) -> None:
-    store.retired()
-    store.sweep(2)
-    assert store.publish() == 5
+def test_a_new_version_after_a_sweep_has_a_new_number(sweepable: Sweepable) -> None:
+    sweepable.retired()
+    sweepable.sweep(2)
+    assert sweepable.publish() == 5
 
 
 def test_a_version_that_another_sweeps_meanwhile_is_deleted_once(
-    store: Sweepable, monkeypatch: pytest.MonkeyPatch
+    sweepable: Sweepable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.retired()
+    sweepable.retired()
     link = os.link
 
     def linking(source: Any, target: Any, **options: Any) -> None:
         monkeypatch.setattr(os, "link", link)
-        store.opened.change(
+        sweepable.opened.change(
             ADDER, lambda refs: changes.delete(refs, [1], now=now()), verb="sweep", reason=""
         )
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", linking)
-    found = store.sweep(2)
+    found = sweepable.sweep(2)
     assert (found["deleted"], found["failures"]) == ([], [])
-    assert store.in_place() == {2, 3, 4}, "whoever marked it: its folders go"
+    assert sweepable.in_place() == {2, 3, 4}, "whoever marked it: its folders go"
 
 
-def test_refs_with_no_known_retirement_are_left_alone(store: Sweepable) -> None:
-    number = store.retired()
+def test_refs_with_no_known_retirement_are_left_alone(sweepable: Sweepable) -> None:
+    number = sweepable.retired()
 
     def forget(refs: Refs) -> Refs:
         entry = refs.versions[number]._replace(sweep_after=None)
@@ -213,5 +215,5 @@ def test_refs_with_no_known_retirement_are_left_alone(store: Sweepable) -> None:
             versions={**refs.versions, number: entry}, change=Change("", now(), "", "")
         )
 
-    store.opened.change(ADDER, forget, verb="repair", reason="")
-    assert _reasons(store.sweep(50))[number] == "retired, at an unknown time"
+    sweepable.opened.change(ADDER, forget, verb="repair", reason="")
+    assert _reasons(sweepable.sweep(50))[number] == "retired, at an unknown time"

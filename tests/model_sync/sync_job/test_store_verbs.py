@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> StoreLayout:
+def two_versions(tmp_path: Path) -> StoreLayout:
     """A model `adder` with versions 1 and 2."""
     for constant in (1, 2):
         write_adder(tmp_path / "adder", constant)
@@ -40,16 +40,16 @@ def store(tmp_path: Path) -> StoreLayout:
 
 
 @pytest.fixture
-def remote(bucket: Bucket, store: StoreLayout) -> StageStore:
-    return StageStore(stage_of(LambdaClient(bucket, store.root), bucket.name), Silent())
+def remote(bucket: Bucket, two_versions: StoreLayout) -> StageStore:
+    return StageStore(stage_of(LambdaClient(bucket, two_versions.root), bucket.name), Silent())
 
 
 def test_a_label_moves_on_a_stage_in_its_callers_name(
-    remote: StageStore, store: StoreLayout
+    remote: StageStore, two_versions: StoreLayout
 ) -> None:
     found = remote.run("rollback", {"model": "adder", "label": "latest", "reason": "slow"})
     assert (found["version"], found["before"], found["changed"]) == (1, 2, True)
-    refs = read_upward(store.model("adder"))
+    refs = read_upward(two_versions.model("adder"))
     assert refs
     assert refs.labels == {"latest": 1}
     assert (refs.change.verb, refs.change.reason) == ("rollback", "slow")
@@ -84,7 +84,9 @@ def test_a_backup_of_a_stage_is_not_ours(remote: StageStore) -> None:
         remote.run("backup", {"folder": "/tmp/x"})  # noqa: S108 - nothing is written
 
 
-def test_a_field_that_the_verb_does_not_know_is_refused(call: Call, store: StoreLayout) -> None:
+def test_a_field_that_the_verb_does_not_know_is_refused(
+    call: Call, two_versions: StoreLayout
+) -> None:
     failed = call(
         {"verb": "promote", "request_id": "r", "model": "adder", "version": "1", "force": True}
     )
@@ -92,16 +94,18 @@ def test_a_field_that_the_verb_does_not_know_is_refused(call: Call, store: Store
     assert failed["error"]["message"] == "'force' is no field of this verb"
 
 
-def test_a_backup_asked_of_the_function_is_an_unknown_verb(call: Call, store: StoreLayout) -> None:
+def test_a_backup_asked_of_the_function_is_an_unknown_verb(
+    call: Call, two_versions: StoreLayout
+) -> None:
     failed = call({"verb": "backup", "request_id": "r", "folder": "/tmp/x"})  # noqa: S108
     assert failed["error"]["message"].startswith("unknown verb 'backup'")
 
 
 def test_preparing_goes_on_in_the_next_call_where_time_is_short(
-    bucket: Bucket, store: StoreLayout
+    bucket: Bucket, two_versions: StoreLayout
 ) -> None:
-    move_to_other_runtime(store, "adder")
-    calls = LambdaClient(bucket, store.root)
+    move_to_other_runtime(two_versions, "adder")
+    calls = LambdaClient(bucket, two_versions.root)
     remote = StageStore(stage_of(calls, bucket.name), Silent())
     remote.run("promote", {"model": "adder", "version": "1", "label": "stable"})
     calls.asked.clear()
@@ -112,7 +116,7 @@ def test_preparing_goes_on_in_the_next_call_where_time_is_short(
         (1, True),
     ]
     assert [each["resume"] for each in calls.asked] == [None, "2"]
-    refs = read_upward(store.model("adder"))
+    refs = read_upward(two_versions.model("adder"))
     assert refs
     assert [set(entry.preparations) for entry in refs.versions.values()] == [{OTHER, RUNTIME}] * 2
 
@@ -123,7 +127,7 @@ def test_another_runtime_than_the_stages_is_refused(remote: StageStore) -> None:
     assert refused.value.code == "change"
 
 
-def test_what_does_not_go_on_is_not_resumed(call: Call, store: StoreLayout) -> None:
+def test_what_does_not_go_on_is_not_resumed(call: Call, two_versions: StoreLayout) -> None:
     asked = {"verb": "history", "request_id": "r-1", "model": "adder", "most": 1}
     assert call(asked)["state"] == "done"
     answer = call({**asked, "resume": "2"})
