@@ -60,7 +60,7 @@ def interrupts() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """All garbage is looked for again: loading packages sets aside what there is (uncollected.py).
+    """Unfreeze the garbage collector, which loads with package sets freeze (gc_pause.py).
 
     Hypothesis, imported after that, asks the collector who holds an object of its own.
     """

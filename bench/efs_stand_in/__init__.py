@@ -9,9 +9,9 @@
 
 By hand: `python -m bench.efs_stand_in SOURCE MOUNTPOINT`, until Ctrl-C.
 
-The stand-in is a FUSE file system in its own process. process_supervisor.py and guard.py end the
-process and unmount the folder, however its owner ends. It needs pyfuse3, and Debian's fuse3 and
-libfuse3-dev (`make system-packages`).
+The stand-in is a FUSE file system in its own process. The process supervisor of
+inference/local/fleet ends that process, and guard.py unmounts the folder, however the owner ends.
+It needs pyfuse3, and Debian's fuse3 and libfuse3-dev (`make system-packages`).
 
 Like an NFS client, the stand-in
 

@@ -38,9 +38,9 @@ def local_handler(options: argparse.Namespace, *, log_level: str) -> Handler:
 
 
 def logged_causes(*, shown: bool) -> list[str]:
-    """Return a list to which each logged failure appends its cause; answers do not name causes.
+    """Return a list to which each logged failure appends its cause, which no answer contains.
 
-    Log records are printed as well if `shown`. Call this after `local_handler`.
+    `shown`: print log records, too. Call this after `local_handler`.
     """
     from inference.telemetry import logger  # noqa: PLC0415 - it reads the environment
 

@@ -75,7 +75,11 @@ def add_command(
         parser, "threads", _within(1, 256, "a number of threads"), "N", "number of concurrent calls"
     )
     _add_number(
-        parser, "environments", _within(1, 64, "a number of environments"), "N", "most environments"
+        parser,
+        "environments",
+        _within(1, 64, "a number of environments"),
+        "N",
+        "largest number of environments",
     )
     _add_number(
         parser,
@@ -89,7 +93,7 @@ def add_command(
         "idle",
         _within(1, 86_400, "a number of seconds"),
         "SECONDS",
-        "stop an environment after so long without calls",
+        "seconds without calls after which an environment is stopped",
     )
     parser.set_defaults(command=run, usage_error=parser.error)
 

@@ -66,7 +66,10 @@ class Application:
         self._manager.preload(self._settings.preload_models, budget_s)
 
     def due(self) -> Due | None:
-        """Return the reason to recycle this environment, None for none. Use between calls."""
+        """Return the reason to restart this environment; None if there is none.
+
+        Call this between calls.
+        """
         return self._manager.due()
 
     def answered(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A file whose digest differs from the published one fails the load before anything is answered. The
 result is a LoadedVersion (loaded_version.py). Which version to load, and when, is decided in
-serving/policy.py and serving/manager.py.
+serving/policy.py and serving/version_selector.py.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def load_version(
     Reads the files that the version needs before it can answer, and checks them as `verify` says.
     Before that, `make_room` is called with the memory need of the variant, and may raise.
 
-    `take_reads` returns the reads in progress for a version and a runtime, if there are any.
+    `take_reads` returns the started reads of a version for a runtime; None if there are none.
 
     With `accepts_replacement` the loaded variant is final and never replaced: it is the load plan's
     replacement if `accepts_replacement` returns True for its need, else the load plan's variant.
@@ -91,9 +91,8 @@ def load_version(
     """
     started = time.perf_counter()
     try:
-        reads = (
-            None if accepts_replacement else take_reads(entry, RUNTIME)
-        )  # reads may be of another variant
+        # Started reads are of the load plan's variant, which may not be the final one.
+        reads = None if accepts_replacement else take_reads(entry, RUNTIME)
         plan = reads.plan if reads else read_load_plan(layout, model, entry, RUNTIME)
         if accepts_replacement:
             plan = _without_replacement(plan, entry, accepts_replacement)

@@ -1,4 +1,6 @@
-"""Read ahead the files that imports of a package set will use, as recorded (recorded_imports.py).
+"""Read ahead the parts of a package set that its imports touched when they were recorded.
+
+Publishing recorded them (model_store/recorded_imports.py).
 
 Imports run one after another, and each opens files and faults in their pages: on a network file
 system, a round trip each. Many readers bring names and attributes (by opening files) and pages (by

@@ -135,7 +135,8 @@ def raw_input(body: bytes, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[n
     dynamic = [size for size in spec.shape or () if size == DYNAMIC]
     if spec.shape is None or len(dynamic) > 1:
         raise BadRequestError(
-            f"the body's length does not determine input {spec.name!r}'s shape: send JSON first"
+            f"the body's length does not determine the shape of input {spec.name!r}: "
+            "send JSON first"
         )
     row_bytes = math.prod(size for size in spec.shape if size != DYNAMIC) * dtype.itemsize
     if dynamic and row_bytes and len(body) % row_bytes:
@@ -186,7 +187,7 @@ def _text(data: bytes | memoryview, name: str) -> str:
         return str(data, "utf-8")
     except UnicodeDecodeError:
         raise BadRequestError(
-            f"a string of input {name!r} is not UTF-8: expected UTF-8, as ONNX's strings are"
+            f"a string of input {name!r} is not UTF-8, and ONNX has no other strings"
         ) from None
 
 

@@ -10,8 +10,8 @@ converts the outputs to them:
 The tensor of the keys has the output's name and `.keys`; ONNX Runtime returns maps sorted by key,
 not in the graph's order. scikit-learn's classifiers return probabilities as maps unless exported
 without ZipMap. Tensors of different shapes, or maps of different keys, do not fit into one tensor:
-they are an OutputError. Inputs that are sequences are not served. Source: ONNX's types (docs/IR.md,
-"Standard data types", and the ONNX-ML operator ZipMap).
+they raise OutputError. Models with sequences as inputs are refused. Source: ONNX's types
+(docs/IR.md, "Standard data types", and the ONNX-ML operator ZipMap).
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ def run(
     nested: Mapping[str, str],
     specs: Iterable[TensorSpec],
 ) -> list[NDArray[Any]]:
-    """Run a session that has outputs other than tensors: `nested`, their types by name.
+    """Run a session that has outputs other than tensors, and return tensors in order of `names`.
 
-    `names` and `specs` are the signature's. Raises OutputError and the session's own errors.
+    `nested`: the types of those outputs, by name. `names` and `specs` are the signature's. Raises
+    OutputError and the session's own errors.
     """
     owners = {each: name for name, kind in nested.items() for each in names_of(name, kind)}
     wanted = list(dict.fromkeys(owners.get(name, name) for name in names))

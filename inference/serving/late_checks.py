@@ -75,11 +75,11 @@ class LateChecks(NamedTuple):
             self.fail(error, started, loaded)
 
     def _while_warm(self, unread: tuple[FileRange, ...]) -> Iterator[FileRange]:
-        for piece in unread:
+        for file_range in unread:
             self.check_allowed()
             if self._loaded_with(unread) is None:
                 return
-            yield piece
+            yield file_range
 
     def _loaded_with(self, unread: tuple[FileRange, ...]) -> LoadedVersion | None:
         """Return the version if it is still warm by the load that left `unread`."""

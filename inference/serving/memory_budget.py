@@ -79,7 +79,8 @@ class MemoryBudget:
 
 
 def _mb_up(n_bytes: int) -> str:
-    return f"{math.ceil(n_bytes / (1 << 20)):,}"  # else a need just over the budget reads as equal
+    # Rounded down, a need just over the budget would look equal to the budget.
+    return f"{math.ceil(n_bytes / (1 << 20)):,}"
 
 
 def _mb(n_bytes: int) -> str:

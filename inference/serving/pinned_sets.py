@@ -3,14 +3,14 @@
 Python cannot unload what it imported, and a shared library stays mapped, so a set stays in use
 until the process ends, also if the version that pinned it failed to load or was unloaded. Hence
 
-- every session here may run only while each set has a lease (mapped_files.py), which the refs of
-  the models that pin the set give: `leases`, `refresh_refs`;
+- a session may run only while each of these sets has a lease (mapped_files.py); the leases follow
+  from the refs of the models that pin the sets: `leases`, `refresh_refs`;
 - a version that needs other packages does not load here: `note_conflict`;
 - for either reason the environment may have to be restarted (recycling_policy.py): `due`.
 
 Locking: `WarmModels.lock` guards all state here, too, so that a call's decision sees warm versions
-and leases at one moment. Each method says whether it takes the lock or its caller holds it. Reading
-whether a set is pinned, and the names of models, is done without it. No I/O is done under the lock.
+and leases at one moment. Each method says whether it takes the lock or its caller holds it. Two
+reads need no lock: whether any set is pinned, and the names of the models. No I/O is done under it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Gather a function's code: the packages that it runs, compiled, and nothing else.
 
 Only modules and the data files that they read are taken: no bytecode of the Python that runs here,
-no tests, no models, and nothing of what serves on a developer's machine by environments of its
-own. As with layers, the same modules for the same Python are the same folder in the cache.
+no tests, no models, and no packages for a developer's machine alone (`LEFT_OUT`): the reader's
+command line and local servers. As with layers, the same modules for the same Python are the same
+folder in the cache.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def look(root: Path, seen: Seen | None = None) -> tuple[View | None, Seen | None
 def check_places(root: Path, *, sweeps: bool = False) -> dict[str, int]:
     """Check that whatever is in place is complete, named or not, and count it; raises TornError.
 
-    `sweeps`: a package set may have lost its manifest, or be claimed (set_marks.py).
+    `sweeps`: a package set may have lost its manifest, or be claimed (unused_marks.py).
     """
     layout = StoreLayout(root)
     model = layout.model(MODEL)

@@ -34,7 +34,7 @@ TIMEOUT_S: Final = 30
 
 
 class FleetOptions(NamedTuple):
-    """Size of a fleet: most environments, the memory of each, seconds until an idle one stops."""
+    """Size of a fleet: most environments, memory of each, seconds until an idle one is stopped."""
 
     environments: int
     memory_mb: int

@@ -376,4 +376,7 @@ def test_the_probe_says_what_the_environment_is_and_sees(
     assert len(found["store_ids"]) == 1
     assert found["published"] == sorted([ADDER, PLUS, BYTES])
     assert found["settings"]["batch_output_bucket"] == buckets.outputs
+    environment = found["environment"]
+    assert environment["budget_bytes"] is None
+    assert environment["used_bytes"] >= environment["models"]["bytes"]["warm"][1] > 0
     json.dumps(found)

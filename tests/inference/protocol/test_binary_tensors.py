@@ -271,8 +271,8 @@ def test_the_shape_of_a_raw_input_follows_from_its_bytes(
     ("given", "body", "message"),
     [
         (specs((2,), (2,)), b"", "the model has 2"),
-        (specs((-1, -1)), b"1234", "does not determine input"),
-        (specs(None), b"1234", "does not determine input"),
+        (specs((-1, -1)), b"1234", "does not determine the shape of input 'x0'"),
+        (specs(None), b"1234", "does not determine the shape of input 'x0'"),
         (specs((2,)), b"1234", "has 4 bytes, expected 8"),
         (specs((-1, 0)), b"1234", "has 4 bytes, expected 0"),
         (specs((1,), datatype="BYTES"), b"\xff", "is not UTF-8"),

@@ -1,4 +1,4 @@
-"""Rule 6: what maps files does not run when those may be about to be deleted (bounds.py)."""
+"""Rule 6: what maps files does not run when those may be about to be deleted (mapped_files.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report of a stack that MiniStack refuses. Real stages: model_sync/stage/test_stack.py."""
+"""Report of a stack that MiniStack refuses. Real stages: tests/model_sync/stage/test_stack.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report of a missing or failing MiniStack. Real ones: model_sync/stage/test_stack.py."""
+"""Report of a missing or failing MiniStack. Real ones: tests/model_sync/stage/test_stack.py."""
 
 from __future__ import annotations
 

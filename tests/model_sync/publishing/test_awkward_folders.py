@@ -275,7 +275,7 @@ def _device(path: Path) -> None:
     try:
         os.mknod(path, 0o20644, os.makedev(1, 5))
     except PermissionError:
-        pytest.skip("only root makes devices; /dev/zero is tried in test_source.py")
+        pytest.skip("only root makes devices; /dev/zero is tried in test_folder.py")
 
 
 def _link_to_pipe(path: Path) -> None:
