@@ -29,7 +29,7 @@ def list_sets(layout: StoreLayout) -> dict[str, Any]:
 
 
 def show_packages(store: MountedStore, request: RequestFields) -> dict[str, Any]:
-    """Show the set that `digest` names: a digest, or a beginning that no other set has."""
+    """Show the set that `digest` names: a digest, or an unambiguous prefix of one."""
     text = request.text("digest")
     request.done()
     digest = find_package_set(store.layout, text)

@@ -69,7 +69,7 @@ def add_packages(menu: Any, common: argparse.ArgumentParser, epilog: str) -> Non
         commands.operate,
     )
     show.add_argument(
-        "digest", metavar="DIGEST", help="the set's digest, or a beginning that no other set has"
+        "digest", metavar="DIGEST", help="the set's digest, or an unambiguous prefix of it"
     )
     show.set_defaults(
         operation="show-packages",

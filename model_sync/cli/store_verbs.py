@@ -158,8 +158,8 @@ class StoreVerbs:
         prepare.add_argument(
             "--runtime",
             metavar="KEY",
-            help="fail if the runtime is not this one, named as show prints it: ort-1.32.0-... "
-            "(default: any; preparations are for this runtime, or the stage's)",
+            help="fail unless KEY is the runtime of this machine, or of the stage, as show prints "
+            "it: ort-1.32.0-... (default: prepare for that runtime, whichever it is)",
         )
         prepare.add_argument(
             "--again",
@@ -206,7 +206,8 @@ class StoreVerbs:
             "folder",
             metavar="FOLDER",
             type=folder,
-            help="missing, empty, or an earlier backup of this store, whose files are checked",
+            help="missing, empty, or an earlier backup of this store: its files are checked, and "
+            "new ones are added",
         )
         backup.add_argument(
             "--trust-sizes",
