@@ -176,8 +176,12 @@ def holds_out_against_a_bad_version(
 ) -> None:
     """Publish a bad version 2: only callers who name it notice, and the damage is reported."""
     point(store, BAD)
-    answers(service, GOOD, calls=1)
-    wait_until(lambda: answers(service, GOOD, calls=1) or troubles(service))
+
+    def is_noticed() -> bool:
+        answers(service, GOOD, calls=1)
+        return bool(troubles(service))
+
+    wait_until(is_noticed)
     answers(service, GOOD)
     [trouble] = troubles(service)
     assert (trouble["model"], trouble["version"]) == (MODEL, BAD)
