@@ -1,4 +1,4 @@
-"""Looking at backups and at what comes back from them; and progress that ends things."""
+"""Looking at backups and at what comes back from them."""
 
 from __future__ import annotations
 
@@ -65,25 +65,3 @@ def is_restorable(folder: Path, root: Path) -> bool:
     assert ask(root, "verify")["problems"] == []
     assert set(modes(root).values()) <= {0o755, 0o644}
     return True
-
-
-class Ended(BaseException):
-    """End of the work: not an Exception, like KeyboardInterrupt."""
-
-
-class Ends(Silent):
-    """Progress that ends the work at its n-th report."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def step(self, what: str, total_bytes: int = 0) -> None:
-        self._count()
-
-    def advance(self, n_bytes: int) -> None:
-        self._count()
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Ended

@@ -20,7 +20,6 @@ from tests.model_sync.stage_fixtures import (
     call,
     dev,
     here,
-    registry,
     s3,
     shared,
     versioned,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     Publish = Callable[..., PublishResult]
 
-__all__ = ["bucket", "call", "dev", "here", "registry", "s3", "shared", "versioned"]
+__all__ = ["bucket", "call", "dev", "here", "s3", "shared", "versioned"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Backups and restores in processes that kill themselves on the way: nothing is tidied up."""
+"""Progress that ends its work; backups and restores whose process kills itself, without cleanup."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Killed(Silent):
-    """Progress that kills its process at its n-th report."""
+class Ended(BaseException):
+    """End of the work: not an Exception, like KeyboardInterrupt."""
+
+
+class Ends(Silent):
+    """Progress that ends the work at its n-th report."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -33,7 +37,17 @@ class Killed(Silent):
     def _count(self) -> None:
         self.left -= 1
         if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._end()
+
+    def _end(self) -> None:
+        raise Ended
+
+
+class Killed(Ends):
+    """Progress that kills its process at its n-th report."""
+
+    def _end(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def backing_up(root: Path, folder: Path, after: int) -> None:

@@ -15,7 +15,6 @@ from tests.model_sync.sync_job.buckets import Bucket
 from tests.model_sync.sync_job.cloud import Cloud, cloud
 from tests.model_sync.sync_job.lambda_client import FUNCTION, Invocation, LambdaClient
 from tests.support.s3_server import CREDENTIALS, REGION, client
-from tests.support.wheels import offer_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,15 +85,6 @@ def dev(here: None, s3_port: int, bucket: Bucket, tmp_path: Path) -> Iterator[Cl
         for name, value in served.environment(s3_port).items():
             patch.setenv(name, value)
         yield served
-
-
-@pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder; the wheels in it are all that pip can find."""
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    offer_wheels(monkeypatch, folder)
-    return folder
 
 
 def aws_environment(s3_port: int) -> dict[str, str]:

@@ -20,7 +20,6 @@ from model_sync.__main__ import main
 from model_sync.admin.operations import run_operation
 from model_sync.errors import ChangeError, OutOfTimeError, PackagesError, RequestError, TrialError
 from model_sync.mounted_store import MountedStore
-from model_sync.preparation.trial import try_version
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from model_sync.publishing.resume import ToBeContinued, preparation_ms
@@ -32,6 +31,7 @@ from tests.support.damage import flip_a_byte
 from tests.support.models import write_adder
 from tests.support.other_runtime import OTHER, move_to_other_runtime
 from tests.support.snapshots import ids_in, snapshot
+from tests.support.trials import during_the_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,17 +86,6 @@ def prepared_for(layout: StoreLayout) -> dict[int, set[str]]:
 def sweep(layout: StoreLayout, *, days: float) -> None:
     opened = MountedStore(layout=layout, progress=Silent(), who="test")
     assert sweep_store(opened, time.time() + days * 86_400)["failures"] == []
-
-
-def during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Let something happen while the next version is tried, and only then."""
-
-    def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
-        meanwhile()
-        return try_version(*arguments, **options)
-
-    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
 
 
 def assert_only_what_is_named_is_there(layout: StoreLayout) -> None:

@@ -14,15 +14,13 @@ from model_sync.errors import BackupError
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.model_sync.backups import (
-    Ended,
-    Ends,
     back_up,
     image_tree,
     is_restorable,
     store_tree,
     without_refs_json,
 )
-from tests.model_sync.killed import backing_up, killed, restoring
+from tests.model_sync.killed import Ended, Ends, backing_up, killed, restoring
 from tests.model_sync.rich_store import ADDER, newest
 from tests.support.model_folders import write_bare
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from model_store.reading import refresh
-from model_sync.preparation.trial import try_version
 from tests.support.model_folders import PIPELINE, write_bare, write_full
 from tests.support.places import ROOT
 from tests.support.snapshots import ids_in
+from tests.support.trials import during_the_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from model_store.layout import StoreLayout
@@ -38,17 +37,6 @@ def _assert_only_what_is_named_is_there(store: StoreLayout) -> None:
     assert list((store.root / "staging").iterdir()) == []
 
 
-def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Let something happen while the next publication tries its version, and only then."""
-
-    def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
-        meanwhile()
-        return try_version(*arguments, **options)
-
-    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
-
-
 @pytest.mark.parametrize("already", [0, 1], ids=["first of its model", "not the first"])
 def test_two_who_publish_the_same_new_contents_make_one_version(
     tmp_path: Path,
@@ -61,7 +49,7 @@ def test_two_who_publish_the_same_new_contents_make_one_version(
         publish_to(write_bare(tmp_path / "adder", 7.0))
     folder = write_bare(tmp_path / "adder")
     won: list[Any] = []
-    _during_the_trial(monkeypatch, lambda: won.append(publish_to(folder)))
+    during_the_trial(monkeypatch, lambda: won.append(publish_to(folder)))
     lost = publish_to(folder)
     assert won[0].created
     assert not lost.created
@@ -77,7 +65,7 @@ def test_two_who_publish_different_contents_both_get_a_version(
 ) -> None:
     one, two = write_bare(tmp_path / "one", 1.0), write_bare(tmp_path / "two", 2.0)
     won: list[Any] = []
-    _during_the_trial(monkeypatch, lambda: won.append(publish_to(two, name="adder")))
+    during_the_trial(monkeypatch, lambda: won.append(publish_to(two, name="adder")))
     lost = publish_to(one, name="adder")
     assert (won[0].version, won[0].generation) == (1, 1)
     assert (lost.version, lost.generation, lost.created) == (2, 2, True)
@@ -97,7 +85,7 @@ def test_who_lost_to_other_contents_does_not_try_its_version_again(
     leave_a_mark = f"import tempfile\ntempfile.mkstemp(dir={str(marks)!r})\n"
     one = write_full(tmp_path / "one", pipeline=leave_a_mark + PIPELINE)
     two = write_bare(tmp_path / "two", 2.0)
-    _during_the_trial(monkeypatch, lambda: publish_to(two, name="adder"))
+    during_the_trial(monkeypatch, lambda: publish_to(two, name="adder"))
     assert publish_to(one, name="adder").version == 2
     assert len(list(marks.iterdir())) == 1
 
@@ -111,7 +99,7 @@ def test_who_lost_keeps_the_label_where_its_own_contents_are(
         publish_to(folder, name="adder")
         publish_to(other, name="adder")
 
-    _during_the_trial(monkeypatch, meanwhile)
+    during_the_trial(monkeypatch, meanwhile)
     lost = publish_to(folder, name="adder")
     # The same contents are version 1 by now; the label has gone on, and comes back.
     assert (lost.version, lost.generation, lost.created, lost.changed) == (1, 3, False, True)

@@ -18,9 +18,9 @@ from tests.model_sync import awkward_models as awkward
 from tests.support.model_folders import write_bare
 from tests.support.models import write_identity
 from tests.support.snapshots import snapshot
+from tests.support.trials import during_the_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from model_sync.publishing.publication import PublishResult
@@ -164,21 +164,12 @@ def test_the_same_contents_again_are_compared_with_nothing(
     assert not publish_to(folder).changed
 
 
-def _during_the_trial(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    def trying(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("model_sync.preparation.build.try_version", try_version)
-        meanwhile()
-        return try_version(*arguments, **options)
-
-    monkeypatch.setattr("model_sync.preparation.build.try_version", trying)
-
-
 def test_what_another_writer_put_under_the_label_meanwhile_counts(
     tmp_path: Path, new_store: StoreLayout, publish_to: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_to(write_bare(tmp_path / "adder"))
     fits = write_bare(tmp_path / "adder", 2.0)
-    _during_the_trial(monkeypatch, lambda: _publish_other(tmp_path, allow_signature_change=True))
+    during_the_trial(monkeypatch, lambda: _publish_other(tmp_path, allow_signature_change=True))
     with pytest.raises(SignatureError, match="version 2, which 'latest' of 'adder' names"):
         publish_to(fits)
     assert _labels(new_store) == {LATEST: 2}

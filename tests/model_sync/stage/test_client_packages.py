@@ -38,9 +38,9 @@ def remote(here: None, calls: LambdaClient, bucket: Bucket) -> StageStore:
 
 
 def test_the_set_is_published_first_and_the_version_pins_it(
-    remote: StageStore, calls: LambdaClient, registry: Path, tmp_path: Path
+    remote: StageStore, calls: LambdaClient, wheels: Path, tmp_path: Path
 ) -> None:
-    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    folder = write_greeter(tmp_path / MODEL, wheels, "greetings")
     local = publish(folder, tmp_path / "local", progress=Silent())
     done = remote.publish_folder(folder, PublishOptions())
     assert done["digest"] == local.digest
@@ -58,20 +58,20 @@ def test_the_set_is_published_first_and_the_version_pins_it(
 
 
 def test_a_model_whose_packages_cannot_be_got_leaves_nothing_anywhere(
-    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, wheels: Path, tmp_path: Path
 ) -> None:
-    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
-    (registry / "greetings-1.0-py3-none-any.whl").unlink()
+    folder = write_greeter(tmp_path / MODEL, wheels, "greetings")
+    (wheels / "greetings-1.0-py3-none-any.whl").unlink()
     with pytest.raises(PackagesError, match="pip finds no package greetings"):
         remote.publish_folder(folder, PublishOptions())
     assert bucket.keys() == []
 
 
 def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_trial(
-    remote: StageStore, registry: Path, tmp_path: Path
+    remote: StageStore, wheels: Path, tmp_path: Path
 ) -> None:
-    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
-    write_requirements(folder / "requirements.txt", write_wheel(registry, "another"))
+    folder = write_greeter(tmp_path / MODEL, wheels, "greetings")
+    write_requirements(folder / "requirements.txt", write_wheel(wheels, "another"))
     with pytest.raises(RefusedError, match="No module named 'greetings'") as caught:
         remote.publish_folder(folder, PublishOptions())
     assert caught.value.code == "trial"
@@ -79,9 +79,9 @@ def test_a_model_that_does_not_fit_its_packages_is_refused_by_the_functions_tria
 
 
 def test_a_set_by_itself_is_for_the_functions_python_unless_said(
-    remote: StageStore, registry: Path, tmp_path: Path
+    remote: StageStore, wheels: Path, tmp_path: Path
 ) -> None:
-    pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha"))
+    pins = write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "alpha"))
     done = remote.publish_packages(pins, PackageSetOptions())
     assert (done["created"], done["packages"]) == (True, {"alpha": "1.0"})
     assert done["target"] == Target.running().to_json()
@@ -94,9 +94,9 @@ def test_a_set_by_itself_is_for_the_functions_python_unless_said(
 
 
 def test_a_set_for_a_stage_is_pruned_unless_said(
-    remote: StageStore, registry: Path, tmp_path: Path
+    remote: StageStore, wheels: Path, tmp_path: Path
 ) -> None:
-    folder = write_greeter(tmp_path / MODEL, registry, "greetings")
+    folder = write_greeter(tmp_path / MODEL, wheels, "greetings")
     recipe = folder / "model.toml"
     recipe.write_text(f"{recipe.read_text()}prune = false\n")
     remote.publish_folder(folder, PublishOptions())
@@ -107,9 +107,9 @@ def test_a_set_for_a_stage_is_pruned_unless_said(
 
 
 def test_another_version_of_what_the_functions_bring_is_refused_before_anything_is_uploaded(
-    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, wheels: Path, tmp_path: Path
 ) -> None:
-    pins = write_requirements(tmp_path / "pins.txt", write_wheel(registry, "orjson", version="9.9"))
+    pins = write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "orjson", version="9.9"))
     brought = remote.runtime().packages["orjson"]
     said = f"^{pins} pins orjson 9.9, where the runtime brings {brought}: "
     with pytest.raises(PackagesError, match=said):
@@ -140,14 +140,14 @@ def test_a_stage_compiles_with_its_own_python_alone(
 
 
 def test_the_same_version_is_left_to_the_functions(
-    remote: StageStore, bucket: Bucket, registry: Path, tmp_path: Path
+    remote: StageStore, bucket: Bucket, wheels: Path, tmp_path: Path
 ) -> None:
     brought = remote.runtime().packages["orjson"]
-    wheels = (
-        write_wheel(registry, "orjson", version=brought),
-        write_wheel(registry, "alpha"),
+    pinned = (
+        write_wheel(wheels, "orjson", version=brought),
+        write_wheel(wheels, "alpha"),
     )
-    pins = write_requirements(tmp_path / "pins.txt", *wheels)
+    pins = write_requirements(tmp_path / "pins.txt", *pinned)
     done = remote.publish_packages(pins, PackageSetOptions())
     assert done["packages"] == {"alpha": "1.0"}
     assert len(bucket.keys("blobs/")) == 1

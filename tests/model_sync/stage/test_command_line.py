@@ -90,9 +90,9 @@ def test_a_store_with_nothing_in_it_says_so(
 
 
 def test_package_sets_are_published_and_listed(
-    dev: Cloud, registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dev: Cloud, wheels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pins = str(write_requirements(tmp_path / "pins.txt", write_wheel(registry, "alpha")))
+    pins = str(write_requirements(tmp_path / "pins.txt", write_wheel(wheels, "alpha")))
     assert main(["packages", "publish", pins, *DEV, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["created"], made["packages"]) == (True, {"alpha": "1.0"})
