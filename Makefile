@@ -157,7 +157,7 @@ verify: install ## Read every byte of a store again and compare
 	@$(BIN)/python -m model_sync verify $(PLACE)
 
 .PHONY: sweep
-sweep: install ## Delete versions that were retired a day ago and that no label names
+sweep: install ## Delete versions that were retired a day ago and that nothing names
 	@$(BIN)/python -m model_sync sweep $(PLACE)
 
 .PHONY: serve

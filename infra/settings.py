@@ -48,7 +48,7 @@ class FunctionSettings:
     tmp_mb: int = 512
     reserved_concurrency: int | None = None
     """None shares the account's concurrency. A reservation is taken from the account's other
-    functions, and Lambda refuses to leave them fewer than 100: a new account may have less."""
+    functions, and Lambda refuses to leave them fewer than 100: a new account may have fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

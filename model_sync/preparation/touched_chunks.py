@@ -1,4 +1,4 @@
-"""The chunks of its files that a process has touched: a cold start of the model must read them.
+"""Chunks of a model's files that this process has touched: a cold start must read them.
 
 ONNX Runtime maps external weights, each tensor separately. A page that is mapped but was never
 touched (a row of an embedding, the weights of an unused output) is not needed. A page that is not
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def record_chunks(variant: VariantFiles) -> dict[str, ChunkRanges]:
     """Return the chunks of a variant's files that this process touched, by path.
 
-    Only files of more than one chunk are listed. Of a file that is not listed all chunks count as
-    touched; without a page table (not on Linux) none is listed.
+    Only files of more than one chunk are listed. All chunks of a file that is not listed count as
+    touched. Without a page table (outside Linux), no file is listed.
     """
     if not has_page_table():
         return {}

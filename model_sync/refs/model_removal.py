@@ -3,9 +3,9 @@
 1. A last generation, `removed`, is committed like any other: the writer that links first wins.
    Nothing is committed after it. A writer that finds it as the newest completes the removal and
    starts again with a new model.
-2. The folder is renamed to trash in one step. The model's id is checked before, because a new model
-   of the same name has another id. The moved folder is checked after, and put back if it is the
-   wrong one.
+2. The folder is renamed to trash in one step. Before the rename, the model's id is checked: a new
+   model of the same name has another id. After the rename, the moved folder is checked, and put
+   back if it is another model's.
 3. A concurrent writer finds that its generation exists already, or that the generation before it
    is of another model (commit.py). It has lost, and decides again on the newest refs.
 

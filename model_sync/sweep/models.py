@@ -79,7 +79,7 @@ def _sweep_versions(sweep: Sweep, refs: Refs) -> Refs:
     if sweep.staging is None:
         before, after = refs, decide(refs)
     else:
-        reason = "what is retired and named by nothing goes"
+        reason = "delete retired versions and folders that nothing names"
         before, after = _changed(sweep, name, decide, reason)
     deleted = set()
     for number in plan.delete:

@@ -94,7 +94,7 @@ def publish_uploaded_set(
     manifest = describe_set(uploaded.digests, uploaded.target, pruned=uploaded.pruned)
     if manifest.digest != uploaded.digest:
         raise SourceError(f"{uploaded.name} is damaged: its contents do not match its name")
-    if manifest.target == Target.running():  # the packages of other runtimes are unknown here
+    if manifest.target == Target.running():  # the caller checks the sets of other targets
         refuse_shadowed(manifest, installed_runtime(), uploaded.name)
     compiler = interpreter_for(manifest.target)
     with Staging(layout) as staging:

@@ -1,8 +1,8 @@
 """Published folders with their files: versions, preparations, package sets.
 
-The files are read from the folder's manifest, which is checked against refs or the folder's name.
-The documents themselves are among the files: a parsed document has one spelling, so its bytes are
-known.
+The list of files comes from the folder's manifest, which is checked against refs or the folder's
+name. It includes the manifest itself, whose bytes are known: a parsed manifest renders in one way
+only.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PublishedFolder(NamedTuple):
 
 
 def is_document(entry: FileEntry) -> bool:
-    """Return True for files that sizes do not count: a manifest, or a set's list of files."""
+    """Return True for a manifest or a set's list of files, which recorded sizes leave out."""
     return entry.path in {MANIFEST, FILES}
 
 
@@ -111,7 +111,7 @@ def list_sets(layout: StoreLayout) -> tuple[Digest, ...]:
 def exists_unclaimed(layout: StoreLayout, folder: Path) -> bool:
     """Return True if a package set exists, and no sweep has emptied it or started to delete it.
 
-    A sweep that dies leaves such a folder; a later sweep continues after a day.
+    A sweep that dies leaves an emptied or claimed folder; a sweep a day later deletes it.
     """
     if not os.path.lexists(folder):
         return False
