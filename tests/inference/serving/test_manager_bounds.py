@@ -20,6 +20,7 @@ from inference.settings import Settings
 from model_store.documents import now, timestamp
 from model_store.refs import GRACE_S, State
 from model_sync.refs.changes import retire
+from tests.inference.background import wait_until_idle
 from tests.inference.serving.stale_files import FailingOpens
 from tests.support.calls import add
 from tests.support.damage import flip_a_byte
@@ -177,7 +178,7 @@ def test_a_retired_version_is_a_fallback_until_just_before_it_may_be_swept(
     commit(store, name, lambda refs: refs._replace(labels={"latest": 2}))
     retire_in(store, name, 1, DAY)
     assert latest(manager, name) == 1
-    wait_until(lambda: manager.state().models[name].quarantined)
+    wait_until(lambda: latest(manager, name) == 1 and manager.state().models[name].quarantined)
     clock.advance(DAY - LIMITS.margin_s - LIMITS.longest_invocation_s - 60)
     assert latest(manager, name) == 1
     clock.advance(120)  # refs are read as usual: this test is about the version's own time
@@ -212,7 +213,7 @@ def test_a_deleted_version_is_no_fallback(manager: Manager, store: Path) -> None
     flip_a_byte(version_folder(store, 2) / "source/model.onnx")
     point_latest(store, 2)
     assert latest(manager) == 1
-    wait_until(lambda: manager.state().models[ADDER].quarantined)
+    wait_until(lambda: latest(manager) == 1 and manager.state().models[ADDER].quarantined)
 
     set_state(store, 1, State.DELETED)
     with pytest.raises(NotReadyError, match="version 2"):
@@ -278,6 +279,7 @@ def _own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_set(manager: Manager, _own_path: None) -> Manager:
     """A manager of a process that imported from the package set of `greeter`."""
     assert latest(manager, GREETER) == 1
+    wait_until_idle(manager)
     return manager
 
 
@@ -304,7 +306,9 @@ def test_what_a_version_imported_that_failed_to_load_is_leant_on_too(
     flip_a_byte(version_folder(store, 2, GREETER) / "golden/one/request.json")
     commit(store, GREETER, lambda refs: refs._replace(labels={"latest": 2}))
     assert latest(with_set, GREETER) == 1
-    wait_until(lambda: with_set.state().models[GREETER].quarantined)
+    wait_until(
+        lambda: latest(with_set, GREETER) == 1 and with_set.state().models[GREETER].quarantined
+    )
     assert {number for each in with_set._pinned_sets._pinned.values() for _, _, number in each} == {
         1,
         2,
