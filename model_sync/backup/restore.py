@@ -62,7 +62,7 @@ def restore(folder: Path, root: Path, progress: Progress) -> dict[str, Any]:
                     copy.package_set(digest)
             if not write_store_json(target):
                 raise BackupError(
-                    f"another process made a store at {root}: it is kept, and nothing was restored"
+                    f"another process made a store at {root}: it is kept; restore to another folder"
                 )
     except OSError as error:
         raise BackupError(f"no store was restored to {root}: {error}") from error
