@@ -41,6 +41,8 @@ class Run(NamedTuple):
     counts: Mapping[str, int]
     reads: Sequence[Range]
     answer: Mapping[str, Any]
+    calls: Sequence[tuple[str, ...]]
+    """Each file system call with its paths; empty without `Options.trace`."""
 
     @property
     def peak_mb(self) -> float:
@@ -75,11 +77,12 @@ def run(
         )
         counts = efs.counts()
         reads = merged(efs.reads())
+        calls = efs.traced() if options.trace else []
     if done.returncode:
         raise RuntimeError(f"{worker}.py {' '.join(arguments)} ended with {done.returncode}")
     answer = json.loads(done.stdout)
     total_ms = (answer["marks"]["answer"] - started) * 1e3
-    return Run(total_ms, phases_ms(answer, started), counts, reads, answer)
+    return Run(total_ms, phases_ms(answer, started), counts, reads, answer, calls)
 
 
 def phases_ms(answer: Mapping[str, Any], started: float) -> dict[str, float]:

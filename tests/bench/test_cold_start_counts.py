@@ -16,6 +16,7 @@ from bench.cold_cases import infer_event
 from bench.cold_runs import run
 from bench.efs_stand_in import Options
 from model_store.chunks import CHUNK_BYTES
+from model_store.layout import GOLDEN
 from model_sync.progress import Silent
 from model_sync.publishing.publish import publish
 from tests.support.lookup_model import LOOKED_UP, LOOKUP, RECORDED, write_lookup_model
@@ -58,10 +59,12 @@ def budget() -> dict[str, Any]:
 
 
 def test_it_opens_and_asks_no_more_than_its_budget_and_lists_nothing(started: Run) -> None:
-    counts = started.counts
-    assert counts["opendir"] == counts["readdir"] == 0
-    assert counts["open"] - len(OPENED_BEHIND) <= budget()["opens"]
-    assert counts["lookup"] + counts["getattr"] + counts["open"] <= budget()["metadata_calls"]
+    assert started.counts["opendir"] == started.counts["readdir"] == 0
+    # Golden cases run behind the answer, if the process lives so long.
+    calls = [kind for kind, *paths in started.calls if not any(GOLDEN in each for each in paths)]
+    assert calls.count("open") - len(OPENED_BEHIND) <= budget()["opens"]
+    metadata = calls.count("lookup") + calls.count("getattr") + calls.count("open")
+    assert metadata <= budget()["metadata_calls"]
 
 
 def test_of_the_weights_it_reads_what_was_recorded_and_each_byte_once(started: Run) -> None:
