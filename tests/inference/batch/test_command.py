@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from tests.support.events import message
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.inference.batch.buckets import Buckets
@@ -209,29 +208,16 @@ def test_usage_is_exit_code_2() -> None:
     assert run("batch", "plus").code == 2
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Make processes started in this context interruptible, even if this one ignores SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_interrupted_it_leaves_no_part_of_an_output(folders: Folders, tmp_path: Path) -> None:
     reached, never = tmp_path / "reached", tmp_path / "never"
     held = {"x": [1, 2], "tell": str(reached), "wait_for": str(never)}
     folders.put({"a.json": b'{"x": [1, 2]}', "b.jsonl": lines_of({"x": [1, 2]}, held)})
-    with (
-        interruptible(),
-        subprocess.Popen(
-            [sys.executable, "-m", "inference", *folders.arguments()],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
+    with subprocess.Popen(
+        [sys.executable, "-m", "inference", *folders.arguments()],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         try:
             deadline = time.monotonic() + DEADLINE_S
             while not reached.exists():
